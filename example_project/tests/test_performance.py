@@ -1,0 +1,30 @@
+"""The latency and throughput that this project promises.
+
+Budgets are per hardware: the first pattern that fits the device applies, and a device that no pattern
+fits is a failure. Only the H200's are tight: the others show that the models run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def test_conv_net(trt_engine: Any, trt_measure: Any, models: Path) -> None:
+    engine = trt_engine(
+        models / "conv_net.onnx", shapes={"image": ("1x3x32x32", "128x3x32x32", "256x3x32x32")}
+    )
+    batch = 1 if engine.backend == "onnxruntime" else 128
+    perf = trt_measure(engine, shapes={"image": (batch, 3, 32, 32)})
+    perf.assert_p99(ms={"NVIDIA H200*": 2.0, "NVIDIA *": 20.0, "cpu:*": 250.0})
+    perf.assert_qps({"NVIDIA H200*": 500.0, "NVIDIA *": 50.0, "cpu:*": 5.0})
+
+
+def test_transformer(trt_engine: Any, trt_measure: Any, models: Path) -> None:
+    engine = trt_engine(
+        models / "transformer.onnx", shapes={"tokens": ("1x64x64", "32x64x64", "64x64x64")}
+    )
+    batch = 1 if engine.backend == "onnxruntime" else 32
+    perf = trt_measure(engine, shapes={"tokens": (batch, 64, 64)})
+    perf.assert_p99(ms={"NVIDIA H200*": 3.0, "NVIDIA *": 30.0, "cpu:*": 250.0})
+    perf.assert_qps({"NVIDIA H200*": 300.0, "NVIDIA *": 30.0, "cpu:*": 5.0})

@@ -1,0 +1,82 @@
+"""Which numbers of a measurement are held against its baseline, and how tightly."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_trtperf.analysis.regression import Change, judge_change
+from pytest_trtperf.analysis.summary import QUANTILES
+
+LEAST_QUERIES_FOR_P99 = 500
+"""Queries that a round needs before its P99 is compared: of fewer it is one of the worst draws."""
+
+
+class RoundStatistics(Protocol):
+    """What is kept of a round; `quantiles` are those of `QUANTILES`, in milliseconds."""
+
+    @property
+    def queries(self) -> int: ...
+    @property
+    def throughput(self) -> float: ...
+    @property
+    def quantiles(self) -> Mapping[str, Sequence[float]]: ...
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One compared number. `kind` is median, p99 or throughput; `tolerance` is a share."""
+
+    metric: str
+    kind: str
+    tolerance: float
+
+    @property
+    def name(self) -> str:
+        """As it is shown: `gpu_compute median`, `latency P99`, `throughput`."""
+        if self.kind == "throughput":
+            return self.kind
+        return f"{self.metric} {self.kind.replace('p', 'P')}"
+
+    @property
+    def unit(self) -> str:
+        """The unit of the compared values."""
+        return "qps" if self.kind == "throughput" else "ms"
+
+    def values(self, rounds: Sequence[RoundStatistics]) -> list[float]:
+        """The compared number of each round."""
+        if self.kind == "throughput":
+            return [round.throughput for round in rounds]
+        index = QUANTILES.index(0.5 if self.kind == "median" else 0.99)
+        return [float(round.quantiles[self.metric][index]) for round in rounds]
+
+
+def closed_load_gates(metrics: Container[str]) -> tuple[Gate, ...]:
+    """The gates under a closed load, for the metrics that a backend measures."""
+    engine_time = "gpu_compute" if "gpu_compute" in metrics else "latency"
+    return (
+        Gate(engine_time, "median", 0.05),
+        Gate("latency", "p99", 0.10),
+        Gate("throughput", "throughput", 0.05),
+    )
+
+
+def too_few_for_p99(gate: Gate, rounds: Sequence[RoundStatistics]) -> bool:
+    """Whether a round is too short for its P99 to be compared."""
+    return gate.kind == "p99" and any(r.queries < LEAST_QUERIES_FOR_P99 for r in rounds)
+
+
+def compare(
+    gate: Gate,
+    current: Sequence[RoundStatistics],
+    runs: Sequence[Sequence[RoundStatistics]],
+    tolerance: float,
+) -> Change:
+    """The change of a gate's number against the runs of a baseline."""
+    return judge_change(
+        gate.values(current),
+        [gate.values(run) for run in runs],
+        tolerance,
+        higher_is_better=gate.kind == "throughput",
+    )

@@ -1,0 +1,184 @@
+"""The comparison with a baseline: is the metric worse by more than a tolerance?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from pytest_trtperf.analysis.summary import FloatArray, checked_positive
+from pytest_trtperf.analysis.verdict import Status, Verdict
+
+LOOKS = (5, 8, 12, 16, 20)
+"""Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
+
+LEAST_RUNS = 5
+"""From this many baseline runs on, their spread counts as well: fewer estimate it too badly."""
+
+# a change of exactly the tolerance must not fail on the rounding of a logarithm
+_SLACK = 1e-12
+
+
+@dataclass(frozen=True)
+class Change:
+    """A metric against its baseline; `ratio` is current / baseline, `lower` and `upper` its bounds.
+
+    `current` and `baseline` are geometric means over rounds in the metric's unit. `improved` says
+    that the metric is surely better by more than the tolerance.
+    """
+
+    verdict: Verdict
+    ratio: float
+    lower: float
+    upper: float
+    current: float
+    baseline: float
+    improved: bool
+
+
+@dataclass(frozen=True)
+class _Interval:
+    lower: float
+    upper: float
+
+
+def judge_change(
+    current: npt.ArrayLike,
+    runs: Sequence[npt.ArrayLike],
+    tolerance: float,
+    higher_is_better: bool = False,
+    alpha: float = 0.01 / len(LOOKS),
+) -> Change:
+    """Judge the rounds of this run against the rounds of each baseline run.
+
+    Works on logarithms of one value a round (a median, a percentile, a throughput). The interval
+    of the difference is that of Welch (1947), each side at level 1 - alpha; with `LEAST_RUNS` or
+    more runs it is widened to the prediction interval of one further run. Worse by more than
+    `tolerance` (0.05 is 5 %) is a regression: FAIL if the whole interval lies beyond, PASS if
+    none of it does. For a metric where higher is better the limit is 1 / (1 + tolerance).
+
+    Raises:
+        ValueError: a value is not positive and finite, a run is empty, there are no runs, or
+            `tolerance` is not in (0, 3] or `alpha` not in (0, 0.5).
+    """
+    _check_options(tolerance, alpha)
+    now = np.sort(np.log(checked_positive(current)))
+    logs = [np.sort(np.log(checked_positive(run))) for run in runs]
+    if not logs:
+        raise ValueError("no baseline runs: there is nothing to compare with")
+    before = np.sort(np.concatenate(logs))
+    change = float(now.mean() - before.mean())
+    interval = _interval(now, before, logs, change, alpha)
+    return Change(
+        verdict=_verdict(change, interval, tolerance, higher_is_better),
+        ratio=math.exp(change),
+        lower=math.exp(interval.lower) if interval else 0.0,
+        upper=math.exp(interval.upper) if interval else math.inf,
+        current=math.exp(float(now.mean())),
+        baseline=math.exp(float(before.mean())),
+        improved=interval is not None
+        and _is_better(interval, math.log1p(tolerance), higher_is_better),
+    )
+
+
+def _interval(
+    now: FloatArray,
+    before: FloatArray,
+    runs: Sequence[FloatArray],
+    change: float,
+    alpha: float,
+) -> _Interval | None:
+    """Bounds on the change of the logarithm; None where a side has one round and so no spread."""
+    if now.size < 2 or before.size < 2:
+        return None
+    half = _welch_half_width(now, before, alpha)
+    if len(runs) >= LEAST_RUNS:
+        half = max(half, _between_runs_half_width(runs, alpha))
+    return _Interval(change - half, change + half)
+
+
+def _welch_half_width(now: FloatArray, before: FloatArray, alpha: float) -> float:
+    """Half the interval of a difference of means with unequal variances (Welch 1947)."""
+    a, b = (float(side.var(ddof=1)) / side.size for side in (now, before))
+    if a + b == 0:
+        return 0.0
+    share = a / (a + b)
+    freedom = 1 / (share**2 / (now.size - 1) + (1 - share) ** 2 / (before.size - 1))
+    return float(special.stdtrit(freedom, 1 - alpha)) * math.sqrt(a + b)
+
+
+def _between_runs_half_width(runs: Sequence[FloatArray], alpha: float) -> float:
+    """Half the interval that predicts the mean of one further run from S runs.
+
+    t * s * sqrt(1 + 1 / S) (Hahn & Meeker 1991). Looking again does not draw another run, so the
+    level is that of all looks together.
+    """
+    means = np.sort([float(run.mean()) for run in runs])
+    t = float(special.stdtrit(means.size - 1, 1 - min(alpha * len(LOOKS), 0.25)))
+    return t * float(means.std(ddof=1)) * math.sqrt(1 + 1 / means.size)
+
+
+def _verdict(
+    change: float, interval: _Interval | None, tolerance: float, higher_is_better: bool
+) -> Verdict:
+    limit = 1 / (1 + tolerance) if higher_is_better else 1 + tolerance
+    status, reason = _decide(interval, math.log1p(tolerance), higher_is_better)
+    return Verdict(
+        status=status,
+        reason=reason,
+        message=_message(change, interval, tolerance),
+        value=math.exp(change),
+        lower=math.exp(interval.lower) if interval else None,
+        upper=math.exp(interval.upper) if interval else None,
+        limit=limit,
+        higher_is_better=higher_is_better,
+    )
+
+
+def _decide(
+    interval: _Interval | None, allowed: float, higher_is_better: bool
+) -> tuple[Status, str]:
+    if interval is None:
+        return Status.INCONCLUSIVE, "too_few_rounds"
+    worse = _worsening(interval, higher_is_better)
+    if worse.lower > allowed + _SLACK:
+        return Status.FAIL, "under_limit" if higher_is_better else "over_limit"
+    if worse.upper <= allowed + _SLACK:
+        return Status.PASS, "within_limit"
+    return Status.INCONCLUSIVE, "overlaps_limit"
+
+
+def _is_better(interval: _Interval, allowed: float, higher_is_better: bool) -> bool:
+    return _worsening(interval, higher_is_better).upper < -allowed
+
+
+def _worsening(interval: _Interval, higher_is_better: bool) -> _Interval:
+    """The interval with its sign turned so that more is always worse."""
+    if higher_is_better:
+        return _Interval(-interval.upper, -interval.lower)
+    return interval
+
+
+def _message(change: float, interval: _Interval | None, tolerance: float) -> str:
+    allowed = f"tolerance {100 * tolerance:.4g} %"
+    if interval is None:
+        return f"{_percent(change)} (each side needs 2 rounds for a bound), {allowed}"
+    bounds = f"[{_percent(interval.lower)}, {_percent(interval.upper)}]"
+    return f"{_percent(change)} {bounds}, {allowed}"
+
+
+def _percent(change: float) -> str:
+    percent = 100 * math.expm1(change)
+    # -0.04 would print as -0.0
+    return f"{round(percent, 1) + 0.0:+.1f} %"
+
+
+def _check_options(tolerance: float, alpha: float) -> None:
+    if not 0 < tolerance <= 3:
+        raise ValueError(f"tolerance {tolerance} is not in (0, 3]; 0.05 stands for 5 %")
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha {alpha} is not between 0 and 0.5")

@@ -1,0 +1,109 @@
+"""Summaries of one sample: trtexec's percentile, the usual figures, and the stored quantiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+QUANTILES: tuple[float, ...] = (
+    *(0.0, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7),
+    *(0.75, 0.8, 0.9, 0.925, 0.95, 0.975, 0.98, 0.99, 0.999, 1.0),
+)
+"""The 21 fractions that a baseline keeps of each metric and round, ascending from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures of one sample, in the unit of the sample; `cov` is a fraction."""
+
+    count: int
+    min: float
+    max: float
+    mean: float
+    median: float
+    p90: float
+    p95: float
+    p99: float
+    cov: float
+
+
+def checked(samples: npt.ArrayLike) -> FloatArray:
+    """A flat float64 array of `samples`; ValueError when it is empty or holds NaN or infinity."""
+    values = np.asarray(samples, dtype=np.float64).ravel()
+    if not values.size:
+        raise ValueError("no samples: a statistic needs at least one value")
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        raise ValueError(f"sample {wrong[0]} is {values[wrong[0]]}: only finite values count")
+    return values
+
+
+def checked_positive(samples: npt.ArrayLike) -> FloatArray:
+    """As `checked`, and ValueError on a value that is zero or negative."""
+    values = checked(samples)
+    wrong = np.flatnonzero(values <= 0)
+    if wrong.size:
+        raise ValueError(f"sample {wrong[0]} is {values[wrong[0]]}: it must be positive")
+    return values
+
+
+def percentile(samples: npt.ArrayLike, p: float) -> float:
+    """The `p`-th percentile (0 to 100) as trtexec reports it, in the unit of `samples`.
+
+    No interpolation: `sorted[max(N - 1 - int((1 - p / 100) * N), 0)]`, the index in float32
+    arithmetic (NVIDIA/TensorRT, samples/common/sampleReporting.cpp, `findPercentile`).
+
+    Raises:
+        ValueError: `samples` is empty or not finite, or `p` is outside 0 to 100.
+    """
+    return _of_sorted(np.sort(checked(samples)), p)
+
+
+def summarize(samples: npt.ArrayLike) -> Summary:
+    """All figures of a `Summary`; percentiles as trtexec has them.
+
+    The median averages the middle pair, and the coefficient of variation is the population
+    standard deviation over the mean (both NVIDIA/TensorRT, sampleReporting.cpp); it is 0 for a
+    mean of 0, which is what a query without transfers has.
+
+    Raises:
+        ValueError: `samples` is empty or not finite.
+    """
+    ordered = np.sort(checked(samples))
+    mean = float(ordered.mean())
+    return Summary(
+        count=int(ordered.size),
+        min=float(ordered[0]),
+        max=float(ordered[-1]),
+        mean=mean,
+        median=float(np.median(ordered)),
+        p90=_of_sorted(ordered, 90),
+        p95=_of_sorted(ordered, 95),
+        p99=_of_sorted(ordered, 99),
+        cov=float(ordered.std()) / mean if mean else 0.0,
+    )
+
+
+def quantiles(samples: npt.ArrayLike) -> FloatArray:
+    """The 21 values at `QUANTILES`: trtexec's percentiles, and its median for the fraction 0.5.
+
+    Raises:
+        ValueError: `samples` is empty or not finite.
+    """
+    ordered = np.sort(checked(samples))
+    values = [_of_sorted(ordered, round(100 * fraction, 6)) for fraction in QUANTILES]
+    values[QUANTILES.index(0.5)] = float(np.median(ordered))
+    return np.array(values, dtype=np.float64)
+
+
+def _of_sorted(ordered: FloatArray, p: float) -> float:
+    if not 0 <= p <= 100:
+        raise ValueError(f"percentile {p} is outside 0 to 100")
+    # float32 is part of the definition: in float64 the P99 of 100 queries is another sample
+    share = np.float32(1) - np.float32(p) / np.float32(100)
+    excluded = int(share * np.float32(ordered.size))
+    return float(ordered[max(ordered.size - 1 - excluded, 0)])

@@ -1,0 +1,49 @@
+"""What a gate says: one value for budgets and comparisons, made once, before any printer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Status(str, Enum):
+    """The three answers of a gate; INCONCLUSIVE asks for more rounds."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer with its evidence; `value`, `lower`, `upper` and `limit` share one unit.
+
+    `lower` and `upper` are one-sided confidence bounds; None where the data support none.
+    `reason` is a short code: within_limit, over_limit, under_limit, overlaps_limit,
+    too_few_rounds, too_few_queries, estimate.
+    """
+
+    status: Status
+    reason: str
+    message: str
+    value: float
+    lower: float | None
+    upper: float | None
+    limit: float
+    higher_is_better: bool = False
+
+
+def keeps_limit(verdict: Verdict) -> bool:
+    """Whether the point estimate alone keeps the limit (being equal to it does)."""
+    if verdict.higher_is_better:
+        return verdict.value >= verdict.limit
+    return verdict.value <= verdict.limit
+
+
+def decide_by_estimate(verdict: Verdict) -> Verdict:
+    """An inconclusive verdict decided by its point estimate, and saying so; others unchanged."""
+    if verdict.status is not Status.INCONCLUSIVE:
+        return verdict
+    status, word = (Status.PASS, "keeps") if keeps_limit(verdict) else (Status.FAIL, "misses")
+    message = f"{verdict.message}; decided by the estimate alone, which {word} the limit"
+    return replace(verdict, status=status, reason="estimate", message=message)

@@ -1,0 +1,247 @@
+"""The baseline file: its records, how bytes become records, and records bytes.
+
+A file is JSON made to be reviewed: sorted keys, an indent of 2, lists of numbers on one line,
+measured values rounded to 5 significant digits. Nothing that breaks the schema is read or written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from numbers import Integral, Real
+from os import PathLike
+from typing import Annotated, Any
+
+import msgspec
+
+from pytest_trtperf.errors import BaselineError
+
+SCHEMA = "trtperf-baseline/1"
+QUANTILE_COUNT = 21
+DIGITS = 5
+
+_HELP = "repair the file, restore it from version control, or delete it and record again"
+_MODE_FIELD = "mode"
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Quantiles = Annotated[
+    list[Annotated[float, msgspec.Meta(ge=0)]],
+    msgspec.Meta(min_length=QUANTILE_COUNT, max_length=QUANTILE_COUNT),
+]
+Dimension = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What all records of the file share."""
+
+
+class BaselineRound(_Record, frozen=True):
+    """One round: queries, queries per second, and 21 ascending quantiles (ms) of each metric."""
+
+    queries: Annotated[int, msgspec.Meta(ge=1)]
+    throughput: Positive
+    quantiles: dict[str, Quantiles]
+    sm_clock_mhz: Positive | None = None
+
+
+class BaselineRun(_Record, frozen=True):
+    """One invocation: when (ISO 8601, UTC), of which plan (sha256), with which software."""
+
+    recorded: str
+    plan: str
+    software: dict[str, str]
+    rounds: Annotated[list[BaselineRound], msgspec.Meta(min_length=1)]
+
+
+class BaselineEntry(_Record, frozen=True):
+    """One measurement of one test: the engine's spec digest, the modes, the shapes, its runs."""
+
+    engine: str
+    mode: dict[str, bool | int | float | str]
+    shapes: dict[str, list[Dimension]]
+    runs: Annotated[list[BaselineRun], msgspec.Meta(min_length=1)]
+
+
+class BaselineFile(_Record, frozen=True, omit_defaults=False):
+    """All entries of one test module, by key."""
+
+    schema: str = SCHEMA
+    entries: dict[str, BaselineEntry] = {}
+
+
+class _SchemaError(Exception):
+    """What breaks the schema, and where; becomes a BaselineError at the public functions."""
+
+    def __init__(self, place: str, reason: str, remedy: str = _HELP) -> None:
+        super().__init__(f"at {place}: {reason}")
+        self.remedy = remedy
+
+
+def decode(data: bytes, path: str | PathLike[str]) -> BaselineFile:
+    """The records in `data`; `path` is only named in errors.
+
+    Raises:
+        BaselineError: not JSON, another schema, a wrong type or value; names file and place.
+    """
+    try:
+        return _decode(data)
+    except _SchemaError as flaw:
+        message = f"baseline {path}, {flaw}. The file was left as it is; {flaw.remedy}."
+        raise BaselineError(message) from flaw
+
+
+def encode(file: BaselineFile) -> bytes:
+    """The bytes of `file`, with a trailing newline; `decode` and `encode` of them are stable.
+
+    Raises:
+        BaselineError: the records would break the schema (NaN, an empty round ...).
+    """
+    try:
+        content = _rounded(msgspec.to_builtins(file, enc_hook=_plain))
+        data = ("\n".join(_lines(content)) + "\n").encode("utf-8")
+        _decode(data)
+    except (_SchemaError, ValueError, TypeError, OverflowError) as error:
+        raise BaselineError(f"this measurement cannot be stored as a baseline: {error}") from error
+    return data
+
+
+def _decode(data: bytes) -> BaselineFile:
+    content = _parse(data)
+    schema = content.get("schema")
+    if schema != SCHEMA:
+        raise _SchemaError(
+            "$.schema",
+            f"{schema!r} is not a schema this version knows; it reads {SCHEMA!r}",
+            "upgrade pytest-trtperf, or delete the file and record again with --trtperf-update",
+        )
+    for name in sorted(set(content) - {"schema", "entries"}):
+        raise _SchemaError(f"$.{name}", "this field is unknown")
+    entries = content.get("entries")
+    if not isinstance(entries, dict):
+        raise _SchemaError("$.entries", "an object is expected")
+    return BaselineFile(entries={key: _entry(key, raw) for key, raw in entries.items()})
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise _SchemaError(place, f"this is not JSON: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise _SchemaError(f"byte {error.start}", "this is not UTF-8 text") from error
+    except (ValueError, RecursionError) as error:
+        raise _SchemaError("$", f"this is not usable JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise _SchemaError("$", "an object is expected")
+    for place in _not_finite(content, "$"):
+        raise _SchemaError(place, "a number is expected, not NaN or infinity")
+    return content
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # a merge of two branches leaves duplicates, and JSON readers would silently take the last
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"the key {twice[0]!r} occurs more than once in one object")
+    return content
+
+
+def _not_finite(value: Any, place: str) -> Iterator[str]:
+    """The places of NaN and infinity: Python's reader takes both, and 1e999 as well."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _not_finite(inner, f"{place}[{json.dumps(key)}]")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_finite(inner, f"{place}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield place
+
+
+def _entry(key: str, raw: object) -> BaselineEntry:
+    place = f"$.entries[{json.dumps(key)}]"
+    try:
+        entry = msgspec.convert(raw, BaselineEntry)
+    except msgspec.ValidationError as error:
+        reason, _, inner = str(error).partition(" - at `$")
+        raise _SchemaError(place + inner.rstrip("`"), reason) from error
+    except (OverflowError, ValueError) as error:
+        raise _SchemaError(place, str(error)) from error
+    for inner, reason in _flaws(entry):
+        raise _SchemaError(place + inner, reason)
+    return entry
+
+
+def _flaws(entry: BaselineEntry) -> Iterator[tuple[str, str]]:
+    """What types alone cannot refuse: place within the entry, and reason."""
+    for index, run in enumerate(entry.runs):
+        place = f".runs[{index}]"
+        if not _is_utc(run.recorded):
+            yield f"{place}.recorded", f"{run.recorded!r} is not an ISO 8601 date and time in UTC"
+        metrics = set(run.rounds[0].quantiles)
+        for number, one in enumerate(run.rounds):
+            inner = f"{place}.rounds[{number}].quantiles"
+            if set(one.quantiles) != metrics:
+                yield inner, "the rounds of a run must all have the same metrics"
+            for metric, values in one.quantiles.items():
+                if any(high < low for low, high in pairwise(values)):
+                    yield f"{inner}.{metric}", "quantiles must not decrease"
+
+
+def _is_utc(text: str) -> bool:
+    try:
+        # Python 3.10 does not read the suffix Z
+        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        return False
+    offset = moment.utcoffset()
+    return offset is not None and not offset
+
+
+def _plain(value: Any) -> int | float:
+    """A number of numpy as Python's own."""
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is not a type that JSON has")
+
+
+def _rounded(value: Any, name: str = "") -> Any:
+    """`value` with its floats rounded; a mode is a setting, not a measurement, and stays exact."""
+    if isinstance(value, dict):
+        return {
+            key: inner if key == _MODE_FIELD else _rounded(inner, key)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def _lines(value: Any, indent: str = "") -> list[str]:
+    """JSON lines of `value`: objects and lists spread out, except lists of plain values."""
+    if isinstance(value, dict) and value:
+        items = [(f"{json.dumps(key)}: ", value[key]) for key in sorted(value)]
+        return ["{", *_spread(items, indent + "  "), indent + "}"]
+    if isinstance(value, list) and any(isinstance(inner, (dict, list)) for inner in value):
+        return ["[", *_spread([("", inner) for inner in value], indent + "  "), indent + "]"]
+    return [json.dumps(value, allow_nan=False)]
+
+
+def _spread(items: list[tuple[str, Any]], indent: str) -> list[str]:
+    lines: list[str] = []
+    for number, (label, value) in enumerate(items):
+        first, *rest = _lines(value, indent)
+        lines += [indent + label + first, *rest]
+        if number < len(items) - 1:
+            lines[-1] += ","
+    return lines

@@ -1,0 +1,187 @@
+"""Baseline files on disk: found by hardware, backend and module, and only ever replaced whole."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import filelock
+
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineFile, decode, encode
+from pytest_trtperf.errors import BaselineError
+
+LOCK_TIMEOUT_S = 60.0
+
+
+def baseline_path(directory: Path, hardware_class: str, backend: str, module: str) -> Path:
+    """Where the baseline of `module` lies, a posix path such as "tests/test_x.py".
+
+    Raises:
+        BaselineError: a part would lead out of `directory`, or `module` is no Python file.
+    """
+    parts = PurePosixPath(module)
+    if parts.suffix != ".py" or parts.is_absolute() or not _stay_inside(*module.split("/")):
+        raise BaselineError(
+            f"module {module!r} cannot have a baseline: its path must be that of a Python file, "
+            f"relative to the parent of the baseline directory and inside it"
+        )
+    for name in (hardware_class, backend):
+        if "/" in name or not _stay_inside(name):
+            raise BaselineError(f"{name!r} cannot name a folder of baselines")
+    return directory.joinpath(hardware_class, backend, *parts.with_suffix(".json").parts)
+
+
+def _stay_inside(*parts: str) -> bool:
+    return all(part not in ("", ".", "..") and not set(part) & set("\\:\0") for part in parts)
+
+
+class BaselineStore:
+    """The baselines of one hardware class and backend; reads each file once."""
+
+    def __init__(self, directory: Path, hardware_class: str, backend: str) -> None:
+        """Reading needs no directory; the first `update` makes it."""
+        self.directory = directory
+        self.hardware_class = hardware_class
+        self.backend = backend
+        self._files: dict[str, BaselineFile] = {}
+
+    def path(self, module: str) -> Path:
+        """Where the baseline of `module` lies, whether it exists or not."""
+        return baseline_path(self.directory, self.hardware_class, self.backend, module)
+
+    def entries(self, module: str) -> dict[str, BaselineEntry]:
+        """All entries of `module`; empty without a file. BaselineError if the file is broken."""
+        if module not in self._files:
+            self._files[module] = _read(self.path(module))
+        return dict(self._files[module].entries)
+
+    def get(self, module: str, key: str) -> BaselineEntry | None:
+        """The entry `key` of `module`, None if absent. BaselineError if the file is broken."""
+        return self.entries(module).get(key)
+
+    def list_modules(self) -> list[str]:
+        """The modules that have a baseline, sorted."""
+        root = self.directory / self.hardware_class / self.backend
+        found = (path.relative_to(root) for path in root.rglob("*.json"))
+        return sorted(
+            path.with_suffix(".py").as_posix() for path in found if not path.name.startswith(".")
+        )
+
+    def update(
+        self, module: str, changes: Mapping[str, BaselineEntry], remove: Iterable[str] = ()
+    ) -> Path | None:
+        """Merge `changes` into the file of `module` and drop the keys in `remove`.
+
+        The file is read again under a lock, so that entries of another process stay, and replaced
+        atomically: a process killed at any point leaves the old file or the new one. A file
+        without entries is deleted. Returns the path, or None when nothing changed.
+
+        Raises:
+            BaselineError: the file is broken (it stays as it is) or cannot be written.
+        """
+        path = self.path(module)
+        try:
+            with _lock(path):
+                changed = self._replace(module, path, changes, set(remove))
+        except filelock.Timeout as error:
+            raise BaselineError(
+                f"baseline {path} has been locked by another process for {LOCK_TIMEOUT_S:g} s; "
+                f"let that one finish, then record again"
+            ) from error
+        except OSError as error:
+            raise _unusable(path, "written", error) from error
+        return path if changed else None
+
+    def _replace(
+        self, module: str, path: Path, changes: Mapping[str, BaselineEntry], remove: set[str]
+    ) -> bool:
+        stored = _read(path)
+        kept = {key: entry for key, entry in stored.entries.items() if key not in remove}
+        merged = BaselineFile(entries={**kept, **changes})
+        data = encode(merged)
+        written = decode(data, path)
+        if written == stored:
+            return False
+        _sweep(path)
+        if merged.entries:
+            _write(path, data)
+        else:
+            path.unlink()
+        self._files[module] = written
+        return True
+
+
+def _read(path: Path) -> BaselineFile:
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return BaselineFile()
+    except OSError as error:
+        raise _unusable(path, "read", error) from error
+    return decode(data, path)
+
+
+def _unusable(path: Path, verb: str, error: OSError) -> BaselineError:
+    return BaselineError(
+        f"baseline {path} cannot be {verb}: {error}; correct the permissions or "
+        f"the space there, or name another place with --trtperf-baseline-dir"
+    )
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One writer of `path` at a time on this host; the lock lies outside the user's repository."""
+    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    with filelock.FileLock(_lock_directory() / f"{name}.lock", timeout=LOCK_TIMEOUT_S):
+        yield
+
+
+def _lock_directory() -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    directory = Path(tempfile.gettempdir()) / f"trtperf-baseline-locks-{user}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    # the temporary directory is everybody's: a link planted there must not be followed
+    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != user):
+        raise PermissionError(f"{directory} is not a directory of this user")
+    return directory
+
+
+def _temporary_prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
+def _sweep(path: Path) -> None:
+    """Delete what killed writers left beside `path`; the lock says that none is at work."""
+    for stale in path.parent.glob(f"{glob.escape(_temporary_prefix(path))}*.tmp"):
+        stale.unlink(missing_ok=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{_temporary_prefix(path)}{os.getpid()}.tmp"
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    # without it a power cut may lose the rename; some file systems refuse, and that is no error
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

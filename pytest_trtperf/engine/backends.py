@@ -1,0 +1,85 @@
+"""The backends by name, the import of TensorRT on first use, and the logger it is given."""
+
+from __future__ import annotations
+
+import importlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from pytest_trtperf.errors import BackendUnavailable
+
+TENSORRT_FAMILY = ("tensorrt", "tensorrt-rtx", "tensorrt-lean")
+ONNXRUNTIME = "onnxruntime"
+
+_MODULES: Mapping[str, str] = {name: name.replace("-", "_") for name in TENSORRT_FAMILY}
+_HOW_TO_INSTALL: Mapping[str, str] = {
+    "tensorrt": "pip install 'pytest-trtperf[tensorrt-cu13]' (or [tensorrt-cu12]), or use a "
+    "container that brings TensorRT along",
+    "tensorrt-rtx": "pip install 'pytest-trtperf[rtx]'",
+    "tensorrt-lean": "pip install tensorrt-lean-cu13 (or tensorrt-lean-cu12)",
+}
+
+
+def import_tensorrt(backend: str) -> ModuleType:
+    """The Python module of a backend of the TensorRT family.
+
+    Raises:
+        BackendUnavailable: the backend is not of this family, its package is not installed, or
+            its libraries cannot be loaded; the message says how to install it.
+    """
+    if backend not in _MODULES:
+        raise BackendUnavailable(
+            f"{backend!r} is no backend of the TensorRT family; these are "
+            f"{', '.join(TENSORRT_FAMILY)}"
+        )
+    try:
+        return importlib.import_module(_MODULES[backend])
+    # Loading the libraries fails with OSError, or RuntimeError in the wheels' own checks.
+    except (ImportError, OSError, RuntimeError) as error:
+        raise BackendUnavailable(
+            f"backend {backend}: module {_MODULES[backend]} cannot be imported ({error}); "
+            f"{_HOW_TO_INSTALL[backend]}"
+        ) from error
+
+
+def shared_logger(trt: ModuleType) -> Any:
+    """The one logger this process gives to builders, parsers and runtimes of a module.
+
+    TensorRT keeps the first logger it sees while any object made with it lives, and ignores the
+    next one: with a logger per object, the messages of a failure would go to the wrong place.
+    It collects errors; read them with `collected`.
+    """
+    if trt.__name__ not in _LOGGERS:
+        _LOGGERS[trt.__name__] = _new_logger(trt)
+    return _LOGGERS[trt.__name__]
+
+
+_LOGGERS: dict[str, Any] = {}
+# A long session must not grow without end; what a failure needs are the last messages.
+_ERRORS_KEPT = 200
+
+
+def _new_logger(trt: ModuleType) -> Any:
+    class CollectingLogger(trt.ILogger):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.count = 0
+            self.errors: deque[tuple[int, str]] = deque(maxlen=_ERRORS_KEPT)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity <= trt.ILogger.Severity.ERROR:
+                self.count += 1
+                self.errors.append((self.count, message.strip()))
+
+    return CollectingLogger()
+
+
+@contextmanager
+def collected(trt: ModuleType) -> Iterator[Callable[[], list[str]]]:
+    """Yields a function that returns the errors TensorRT has logged since the block began."""
+    logger = shared_logger(trt)
+    before = logger.count
+    yield lambda: [text for number, text in logger.errors if number > before]

@@ -1,0 +1,161 @@
+"""trtexec's query timeline on a GPU, timed by CUDA events.
+
+The copies of one query overlap the compute of another, and `concurrency` queries are in flight.
+The loop calls the driver and stores numbers, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.runtime.cuda import Events, checked, cudart
+from pytest_trtperf.runtime.tensorrt import TensorRTSession
+from pytest_trtperf.measure.trace import Extent, Trace
+
+Call = Callable[[], Any]
+
+
+class _Samples:
+    """Preallocated columns of one round: 48 bytes a query."""
+
+    def __init__(self, capacity: int) -> None:
+        self.issued, self.enqueue, self.done = (np.zeros(capacity, np.int64) for _ in range(3))
+        self.h2d, self.gpu_compute, self.d2h = (np.zeros(capacity) for _ in range(3))
+
+    def metrics(self, count: int) -> dict[str, np.ndarray]:
+        h2d, compute, d2h = (a[:count].copy() for a in (self.h2d, self.gpu_compute, self.d2h))
+        return {
+            "latency": h2d + compute + d2h,
+            "enqueue": self.enqueue[:count] / 1e6,
+            "h2d": h2d,
+            "gpu_compute": compute,
+            "d2h": d2h,
+            "response": (self.done[:count] - self.issued[:count]) / 1e6,
+        }
+
+
+def run_gpu_loop(session: TensorRTSession, extent: Extent) -> Trace:
+    """Times queries back to back under a closed load.
+
+    Raises:
+        MeasurementError: CUDA reports an error, of this or of an earlier call.
+    """
+    samples = _Samples(extent.capacity)
+    slots = len(session.slots)
+    before = [_prologue(session, events) for events in session.slots]
+    after = [_epilogue(session, events) for events in session.slots]
+    finish = [_finish_event(session, events) for events in session.slots]
+    harvest = [_harvest(session, events, samples) for events in session.slots]
+    issued, enqueue_ns, done = (
+        memoryview(column) for column in (samples.issued, samples.enqueue, samples.done)
+    )
+    enqueue, synchronize = session.enqueue, cudart().cudaEventSynchronize
+    in_flight, capacity, least = session.concurrency, extent.capacity, extent.queries
+
+    checked(cudart().cudaEventRecord(session.round_start.h2d_start, _first_stream(session)))
+    deadline = perf_counter_ns() + int(extent.duration_ms * 1e6)
+    index = completed = 0
+    issuing = True
+    while completed < index or issuing:
+        if index - completed == in_flight or not issuing:
+            slot = completed % slots
+            if (result := synchronize(finish[slot]))[0]:
+                checked(result)
+            now = done[completed] = perf_counter_ns()
+            issuing = issuing and index < capacity and (now < deadline or index < least)
+        else:
+            slot = -1
+        if issuing:
+            position = index % slots
+            issued[index] = perf_counter_ns()
+            for call in before[position]:
+                call()
+            start = perf_counter_ns()
+            enqueue()
+            enqueue_ns[index] = perf_counter_ns() - start
+            for call in after[position]:
+                call()
+            index += 1
+        if slot >= 0:
+            harvest[slot](completed)
+            completed += 1
+    last = finish[(completed - 1) % slots]
+    span = checked(cudart().cudaEventElapsedTime(session.round_start.h2d_start, last))
+    return Trace(float(span), samples.metrics(completed))
+
+
+def _first_stream(session: TensorRTSession) -> Any:
+    return session.h2d_stream if session.transfers else session.compute_stream
+
+
+def _finish_event(session: TensorRTSession, events: Events) -> Any:
+    return events.d2h_end if session.transfers else events.compute_end
+
+
+def _prologue(session: TensorRTSession, events: Events) -> list[Call]:
+    runtime = cudart()
+    compute, h2d = session.compute_stream, session.h2d_stream
+    start_compute = _bind(runtime.cudaEventRecord, events.compute_start, compute)
+    if not session.transfers:
+        return [start_compute]
+    kind = runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+    return [
+        _bind(runtime.cudaEventRecord, events.h2d_start, h2d),
+        *(
+            _bind(runtime.cudaMemcpyAsync, buffer.device, buffer.host, buffer.size, kind, h2d)
+            for buffer in session.inputs
+        ),
+        _bind(runtime.cudaEventRecord, events.h2d_end, h2d),
+        _bind(runtime.cudaStreamWaitEvent, compute, events.h2d_end, 0),
+        start_compute,
+    ]
+
+
+def _epilogue(session: TensorRTSession, events: Events) -> list[Call]:
+    runtime = cudart()
+    compute, d2h = session.compute_stream, session.d2h_stream
+    end_compute = _bind(runtime.cudaEventRecord, events.compute_end, compute)
+    if not session.transfers:
+        return [end_compute]
+    kind = runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+    return [
+        end_compute,
+        _bind(runtime.cudaStreamWaitEvent, d2h, events.compute_end, 0),
+        _bind(runtime.cudaEventRecord, events.d2h_start, d2h),
+        *(
+            _bind(runtime.cudaMemcpyAsync, buffer.host, buffer.device, buffer.size, kind, d2h)
+            for buffer in session.outputs
+        ),
+        _bind(runtime.cudaEventRecord, events.d2h_end, d2h),
+    ]
+
+
+def _bind(function: Callable[..., Any], *arguments: Any) -> Call:
+    return partial(function, *arguments)
+
+
+def _harvest(
+    session: TensorRTSession, events: Events, samples: _Samples
+) -> Callable[[int], None]:
+    elapsed = cudart().cudaEventElapsedTime
+    pairs = [(events.compute_start, events.compute_end, memoryview(samples.gpu_compute))]
+    if session.transfers:
+        pairs += [
+            (events.h2d_start, events.h2d_end, memoryview(samples.h2d)),
+            (events.d2h_start, events.d2h_end, memoryview(samples.d2h)),
+        ]
+
+    def store(index: int) -> None:
+        for start, end, column in pairs:
+            error, milliseconds = elapsed(start, end)
+            if error:
+                raise MeasurementError(f"CUDA: {error.name} while reading a query's time")
+            column[index] = milliseconds
+
+    return store

@@ -1,0 +1,79 @@
+"""The pytest hooks. Each only delegates; what is heavy is imported when --trtperf is given."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_trtperf.fixtures import FIXTURES, MEASURE, settings_of, trt_engine, trt_measure
+from pytest_trtperf.settings import Settings, add_options
+
+if TYPE_CHECKING:
+    from pytest_trtperf.controller import Controller
+
+__all__ = ["trt_engine", "trt_measure"]
+
+SETTINGS = pytest.StashKey[Settings]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_addoption"""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Resolves the settings, and under --trtperf finds the device before any test runs."""
+    config.addinivalue_line(
+        "markers",
+        "trtperf(**options): options of this test's measurements, such as cuda_graph=True or "
+        "tolerance=0.02. Tests that use trt_engine or trt_measure carry it by themselves.",
+    )
+    try:
+        config.stash[SETTINGS] = settings = Settings.from_config(config)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    if settings.enabled and not config.getoption("collectonly"):
+        from pytest_trtperf.workers import register
+
+        register(config, settings)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks the tests that measure, so that `-m trtperf` selects them."""
+    if FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        return
+    item.add_marker("trtperf", append=False)
+    if not item.config.stash[SETTINGS].enabled:
+        item.add_marker(pytest.mark.skip(reason="needs --trtperf"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fails a test whose mark is wrong before anything is built for it."""
+    if item.config.stash[SETTINGS].enabled and item.get_closest_marker("trtperf"):
+        try:
+            settings_of(item, item.config.stash[SETTINGS])
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Compares with the baseline once the body has passed, so that a regression is a failure."""
+    __tracebackhide__ = True
+    result = yield
+    if factory := item.stash.get(MEASURE, None):
+        factory.conclude()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Sends a test's measurements along with its report, which pytest-xdist carries."""
+    report = yield
+    if call.when == "call" and (factory := item.stash.get(MEASURE, None)):
+        report.trtperf = factory.records()  # type: ignore[attr-defined]
+    return report

@@ -1,0 +1,229 @@
+"""One invocation of `pytest --trtperf`: what it measures on, what it measured, what it writes."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu_class, gpu_name
+from pytest_trtperf.baseline.locate import locate
+from pytest_trtperf.baseline.merge import add_run
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.store import BaselineStore
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.report.record import RUN_SCHEMA, MeasurementRecord, RunRecord
+from pytest_trtperf.runtime.probe import Probe
+from pytest_trtperf.settings import Settings
+
+RUN = pytest.StashKey["Run"]()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What this process measures on; `device` is the name that budgets match."""
+
+    probe: Probe
+    ordinal: int = 0
+
+    @property
+    def uuid(self) -> str | None:
+        """The GPU's UUID, None on the CPU."""
+        return self.probe.gpus[self.ordinal].uuid if self.probe.gpus else None
+
+    @property
+    def device(self) -> str:
+        """`NVIDIA H200`, or `cpu:` with the CPU's model and thread count."""
+        if self.probe.gpus:
+            return gpu_name(self.probe.gpus[self.ordinal].name)
+        return cpu_name(cpu_model(), _threads())
+
+    @property
+    def hardware_class(self) -> str:
+        """The folder of its baselines."""
+        if self.probe.gpus:
+            return gpu_class(self.probe.gpus[self.ordinal].name)
+        return cpu_class(cpu_model(), _threads())
+
+    @property
+    def plan_device(self) -> str | None:
+        """What of the device a plan depends on."""
+        if not self.probe.gpus:
+            return None
+        gpu = self.probe.gpus[self.ordinal]
+        return f"{gpu.name} {gpu.compute_capability}"
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass
+class Run:
+    """The run's state, on the controller and, without results, on each worker."""
+
+    settings: Settings
+    target: Target
+    rootdir: Path
+    measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
+    collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    deselected: set[str] = field(default_factory=set)
+    written: list[Path] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    _stores: dict[Path, BaselineStore] = field(default_factory=dict)
+
+    @property
+    def compares(self) -> bool:
+        """A run that records everything anew has nothing to compare with."""
+        return not self.settings.update
+
+    def baseline_of(self, module: Path) -> tuple[BaselineStore, str]:
+        """The store of a test module, and the module's name in it."""
+        directory, name = locate(module, self.rootdir, self.settings.baseline_dir)
+        return self._store(directory), name
+
+    def _store(self, directory: Path) -> BaselineStore:
+        if directory not in self._stores:
+            self._stores[directory] = BaselineStore(
+                directory, self.target.hardware_class, self.target.probe.backend
+            )
+        return self._stores[directory]
+
+    def note_collected(self, nodeids: Iterable[str]) -> None:
+        """Takes the tests that were collected, by module."""
+        for nodeid in nodeids:
+            module, _, test = nodeid.partition("::")
+            self.collected[str(self.rootdir / module)].add(without_group(test))
+
+    def note_arguments(self, arguments: Iterable[str]) -> None:
+        """A module of which single tests were named is not collected whole."""
+        for argument in arguments:
+            path, separator, _ = argument.partition("::")
+            if separator:
+                self.deselected.add(str(Path(path).absolute()))
+
+    def add(self, data: Iterable[object], *, passed: bool) -> None:
+        """Takes the measurements that a test report brought."""
+        for item in data:
+            self.measured.append((msgspec.convert(item, MeasurementRecord), passed))
+
+    def finish(self, *, complete: bool) -> None:
+        """Finds stale entries, and records baselines if the run was asked to.
+
+        Args:
+            complete: whether the run reached its end; only then can an entry be stale.
+        """
+        changes = self._changes()
+        stale = self._stale_keys() if complete else {}
+        for directory, module in sorted(changes.keys() | stale.keys()):
+            place = (directory, module)
+            removed = stale.get(place, []) if self.settings.update else []
+            if self.settings.update or changes.get(place):
+                self._write(place, changes.get(place, {}), removed)
+        self.stale = sorted(key for keys in stale.values() for key in keys)
+
+    def _write(
+        self, place: tuple[Path, str], changes: dict[str, BaselineEntry], removed: list[str]
+    ) -> None:
+        directory, module = place
+        try:
+            if path := self._store(directory).update(module, changes, removed):
+                self.written.append(path)
+        except BaselineError as error:
+            self.errors.append(str(error))
+
+    def _changes(self) -> dict[tuple[Path, str], dict[str, BaselineEntry]]:
+        changes: dict[tuple[Path, str], dict[str, BaselineEntry]] = defaultdict(dict)
+        if not (self.settings.update or self.settings.update_new):
+            return changes
+        for record, passed in self.measured:
+            stored = self._stored(record)
+            if passed and record.baseline != "off" and (self.settings.update or stored is None):
+                entry = add_run(stored, _entry(record, self.target.probe.software))
+                changes[Path(record.baseline_dir), record.module][record.key] = entry
+        return changes
+
+    def _stored(self, record: MeasurementRecord) -> BaselineEntry | None:
+        try:
+            return self._store(Path(record.baseline_dir)).get(record.module, record.key)
+        except BaselineError:
+            return None  # the write will name the file
+
+    def _stale_keys(self) -> dict[tuple[Path, str], list[str]]:
+        """Entries whose test is gone from a module that was collected whole."""
+        measured = {(Path(r.baseline_dir), r.module, r.key) for r, _ in self.measured}
+        stale = {}
+        for module_path, tests in self.collected.items():
+            if module_path in self.deselected:
+                continue
+            store, module = self.baseline_of(Path(module_path))
+            try:
+                keys = store.entries(module)
+            except BaselineError as error:
+                self.errors.append(str(error))
+                continue
+            gone = [
+                key
+                for key in keys
+                if _test_of(key) not in {f"{module}::{test}" for test in tests}
+                and (store.directory, module, key) not in measured
+            ]
+            if gone:
+                stale[store.directory, module] = gone
+        return stale
+
+    def record(self, exit_status: int) -> RunRecord:
+        """The whole run as plain data."""
+        return RunRecord(
+            schema=RUN_SCHEMA,
+            created=_now(),
+            backend=self.target.probe.backend,
+            device=self.target.device,
+            hardware_class=self.target.hardware_class,
+            software=self.target.probe.software,
+            exit_status=exit_status,
+            measurements=[record for record, _ in self.measured],
+        )
+
+
+def without_group(nodeid: str) -> str:
+    """A node id without the `@group` that pytest-xdist's loadgroup appends."""
+    head, at, group = nodeid.rpartition("@")
+    return head if at and "]" not in group else nodeid
+
+
+def _test_of(key: str) -> str:
+    return key.rsplit("#", 1)[0]
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _entry(record: MeasurementRecord, software: dict[str, str]) -> BaselineEntry:
+    rounds = [
+        BaselineRound(
+            queries=round.queries,
+            throughput=round.throughput,
+            quantiles={
+                name: values
+                for name, values in round.quantiles.items()
+                if name in ("latency", "gpu_compute")
+            },
+            sm_clock_mhz=round.after.get("sm_clock_mhz"),
+        )
+        for round in record.rounds
+    ]
+    run = BaselineRun(
+        recorded=_now(), plan=record.engine["plan_sha256"], software=software, rounds=rounds
+    )
+    return BaselineEntry(
+        engine=record.engine["digest"], mode=record.mode, shapes=record.shapes, runs=[run]
+    )

@@ -1,0 +1,1 @@
+"""A plan becomes a session: an engine with concrete shapes and buffers that can be enqueued."""

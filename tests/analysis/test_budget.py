@@ -1,0 +1,207 @@
+"""Budgets: what passes, what fails, and what cannot be told."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput, least_queries
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide_by_estimate
+
+ORDER = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def latencies(seed: int, rounds: int = 5, queries: int = 600) -> list[np.ndarray]:
+    """Rounds of skewed latencies; whole numbers, so that no factor can merge two of them."""
+    random = np.random.default_rng(seed)
+    return [np.ceil(random.gamma(20, 50, queries)) for _ in range(rounds)]
+
+
+def correlated(random: np.random.Generator, count: int, memory: float) -> np.ndarray:
+    """Standard normal values, each remembering its predecessor (AR 1)."""
+    values = random.normal(size=count)
+    for index in range(1, count):
+        values[index] = memory * values[index - 1] + math.sqrt(1 - memory**2) * values[index]
+    return values
+
+
+@pytest.mark.parametrize(
+    ("p", "alpha", "expected"),
+    [(99, 0.05, 299), (99, 0.01, 459), (50, 0.25, 2), (99.9, 0.05, 2995), (1, 0.4, 1)],
+)
+def test_least_queries(p: float, alpha: float, expected: int) -> None:
+    assert least_queries(p, alpha) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [(1.2, Status.FAIL), (1.363, Status.INCONCLUSIVE), (1.6, Status.PASS)],
+)
+def test_p99_far_from_the_limit_is_decided(limit: float, status: Status) -> None:
+    random = np.random.default_rng(0)
+    verdict = judge_percentile([random.gamma(50, 0.02, 1000) for _ in range(5)], 99, limit)
+    assert verdict.status is status
+    assert verdict.lower is not None
+    assert verdict.upper is not None
+    assert verdict.lower < verdict.value < verdict.upper
+    assert f"{limit:.4g} ms" in verdict.message
+
+
+@given(SEEDS, st.floats(0.5, 2))
+def test_bounds_are_the_limits_at_which_the_answer_turns(seed: int, factor: float) -> None:
+    rounds = latencies(seed)
+    limit = 1500 * factor
+    verdict = judge_percentile(rounds, 99, limit)
+    assert verdict.lower is not None
+    assert verdict.upper is not None
+    assert (verdict.status is Status.FAIL) == (limit < verdict.lower)
+    assert (verdict.status is Status.PASS) == (limit >= verdict.upper)
+
+
+@given(SEEDS, st.floats(1000, 2000), st.floats(1, 1.5))
+def test_slowdown_never_helps(seed: int, limit: float, slowdown: float) -> None:
+    rounds = latencies(seed)
+    before = judge_percentile(rounds, 99, limit)
+    after = judge_percentile([slowdown * one for one in rounds], 99, limit)
+    assert ORDER[after.status] >= ORDER[before.status]
+
+
+@given(SEEDS, st.floats(1000, 2000))
+def test_order_and_unit_do_not_matter(seed: int, limit: float) -> None:
+    rounds = latencies(seed)
+    first = judge_percentile(rounds, 95, limit)
+    turned = judge_percentile([one[::-1] for one in rounds[::-1]], 95, limit)
+    scaled = judge_percentile([one / 1024 for one in rounds], 95, limit / 1024)
+    assert turned == first
+    assert (scaled.status, scaled.reason) == (first.status, first.reason)
+
+
+def test_clustered_slow_queries_widen_the_bounds() -> None:
+    rounds = latencies(1)
+    spread = judge_percentile(rounds, 99, 1500)
+    pooled = np.sort(np.concatenate(rounds))
+    clustered = judge_percentile(np.split(pooled, 5), 99, 1500)
+    assert clustered.value == spread.value
+    assert clustered.lower is None or spread.lower is None or clustered.lower < spread.lower
+    assert clustered.upper is None
+    assert spread.upper is not None
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.8])
+def test_false_passes_stay_near_the_level_with_correlated_queries(memory: float) -> None:
+    random = np.random.default_rng(2)
+    limit = math.exp(0.1 * 2.3263478740408408)
+    verdicts = [
+        judge_percentile(
+            np.split(np.exp(0.1 * correlated(random, 2500, memory)), 5), 99, limit
+        ).status
+        for _ in range(150)
+    ]
+    assert verdicts.count(Status.PASS) / len(verdicts) < 0.12
+    assert verdicts.count(Status.FAIL) / len(verdicts) < 0.12
+
+
+def test_too_few_queries_says_how_many_are_needed() -> None:
+    verdict = judge_percentile(latencies(0, rounds=5, queries=20), 99, 5000)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.reason == "too_few_queries"
+    assert verdict.upper is None
+    needed = int(verdict.message.split("about ")[1].split()[0])
+    assert needed > least_queries(99, 0.05)
+    enough = judge_percentile(latencies(0, rounds=5, queries=needed // 5 + 1), 99, 5000)
+    assert enough.status is Status.PASS
+
+
+def test_few_queries_that_are_all_too_slow_fail() -> None:
+    assert judge_percentile(latencies(0, queries=20), 99, 100).status is Status.FAIL
+
+
+def test_one_round_cannot_decide() -> None:
+    for verdict in (judge_percentile(latencies(0, 1), 99, 9e9), judge_throughput([500], 1)):
+        assert (verdict.status, verdict.reason) == (Status.INCONCLUSIVE, "too_few_rounds")
+
+
+def test_constant_latency_equal_to_the_limit_passes() -> None:
+    rounds = [np.full(500, 2.0)] * 5
+    assert judge_percentile(rounds, 99, 2.0).status is Status.PASS
+    assert judge_percentile(rounds, 99, 1.999).status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [(450, Status.PASS), (500, Status.INCONCLUSIVE), (550, Status.FAIL)],
+)
+def test_throughput(limit: float, status: Status) -> None:
+    verdict = judge_throughput([495, 505, 500, 498, 503], limit)
+    assert verdict.status is status
+    assert f"{limit} qps" in verdict.message
+
+
+def test_constant_throughput_equal_to_the_limit_passes() -> None:
+    assert judge_throughput([333.3] * 5, 333.3).status is Status.PASS
+
+
+@given(
+    st.lists(st.floats(100, 1000), min_size=2, max_size=20),
+    st.floats(100, 1000),
+    st.floats(0.5, 1),
+)
+def test_lower_throughput_never_helps(rounds: list[float], limit: float, factor: float) -> None:
+    before = judge_throughput(rounds, limit)
+    after = judge_throughput(np.array(rounds) * factor * (1 - 1e-9), limit)
+    assert ORDER[after.status] >= ORDER[before.status]
+    assert judge_throughput(rounds[::-1], limit) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "higher_is_better", "status"),
+    [
+        (2.0, False, Status.PASS),
+        (2.1, False, Status.FAIL),
+        (2.0, True, Status.PASS),
+        (1.9, True, Status.FAIL),
+    ],
+)
+def test_estimate_decides_what_is_inconclusive(
+    value: float, higher_is_better: bool, status: Status
+) -> None:
+    open_verdict = Verdict(
+        Status.INCONCLUSIVE, "overlaps_limit", "x", value, 1.0, 3.0, 2.0, higher_is_better
+    )
+    decided = decide_by_estimate(open_verdict)
+    assert (decided.status, decided.reason) == (status, "estimate")
+    assert "estimate" in decided.message
+
+
+@settings(max_examples=20)
+@given(SEEDS, st.sampled_from([800.0, 3000.0]))
+def test_estimate_leaves_conclusions_alone(seed: int, limit: float) -> None:
+    verdict = judge_percentile(latencies(seed), 99, limit)
+    assert verdict.status is not Status.INCONCLUSIVE
+    assert decide_by_estimate(verdict) is verdict
+
+
+@pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf])
+def test_limits_that_mean_nothing_are_refused(limit: float) -> None:
+    with pytest.raises(ValueError, match="limit"):
+        judge_percentile(latencies(0), 99, limit)
+    with pytest.raises(ValueError, match="limit"):
+        judge_throughput([1, 2], limit)
+
+
+def test_options_and_samples_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="percentile 100"):
+        judge_percentile(latencies(0), 100, 1)
+    with pytest.raises(ValueError, match="alpha"):
+        judge_throughput([1, 2], 1, alpha=0.5)
+    with pytest.raises(ValueError, match="no rounds"):
+        judge_percentile([], 99, 1)
+    with pytest.raises(ValueError, match="no samples"):
+        judge_percentile([[1.0], []], 99, 1)
+    with pytest.raises(ValueError, match="must be positive"):
+        judge_throughput([1, 0], 1)

@@ -1,0 +1,158 @@
+"""The comparison with a baseline: found, forgiven, or not to be told."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.analysis.regression import LEAST_RUNS, judge_change
+from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
+
+ORDER = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
+ROUNDS = st.lists(st.floats(0.9, 1.1), min_size=2, max_size=12)
+RUNS = st.lists(ROUNDS, min_size=1, max_size=7)
+TOLERANCES = st.floats(0.01, 0.5)
+
+
+def noisy(seed: int, level: float = 1.0, rounds: int = 5, noise: float = 0.005) -> np.ndarray:
+    return level * np.exp(np.random.default_rng(seed).normal(0, noise, rounds))
+
+
+@pytest.mark.parametrize(
+    ("factor", "status"),
+    [
+        (0.8, Status.PASS),
+        (1.0, Status.PASS),
+        (1.05, Status.INCONCLUSIVE),
+        (1.15, Status.FAIL),
+    ],
+)
+@pytest.mark.parametrize("runs", [1, LEAST_RUNS])
+def test_slower_is_worse_for_times(factor: float, status: Status, runs: int) -> None:
+    change = judge_change(noisy(0, factor), [noisy(seed) for seed in range(1, runs + 1)], 0.05)
+    assert change.verdict.status is status
+    assert change.lower < change.ratio < change.upper
+    assert change.ratio == pytest.approx(change.current / change.baseline)
+    assert change.improved == (factor == 0.8)
+
+
+def test_message_has_change_interval_and_tolerance() -> None:
+    change = judge_change([1.1, 1.1], [[1.0, 1.0]], 0.05)
+    assert change.verdict.message == "+10.0 % [+10.0 %, +10.0 %], tolerance 5 %"
+
+
+def test_rounding_does_not_print_a_negative_zero() -> None:
+    assert "-0.0" not in judge_change([0.99999] * 3, [[1.0] * 3], 0.05).verdict.message
+
+
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_change_of_exactly_the_tolerance_without_noise_passes(higher_is_better: bool) -> None:
+    current = [1 / 1.05] * 5 if higher_is_better else [1.05] * 5
+    verdict = judge_change(current, [[1.0] * 5], 0.05, higher_is_better).verdict
+    assert verdict.status is Status.PASS
+
+
+@given(ROUNDS, RUNS, TOLERANCES)
+def test_throughput_is_judged_as_the_inverse_of_time(
+    current: list[float], runs: list[list[float]], tolerance: float
+) -> None:
+    time = judge_change(current, runs, tolerance)
+    inverse = [1 / np.array(run) for run in runs]
+    rate = judge_change(1 / np.array(current), inverse, tolerance, higher_is_better=True)
+    assert rate.verdict.status is time.verdict.status
+    assert rate.ratio == pytest.approx(1 / time.ratio)
+    assert rate.lower == pytest.approx(1 / time.upper)
+    assert rate.improved == time.improved
+
+
+@given(ROUNDS, RUNS, TOLERANCES, st.floats(1, 2))
+def test_slowdown_never_helps(
+    current: list[float], runs: list[list[float]], tolerance: float, slowdown: float
+) -> None:
+    before = judge_change(current, runs, tolerance).verdict
+    after = judge_change(np.array(current) * slowdown * (1 + 1e-9), runs, tolerance).verdict
+    assert ORDER[after.status] >= ORDER[before.status]
+
+
+@given(ROUNDS, RUNS, st.floats(0.01, 0.2), st.floats(0, 0.3))
+def test_tolerance_never_hurts(
+    current: list[float], runs: list[list[float]], tolerance: float, more: float
+) -> None:
+    strict = judge_change(current, runs, tolerance).verdict
+    lenient = judge_change(current, runs, tolerance + more).verdict
+    assert ORDER[lenient.status] <= ORDER[strict.status]
+
+
+@given(ROUNDS, RUNS, TOLERANCES)
+def test_order_of_rounds_does_not_matter(
+    current: list[float], runs: list[list[float]], tolerance: float
+) -> None:
+    turned = [run[::-1] for run in runs[::-1]]
+    assert judge_change(current[::-1], turned, tolerance) == judge_change(current, runs, tolerance)
+
+
+@given(ROUNDS, RUNS, TOLERANCES, st.floats(1e-3, 1e3))
+def test_unit_does_not_matter(
+    current: list[float], runs: list[list[float]], tolerance: float, factor: float
+) -> None:
+    first = judge_change(current, runs, tolerance)
+    scaled = judge_change(
+        np.array(current) * factor, [np.array(run) * factor for run in runs], tolerance
+    )
+    assert scaled.ratio == pytest.approx(first.ratio)
+    assert scaled.upper == pytest.approx(first.upper)
+    assert scaled.current == pytest.approx(first.current * factor)
+
+
+def test_baseline_that_moves_between_runs_forgives_more_once_it_has_enough_runs() -> None:
+    levels = [0.97, 1.0, 1.03, 0.98, 1.02]
+    runs = [noisy(seed, level, noise=0.001) for seed, level in enumerate(levels)]
+    steady = [noisy(seed, noise=0.001) for seed in range(LEAST_RUNS)]
+    current = noisy(9, 1.09, noise=0.001)
+    assert judge_change(current, steady, 0.05).verdict.status is Status.FAIL
+    assert judge_change(current, runs, 0.05).verdict.status is Status.INCONCLUSIVE
+
+
+def test_unchanged_engines_never_alarm_and_real_slowdowns_are_found() -> None:
+    def share_of_failures(factor: float) -> float:
+        pairs = range(0, 400, 2)
+        failed = [
+            judge_change(noisy(i, factor, noise=0.01), [noisy(i + 1, noise=0.01)], 0.05)
+            for i in pairs
+        ]
+        return sum(one.verdict.status is Status.FAIL for one in failed) / len(pairs)
+
+    assert share_of_failures(1.0) == 0
+    assert share_of_failures(1.15) > 0.95
+
+
+@pytest.mark.parametrize(("current", "run"), [([1.0], [1.0, 1.0]), ([1.0, 1.0], [1.0])])
+def test_one_round_on_a_side_cannot_decide(current: list[float], run: list[float]) -> None:
+    change = judge_change(current, [run], 0.05)
+    assert change.verdict.reason == "too_few_rounds"
+    assert (change.lower, change.upper) == (0, math.inf)
+    assert not change.improved
+    assert decide_by_estimate(change.verdict).status is Status.PASS
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
+def test_values_that_have_no_logarithm_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="sample 1"):
+        judge_change([1, bad], [[1, 1]], 0.05)
+    with pytest.raises(ValueError, match="sample 1"):
+        judge_change([1, 1], [[1, bad]], 0.05)
+
+
+@pytest.mark.parametrize("tolerance", [0, -0.1, 3.1, math.nan])
+def test_tolerances_that_mean_nothing_are_refused(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance"):
+        judge_change([1, 1], [[1, 1]], tolerance)
+
+
+def test_missing_baseline_is_refused() -> None:
+    with pytest.raises(ValueError, match="no baseline runs"):
+        judge_change([1, 1], [], 0.05)

@@ -1,0 +1,54 @@
+"""How a new run joins the stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_trtperf.baseline.merge import add_run, differences
+from pytest_trtperf.baseline.schema import BaselineEntry
+
+Maker = Callable[..., BaselineEntry]
+
+
+def levels(entry: BaselineEntry) -> list[float]:
+    return [run.rounds[0].quantiles["latency"][0] for run in entry.runs]
+
+
+def test_first_run_makes_the_entry(entry: Maker) -> None:
+    assert add_run(None, entry(1.0)) == entry(1.0)
+
+
+def test_runs_are_appended_and_the_oldest_go(entry: Maker) -> None:
+    stored = None
+    for level in range(1, 11):
+        stored = add_run(stored, entry(float(level)), keep=3)
+    assert stored is not None
+    assert levels(stored) == [8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"engine": "ef" * 32}, "engine"),
+        ({"mode": {"cuda_graph": True}}, "mode cuda_graph: False was recorded, now True"),
+        ({"shapes": {"input": [1, 3, 224, 224]}}, "shapes"),
+    ],
+)
+def test_entry_of_something_else_is_replaced(
+    entry: Maker, changes: dict[str, Any], told: str
+) -> None:
+    new = entry(2.0, **changes)
+    assert add_run(entry(1.0), new) == new
+    assert any(told in line for line in differences(entry(1.0), new))
+
+
+def test_entries_of_the_same_measurement_do_not_differ(entry: Maker) -> None:
+    assert differences(entry(1.0), entry(2.0)) == []
+
+
+def test_keeping_no_run_is_refused(entry: Maker) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        add_run(None, entry(), keep=0)

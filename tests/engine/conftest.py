@@ -1,0 +1,90 @@
+"""Small ONNX models, and child processes that use the cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def dynamic_model(tmp_path):
+    """``y = x @ w`` with a dynamic first dimension, weights inside the file."""
+    return _save_matmul(tmp_path / "dynamic.onnx", batch="n")
+
+
+@pytest.fixture
+def fixed_model(tmp_path):
+    return _save_matmul(tmp_path / "fixed.onnx", batch=2)
+
+
+@pytest.fixture
+def external_model(tmp_path):
+    """The same with its weights in ``weights.bin`` beside it."""
+    return _save_matmul(
+        tmp_path / "external.onnx",
+        batch=2,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+
+
+@pytest.fixture
+def unsupported_model(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node("Nope", ["x"], ["y"], name="mystery")
+    return _save(onnx, tmp_path / "unsupported.onnx", [node], [])
+
+
+def _save_matmul(path: Path, batch: int | str = 2, **how_to_save: object) -> Path:
+    onnx = pytest.importorskip("onnx")
+    weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [4, 4], [0.5] * 16)
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"], name="matmul")
+    # External data is written from raw bytes only.
+    raw = onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights), "w")
+    return _save(onnx, path, [node], [raw], batch, **how_to_save)
+
+
+def _save(onnx, path, nodes, initializers, batch: int | str = 2, **how_to_save: object) -> Path:
+    graph = onnx.helper.make_graph(
+        nodes,
+        "graph",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [batch, 4])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [batch, 4])],
+        initializers,
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+    onnx.save(model, path, **how_to_save)
+    return Path(path)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts Python code in a child process and ends what is left of it after the test."""
+    children: list[subprocess.Popen[str]] = []
+
+    def run(code: str, *arguments: object, before: tuple[str, ...] = (), cwd: Path | None = None):
+        child = subprocess.Popen(
+            [*before, sys.executable, "-c", code, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        children.append(child)
+        return child
+
+    yield run
+    for child in children:
+        child.kill()
+        child.communicate()

@@ -1,0 +1,218 @@
+"""Real builds with TensorRT for RTX, which needs no GPU for them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.cache import PlanCache
+from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, ShapeError
+
+trt = pytest.importorskip("tensorrt_rtx")
+
+RTX = "tensorrt-rtx"
+RANGE = {"x": ("1x4", "2x4", "8x4")}
+
+
+def spec_of(onnx, shapes=None, **options):
+    return EngineSpec(onnx, parse_profiles(shapes), options)
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Backend ``tensorrt`` made of the real bindings, less what another release has not."""
+
+    def install(**replaced):
+        stand_in = ModuleType("tensorrt")
+        stand_in.__dict__.update({k: v for k, v in vars(trt).items() if k != "__name__"})
+        for name, value in replaced.items():
+            if value is None:
+                delattr(stand_in, name)
+            else:
+                setattr(stand_in, name, value)
+        monkeypatch.setitem(sys.modules, "tensorrt", stand_in)
+        return "tensorrt"
+
+    return install
+
+
+def test_a_fixed_model_needs_no_shapes(fixed_model):
+    assert len(build_plan(spec_of(fixed_model), RTX)) > 1000
+
+
+def test_shapes_of_a_fixed_model_may_be_repeated(fixed_model):
+    assert build_plan(spec_of(fixed_model, {"x": "2x4"}), RTX)
+
+
+def test_a_dynamic_model_takes_a_range(dynamic_model):
+    assert build_plan(spec_of(dynamic_model, RANGE), RTX)
+
+
+def test_weights_beside_the_model_are_found(external_model):
+    assert build_plan(spec_of(external_model), RTX)
+
+
+def test_all_options_that_a_backend_has_are_accepted(fixed_model):
+    spec = spec_of(
+        fixed_model, builder_optimization_level=2, workspace_mib=16, max_aux_streams=0, tf32=False
+    )
+    assert build_plan(spec, RTX)
+
+
+def test_precisions_that_are_off_are_no_demand(fixed_model):
+    assert build_plan(spec_of(fixed_model, fp16=False), RTX)
+
+
+def test_an_input_that_is_a_shape_takes_values(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    floats, ints = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Reshape", ["x", "s"], ["y"])],
+        "graph",
+        [
+            onnx.helper.make_tensor_value_info("x", floats, ["n", 4]),
+            onnx.helper.make_tensor_value_info("s", ints, [2]),
+        ],
+        [onnx.helper.make_tensor_value_info("y", floats, ["a", "b"])],
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+    onnx.save(model, tmp_path / "reshape.onnx")
+    path = tmp_path / "reshape.onnx"
+
+    assert build_plan(spec_of(path, {"x": "4x4", "s": "2x8"}), RTX)
+    with pytest.raises(ShapeError, match="input 's' takes 2 values"):
+        build_plan(spec_of(path, {"x": "4x4", "s": "2x8x1"}), RTX)
+    with pytest.raises(ShapeError, match="input 's' is dynamic and has no shape"):
+        build_plan(spec_of(path, {"x": "4x4"}), RTX)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "complaint"),
+    [
+        (None, "input 'x' is dynamic and has no shape"),
+        ({"x": "4"}, "input 'x' has rank 2, not 1"),
+        ({"x": "2x5"}, "input 'x' is fixed at 4 in dimension 1, not 2x5"),
+        ({**RANGE, "X": "2x4"}, "there is no input 'X'"),
+    ],
+)
+def test_shapes_that_do_not_fit_list_the_inputs(dynamic_model, shapes, complaint):
+    with pytest.raises(ShapeError, match=complaint) as failure:
+        build_plan(spec_of(dynamic_model, shapes), RTX)
+    assert "dynamic.onnx" in str(failure.value)
+    assert "The inputs are: 'x' float32 ?x4" in str(failure.value)
+
+
+def test_all_misfits_are_told_at_once(dynamic_model):
+    with pytest.raises(ShapeError, match="no input 'z'; input 'x' has rank 2, not 1"):
+        build_plan(spec_of(dynamic_model, {"z": "1", "x": "4"}), RTX)
+
+
+def test_an_operator_that_cannot_be_parsed_is_named(unsupported_model):
+    with pytest.raises(EngineBuildError, match="cannot parse") as failure:
+        build_plan(spec_of(unsupported_model), RTX)
+    message = str(failure.value)
+    assert "unsupported.onnx" in message
+    assert "node 0 'mystery' (Nope)" in message
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(EngineBuildError, match=r"absent\.onnx: there is no such file"):
+        build_plan(spec_of(tmp_path / "absent.onnx"), RTX)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+def test_rtx_refuses_to_choose_a_precision(fixed_model, precision):
+    with pytest.raises(EngineBuildError, match=r"fixed\.onnx: this TensorRT has no choice"):
+        build_plan(spec_of(fixed_model, **{precision: True}), RTX)
+
+
+def test_a_release_without_the_flag_says_so(fixed_model, without):
+    backend = without(BuilderFlag=SimpleNamespace(TF32=trt.BuilderFlag.TF32))
+    assert build_plan(spec_of(fixed_model, tf32=True, fp16=False), backend)
+    with pytest.raises(EngineBuildError, match=r"this TensorRT has no BuilderFlag\.FP16"):
+        build_plan(spec_of(fixed_model, fp16=True), backend)
+
+
+def test_tensorrts_own_words_are_in_the_error(fixed_model, without):
+    with pytest.raises(EngineBuildError, match=r"built no engine:\n.*kFP16"):
+        build_plan(spec_of(fixed_model, fp16=True), without())
+
+
+def test_a_release_without_progress_monitors_builds(fixed_model, without):
+    assert build_plan(spec_of(fixed_model), without(IProgressMonitor=None))
+
+
+def test_a_runtime_that_only_loads_plans_says_so(fixed_model, without):
+    with pytest.raises(EngineBuildError, match="only loads plans"):
+        build_plan(spec_of(fixed_model), without(Builder=None))
+
+
+def test_a_backend_that_is_absent_is_named(fixed_model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    with pytest.raises(BackendUnavailable, match="backend tensorrt"):
+        build_plan(spec_of(fixed_model), "tensorrt")
+
+
+def test_a_thread_can_build(fixed_model):
+    plans: list[bytes] = []
+    thread = threading.Thread(target=lambda: plans.append(build_plan(spec_of(fixed_model), RTX)))
+    thread.start()
+    thread.join()
+    assert len(plans) == 1
+
+
+def test_ctrl_c_in_a_build_is_delivered_after_it_stopped(fixed_model, without):
+    finished: list[bool] = []
+
+    def interrupting_parser(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        finished.append(True)
+        return trt.OnnxParser(*arguments)
+
+    backend, before = without(OnnxParser=interrupting_parser), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(spec_of(fixed_model), backend)
+    assert finished
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_ends_a_process_that_builds(fixed_model, start):
+    child = start(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from pytest_trtperf.engine.build import build_plan\n"
+        "from pytest_trtperf.engine.spec import EngineSpec\n"
+        "spec = EngineSpec(Path(sys.argv[1]), {})\n"
+        "build_plan(spec, 'tensorrt-rtx')\n"
+        "print('building', flush=True)\n"
+        "while True:\n"
+        "    build_plan(spec, 'tensorrt-rtx')\n",
+        fixed_model,
+    )
+    assert child.stdout.readline() == "building\n"
+    child.send_signal(signal.SIGINT)
+    try:
+        _, errors = child.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        pytest.fail("Ctrl-C was lost")
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_real_plan_is_built_once_and_found_again(dynamic_model, tmp_path):
+    spec = spec_of(dynamic_model, RANGE)
+    key = spec.digest(RTX, trt.__version__, None)
+    cache = PlanCache(tmp_path / "cache")
+    first = cache.get_or_build(key, lambda: build_plan(spec, RTX), {"onnx": "dynamic.onnx"})
+    again = cache.get_or_build(key, lambda: pytest.fail("built twice"), {})
+    assert (first.built, again.built) == (True, False)
+    assert first.read() == again.read()

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.engine.spec import (
+    EngineSpec,
+    Profile,
+    TensorInfo,
+    format_shape,
+    parse_profiles,
+    parse_shape,
+)
+from pytest_trtperf.errors import EngineBuildError, ShapeError
+
+shapes = st.lists(st.integers(1, 10**6), max_size=8).map(tuple)
+
+
+@given(shapes)
+def test_text_list_and_array_mean_the_same_shape(shape):
+    assert parse_shape(shape) == parse_shape(list(shape)) == shape
+    assert parse_shape("x".join(map(str, shape))) == shape
+    assert parse_shape(tuple(np.array(shape, dtype=np.int64))) == shape
+
+
+@pytest.mark.parametrize("scalar", ["", "  ", (), []])
+def test_nothing_is_a_scalar(scalar):
+    assert parse_shape(scalar) == ()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    ["1x", "x3", "1xax3", "-1x3", "1.5", "1,3", "0x3", "1_0", "²", "9" * 19, "1 x3"],
+)
+def test_text_that_is_no_shape_is_quoted_in_the_error(garbage):
+    with pytest.raises(ShapeError, match="is not a shape") as failure:
+        parse_shape(garbage)
+    assert repr(garbage) in str(failure.value)
+
+
+@pytest.mark.parametrize("garbage", [(1, 0), (-1, 3), (1.5,), (None,), 7, (True, 2), (2**63,)])
+def test_numbers_that_are_no_shape_are_refused(garbage):
+    with pytest.raises(ShapeError, match="is not a shape"):
+        parse_shape(garbage)
+
+
+def test_one_shape_is_min_opt_and_max():
+    expected = {"x": Profile((1, 2, 3), (1, 2, 3), (1, 2, 3))}
+    assert parse_profiles({"x": (1, 2, 3)}) == parse_profiles({"x": "1x2x3"}) == expected
+
+
+def test_three_shapes_may_mix_text_and_numbers():
+    assert parse_profiles({"x": ("1x4", [2, 4], (8, 4))}) == {"x": Profile((1, 4), (2, 4), (8, 4))}
+
+
+def test_no_shapes_are_no_profiles():
+    assert parse_profiles(None) == parse_profiles({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (("2x4", "1x4", "8x4"), "does not hold in dimension 0"),
+        (("1x4", "2x4", "8x3"), "does not hold in dimension 1"),
+        (("4", "2x4", "8x4"), "differ in rank"),
+        (("1x4", "2x4"), "not 2"),
+        ((1, "2x4", 3), "is not a shape"),
+        ("1xy", "is not a shape"),
+    ],
+)
+def test_a_wrong_profile_names_its_tensor(value, complaint):
+    with pytest.raises(ShapeError, match=f"tensor 'image': .*{complaint}"):
+        parse_profiles({"image": value})
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 50)] * 3), min_size=1, max_size=4))
+def test_a_profile_holds_if_and_only_if_it_is_ordered(axes):
+    low, best, high = (tuple(axis[i] for axis in axes) for i in range(3))
+    if all(a <= b <= c for a, b, c in axes):
+        assert Profile(low, best, high).opt == best
+    else:
+        with pytest.raises(ShapeError):
+            Profile(low, best, high)
+
+
+def test_shapes_are_printed_for_people():
+    assert format_shape((None, 3)) == "?x3"
+    assert format_shape(()) == "scalar"
+    assert str(TensorInfo("x", (None, 4), "float32")) == "'x' float32 ?x4"
+
+
+def test_an_unknown_option_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown build option 'fp17'; known are .*fp16"):
+        EngineSpec(Path("m.onnx"), {}, {"fp17": True})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("builder_optimization_level", 6),
+        ("builder_optimization_level", True),
+        ("builder_optimization_level", "3"),
+        ("workspace_mib", 0),
+        ("workspace_mib", float("nan")),
+        ("workspace_mib", float("inf")),
+        ("workspace_mib", "1GiB"),
+        ("max_aux_streams", -1),
+        ("tf32", 1),
+    ],
+)
+def test_a_wrong_option_value_says_what_it_takes(name, value):
+    with pytest.raises(ValueError, match=f"{name}=.* it takes "):
+        EngineSpec(Path("m.onnx"), {}, {name: value})
+
+
+def test_a_spec_cannot_be_changed_through_what_it_was_given():
+    options = {"tf32": True}
+    spec = EngineSpec(Path("m.onnx"), {}, options)
+    options["tf32"] = False
+    assert spec.options == {"tf32": True}
+    with pytest.raises(TypeError):
+        spec.options["tf32"] = False  # type: ignore[index]
+
+
+def digest(onnx, profiles=None, options=None, backend="b", version="1", device="d"):
+    return EngineSpec(onnx, parse_profiles(profiles), options or {}).digest(
+        backend, version, device
+    )
+
+
+def test_the_digest_is_of_content_and_not_of_the_place(external_model, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(external_model, elsewhere / "renamed.onnx")
+    shutil.copy(tmp_path / "weights.bin", elsewhere)
+    assert digest(external_model) == digest(elsewhere / "renamed.onnx")
+    assert len(digest(external_model)) == 64
+
+
+def test_everything_the_plan_depends_on_changes_the_digest(dynamic_model, fixed_model):
+    digests = [
+        digest(dynamic_model),
+        digest(fixed_model),
+        digest(dynamic_model, {"x": "1x4"}),
+        digest(dynamic_model, {"x": "2x4"}),
+        digest(dynamic_model, {"z": "2x4"}),
+        digest(dynamic_model, options={"tf32": True}),
+        digest(dynamic_model, options={"tf32": False}),
+        digest(dynamic_model, backend="other"),
+        digest(dynamic_model, version="2"),
+        digest(dynamic_model, device=None),
+        digest(dynamic_model, device="None"),
+    ]
+    assert len(set(digests)) == len(digests)
+
+
+def test_order_and_spelling_do_not_change_the_digest(dynamic_model):
+    one = digest(dynamic_model, {"x": "1x4", "y": "2"}, {"tf32": True, "workspace_mib": 8})
+    two = digest(dynamic_model, {"y": (2,), "x": [1, 4]}, {"workspace_mib": 8.0, "tf32": True})
+    assert one == two
+
+
+def test_one_bit_of_external_data_changes_the_digest(external_model, tmp_path):
+    before = digest(external_model)
+    weights = tmp_path / "weights.bin"
+    data = bytearray(weights.read_bytes())
+    data[5] ^= 1
+    weights.write_bytes(data)
+    assert digest(external_model) != before
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(EngineBuildError, match=r"absent\.onnx: there is no such file"):
+        digest(tmp_path / "absent.onnx")
