@@ -2,8 +2,9 @@
 
     python benchmarks/models.py [DIR] [--only elementwise]
 
-`resnet50.onnx` and `mobilenet_v2.onnx` are torchvision's with random weights and a dynamic batch (input `input`), and need torch and
-torchvision. `elementwise.onnx` is one multiplication of a 1x3x224x224 tensor, and needs onnx.
+`resnet50.onnx` and `mobilenet_v2.onnx` are torchvision's with random weights and a dynamic batch
+(input `input`), and need torch and torchvision. `elementwise.onnx` is one multiplication of a
+1x3x224x224 tensor. All need onnx.
 """
 
 from __future__ import annotations

@@ -2,19 +2,21 @@
 
     python benchmarks/overhead.py [--pairs 50]
 
-Runs pytest with the plugin and with `-p no:trtperf` in pairs, in alternating order, and prints the median difference
-with its 95 % interval (distribution-free, from order statistics). A control of the same size compares
-`-p no:trtperf` with itself. Then one run shows that the plugin brings none of the heavy modules along. Exits 1 when the
-median is above the target or a heavy module was imported.
+Runs pytest with the plugin and with `-p no:trtperf` in pairs, in alternating order, and prints the
+median difference with its 95 % interval (distribution-free, from order statistics). A control of
+the same size compares `-p no:trtperf` with itself. Then one run shows that the plugin brings none
+of the heavy modules along. Exits 1 when the median is above the target or one was imported.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,16 @@ from scipy.stats import binom
 TARGET_MS = 5.0
 HEAVY = ("numpy", "scipy", "cuda", "tensorrt", "tensorrt_rtx", "onnx", "onnxruntime", "msgspec")
 WITHOUT = ("-p", "no:trtperf")
+# Other plugins of this environment would only add noise.
+ALONE = tuple(
+    option
+    for entry in entry_points(group="pytest11")
+    if entry.name != "trtperf"
+    for option in ("-p", f"no:{entry.name}")
+)
+
+# An installed plugin has its byte code, whatever this shell says.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 PROBE = f"""
 import sys
@@ -35,15 +47,15 @@ class Probe:
         found = [name for name in {HEAVY!r} if name in sys.modules]
         print("heavy modules:", ", ".join(found) or "none")
 
-raise SystemExit(pytest.main(["-q"], plugins=[Probe()]))
+raise SystemExit(pytest.main(["-q", *{ALONE!r}], plugins=[Probe()]))
 """
 
 
 def run_ms(directory: Path, *options: str) -> float:
     """Wall time in ms of one `pytest -q` in `directory`, interpreter start included."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *ALONE, *options]
     start = time.perf_counter()
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
+    subprocess.run(command, cwd=directory, env=ENVIRONMENT, check=True, capture_output=True)
     return (time.perf_counter() - start) * 1e3
 
 
@@ -62,7 +74,7 @@ def paired_ms(
 
 
 def median_interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float, float]:
-    """The median and its interval from order statistics: X(r) and X(n+1-r) with r from Binomial(n, 1/2)."""
+    """The median and its interval X(r) to X(n+1-r), with r from Binomial(n, 1/2)."""
     ordered = np.sort(values)
     rank = max(int(binom.ppf((1 - level) / 2, len(ordered), 0.5)), 1)
     return float(np.median(ordered)), float(ordered[rank - 1]), float(ordered[-rank])

@@ -4,7 +4,7 @@
     python models.py --slower conv 0.10      the convolutional net with 10 % more layers
     python models.py                         the normal models again
 
-All layers of a model use the same weights, so the files stay small while the GPU has real work to do.
+All layers of a model use the same weights, so the files stay small while the GPU has real work.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ class Graph:
 def conv_net(layers: int = CONV_LAYERS) -> bytes:
     """Build a residual convolutional net.
 
-    `image` (batch, 3, 32, 32) goes through a stem and `layers` equal 3x3 convolutions of 64 channels at 8x8 pixels, to
-    `scores` (batch, 10). Residual branches are scaled down, so that values stay near one at any depth.
+    `image` (batch, 3, 32, 32) goes through a stem and `layers` equal 3x3 convolutions of 64
+    channels at 8x8 pixels, to `scores` (batch, 10). Residual branches are scaled down, so that
+    values stay near one at any depth.
     """
     graph = Graph(seed=1)
     stem = graph.weight("stem.weight", CHANNELS, 3, 4, 4, std=0.2)
@@ -118,8 +119,8 @@ def conv_net(layers: int = CONV_LAYERS) -> bytes:
 def transformer(layers: int = TRANSFORMER_LAYERS) -> bytes:
     """Build a transformer encoder.
 
-    `tokens` (batch, 64, 64) go through `layers` equal pre-norm blocks (4 heads, hidden width 256) to `features` of the
-    same shape. The norms keep each block's contribution near one.
+    `tokens` (batch, 64, 64) go through `layers` equal pre-norm blocks (4 heads, hidden width 256)
+    to `features` of the same shape. The norms keep each block's contribution near one.
     """
     graph = Graph(seed=2)
     one = graph.constant("norm.scale", np.ones(WIDTH, np.float32))
@@ -170,7 +171,7 @@ def write_models(directory: Path, slower: tuple[str, float] | None = None) -> li
 
     Args:
         directory: Made where it does not exist.
-        slower: A name of `MODELS` and the share of layers to add to that model (at least one layer).
+        slower: A name of `MODELS`, and the share of layers to add to that model (at least one).
     """
     directory.mkdir(parents=True, exist_ok=True)
     paths = []

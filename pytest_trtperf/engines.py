@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.cache import CachedPlan, PlanCache, default_cache_dir
 from pytest_trtperf.engine.spec import EngineSpec, Shape, TensorInfo, parse_profiles
-from pytest_trtperf.errors import EngineLoadError
+from pytest_trtperf.errors import CacheError, EngineLoadError
+from pytest_trtperf.measure.measurement import Session
 from pytest_trtperf.run import Run
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.session import LoadedEngine, Mode, Session
+from pytest_trtperf.runtime.session import Mode
 from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 PLAN_SUFFIXES = (".engine", ".plan")
@@ -39,7 +41,7 @@ class Engine:
     digest: str
     plan_sha256: str
     built: bool
-    loaded: LoadedEngine = field(repr=False)
+    loaded: TensorRTEngine | OnnxRuntimeEngine = field(repr=False)
     cache: PlanCache | None = field(default=None, repr=False)
 
     @property
@@ -69,10 +71,12 @@ class Engine:
 
     def create_session(self, shapes: Mapping[str, Shape], mode: Mode) -> Session:
         """A session with these shapes; what RTX compiled for it is kept beside the plan."""
-        session: Session = self.loaded.create_session(shapes, mode)
+        session = self.loaded.create_session(shapes, mode)
         kernels = self.loaded.new_runtime_cache()
         if kernels is not None and self.cache is not None:
-            self.cache.store_runtime_cache(self.digest, kernels)
+            # A read-only cache still gives its plans; the kernels are compiled again next time.
+            with contextlib.suppress(CacheError):
+                self.cache.store_runtime_cache(self.digest, kernels)
         return session
 
 

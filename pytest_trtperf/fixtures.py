@@ -70,19 +70,15 @@ class MeasureFactory:
         self._to_conclude.append(perf)
         return perf
 
-    def conclude(self) -> None:
-        """Compares with the baselines what the test did not compare itself."""
-        __tracebackhide__ = True
+    def conclude(self) -> list[str]:
+        """Compares with the baselines what the test did not compare itself; what regressed."""
         failures = []
         while self._to_conclude:
             try:
                 self._to_conclude.pop(0).conclude()
             except AssertionError as error:
                 failures.append(str(error))
-        if failures:
-            from pytest_trtperf.perf import PerfAssertionError
-
-            raise PerfAssertionError("\n".join(failures))
+        return failures
 
     def records(self) -> list[Any]:
         """The measurements as plain data."""
@@ -100,7 +96,7 @@ class MeasureFactory:
         return label
 
     def _subject(self, engine: Engine, label: str, *, baseline: bool) -> Any:
-        from pytest_trtperf.perf import Subject
+        from pytest_trtperf.comparison import Subject
         from pytest_trtperf.run import without_group
 
         store, module = self._run.baseline_of(self._item.path)

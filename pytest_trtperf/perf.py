@@ -5,25 +5,17 @@ from __future__ import annotations
 import fnmatch
 import math
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput
 from pytest_trtperf.analysis.diagnosis import Finding, diagnose
-from pytest_trtperf.analysis.gates import (
-    LEAST_QUERIES_FOR_P99,
-    Gate,
-    closed_load_gates,
-    compare,
-    too_few_for_p99,
-)
-from pytest_trtperf.analysis.regression import LOOKS, Change
+from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import Summary, percentile, quantiles, summarize
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide_by_estimate
-from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.measure.measurement import Measurement, Round
 from pytest_trtperf.report.record import MeasurementRecord, RoundRecord, VerdictRecord
 from pytest_trtperf.settings import Settings, Tolerance, parse_tolerance
@@ -39,28 +31,6 @@ class InconclusiveWarning(UserWarning):
     """A verdict stayed inconclusive and the policy is to warn."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is measured, and what it is compared with.
-
-    Attributes:
-        key: of the baseline entry. about: the engine, as it is recorded.
-        baseline: None where there is none yet. compares: whether it is to be used.
-        records: whether it may become a baseline itself.
-    """
-
-    test: str
-    key: str
-    module: str
-    baseline_dir: str
-    device: str
-    about: Mapping[str, Any]
-    software: Mapping[str, str]
-    baseline: BaselineEntry | None
-    compares: bool
-    records: bool
-
-
 class Perf:
     """A measurement of one engine with concrete shapes.
 
@@ -74,7 +44,7 @@ class Perf:
         self._statistics: list[RoundRecord] = []
         self._notes: list[str] = []
         self._comparison_replaced = False
-        self._extend(LOOKS[0])
+        self._measurement.extend(LOOKS[0])
 
     def __repr__(self) -> str:
         latency = self.summary()
@@ -126,11 +96,10 @@ class Perf:
         found: list[Finding] = []
         if not self.steady:
             drift = self._measurement.warm_up.trend if self._measurement.warm_up else math.nan
-            found.append(Finding("not_steady", f"not steady after the warm-up: {drift:+.1%} trend"))
+            found.append(Finding("not_steady", f"not steady after the warm-up, trend {drift:+.1%}"))
         if "gpu_compute" in self.metrics:
             medians = {
-                name: self.percentile(50, name)
-                for name in ("enqueue", "h2d", "gpu_compute", "d2h")
+                name: self.percentile(50, name) for name in ("enqueue", "h2d", "gpu_compute", "d2h")
             }
             found += diagnose(medians, self.summary("gpu_compute").cov)
         return found
@@ -251,23 +220,22 @@ class Perf:
             return "replaced"
         return "missing" if self._subject.baseline is None else "compared"
 
-    def _hold(
-        self, name: str, unit: str, budget: Limit, judge: Callable[[float], Verdict]
-    ) -> None:
+    def _hold(self, name: str, unit: str, budget: Limit, judge: Callable[[float], Verdict]) -> None:
         __tracebackhide__ = True
         limit = self._limit_here(name, budget)
         key = ("budget", name, limit)
         if key not in self._verdicts:
             verdict = self._settle(lambda: judge(limit))
-            self._verdicts[key] = _budget_record(name, verdict, self._budget_message(name, unit, verdict))
+            self._verdicts[key] = _budget_record(
+                name, verdict, self._budget_message(name, unit, verdict)
+            )
         self._raise_if_failed([self._verdicts[key]])
 
     def _limit_here(self, name: str, budget: Limit) -> float:
         __tracebackhide__ = True
         limits = budget if isinstance(budget, Mapping) else {"*": budget}
         for pattern, limit in limits.items():
-            valid = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-            if not valid or not math.isfinite(limit) or limit <= 0:
+            if isinstance(limit, bool) or not math.isfinite(limit) or limit <= 0:
                 where = f" for {pattern!r}" if isinstance(budget, Mapping) else ""
                 raise ValueError(
                     f"the budget of {name}{where} must be a number above 0, got {limit!r}"
@@ -297,182 +265,60 @@ class Perf:
 
     def _compare(self) -> None:
         __tracebackhide__ = True
-        if not self._subject.compares:
-            return
-        baseline = self._subject.baseline
-        if baseline is None:
+        if self._subject.baseline is None:
             self._require_baseline()
             return
-        self._refuse_other_mode(baseline)
-        gates = [g for g in closed_load_gates(self.metrics) if self._can_compare(g, baseline)]
-        records = [self._compare_gate(gate, baseline) for gate in gates]
-        self._raise_if_failed(records)
+        comparison = Comparison(
+            self._subject,
+            self._subject.baseline,
+            self._settings,
+            rounds=self._round_records,
+            extend=self._measurement.extend,
+            session=self._measurement.session,
+        )
+        records = comparison.judge(host_bound=self._is_host_bound())
+        self._notes += comparison.notes
+        for record in records:
+            self._verdicts["baseline", record.metric] = record
+        self._raise_if_failed(records, comparison.differences())
+
+    def _is_host_bound(self) -> bool:
+        return any(finding.code == "enqueue_bound" for finding in self.findings)
 
     def _require_baseline(self) -> None:
         __tracebackhide__ = True
-        if self._settings.require_baseline:
+        if self._subject.compares and self._settings.require_baseline:
             raise PerfAssertionError(
                 f"{self._subject.key} has no baseline for {self._subject.device} in "
                 f"{self._subject.baseline_dir}, and --trtperf-require-baseline asks for one: "
                 "record it with --trtperf-update-new on this hardware and commit the file"
             )
 
-    def _refuse_other_mode(self, baseline: BaselineEntry) -> None:
-        __tracebackhide__ = True
-        session = self._measurement.session
-        now = {**session.mode, **{f"shape of {n}": list(s) for n, s in session.shapes.items()}}
-        then = {**baseline.mode, **{f"shape of {n}": list(s) for n, s in baseline.shapes.items()}}
-        differences = [
-            f"{name} is {now.get(name)} here and {then.get(name)} in the baseline"
-            for name in sorted(now.keys() | then.keys())
-            if now.get(name) != then.get(name)
-        ]
-        if differences:
-            message = (
-                f"{self._subject.key}: the baseline was recorded in another mode, so nothing can "
-                f"be compared: {'; '.join(differences)}. Measure in the same mode, or record the "
-                "baseline anew with --trtperf-update"
-            )
-            self._verdicts["baseline", "mode"] = VerdictRecord(
-                kind="baseline", metric="mode", status=Status.FAIL.value, reason="other_mode",
-                message=message, failed=True,
-            )  # fmt: skip
-            raise PerfAssertionError(message)
-
-    def _can_compare(self, gate: Gate, baseline: BaselineEntry) -> bool:
-        rounds = [round for run in baseline.runs for round in run.rounds]
-        if too_few_for_p99(gate, rounds) or too_few_for_p99(gate, self._round_records()):
-            seconds = LOOKS[0] * LEAST_QUERIES_FOR_P99 / self.qps
-            self._note(
-                f"{gate.name} is not compared: it needs {LEAST_QUERIES_FOR_P99} queries a round, "
-                f"which takes {seconds:.0f} s for {LOOKS[0]} rounds (round_queries, max_time)"
-            )
-            return False
-        return True
-
-    def _compare_gate(self, gate: Gate, baseline: BaselineEntry) -> VerdictRecord:
-        tolerance = _tolerance_of(gate, self._settings.tolerance)
-        key = ("baseline", gate.name, tolerance)
-        if key in self._verdicts:
-            return self._verdicts[key]
-        runs = [run.rounds for run in baseline.runs]
-        changes: list[Change] = []
-
-        def judge() -> Verdict:
-            changes.append(compare(gate, self._round_records(), runs, tolerance))
-            return changes[-1].verdict
-
-        verdict = self._guard_enqueue_bound(gate, self._settle(judge, gate))
-        message = self._comparison_message(gate, tolerance, verdict, changes[-1], baseline)
-        self._verdicts[key] = record = VerdictRecord(
-            kind="baseline", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
-            message=message, value=changes[-1].current, lower=changes[-1].lower - 1,
-            upper=_finite(changes[-1].upper - 1), limit=tolerance, baseline=changes[-1].baseline,
-            change=changes[-1].ratio - 1, failed=verdict.status is Status.FAIL,
-        )  # fmt: skip
-        if changes[-1].improved:
-            self._note(
-                f"{gate.name} improved by {abs(changes[-1].ratio - 1):.1%}: "
-                "--trtperf-update would hold on to it"
-            )
-        return record
-
-    def _is_enqueue_bound(self, gate: Gate) -> bool:
-        host_bound = any(finding.code == "enqueue_bound" for finding in self.findings)
-        return host_bound and gate.name != "latency P99"
-
-    def _guard_enqueue_bound(self, gate: Gate, verdict: Verdict) -> Verdict:
-        if not self._is_enqueue_bound(gate):
-            return verdict
-        status = Status.FAIL if self._settings.inconclusive == "fail" else Status.INCONCLUSIVE
-        message = "bound by enqueue, so this gates the host and not the model: use cuda_graph"
-        self._note(f"{gate.name}: {message}")
-        return replace(verdict, status=status, reason="enqueue_bound", message=message)
-
-    def _comparison_message(
-        self, gate: Gate, tolerance: float, verdict: Verdict, change: Change, base: BaselineEntry
-    ) -> str:
-        word = {
-            Status.PASS: "is within tolerance",
-            Status.FAIL: "regressed",
-            Status.INCONCLUSIVE: "is inconclusive",
-        }[verdict.status]
-        return (
-            f"{self._subject.key}: {gate.name} {word}: {change.current:.5g} {gate.unit} against "
-            f"{change.baseline:.5g} {gate.unit} in the baseline, {change.ratio - 1:+.1%} "
-            f"(tolerance {tolerance:.1%}; {len(self.rounds)} rounds, {self.queries} queries "
-            f"on {self._subject.device}) [{verdict.message}]"
-            + "".join(f"\n  {line}" for line in self._differences(base))
-        )
-
-    def _differences(self, baseline: BaselineEntry) -> list[str]:
-        """What changed since the baseline's last run: it explains, and never excuses."""
-        last, lines = baseline.runs[-1], []
-        if self._subject.about.get("digest") != baseline.engine:
-            lines.append("the engine was built from another model, options or version")
-        elif self._subject.about.get("plan_sha256") != last.plan:
-            lines.append("the plan's bytes differ: the same model was built anew")
-        software = self._subject.software
-        lines += [
-            f"{name}: {last.software.get(name, 'none')} in the baseline, "
-            f"{software.get(name, 'none')} here"
-            for name in sorted(software.keys() | last.software.keys())
-            if software.get(name) != last.software.get(name)
-        ]
-        then = [r.sm_clock_mhz for r in last.rounds if r.sm_clock_mhz is not None]
-        now = [r.sm_clock_mhz for r in self.rounds if r.sm_clock_mhz is not None]
-        if then and now and abs(np.median(now) / np.median(then) - 1) > 0.01:
-            lines.append(
-                f"SM clock: {np.median(then):.0f} MHz in the baseline, {np.median(now):.0f} here"
-            )
-        return lines
-
-    def _settle(self, judge: Callable[[], Verdict], gate: Gate | None = None) -> Verdict:
+    def _settle(self, judge: Callable[[], Verdict]) -> Verdict:
         """Adds rounds at the preset looks while the verdict is inconclusive, then the policy."""
         verdict = judge()
         for look in LOOKS:
             if verdict.status is not Status.INCONCLUSIVE:
                 return verdict
             if look > len(self.rounds):
-                complete = self._extend(look)
+                complete = self._measurement.extend(look)
                 verdict = judge()
                 if not complete:
                     break
-        if verdict.status is not Status.INCONCLUSIVE or (gate and self._is_enqueue_bound(gate)):
-            return verdict
-        return self._apply_policy(verdict)
-
-    def _apply_policy(self, verdict: Verdict) -> Verdict:
-        policy = self._settings.inconclusive
-        if policy == "estimate":
-            return decide_by_estimate(verdict)
-        if policy == "fail":
-            return replace(verdict, status=Status.FAIL)
-        warnings.warn(f"{self._subject.key}: {verdict.message}", InconclusiveWarning, stacklevel=2)
-        return verdict
-
-    def _extend(self, rounds: int) -> bool:
-        return self._measurement.extend(rounds)
+        return decide(verdict, self._settings.inconclusive)
 
     def _round_records(self) -> list[RoundRecord]:
         for round in self._measurement.rounds[len(self._statistics) :]:
             self._statistics.append(_round_record(round))
         return self._statistics
 
-    def _note(self, text: str) -> None:
-        if text not in self._notes:
-            self._notes.append(text)
-
-    def _raise_if_failed(self, records: list[VerdictRecord]) -> None:
+    def _raise_if_failed(self, records: list[VerdictRecord], context: Sequence[str] = ()) -> None:
         __tracebackhide__ = True
+        for record in records:
+            if record.status == Status.INCONCLUSIVE.value and not record.failed:
+                warnings.warn(record.message, InconclusiveWarning, stacklevel=4)
         if failed := [record.message for record in records if record.failed]:
-            raise PerfAssertionError("\n".join(failed))
-
-
-def _tolerance_of(gate: Gate, tolerance: Tolerance | None) -> float:
-    if isinstance(tolerance, Mapping):
-        return tolerance.get(gate.kind, gate.tolerance)
-    return gate.tolerance if tolerance is None else tolerance
+            raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
 
 
 def _budget_record(name: str, verdict: Verdict, message: str) -> VerdictRecord:
@@ -494,7 +340,3 @@ def _round_record(round: Round) -> RoundRecord:
         before=asdict(round.before),
         after=asdict(round.after),
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

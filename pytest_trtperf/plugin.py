@@ -11,7 +11,7 @@ from pytest_trtperf.fixtures import FIXTURES, MEASURE, settings_of, trt_engine, 
 from pytest_trtperf.settings import Settings, add_options
 
 if TYPE_CHECKING:
-    from pytest_trtperf.controller import Controller
+    pass
 
 __all__ = ["trt_engine", "trt_measure"]
 
@@ -61,10 +61,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Compares with the baseline once the body has passed, so that a regression is a failure."""
-    __tracebackhide__ = True
     result = yield
-    if factory := item.stash.get(MEASURE, None):
-        factory.conclude()
+    if (factory := item.stash.get(MEASURE, None)) and (failures := factory.conclude()):
+        pytest.fail("\n".join(failures), pytrace=False)
     return result
 
 

@@ -1,7 +1,7 @@
 """The latency and throughput that this project promises.
 
-Budgets are per hardware: the first pattern that fits the device applies, and a device that no pattern
-fits is a failure. Only the H200's are tight: the others show that the models run.
+Budgets are per hardware: the first pattern that fits the device applies, and a device that no
+pattern fits is a failure. Only the H200's are tight: the others show that the models run.
 """
 
 from __future__ import annotations

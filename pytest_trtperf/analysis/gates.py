@@ -17,11 +17,11 @@ class RoundStatistics(Protocol):
     """What is kept of a round; `quantiles` are those of `QUANTILES`, in milliseconds."""
 
     @property
-    def queries(self) -> int: ...
+    def queries(self) -> int: ...  # noqa: D102
     @property
-    def throughput(self) -> float: ...
+    def throughput(self) -> float: ...  # noqa: D102
     @property
-    def quantiles(self) -> Mapping[str, Sequence[float]]: ...
+    def quantiles(self) -> Mapping[str, Sequence[float]]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -47,3 +47,15 @@ def decide_by_estimate(verdict: Verdict) -> Verdict:
     status, word = (Status.PASS, "keeps") if keeps_limit(verdict) else (Status.FAIL, "misses")
     message = f"{verdict.message}; decided by the estimate alone, which {word} the limit"
     return replace(verdict, status=status, reason="estimate", message=message)
+
+
+def decide(verdict: Verdict, policy: str) -> Verdict:
+    """What becomes of a verdict that is inconclusive at the last look.
+
+    `policy` is estimate (`decide_by_estimate`), fail (FAIL), or warn (it stays inconclusive).
+    """
+    if verdict.status is not Status.INCONCLUSIVE or policy == "warn":
+        return verdict
+    if policy == "fail":
+        return replace(verdict, status=Status.FAIL)
+    return decide_by_estimate(verdict)

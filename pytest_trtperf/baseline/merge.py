@@ -45,5 +45,5 @@ def add_run(
     return msgspec.structs.replace(new, runs=[*stored, *new.runs][-keep:])
 
 
-def _told(value: bool | int | float | str | None) -> str:
+def _told(value: object) -> str:
     return "nothing" if value is None else repr(value)

@@ -91,7 +91,7 @@ class PlanCache:
     """A directory of plans, private to this user unless ``shared``.
 
     Args:
-        directory: Made (0700) on first use.
+        directory: Made on first use, for this user alone (0700) unless ``shared`` (0755).
         shared: Accept a directory that others own or may write to; its plans are loaded as they
             are, so everyone who may write there is trusted. It may be read-only if it has the plan.
     """
@@ -177,7 +177,8 @@ class PlanCache:
 
     def _prepare(self) -> None:
         with self._explained():
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mode = 0o755 if self.shared else 0o700
+            self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
             status = self.directory.stat()
         if self.shared or not hasattr(os, "geteuid"):
             return

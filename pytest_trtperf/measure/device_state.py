@@ -37,9 +37,7 @@ def read_device_state(uuid: str | None) -> DeviceState:
         memory_clock_mhz=_read(lambda: nvml.device_get_clock_info(handle, clock.CLOCK_MEM)),
         temperature_c=_read(lambda: nvml.device_get_temperature_v(handle, sensor)),
         power_w=None if milliwatts is None else milliwatts / 1e3,
-        clock_event_reasons=_read(
-            lambda: nvml.device_get_current_clocks_event_reasons(handle)
-        ),
+        clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
         other_processes=None if processes is None else _count_others(processes),
     )
 
@@ -54,7 +52,7 @@ def _nvml() -> Any:
         from cuda.bindings import nvml
 
         nvml.init_v2()
-    except Exception:  # cuda-python without NVML, or a driver without it: state stays unknown
+    except Exception:  # noqa: BLE001  # cuda-python without NVML, or a driver without it: state stays unknown
         return None
     return nvml
 
@@ -62,5 +60,5 @@ def _nvml() -> Any:
 def _read(reading: Callable[[], Any]) -> Any:
     try:
         return reading()
-    except Exception:  # NVML refuses single readings on some GPUs and in containers
+    except Exception:  # noqa: BLE001  # NVML refuses single readings on some GPUs and in containers
         return None

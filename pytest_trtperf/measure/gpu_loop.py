@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.measure.trace import Extent, Trace
 from pytest_trtperf.runtime.cuda import Events, checked, cudart
 from pytest_trtperf.runtime.tensorrt import TensorRTSession
-from pytest_trtperf.measure.trace import Extent, Trace
 
 Call = Callable[[], Any]
 
@@ -48,46 +48,51 @@ def run_gpu_loop(session: TensorRTSession, extent: Extent) -> Trace:
     """
     samples = _Samples(extent.capacity)
     slots = len(session.slots)
-    before = [_prologue(session, events) for events in session.slots]
-    after = [_epilogue(session, events) for events in session.slots]
-    finish = [_finish_event(session, events) for events in session.slots]
+    issue = _issuer(session, samples)
     harvest = [_harvest(session, events, samples) for events in session.slots]
-    issued, enqueue_ns, done = (
-        memoryview(column) for column in (samples.issued, samples.enqueue, samples.done)
-    )
-    enqueue, synchronize = session.enqueue, cudart().cudaEventSynchronize
-    in_flight, capacity, least = session.concurrency, extent.capacity, extent.queries
+    finish = [_finish_event(session, events) for events in session.slots]
+    done, synchronize = samples.done.data, cudart().cudaEventSynchronize
 
     checked(cudart().cudaEventRecord(session.round_start.h2d_start, _first_stream(session)))
     deadline = perf_counter_ns() + int(extent.duration_ms * 1e6)
-    index = completed = 0
-    issuing = True
-    while completed < index or issuing:
-        if index - completed == in_flight or not issuing:
-            slot = completed % slots
-            if (result := synchronize(finish[slot]))[0]:
-                checked(result)
-            now = done[completed] = perf_counter_ns()
-            issuing = issuing and index < capacity and (now < deadline or index < least)
-        else:
-            slot = -1
-        if issuing:
-            position = index % slots
-            issued[index] = perf_counter_ns()
-            for call in before[position]:
-                call()
-            start = perf_counter_ns()
-            enqueue()
-            enqueue_ns[index] = perf_counter_ns() - start
-            for call in after[position]:
-                call()
-            index += 1
-        if slot >= 0:
-            harvest[slot](completed)
-            completed += 1
+    issued = min(session.concurrency, extent.capacity)
+    for index in range(issued):
+        issue(index)
+    completed = 0
+    while completed < issued:
+        slot = completed % slots
+        if (result := synchronize(finish[slot]))[0]:
+            checked(result)
+        now = done[completed] = perf_counter_ns()
+        if issued < extent.capacity and (now < deadline or issued < extent.queries):
+            issue(issued)
+            issued += 1
+        # The GPU is busy with the next query while the times of this one are read.
+        harvest[slot](completed)
+        completed += 1
     last = finish[(completed - 1) % slots]
     span = checked(cudart().cudaEventElapsedTime(session.round_start.h2d_start, last))
     return Trace(float(span), samples.metrics(completed))
+
+
+def _issuer(session: TensorRTSession, samples: _Samples) -> Callable[[int], None]:
+    before = [_prologue(session, events) for events in session.slots]
+    after = [_epilogue(session, events) for events in session.slots]
+    issued, enqueue_ns = samples.issued.data, samples.enqueue.data
+    enqueue, slots = session.enqueue, len(session.slots)
+
+    def issue(index: int) -> None:
+        slot = index % slots
+        issued[index] = perf_counter_ns()
+        for call in before[slot]:
+            call()
+        start = perf_counter_ns()
+        enqueue()
+        enqueue_ns[index] = perf_counter_ns() - start
+        for call in after[slot]:
+            call()
+
+    return issue
 
 
 def _first_stream(session: TensorRTSession) -> Any:
@@ -140,15 +145,13 @@ def _bind(function: Callable[..., Any], *arguments: Any) -> Call:
     return partial(function, *arguments)
 
 
-def _harvest(
-    session: TensorRTSession, events: Events, samples: _Samples
-) -> Callable[[int], None]:
+def _harvest(session: TensorRTSession, events: Events, samples: _Samples) -> Callable[[int], None]:
     elapsed = cudart().cudaEventElapsedTime
-    pairs = [(events.compute_start, events.compute_end, memoryview(samples.gpu_compute))]
+    pairs = [(events.compute_start, events.compute_end, samples.gpu_compute.data)]
     if session.transfers:
         pairs += [
-            (events.h2d_start, events.h2d_end, memoryview(samples.h2d)),
-            (events.d2h_start, events.d2h_end, memoryview(samples.d2h)),
+            (events.h2d_start, events.h2d_end, samples.h2d.data),
+            (events.d2h_start, events.d2h_end, samples.d2h.data),
         ]
 
     def store(index: int) -> None:

@@ -6,14 +6,14 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
 from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
 
 
 def run_host_loop(session: OnnxRuntimeSession, extent: Extent) -> Trace:
     """Times queries back to back; the host's clock sees latency alone."""
     starts, ends = np.zeros(extent.capacity, np.int64), np.zeros(extent.capacity, np.int64)
-    start_ns, end_ns = memoryview(starts), memoryview(ends)
+    start_ns, end_ns = starts.data, ends.data
     run, capacity, least = session.run, extent.capacity, extent.queries
     begin = perf_counter_ns()
     deadline = begin + int(extent.duration_ms * 1e6)

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
-from pytest_trtperf.runtime.session import Session
-from pytest_trtperf.runtime.tensorrt import TensorRTSession
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.gpu_loop import run_gpu_loop
 from pytest_trtperf.measure.host_loop import run_host_loop
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
+from pytest_trtperf.runtime.tensorrt import TensorRTSession
+
+Session = TensorRTSession | OnnxRuntimeSession
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,6 @@ class Measurement:
 def _loop_of(session: Session) -> Callable[[Extent], Trace]:
     if isinstance(session, TensorRTSession):
         return lambda extent: run_gpu_loop(session, extent)
-    assert isinstance(session, OnnxRuntimeSession)
     return lambda extent: run_host_loop(session, extent)
 
 

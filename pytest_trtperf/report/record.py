@@ -17,7 +17,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.to_builtins(self)
 
 
-class VerdictRecord(Record):
+class VerdictRecord(Record, frozen=True, kw_only=True):
     """A verdict on one number; `change` is against the baseline, as a share."""
 
     kind: str  # budget or baseline
@@ -34,7 +34,7 @@ class VerdictRecord(Record):
     failed: bool = False
 
 
-class RoundRecord(Record):
+class RoundRecord(Record, frozen=True, kw_only=True):
     """A round; `started` and `ended` are seconds of the host's monotonic clock."""
 
     queries: int
@@ -46,7 +46,7 @@ class RoundRecord(Record):
     after: dict[str, Number]
 
 
-class MeasurementRecord(Record):
+class MeasurementRecord(Record, frozen=True, kw_only=True):
     """A measurement with everything that was found out about it."""
 
     test: str
@@ -67,7 +67,7 @@ class MeasurementRecord(Record):
     notes: list[str] = []
 
 
-class RunRecord(Record):
+class RunRecord(Record, frozen=True, kw_only=True):
     """A run of `pytest --trtperf`."""
 
     schema: str

@@ -52,6 +52,7 @@ class Events:
         self.d2h_start, self.d2h_end = self._events[4:6]
 
     def close(self) -> None:
+        """Destroys the events."""
         for event in self._events:
             cudart().cudaEventDestroy(event)
 
@@ -73,5 +74,6 @@ class Buffer:
             raise
 
     def close(self) -> None:
+        """Frees both memories."""
         cudart().cudaFree(self.device)
         cudart().cudaFreeHost(self.host)

@@ -39,12 +39,14 @@ class OnnxRuntimeEngine:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's exceptions share no base class
-            raise EngineBuildError(f"{path}: ONNX Runtime cannot load the model: {error}") from error
+            message = f"{path}: ONNX Runtime cannot load the model: {error}"
+            raise EngineBuildError(message) from error
         self.inputs = [_info(value) for value in self._session.get_inputs()]
         self.outputs = [_info(value) for value in self._session.get_outputs()]
 
-    def new_runtime_cache(self) -> None:
+    def new_runtime_cache(self) -> bytes | None:
         """There is none on the CPU."""
+        return None
 
     def create_session(self, shapes: Mapping[str, Shape], mode: Mode) -> OnnxRuntimeSession:
         """A session with these input shapes.

@@ -1,10 +1,9 @@
-"""What every backend's engine and session have in common."""
+"""What the sessions of all backends have in common: a mode and concrete shapes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError
@@ -19,29 +18,6 @@ class Mode:
     cuda_graph: bool = False
     concurrency: int = 2
     seed: int = 0
-
-
-class Session(Protocol):
-    """An engine with concrete shapes and buffers.
-
-    `mode` holds what applies to the backend, as it is stored; `metrics` are trtexec's names.
-    """
-
-    shapes: Mapping[str, Shape]
-    mode: Mapping[str, bool | int | str]
-
-    def close(self) -> None: ...
-
-
-class LoadedEngine(Protocol):
-    """A deserialised plan, ready to make sessions."""
-
-    inputs: Sequence[TensorInfo]
-    outputs: Sequence[TensorInfo]
-
-    def create_session(self, shapes: Mapping[str, Shape], mode: Mode) -> Any: ...
-
-    def close(self) -> None: ...
 
 
 def resolve_shapes(
@@ -75,7 +51,6 @@ def _resolve(tensor: TensorInfo, given: Shape | None, listing: str) -> Shape:
         dim not in (None, size) for dim, size in zip(tensor.shape, given, strict=True)
     ):
         raise ShapeError(
-            f"shape {format_shape(given)} does not fit input {tensor}; "
-            f"the inputs are {listing}"
+            f"shape {format_shape(given)} does not fit input {tensor}; the inputs are {listing}"
         )
     return given

@@ -188,7 +188,8 @@ class TensorRTSession:
                 f"output {tensor.name!r} has dtype {tensor.dtype}, which is not supported; "
                 f"supported are {', '.join(ITEM_SIZES)}"
             )
-        return math.prod(shape) * ITEM_SIZES[tensor.dtype]
+        size: int = math.prod(shape) * ITEM_SIZES[tensor.dtype]
+        return size
 
     def _copy(self, buffer: Buffer, *, to_device: bool, stream: Any) -> None:
         kinds = cudart().cudaMemcpyKind
@@ -235,8 +236,10 @@ class TensorRTSession:
             runtime.cudaGraphExecDestroy(self._graph)
         self._graph = self._context = None
         starts = [self.round_start] if hasattr(self, "round_start") else []
-        for resource in [*self.slots, *starts, *self.inputs, *self.outputs]:
-            resource.close()
+        for events in [*self.slots, *starts]:
+            events.close()
+        for buffer in [*self.inputs, *self.outputs]:
+            buffer.close()
         for stream in self.streams:
             runtime.cudaStreamDestroy(stream)
         self.slots, self.inputs, self.outputs, self.streams = [], [], [], []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -35,8 +37,7 @@ def get(build=lambda: plan):
         say(f"{found.built} {found.sha256} {found.read() == plan}")
 """
 
-# Root may do anything, so permissions are tested as somebody else; the directory is relative
-# because that user cannot look into the folders above it.
+# Root may do anything, so permissions are tested as somebody else.
 ORDINARY_USER = PRELUDE + "if os.geteuid() == 0:\n    os.setuid(65534)\n"
 
 
@@ -159,37 +160,47 @@ def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path, start):
     assert retried.startswith("True ")
 
 
-def test_a_place_that_cannot_be_written_is_explained(tmp_path, start):
-    tmp_path.chmod(0o555)
-    output = finish(start(ORDINARY_USER + "get()\n", "cache", "key", cwd=tmp_path))
-    assert output.startswith("CacheError: engine cache cache: not permitted: Permission denied")
+@pytest.fixture
+def common():
+    """A directory that other users may enter; pytest keeps its own to the user who runs it."""
+    directory = Path(tempfile.mkdtemp(prefix="trtperf-"))
+    yield directory
+    for path in (directory, directory / "cache"):
+        if path.exists():
+            path.chmod(0o700)
+    shutil.rmtree(directory)
+
+
+def test_a_place_that_cannot_be_written_is_explained(common, start):
+    common.chmod(0o555)
+    output = finish(start(ORDINARY_USER + "get()\n", common / "cache", "key"))
+    assert output.startswith(f"CacheError: engine cache {common / 'cache'}: not permitted: Perm")
     assert "--trtperf-cache-dir" in output
 
 
-def test_a_shared_cache_that_is_read_only_serves_what_it_has(tmp_path, start):
-    cache = PlanCache(tmp_path / "cache", shared=True)
+def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
+    cache = PlanCache(common / "cache", shared=True)
     cache.get_or_build("here", lambda: PLAN, {})
     cache.directory.chmod(0o555)
-    tmp_path.chmod(0o755)
-    found = start(ORDINARY_USER + "get()\n", "cache", "here", "shared", cwd=tmp_path)
+    common.chmod(0o755)
+    found = start(ORDINARY_USER + "get()\n", cache.directory, "here", "shared")
     assert finish(found).startswith("False ")
-    absent = start(ORDINARY_USER + "get()\n", "cache", "absent", "shared", cwd=tmp_path)
-    assert finish(absent).startswith("CacheError: engine cache cache: not permitted")
-    cache.directory.chmod(0o755)
+    absent = start(ORDINARY_USER + "get()\n", cache.directory, "absent", "shared")
+    assert finish(absent).startswith(f"CacheError: engine cache {cache.directory}: not permitted")
 
 
-def test_a_plan_that_cannot_be_read_is_built_again(tmp_path, start):
-    tmp_path.chmod(0o777)
+def test_a_plan_that_cannot_be_read_is_built_again(common, start):
+    common.chmod(0o777)
     code = ORDINARY_USER + (
         "import warnings\n"
         "get()\n"
-        "os.chmod('cache/key.plan', 0)\n"
+        "os.chmod(cache.directory / 'key.plan', 0)\n"
         "with warnings.catch_warnings(record=True) as caught:\n"
         "    warnings.simplefilter('always')\n"
         "    get()\n"
         "say(caught[0].message)\n"
     )
-    first, again, warning = finish(start(code, "cache", "key", cwd=tmp_path)).splitlines()
+    first, again, warning = finish(start(code, common / "cache", "key")).splitlines()
     assert first.startswith("True ")
     assert again.startswith("True ")
     assert "key.plan: cannot be read: Permission denied" in warning

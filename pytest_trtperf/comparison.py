@@ -1,0 +1,231 @@
+"""A measurement against its baseline: all gates look at the same rounds, and say what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.analysis.gates import (
+    LEAST_QUERIES_FOR_P99,
+    Gate,
+    closed_load_gates,
+    compare,
+    too_few_for_p99,
+)
+from pytest_trtperf.analysis.regression import LOOKS, Change
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.measure.measurement import Session
+from pytest_trtperf.report.record import RoundRecord, VerdictRecord
+from pytest_trtperf.settings import Settings
+
+_WORDS = {
+    Status.PASS: "is within tolerance",
+    Status.FAIL: "regressed",
+    Status.INCONCLUSIVE: "is inconclusive",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured, and what it is compared with.
+
+    Attributes:
+        key: of the baseline entry. about: the engine, as it is recorded.
+        baseline: None where there is none yet. compares: whether it is to be used.
+        records: whether it may become a baseline itself.
+    """
+
+    test: str
+    key: str
+    module: str
+    baseline_dir: str
+    device: str
+    about: Mapping[str, Any]
+    software: Mapping[str, str]
+    baseline: BaselineEntry | None
+    compares: bool
+    records: bool
+
+
+class Comparison:
+    """Holds the rounds of a session to a baseline entry.
+
+    Args:
+        rounds: gives the rounds measured so far.
+        extend: measures until there are so many rounds; False when the time limit came first.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        baseline: BaselineEntry,
+        settings: Settings,
+        *,
+        rounds: Callable[[], Sequence[RoundRecord]],
+        extend: Callable[[int], bool],
+        session: Session,
+    ) -> None:
+        self._subject, self._baseline, self._settings = subject, baseline, settings
+        self._rounds, self._extend, self._session = rounds, extend, session
+        self.notes: list[str] = []
+
+    def judge(self, *, host_bound: bool) -> list[VerdictRecord]:
+        """A verdict for each gate, or the one that the modes differ.
+
+        Args:
+            host_bound: enqueueing takes longer than the engine, so only P99 tells of the model.
+        """
+        if differences := self._mode_differences():
+            return [self._other_mode(differences)]
+        gates = [
+            gate for gate in closed_load_gates(self._rounds()[0].quantiles) if self._fits(gate)
+        ]
+        changes: dict[Gate, Change] = {}
+        self._look(gates, changes)
+        open_gates = gates if not host_bound else [gate for gate in gates if gate.kind == "p99"]
+        for look in LOOKS:
+            if self._is_settled(open_gates, changes):
+                break
+            if look > len(self._rounds()):
+                complete = self._extend(look)
+                self._look(open_gates, changes)
+                if not complete:
+                    break
+        return [self._record(gate, changes[gate], host_bound) for gate in gates]
+
+    def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change]) -> None:
+        """Judges the gates without a conclusive verdict: a conclusive one never changes."""
+        runs = [run.rounds for run in self._baseline.runs]
+        for gate in gates:
+            if gate not in changes or _is_open(changes[gate]):
+                changes[gate] = compare(gate, self._rounds(), runs, self._tolerance(gate))
+
+    @staticmethod
+    def _is_settled(gates: Sequence[Gate], changes: Mapping[Gate, Change]) -> bool:
+        """Whether further rounds could not change the outcome of the test."""
+        verdicts = [changes[gate].verdict.status for gate in gates]
+        return Status.FAIL in verdicts or Status.INCONCLUSIVE not in verdicts
+
+    def _tolerance(self, gate: Gate) -> float:
+        tolerance = self._settings.tolerance
+        if isinstance(tolerance, Mapping):
+            return tolerance.get(gate.kind, gate.tolerance)
+        return gate.tolerance if tolerance is None else tolerance
+
+    def _fits(self, gate: Gate) -> bool:
+        stored = [round for run in self._baseline.runs for round in run.rounds]
+        rounds = self._rounds()
+        if not (too_few_for_p99(gate, stored) or too_few_for_p99(gate, rounds)):
+            return True
+        rate = sum(round.throughput for round in rounds) / len(rounds)
+        seconds = LOOKS[0] * LEAST_QUERIES_FOR_P99 / rate
+        self.notes.append(
+            f"{gate.name} is not compared: it needs {LEAST_QUERIES_FOR_P99} queries a round, here "
+            f"and in the baseline, which takes {seconds:.0f} s for {LOOKS[0]} rounds "
+            "(round_queries, max_time)"
+        )
+        return False
+
+    def _mode_differences(self) -> list[str]:
+        now = _flat(self._session.mode, self._session.shapes)
+        then = _flat(self._baseline.mode, self._baseline.shapes)
+        return [
+            f"{name} is {now.get(name)} here and {then.get(name)} in the baseline"
+            for name in sorted(now.keys() | then.keys())
+            if now.get(name) != then.get(name)
+        ]
+
+    def _other_mode(self, differences: Sequence[str]) -> VerdictRecord:
+        message = (
+            f"{self._subject.key}: the baseline was recorded in another mode, so nothing can be "
+            f"compared: {'; '.join(differences)}. Measure in the same mode, or record the "
+            "baseline anew with --trtperf-update"
+        )
+        return VerdictRecord(
+            kind="baseline", metric="mode", status=Status.FAIL.value, reason="other_mode",
+            message=message, failed=True,
+        )  # fmt: skip
+
+    def _record(self, gate: Gate, change: Change, host_bound: bool) -> VerdictRecord:
+        verdict = decide(change.verdict, self._settings.inconclusive)
+        if host_bound and gate.kind != "p99":
+            verdict = self._host_bound_verdict(gate, change.verdict)
+        if change.improved:
+            self.notes.append(
+                f"{gate.name} improved by {abs(change.ratio - 1):.1%}: "
+                "--trtperf-update would hold on to it"
+            )
+        return VerdictRecord(
+            kind="baseline", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
+            message=self._message(gate, change, verdict), value=change.current,
+            lower=change.lower - 1, upper=_finite(change.upper - 1), limit=self._tolerance(gate),
+            baseline=change.baseline, change=change.ratio - 1,
+            failed=verdict.status is Status.FAIL,
+        )  # fmt: skip
+
+    def _host_bound_verdict(self, gate: Gate, verdict: Verdict) -> Verdict:
+        message = "bound by enqueue, so this gates the host and not the model: use cuda_graph"
+        self.notes.append(f"{gate.name}: {message}")
+        # The estimate would be the host's, so it decides nothing here.
+        status = Status.FAIL if self._settings.inconclusive == "fail" else Status.INCONCLUSIVE
+        return replace(verdict, status=status, reason="enqueue_bound", message=message)
+
+    def _message(self, gate: Gate, change: Change, verdict: Verdict) -> str:
+        rounds = self._rounds()
+        queries = sum(round.queries for round in rounds)
+        interval = f"[{change.lower - 1:+.1%}, {change.upper - 1:+.1%}]"
+        why = {
+            "estimate": "; inconclusive, decided by the estimate",
+            "enqueue_bound": f"; {verdict.message}",
+        }.get(verdict.reason, "")
+        return (
+            f"{self._subject.key}: {gate.name} {_WORDS[verdict.status]}: "
+            f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
+            f"in the baseline, {change.ratio - 1:+.1%} {interval}, "
+            f"tolerance {self._tolerance(gate):.1%} "
+            f"({len(rounds)} rounds, {queries} queries on {self._subject.device}{why})"
+        )
+
+    def differences(self) -> list[str]:
+        """What changed since the baseline's last run: it explains, and never excuses."""
+        about, last, lines = self._subject.about, self._baseline.runs[-1], []
+        if about["digest"] != self._baseline.engine:
+            lines.append("the engine was built from another model, options, version or GPU")
+        elif about["plan_sha256"] != last.plan:
+            lines.append("the plan's bytes differ: the same model was built anew")
+        now = self._subject.software
+        lines += [
+            f"{name}: {last.software.get(name, 'none')} in the baseline, "
+            f"{now.get(name, 'none')} here"
+            for name in sorted(now.keys() | last.software.keys())
+            if now.get(name) != last.software.get(name)
+        ]
+        return lines + self._clock_difference([r.sm_clock_mhz for r in last.rounds])
+
+    def _clock_difference(self, stored: Sequence[float | None]) -> list[str]:
+        then = [clock for clock in stored if clock is not None]
+        clocks = [round.after.get("sm_clock_mhz") for round in self._rounds()]
+        now = [clock for clock in clocks if clock is not None]
+        if not (then and now) or abs(np.median(now) / np.median(then) - 1) <= _CLOCK_TOLERANCE:
+            return []
+        return [f"SM clock: {np.median(then):.0f} MHz in the baseline, {np.median(now):.0f} here"]
+
+
+_CLOCK_TOLERANCE = 0.01
+
+
+def _is_open(change: Change) -> bool:
+    return change.verdict.status is Status.INCONCLUSIVE
+
+
+def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    return {**mode, **{f"shape of {name}": list(shape) for name, shape in shapes.items()}}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
