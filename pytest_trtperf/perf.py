@@ -97,6 +97,8 @@ class Perf:
         if not self.steady:
             drift = self._measurement.warm_up.trend if self._measurement.warm_up else math.nan
             found.append(Finding("not_steady", f"not steady after the warm-up, trend {drift:+.1%}"))
+        if any(round.after.other_processes for round in self.rounds):
+            found.append(Finding("other_processes", "other processes were on the GPU"))
         if "gpu_compute" in self.metrics:
             medians = {
                 name: self.percentile(50, name) for name in ("enqueue", "h2d", "gpu_compute", "d2h")

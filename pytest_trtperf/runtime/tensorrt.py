@@ -42,8 +42,7 @@ class TensorRTEngine:
                 f"{backend} {self._trt.__version__} cannot deserialise the plan: {reasons}. "
                 "It may be of another version or GPU: build it here from its ONNX file"
             )
-        self._config, self._runtime_cache = self._configure(runtime_cache)
-        self._loaded_cache = runtime_cache
+        self._kernels, self._has_new_kernels = runtime_cache or b"", False
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         is_input = self._trt.TensorIOMode.INPUT
         modes = {name: self._engine.get_tensor_mode(name) for name in names}
@@ -55,27 +54,26 @@ class TensorRTEngine:
         dtype = self._engine.get_tensor_dtype(name).name
         return TensorInfo(name, dims, _DTYPES.get(dtype, dtype.lower()))
 
-    def _configure(self, runtime_cache: bytes | None) -> tuple[Any, Any]:
+    def _create_context(self) -> tuple[Any, Any]:
+        """A context, and RTX's runtime cache that its kernels go into."""
         if not hasattr(self._engine, "create_runtime_config"):
-            return None, None
+            return self._engine.create_execution_context(), None
+        # A second context made with the same runtime config gets unspecialised, slow kernels.
         config = self._engine.create_runtime_config()
         if not hasattr(config, "create_runtime_cache"):
-            return None, None
+            return self._engine.create_execution_context(config), None
         # LAZY would run, and capture into a graph, slow fallback kernels while others compile.
         strategies = self._trt.DynamicShapesKernelSpecializationStrategy
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         cache = config.create_runtime_cache()
-        if runtime_cache:
-            cache.deserialize(runtime_cache)
+        if self._kernels:
+            cache.deserialize(self._kernels)
         config.set_runtime_cache(cache)
-        return config, cache
+        return self._engine.create_execution_context(config), cache
 
     def new_runtime_cache(self) -> bytes | None:
         """RTX's compiled kernels if any were compiled since loading, else None."""
-        if self._runtime_cache is None:
-            return None
-        data = bytes(self._runtime_cache.serialize())
-        return data if data != self._loaded_cache else None
+        return self._kernels if self._has_new_kernels else None
 
     def create_session(self, shapes: Mapping[str, Shape], mode: Mode) -> TensorRTSession:
         """A session with these input shapes.
@@ -87,17 +85,24 @@ class TensorRTEngine:
         resolved = resolve_shapes(self.inputs, shapes)
         for name, shape in resolved.items():
             self._check_profile(name, shape)
-        arguments = (self._config,) if self._config is not None else ()
         with collected(self._trt) as errors:
-            context = self._engine.create_execution_context(*arguments)
+            context, cache = self._create_context()
         if context is None:
             reasons = "; ".join(errors()) or "out of device memory?"
             raise MeasurementError(f"no execution context could be created: {reasons}")
         with collected(self._trt) as errors:
             try:
-                return TensorRTSession(context, self.inputs, self.outputs, resolved, mode)
+                session = TensorRTSession(context, self.inputs, self.outputs, resolved, mode)
             except MeasurementError as error:
                 raise MeasurementError("; ".join([str(error), *errors()])) from error
+        self._keep_kernels(cache)
+        return session
+
+    def _keep_kernels(self, cache: Any) -> None:
+        kernels = bytes(cache.serialize()) if cache is not None else b""
+        # The same kernels come in another order each time; only the size tells of new ones.
+        if len(kernels) > len(self._kernels):
+            self._kernels, self._has_new_kernels = kernels, True
 
     def _check_profile(self, name: str, shape: Shape) -> None:
         if self._engine.get_tensor_location(name) == self._trt.TensorLocation.HOST:
@@ -112,7 +117,7 @@ class TensorRTEngine:
 
     def close(self) -> None:
         """Frees the engine's device memory; its sessions are closed before."""
-        self._config = self._runtime_cache = self._engine = self._runtime = None
+        self._engine = self._runtime = None
 
 
 class TensorRTSession:

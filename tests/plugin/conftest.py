@@ -1,0 +1,111 @@
+"""A model repository in small, on which `pytest --trtperf` runs with ONNX Runtime."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pytest_trtperf
+
+# Runs in this process forget what they imported, and extension modules load only once.
+for _name in ("numpy", "scipy.special", "msgspec", "filelock", "onnx", "onnxruntime"):
+    pytest.importorskip(_name)
+for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf."):
+    importlib.import_module(_module.name)
+
+QUICK = (
+    "--trtperf-round-ms=20",
+    "--trtperf-round-queries=20",
+    "--trtperf-warm-up-ms=20",
+    "--trtperf-max-warm-up=0.3",
+    "--trtperf-max-time=2",
+    "--trtperf-tolerance=0.99",
+)
+
+ONE_TEST = """
+    def test_model(trt_engine, trt_measure):
+        engine = trt_engine("model.onnx")
+        trt_measure(engine, shapes={{"x": ({batch}, 256)}})
+"""
+
+
+class Project:
+    """The repository's files, and runs of pytest in it."""
+
+    def __init__(self, pytester: pytest.Pytester, write_model: Any) -> None:
+        self.pytester, self._write_model = pytester, write_model
+        self.path = pytester.path
+
+    def model(self, name: str = "model", **how: Any) -> Path:
+        """Writes `<name>.onnx`."""
+        written: Path = self._write_model(self.path / f"{name}.onnx", **how)
+        return written
+
+    def tests(self, source: str | None = None, name: str = "test_perf", batch: int = 64) -> Path:
+        """Writes a test module; without a source one that measures the model."""
+        return self.pytester.makepyfile(**{name: source or ONE_TEST.format(batch=batch)})
+
+    def ini(self, *lines: str) -> Path:
+        """Writes pytest.ini."""
+        return self.pytester.makeini("\n".join(["[pytest]", *lines]))
+
+    def run(self, *arguments: str, process: bool = False) -> pytest.RunResult:
+        """`pytest --trtperf` with short rounds, in this process unless told otherwise."""
+        command = ("--trtperf", *QUICK, *arguments)
+        if process:
+            return self.pytester.runpytest_subprocess(*command, timeout=120)
+        gc.freeze()  # each round collects garbage first, and this process is a large one
+        try:
+            return self.pytester.runpytest_inprocess(*command, "-p", "no:hypothesispytest")
+        finally:
+            gc.unfreeze()
+
+    def record(self, *arguments: str) -> None:
+        """Records baselines, and slows their numbers down fivefold: noise is then no regression."""
+        result = self.run("--trtperf-update", *arguments)
+        assert result.ret == 0
+        for path in self.baseline_files():
+            content = json.loads(path.read_text())
+            for entry in content["entries"].values():
+                for round in (round for run in entry["runs"] for round in run["rounds"]):
+                    round["throughput"] /= 5
+                    for values in round["quantiles"].values():
+                        values[:] = [5 * value for value in values]
+            path.write_text(json.dumps(content))
+
+    def baseline_files(self) -> list[Path]:
+        """All baseline files."""
+        return sorted((self.path / "perf-baselines").rglob("*.json"))
+
+    def baselines(self) -> dict[str, Any]:
+        """The entries of all baseline files."""
+        entries: dict[str, Any] = {}
+        for path in self.baseline_files():
+            entries.update(json.loads(path.read_text())["entries"])
+        return entries
+
+
+@pytest.fixture
+def project(
+    pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    """An empty repository with locks and cache of its own, and the CPU as its backend."""
+    state = pytester.path.parent / f"{pytester.path.name}-state"
+    monkeypatch.setenv("TRTPERF_BACKEND", "onnxruntime")
+    monkeypatch.setenv("TRTPERF_LOCK_DIR", str(state / "locks"))
+    monkeypatch.setenv("TRTPERF_CACHE_DIR", str(state / "cache"))
+    return Project(pytester, write_model)
+
+
+@pytest.fixture
+def repository(project: Project) -> Project:
+    """One model, and one test that measures it."""
+    project.model()
+    project.tests()
+    return project

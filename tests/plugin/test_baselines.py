@@ -1,0 +1,244 @@
+"""Baselines: recorded, compared, required, refused, and found stale."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+KEY = "test_perf.py::test_model"
+
+TWO_TESTS = """
+    def test_model(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+
+    def test_other(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (32, 256)})
+"""
+
+
+def test_update_writes_what_a_reviewer_can_read(repository):
+    result = repository.run("--trtperf-update")
+    assert result.ret == 0
+    (path,) = repository.baseline_files()
+    assert path.relative_to(repository.path).match("perf-baselines/cpu-*/onnxruntime/test_perf.json")
+    result.stdout.fnmatch_lines([f"baseline written: {path}"])
+    entry = json.loads(path.read_text())["entries"][KEY]
+    assert entry["shapes"] == {"x": [64, 256]}
+    (run,) = entry["runs"]
+    assert len(run["rounds"]) >= 5
+    assert len(run["rounds"][0]["quantiles"]["latency"]) == 21
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_update_adds_a_run_and_replaces_what_another_engine_left(repository):
+    repository.run("--trtperf-update")
+    repository.run("--trtperf-update")
+    assert len(repository.baselines()[KEY]["runs"]) == 2
+    repository.model(layers=3)
+    repository.run("--trtperf-update")
+    assert len(repository.baselines()[KEY]["runs"]) == 1
+
+
+def test_update_new_only_adds(repository):
+    repository.record()
+    before = repository.baselines()
+    repository.tests(TWO_TESTS)
+    assert repository.run("--trtperf-update-new").ret == 0
+    after = repository.baselines()
+    assert after[KEY] == before[KEY]
+    assert set(after) == {KEY, "test_perf.py::test_other"}
+
+
+def test_update_and_update_new_exclude_each_other(repository):
+    result = repository.run("--trtperf-update", "--trtperf-update-new")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--trtperf-update*exclude each other*"])
+
+
+def test_failed_test_is_not_recorded(repository):
+    repository.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}).assert_p99(ms=1e-4)
+        """
+    )
+    assert repository.run("--trtperf-update").ret == 1
+    assert repository.baseline_files() == []
+
+
+def test_missing_baselines_are_listed_loudly(repository):
+    result = repository.run()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [f"{KEY} *missing*", "WITHOUT A BASELINE, nothing was compared (1):", f"  {KEY}"]
+    )
+
+
+def test_required_baseline_fails_without_one(repository):
+    result = repository.run("--trtperf-require-baseline")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*{KEY} has no baseline for cpu:*--trtperf-update-new*"])
+    repository.record()
+    assert repository.run("--trtperf-require-baseline").ret == 0
+
+
+def test_opting_out_neither_compares_nor_records(repository):
+    repository.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}, baseline=False)
+        """
+    )
+    assert repository.run("--trtperf-update").ret == 0
+    assert repository.baseline_files() == []
+    repository.run("--trtperf-require-baseline").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("source", "difference"),
+    [("seed=3", "seed*3*0"), ('shapes={"x": (32, 256)}', "shape*x*32*64")],
+)
+def test_another_mode_is_not_compared_and_fails(repository, source, difference):
+    repository.record()
+    shapes = "" if "shapes" in source else ', shapes={"x": (64, 256)}'
+    repository.tests(
+        f"""
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"){shapes}, {source})
+        """
+    )
+    result = repository.run()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*another mode*{difference}*--trtperf-update*"])
+
+
+def test_own_comparison_replaces_the_automatic_one(repository):
+    repository.run("--trtperf-update")
+    repository.model(layers=8)
+    repository.tests(
+        """
+        import pytest
+
+        def test_model(trt_engine, trt_measure):
+            perf = trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+            with pytest.raises(AssertionError, match="latency median regressed"):
+                perf.assert_no_regression(tolerance={"median": 0.5})
+        """
+    )
+    repository.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{ not json", "*test_perf.json*"),
+        ("", "*test_perf.json*"),
+        ('{"schema": "trtperf-baseline/99", "entries": {}}', "*test_perf.json*trtperf-baseline/99*"),
+    ],
+    ids=["broken", "empty", "foreign"],
+)
+@pytest.mark.parametrize("update", [(), ("--trtperf-update",)], ids=["compare", "update"])
+def test_unreadable_file_is_named_and_never_overwritten(repository, content, message, update):
+    repository.run("--trtperf-update")
+    (path,) = repository.baseline_files()
+    path.write_text(content)
+    result = repository.run(*update)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([message])
+    assert path.read_text() == content
+    errors = [line for line in result.outlines if line.startswith("ERROR: ")]
+    assert len(errors) == len(set(errors)) == 1
+
+
+def test_entry_of_a_test_that_is_gone_is_listed_then_removed(repository):
+    repository.tests(TWO_TESTS)
+    repository.record()
+    repository.tests()
+    listed = repository.run()
+    listed.stdout.fnmatch_lines(["stale *--trtperf-update removes*test_perf.py::test_other*"])
+    assert listed.ret == 0
+    assert len(repository.baselines()) == 2
+    repository.run("--trtperf-update").stdout.fnmatch_lines(["stale *removed*test_other*"])
+    assert set(repository.baselines()) == {KEY}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "workers"])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ("-k", "test_model"),
+        (KEY,),
+        ("--deselect", "test_perf.py::test_other"),
+    ],
+    ids=["keyword", "node id", "deselect"],
+)
+def test_selected_tests_make_no_others_stale(repository, selection, workers):
+    repository.tests(TWO_TESTS)
+    repository.record()
+    result = repository.run("--trtperf-update", *selection, *workers)
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("stale *")
+    assert len(repository.baselines()) == 2
+
+
+def test_last_failed_makes_no_others_stale(repository):
+    repository.tests(TWO_TESTS)
+    repository.record()
+    repository.tests(TWO_TESTS.replace("(32, 256)", "(32, 255)"))
+    assert repository.run().ret == 1
+    repository.tests(TWO_TESTS)
+    repository.run("--trtperf-update", "--lf").assert_outcomes(passed=1)
+    assert len(repository.baselines()) == 2
+
+
+def test_skipped_test_is_not_stale(repository):
+    repository.tests(TWO_TESTS)
+    repository.record()
+    skip = 'import pytest\n\n    @pytest.mark.skip(reason="not today")\n    def test_other'
+    repository.tests(TWO_TESTS.replace("def test_other", skip))
+    repository.run("--trtperf-update").assert_outcomes(passed=1, skipped=1)
+    assert len(repository.baselines()) == 2
+
+
+def test_module_that_cannot_be_collected_is_not_stale(repository):
+    repository.record()
+    repository.tests("import nothing_of_this_name")
+    assert repository.run("--trtperf-update").ret == pytest.ExitCode.INTERRUPTED
+    assert set(repository.baselines()) == {KEY}
+
+
+def test_keys_do_not_move_with_rootdir(project):
+    tests = project.path / "repository" / "tests"
+    tests.mkdir(parents=True)
+    model = project.model().rename(tests.parent / "model.onnx")
+    (tests.parent / "perf-baselines").mkdir()
+    source = project.tests().rename(tests / "test_perf.py")
+    source.write_text(source.read_text().replace('"model.onnx"', repr(str(model))))
+    from_above = ("--rootdir=.", "repository/tests/test_perf.py")
+    assert project.run("--trtperf-update", *from_above).ret == 0
+    (path,) = (tests.parent / "perf-baselines").rglob("*.json")
+    assert path.match("onnxruntime/tests/test_perf.json")
+    assert set(json.loads(path.read_text())["entries"]) == {f"tests/{KEY}"}
+    for rootdir in ("repository", "repository/tests"):
+        result = project.run(
+            "--trtperf-update", f"--rootdir={rootdir}", "repository/tests/test_perf.py"
+        )
+        assert result.ret == 0
+        result.stdout.no_fnmatch_line("stale *")
+    entries = json.loads(path.read_text())["entries"]
+    assert set(entries) == {f"tests/{KEY}"}
+    assert len(entries[f"tests/{KEY}"]["runs"]) == 3
+
+
+def test_baseline_directory_may_be_named(repository):
+    repository.run("--trtperf-update", "--trtperf-baseline-dir=elsewhere")
+    assert repository.baseline_files() == []
+    assert len(list((repository.path / "elsewhere").rglob("*.json"))) == 1
+
+
+def test_baselines_of_a_read_only_directory_are_an_error(repository):
+    (repository.path / "taken").write_text("a file")
+    result = repository.run("--trtperf-update", "--trtperf-baseline-dir=taken")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR: baseline *taken*--trtperf-baseline-dir*"])
