@@ -102,6 +102,24 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200, help="runs a row")
     parser.add_argument("--factors", type=float, nargs="+", default=[1.0, 1.05, 1.2, 2.0])
     chosen = parser.parse_args()
-    kinds = itertools.product((0.1, 0.003), (0.0, 0.5, 0.9), (0.0, 0.005))
-    cases = [Case(*kind, factor) for factor in chosen.factors for kind in kinds_of(kinds, factor)]
-    return 0
+    kinds = list(itertools.product((0.1, 0.003), (0.0, 0.5, 0.9), (0.0, 0.005)))
+    cases = [Case(*kind, factor) for factor in chosen.factors for kind in kinds]
+    print("limit/P99  spread  phi  drift   passed                  at the first look       failed")
+    wrong = 0
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(simulate, cases, itertools.repeat(chosen.runs), range(len(cases)))
+        for case, counts in zip(cases, results, strict=True):
+            good = _wanted(case, counts, chosen.runs)
+            wrong += not good
+            ends = (counts.passed, counts.passed_first, counts.failed)
+            print(
+                f"{case.factor:9.2f}  {case.spread:6.1%}  {case.phi:3.1f}  {case.drift:5.1%}  ",
+                "   ".join(_interval(count, chosen.runs) for count in ends),
+                "" if good else "  not as wanted",
+                flush=True,
+            )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -27,7 +27,6 @@ class Controller:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collection_finish"""
         self._run.note_collected([item.nodeid for item in session.items])
-        self._run.note_arguments(session.config.args)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes the measurements that came with a report, from a worker or from here."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -53,17 +54,18 @@ class MeasureFactory:
             ValueError: an unknown option, or a second measurement without a name.
         """
         from pytest_trtperf.engine.spec import parse_shape
-        from pytest_trtperf.measure.measurement import Measurement
+        from pytest_trtperf.measure.measurement import Measurement, Plan
         from pytest_trtperf.perf import Perf
+        from pytest_trtperf.runtime.session import Mode
 
         settings = self._settings.override(options, "trt_measure")
         label = self._claim_label(name)
         concrete = {tensor: parse_shape(shape) for tensor, shape in (shapes or {}).items()}
         subject = self._subject(engine, label, baseline=baseline)
         with self._engines.lock:
-            session = engine.create_session(concrete, _mode(settings))
+            session = engine.create_session(concrete, _from_settings(Mode, settings))
         measurement = Measurement(
-            session, _plan(settings), self._engines.lock, self._run.target.uuid
+            session, _from_settings(Plan, settings), self._engines.lock, self._run.target.uuid
         )
         self._resources.callback(measurement.release)
         self._perfs[label] = perf = Perf(measurement, subject, settings)
@@ -130,28 +132,13 @@ def settings_of(item: pytest.Item, settings: Settings) -> Settings:
     return settings
 
 
-def _mode(settings: Settings) -> Any:
-    from pytest_trtperf.runtime.session import Mode
-
-    return Mode(
-        transfers=settings.transfers,
-        spin_wait=settings.spin_wait,
-        cuda_graph=settings.cuda_graph,
-        concurrency=settings.concurrency,
-        seed=settings.seed,
-    )
+T = TypeVar("T")
 
 
-def _plan(settings: Settings) -> Any:
-    from pytest_trtperf.measure.measurement import Plan
-
-    return Plan(
-        warm_up_ms=settings.warm_up_ms,
-        max_warm_up=settings.max_warm_up,
-        round_ms=settings.round_ms,
-        round_queries=settings.round_queries,
-        max_time=settings.max_time,
-    )
+def _from_settings(kind: type[T], settings: Settings) -> T:
+    """A dataclass whose fields are named as the settings are."""
+    names = (field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]
+    return kind(**{name: getattr(settings, name) for name in names})
 
 
 @pytest.fixture(scope="session")

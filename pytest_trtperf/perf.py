@@ -41,6 +41,7 @@ class Perf:
     def __init__(self, measurement: Measurement, subject: Subject, settings: Settings) -> None:
         self._measurement, self._subject, self._settings = measurement, subject, settings
         self._verdicts: dict[tuple[object, ...], VerdictRecord] = {}
+        self._compared: dict[str, list[VerdictRecord]] = {}
         self._statistics: list[RoundRecord] = []
         self._notes: list[str] = []
         self._comparison_replaced = False
@@ -178,10 +179,7 @@ class Perf:
         """
         __tracebackhide__ = True
         self._comparison_replaced = True
-        if tolerance is not None:
-            chosen = parse_tolerance(tolerance)
-            self._settings = replace(self._settings, tolerance=chosen)
-        self._compare()
+        self._compare(self._settings.tolerance if tolerance is None else parse_tolerance(tolerance))
 
     def conclude(self) -> None:
         """The comparison that every measurement gets when its test's body has passed.
@@ -191,7 +189,7 @@ class Perf:
         """
         __tracebackhide__ = True
         if not self._comparison_replaced:
-            self._compare()
+            self._compare(self._settings.tolerance)
 
     def record(self) -> MeasurementRecord:
         """Everything measured and judged, as plain data."""
@@ -237,7 +235,7 @@ class Perf:
         __tracebackhide__ = True
         limits = budget if isinstance(budget, Mapping) else {"*": budget}
         for pattern, limit in limits.items():
-            if isinstance(limit, bool) or not math.isfinite(limit) or limit <= 0:
+            if not _is_positive(limit):
                 where = f" for {pattern!r}" if isinstance(budget, Mapping) else ""
                 raise ValueError(
                     f"the budget of {name}{where} must be a number above 0, got {limit!r}"
@@ -265,7 +263,7 @@ class Perf:
             f"on {self._subject.device} [{verdict.message}]"
         )
 
-    def _compare(self) -> None:
+    def _compare(self, tolerance: Tolerance | None) -> None:
         __tracebackhide__ = True
         if self._subject.baseline is None:
             self._require_baseline()
@@ -273,16 +271,17 @@ class Perf:
         comparison = Comparison(
             self._subject,
             self._subject.baseline,
-            self._settings,
+            replace(self._settings, tolerance=tolerance),
             rounds=self._round_records,
             extend=self._measurement.extend,
             session=self._measurement.session,
         )
-        records = comparison.judge(host_bound=self._is_host_bound())
-        self._notes += comparison.notes
-        for record in records:
-            self._verdicts["baseline", record.metric] = record
-        self._raise_if_failed(records, comparison.differences())
+        key = repr(tolerance)
+        if key not in self._compared:
+            self._compared[key] = comparison.judge(host_bound=self._is_host_bound())
+            self._notes += comparison.notes
+            self._verdicts |= {("baseline", v.metric): v for v in self._compared[key]}
+        self._raise_if_failed(self._compared[key], comparison.differences())
 
     def _is_host_bound(self) -> bool:
         return any(finding.code == "enqueue_bound" for finding in self.findings)
@@ -321,6 +320,12 @@ class Perf:
                 warnings.warn(record.message, InconclusiveWarning, stacklevel=4)
         if failed := [record.message for record in records if record.failed]:
             raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
+
+
+def _is_positive(limit: object) -> bool:
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+        return False
+    return math.isfinite(limit) and limit > 0
 
 
 def _budget_record(name: str, verdict: Verdict, message: str) -> VerdictRecord:

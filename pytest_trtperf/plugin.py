@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from pytest_trtperf.fixtures import FIXTURES, MEASURE, settings_of, trt_engine, trt_measure
 from pytest_trtperf.settings import Settings, add_options
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["trt_engine", "trt_measure"]
 
@@ -30,14 +27,30 @@ def pytest_configure(config: pytest.Config) -> None:
         "trtperf(**options): options of this test's measurements, such as cuda_graph=True or "
         "tolerance=0.02. Tests that use trt_engine or trt_measure carry it by themselves.",
     )
-    try:
-        config.stash[SETTINGS] = settings = Settings.from_config(config)
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    if settings.enabled and not config.getoption("collectonly"):
+    if _measures(config):
         from pytest_trtperf.workers import register
 
-        register(config, settings)
+        register(config, config.stash[SETTINGS])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Under --trtperf, `-n auto` means a worker for each GPU; this comes before configure."""
+    if not _measures(config):
+        return None
+    from pytest_trtperf.workers import find_devices
+
+    return len(find_devices(config, config.stash[SETTINGS]).gpus) or None
+
+
+def _measures(config: pytest.Config) -> bool:
+    """Whether this run measures; resolves the settings when first asked."""
+    if SETTINGS not in config.stash:
+        try:
+            config.stash[SETTINGS] = Settings.from_config(config)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[SETTINGS].enabled and not config.getoption("collectonly")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

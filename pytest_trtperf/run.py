@@ -74,6 +74,7 @@ class Run:
     measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
     collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deselected: set[str] = field(default_factory=set)
+    selective: bool = False
     written: list[Path] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -102,12 +103,14 @@ class Run:
             module, _, test = nodeid.partition("::")
             self.collected[str(self.rootdir / module)].add(without_group(test))
 
-    def note_arguments(self, arguments: Iterable[str]) -> None:
+    def note_selection(self, config: pytest.Config) -> None:
         """A module of which single tests were named is not collected whole."""
-        for argument in arguments:
+        # Both leave tests out without a word about which: then nothing counts as stale.
+        self.selective = config.getoption("lf", False) or config.getoption("pyargs", False)
+        for argument in config.args:
             path, separator, _ = argument.partition("::")
             if separator:
-                self.deselected.add(str(Path(path).absolute()))
+                self.deselected.add(os.path.abspath(path))  # noqa: PTH100  # keeps symlinks
 
     def add(self, data: Iterable[object], *, passed: bool) -> None:
         """Takes the measurements that a test report brought."""
@@ -121,7 +124,7 @@ class Run:
             complete: whether the run reached its end; only then can an entry be stale.
         """
         changes = self._changes()
-        stale = self._stale_keys() if complete else {}
+        stale = self._stale_keys() if complete and not self.selective else {}
         for directory, module in sorted(changes.keys() | stale.keys()):
             place = (directory, module)
             removed = stale.get(place, []) if self.settings.update else []
@@ -137,6 +140,10 @@ class Run:
             if path := self._store(directory).update(module, changes, removed):
                 self.written.append(path)
         except BaselineError as error:
+            self._note_error(error)
+
+    def _note_error(self, error: BaselineError) -> None:
+        if str(error) not in self.errors:
             self.errors.append(str(error))
 
     def _changes(self) -> dict[tuple[Path, str], dict[str, BaselineEntry]]:
@@ -157,8 +164,9 @@ class Run:
             return None  # the write will name the file
 
     def _stale_keys(self) -> dict[tuple[Path, str], list[str]]:
-        """Entries whose test is gone from a module that was collected whole."""
+        """Entries that no test of a module collected whole can still measure."""
         measured = {(Path(r.baseline_dir), r.module, r.key) for r, _ in self.measured}
+        passed = {f"{r.module}::{r.test.partition('::')[2]}" for r, ok in self.measured if ok}
         stale = {}
         for module_path, tests in self.collected.items():
             if module_path in self.deselected:
@@ -167,12 +175,13 @@ class Run:
             try:
                 keys = store.entries(module)
             except BaselineError as error:
-                self.errors.append(str(error))
+                self._note_error(error)
                 continue
+            unsure = {f"{module}::{test}" for test in tests} - passed
             gone = [
                 key
                 for key in keys
-                if _test_of(key) not in {f"{module}::{test}" for test in tests}
+                if not any(_is_of(key, test) for test in unsure)
                 and (store.directory, module, key) not in measured
             ]
             if gone:
@@ -196,11 +205,12 @@ class Run:
 def without_group(nodeid: str) -> str:
     """A node id without the `@group` that pytest-xdist's loadgroup appends."""
     head, at, group = nodeid.rpartition("@")
-    return head if at and "]" not in group else nodeid
+    return head if at and "]" not in group and "::" not in group else nodeid
 
 
-def _test_of(key: str) -> str:
-    return key.rsplit("#", 1)[0]
+def _is_of(key: str, test: str) -> bool:
+    """Whether a key is that of a test, or of one of its named measurements."""
+    return key == test or key.startswith(f"{test}#")
 
 
 def _now() -> str:

@@ -47,7 +47,7 @@ def parse_backends(value: object) -> tuple[str, ...]:
 def parse_tolerance(value: object) -> Tolerance:
     """A share (`0.02`), or one for each kind (`median=0.02,p99=0.1`, or a dict of those)."""
     if isinstance(value, str) and "=" in value:
-        value = dict(item.split("=", 1) for item in value.split(","))
+        value = {kind: share for kind, _, share in (i.partition("=") for i in value.split(","))}
     if isinstance(value, Mapping):
         shares = {str(kind).strip(): _share(share) for kind, share in value.items()}
         unknown = sorted(set(shares) - set(TOLERANCE_KINDS))
@@ -69,7 +69,7 @@ def _number(value: object) -> float:
         raise ValueError(f"expected a number, got {value!r}")
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"expected a number, got {value!r}") from None
 
 
@@ -86,7 +86,7 @@ def parse_count(least: int) -> Callable[[object], int]:
 
     def parse(value: object) -> int:
         number = _number(value)
-        if number != int(number) or number < least:
+        if not number.is_integer() or number < least:
             raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
         return int(number)
 
@@ -104,7 +104,7 @@ def parse_path(value: object) -> Path:
     """A path, with `~` expanded."""
     if not str(value):
         raise ValueError("expected a path, got an empty string")
-    return Path(str(value)).expanduser()
+    return Path(str(value)).expanduser().absolute()
 
 
 def _option(
@@ -273,10 +273,9 @@ def _lookup(option: dataclasses.Field[Any], config: pytest.Config) -> tuple[str,
     if value := os.environ.get(key.upper()):
         return option.name, _parse(option, value, f"environment variable {key.upper()}")
     if value := config.getini(key):
-        parsed = _parse(option, value, f"ini key {key}")
-        if isinstance(parsed, Path) and config.inipath is not None:
-            parsed = config.inipath.parent / parsed
-        return option.name, parsed
+        if option.metadata["parse"] is parse_path and config.inipath is not None:
+            value = config.inipath.parent / Path(value).expanduser()
+        return option.name, _parse(option, value, f"ini key {key}")
     return None
 
 

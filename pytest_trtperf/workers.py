@@ -15,6 +15,7 @@ from pytest_trtperf.run import RUN, Run, Target
 from pytest_trtperf.runtime.probe import Probe, probe_in_subprocess
 from pytest_trtperf.settings import Settings
 
+_PROBE = pytest.StashKey[Probe]()
 _WORKER_INPUT = "trtperf"
 _WORKER_OUTPUT = "trtperf_deselected"
 
@@ -30,13 +31,25 @@ def register(config: pytest.Config, settings: Settings) -> None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[_WORKER_INPUT])
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
         return
-    try:
-        probe = probe_in_subprocess(settings.backend)
-    except BackendUnavailable as error:
-        raise pytest.UsageError(f"--trtperf: {error}") from None
+    probe = find_devices(config, settings)
     config.stash[RUN] = run = Run(settings, Target(probe), config.rootpath)
+    run.note_selection(config)
     config.pluginmanager.register(Controller(run), "trtperf-controller")
     config.pluginmanager.register(Distribution(probe), "trtperf-distribution")
+
+
+def find_devices(config: pytest.Config, settings: Settings) -> Probe:
+    """The backend and its devices, looked for once a run.
+
+    Raises:
+        pytest.UsageError: no backend is usable.
+    """
+    if _PROBE not in config.stash:
+        try:
+            config.stash[_PROBE] = probe_in_subprocess(settings.backend)
+        except BackendUnavailable as error:
+            raise pytest.UsageError(f"--trtperf: {error}") from None
+    return config.stash[_PROBE]
 
 
 def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, Any]) -> Run:

@@ -16,8 +16,8 @@ def test_conv_net(trt_engine: Any, trt_measure: Any, models: Path) -> None:
     )
     batch = 1 if engine.backend == "onnxruntime" else 128
     perf = trt_measure(engine, shapes={"image": (batch, 3, 32, 32)})
-    perf.assert_p99(ms={"NVIDIA H200*": 2.0, "NVIDIA *": 20.0, "cpu:*": 250.0})
-    perf.assert_qps({"NVIDIA H200*": 500.0, "NVIDIA *": 50.0, "cpu:*": 5.0})
+    perf.assert_p99(ms={"NVIDIA H200*": 1.2, "NVIDIA *": 20.0, "cpu:*": 250.0})
+    perf.assert_qps({"NVIDIA H200*": 900.0, "NVIDIA *": 50.0, "cpu:*": 5.0})
 
 
 def test_transformer(trt_engine: Any, trt_measure: Any, models: Path) -> None:
@@ -26,5 +26,5 @@ def test_transformer(trt_engine: Any, trt_measure: Any, models: Path) -> None:
     )
     batch = 1 if engine.backend == "onnxruntime" else 32
     perf = trt_measure(engine, shapes={"tokens": (batch, 64, 64)})
-    perf.assert_p99(ms={"NVIDIA H200*": 3.0, "NVIDIA *": 30.0, "cpu:*": 250.0})
-    perf.assert_qps({"NVIDIA H200*": 300.0, "NVIDIA *": 30.0, "cpu:*": 5.0})
+    perf.assert_p99(ms={"NVIDIA H200*": 1.0, "NVIDIA *": 30.0, "cpu:*": 250.0})
+    perf.assert_qps({"NVIDIA H200*": 1100.0, "NVIDIA *": 30.0, "cpu:*": 5.0})

@@ -74,9 +74,9 @@ class Project:
             content = json.loads(path.read_text())
             for entry in content["entries"].values():
                 for round in (round for run in entry["runs"] for round in run["rounds"]):
-                    round["throughput"] /= 5
+                    round["throughput"] = float(f"{round['throughput'] / 5:.5g}")
                     for values in round["quantiles"].values():
-                        values[:] = [5 * value for value in values]
+                        values[:] = [float(f"{5 * value:.5g}") for value in values]
             path.write_text(json.dumps(content))
 
     def baseline_files(self) -> list[Path]:

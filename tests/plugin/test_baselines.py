@@ -242,3 +242,44 @@ def test_baselines_of_a_read_only_directory_are_an_error(repository):
     result = repository.run("--trtperf-update", "--trtperf-baseline-dir=taken")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["ERROR: baseline *taken*--trtperf-baseline-dir*"])
+
+
+def test_measurement_that_its_test_no_longer_makes_is_stale(repository):
+    repository.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("kind", ["a#b", "c"])
+        def test_model(trt_engine, trt_measure, kind):
+            for name in ("first", "second"):
+                trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}, name=name)
+        """
+    )
+    repository.record()
+    assert len(repository.baselines()) == 4
+    repository.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("kind", ["a#b", "c"])
+        def test_model(trt_engine, trt_measure, kind):
+            if "#" in kind:
+                pytest.skip("may measure anything tomorrow")
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}, name="first")
+        """
+    )
+    repository.run("--trtperf-update")
+    assert set(repository.baselines()) == {
+        f"{KEY}[a#b]#first",
+        f"{KEY}[a#b]#second",
+        f"{KEY}[c]#first",
+    }
+
+
+def test_single_test_named_from_a_folder_below_makes_no_others_stale(repository, monkeypatch):
+    repository.tests(TWO_TESTS)
+    repository.record()
+    repository.pytester.mkdir("below")
+    monkeypatch.chdir("below")
+    assert repository.run("--trtperf-update", f"../{KEY}").ret == 0
+    assert len(repository.baselines()) == 2

@@ -69,7 +69,7 @@ def test_values_that_are_no_budget_are_refused(project, method):
 
         def test_model(trt_engine, trt_measure):
             perf = trt_measure(trt_engine("model.onnx"), shapes={{"x": (64, 256)}})
-            for budget in (0, -1, math.nan, math.inf, True, "2", None, {{"cpu:*": 0, "*": 1.0}}):
+            for budget in (0, -1, math.nan, math.inf, True, {{"cpu:*": 0, "*": 1.0}}):
                 with pytest.raises(ValueError, match="must be a number above 0, got"):
                     perf.{method}(budget)
         """

@@ -1,0 +1,39 @@
+"""Everything here runs on a real GPU, and says why where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.errors import BackendUnavailable
+from pytest_trtperf.runtime.probe import Probe, probe_in_subprocess
+from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+
+PROFILE = {"x": ("1x64", "8x64", "32x64")}
+
+
+@pytest.fixture(scope="session")
+def probe() -> Probe:
+    try:
+        return probe_in_subprocess(["auto"])
+    except BackendUnavailable as error:
+        pytest.skip("; ".join(["needs a GPU", *str(error).splitlines()[1:-1]]))
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, write_model: Callable[..., Path]) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "chain.onnx", layers=8, width=64)
+
+
+@pytest.fixture(scope="session")
+def plan(probe: Probe, model: Path) -> bytes:
+    return build_plan(EngineSpec(model, parse_profiles(PROFILE)), probe.backend)
+
+
+@pytest.fixture(scope="session")
+def engine(probe: Probe, plan: bytes) -> TensorRTEngine:
+    return TensorRTEngine(probe.backend, plan)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEST = """
+def test_chain(trt_engine, trt_measure):
+    engine = trt_engine("chain.onnx", shapes={"x": ("1x64", "8x64", "32x64")})
+    print("BUILT" if engine.built else "CACHED")
+    perf = trt_measure(engine, shapes={"x": (8, 64)}, cuda_graph=True)
+    perf.assert_p99(ms={"NVIDIA *": 1000})
+"""
+FAST = ("--trtperf", "--trtperf-round-ms=50", "--trtperf-tolerance=0.5", "-rA")
+
+
+@pytest.fixture
+def project(
+    probe: object,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    write_model: Callable[..., Path],
+) -> pytest.Pytester:
+    write_model(pytester.path / "chain.onnx", layers=20, width=64)
+    pytester.makepyfile(TEST)
+    monkeypatch.setenv("TRTPERF_CACHE_DIR", str(pytester.path / "cache"))
+    return pytester
+
+
+def run(project: pytest.Pytester, *options: str) -> pytest.RunResult:
+    # Where the package is not installed, the plugin was loaded by name: so do the runs inside.
+    installed = any(e.name == "trtperf" for e in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "pytest_trtperf.plugin")
+    return project.runpytest_subprocess(*plugin, *FAST, *options)
+
+
+def test_record_then_pass_then_fail_when_slower(
+    project: pytest.Pytester, write_model: Callable[..., Path]
+) -> None:
+    recorded = run(project, "--trtperf-update")
+    assert recorded.ret == 0
+    recorded.stdout.fnmatch_lines(["*BUILT*", "*baseline written: *"])
+    unchanged = run(project)
+    assert unchanged.ret == 0
+    unchanged.stdout.fnmatch_lines(["*CACHED*", "*gpu_compute median*pass*"])
+    write_model(project.path / "chain.onnx", layers=80, width=64)
+    slower = run(project)
+    assert slower.ret == 1
+    slower.stdout.fnmatch_lines(
+        ["*test_chain: gpu_compute median regressed: * ms against * ms in the baseline, +*%*"]
+    )
+
+
+@pytest.mark.parametrize("distribution", [("-n2",), ("-n0",), ("-p", "no:xdist")])
+def test_same_files_with_and_without_xdist(
+    project: pytest.Pytester, distribution: tuple[str, ...]
+) -> None:
+    pytest.importorskip("xdist")
+    project.makepyfile(test_more=TEST.replace("test_chain", "test_more"))
+    result = run(project, "--trtperf-update", "--trtperf-json=run.json", *distribution)
+    assert result.ret == 0
+    names = {path.name for path in project.path.glob("perf-baselines/*/*/*.json")}
+    assert len(names) == 2
+    rounds = sorted(_spans(project.path / "run.json"))
+    assert len(rounds) >= 10
+    assert all(end <= start for (_, end), (start, _) in pairwise(rounds))
+
+
+def test_a_plan_is_loaded_as_it_is(project: pytest.Pytester, plan: bytes) -> None:
+    (project.path / "chain.plan").write_bytes(plan)
+    project.makepyfile(TEST.replace("chain.onnx", "chain.plan"))
+    shutil.rmtree(project.path / "cache", ignore_errors=True)
+    assert run(project).ret == 0
+
+
+def _spans(path: Path) -> list[tuple[float, float]]:
+    record: dict[str, Any] = json.loads(path.read_text())
+    rounds = [r for measurement in record["measurements"] for r in measurement["rounds"]]
+    return [(r["started"], r["ended"]) for r in rounds]

@@ -1,0 +1,182 @@
+"""Models, shapes and interruptions that go wrong: a clear error, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from filelock import FileLock
+
+
+def measure(shapes="{'x': (64, 256)}", model="model.onnx"):
+    return f"""
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine({model!r}), shapes={shapes})
+    """
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "*EngineBuildError*bad.onnx*"),
+        (b"", "*EngineBuildError*bad.onnx*empty*"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "*EngineBuildError*bad.onnx*"),
+        (b"not a model at all", "*EngineBuildError*bad.onnx*"),
+    ],
+    ids=["missing", "empty", "image", "text"],
+)
+def test_file_that_is_no_model_is_named(project, content, message):
+    if content is not None:
+        (project.path / "bad.onnx").write_bytes(content)
+    project.tests(measure(model="bad.onnx"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([message])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_truncated_model_is_named(project, share):
+    path = project.model("bad")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    project.tests(measure(model="bad.onnx"))
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*EngineBuildError*bad.onnx*"])
+
+
+def test_directory_is_no_model(project):
+    (project.path / "bad.onnx").mkdir()
+    project.tests(measure(model="bad.onnx"))
+    project.run().stdout.fnmatch_lines(["*EngineBuildError*bad.onnx*"])
+
+
+def test_operator_that_does_not_exist_is_named(project):
+    import onnx
+
+    path = project.model("bad")
+    model = onnx.load(path)
+    model.graph.node[0].op_type = "Nonsense"
+    onnx.save(model, path)
+    project.tests(measure(model="bad.onnx"))
+    project.run().stdout.fnmatch_lines(["*EngineBuildError*bad.onnx*Nonsense*"])
+
+
+def test_plan_needs_a_gpu(project):
+    (project.path / "model.plan").write_bytes(b"plan")
+    project.tests(measure(model="model.plan"))
+    project.run().stdout.fnmatch_lines(["*EngineLoadError*model.plan*onnxruntime needs ONNX*"])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ("{'x': (64, 256, 1)}", "shape 64x256x1 does not fit input 'x'*?x256*"),
+        ("{'x': (64, 255)}", "shape 64x255 does not fit input 'x'*?x256*"),
+        ("{'y': (64, 256), 'x': (64, 256)}", "no input named y*'x'*?x256*"),
+        ("{}", "input 'x' is dynamic*shapes=*'x'*?x256*"),
+        ("None", "input 'x' is dynamic*shapes=*'x'*?x256*"),
+        ("{'x': '64xq'}", "*64xq*"),
+        ("{'x': (0, 256)}", "*0*"),
+        ("{'x': (-1, 256)}", "*-1*"),
+    ],
+)
+def test_shape_that_does_not_fit(repository, shapes, message):
+    repository.tests(measure(shapes))
+    result = repository.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *ShapeError: {message}"])
+
+
+def test_static_model_needs_no_shapes(project):
+    project.model(batch=8)
+    project.tests(measure("None"))
+    project.run().assert_outcomes(passed=1)
+
+
+def test_unknown_build_option_lists_the_known_ones(repository):
+    repository.tests(
+        """
+        def test_model(trt_engine):
+            trt_engine("model.onnx", fp17=True)
+        """
+    )
+    repository.run().stdout.fnmatch_lines(["E *ValueError: *fp17*fp16*"])
+
+
+def test_one_bad_model_costs_the_others_nothing(repository):
+    repository.tests(measure(model="missing.onnx"), "test_bad")
+    result = repository.run("--trtperf-update", "--trtperf-json=run.json")
+    result.assert_outcomes(passed=1, failed=1)
+    assert set(repository.baselines()) == {"test_perf.py::test_model"}
+
+
+def test_lock_directory_that_cannot_be_made(repository):
+    (repository.path / "taken").write_text("a file")
+    result = repository.run("--trtperf-lock-dir=taken/locks")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *MeasurementError: *taken*--trtperf-lock-dir*"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_interrupted_measurement_frees_locks_and_leaves_no_half_file(repository):
+    repository.record()
+    before = {path: path.read_bytes() for path in repository.baseline_files()}
+    repository.tests(
+        """
+        from pathlib import Path
+
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}, baseline=False)
+
+        def test_long(trt_engine, trt_measure):
+            Path("started").touch()
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}, round_ms=60e3)
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "--trtperf", "--trtperf-update"]
+    options = ["--trtperf-round-ms=20", "--trtperf-max-warm-up=0.3", "--trtperf-max-time=600"]
+    child = subprocess.Popen(
+        [*command, *options, "--trtperf-json=run.json"],
+        cwd=repository.path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        wait_for(repository.path / "started")
+        # Into the warm-up or the first round: both hold the lock.
+        lock = repository.path.parent / f"{repository.path.name}-state" / "locks" / "host.lock"
+        wait_until_taken(lock)
+        child.send_signal(signal.SIGINT)
+        output, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "KeyboardInterrupt" in output
+    with FileLock(lock, timeout=0):
+        pass
+    assert {path: path.read_bytes() for path in repository.baseline_files()} == before
+    assert [p for p in repository.path.rglob(".*") if p.suffix in (".tmp", ".json")] == []
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.01)
+
+
+def wait_until_taken(path):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except TimeoutError:
+            return
+        lock.release()
+        time.sleep(0.01)
+    raise AssertionError(f"{path} was never taken")
