@@ -21,7 +21,9 @@ def test_update_writes_what_a_reviewer_can_read(repository):
     result = repository.run("--trtperf-update")
     assert result.ret == 0
     (path,) = repository.baseline_files()
-    assert path.relative_to(repository.path).match("perf-baselines/cpu-*/onnxruntime/test_perf.json")
+    assert path.relative_to(repository.path).match(
+        "perf-baselines/cpu-*/onnxruntime/test_perf.json"
+    )
     result.stdout.fnmatch_lines([f"baseline written: {path}"])
     entry = json.loads(path.read_text())["entries"][KEY]
     assert entry["shapes"] == {"x": [64, 256]}
@@ -134,7 +136,10 @@ def test_own_comparison_replaces_the_automatic_one(repository):
     [
         ("{ not json", "*test_perf.json*"),
         ("", "*test_perf.json*"),
-        ('{"schema": "trtperf-baseline/99", "entries": {}}', "*test_perf.json*trtperf-baseline/99*"),
+        (
+            '{"schema": "trtperf-baseline/99", "entries": {}}',
+            "*test_perf.json*trtperf-baseline/99*",
+        ),
     ],
     ids=["broken", "empty", "foreign"],
 )

@@ -103,7 +103,7 @@ def test_nothing_measured_with_workers_is_not_green(project):
     assert project.run("-n2").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",), ("-p", "no:xdist")], ids=" ".join)
+@pytest.mark.parametrize("workers", [(), ("-n2",), ("-nauto",), ("-p", "no:xdist")], ids=" ".join)
 def test_no_gpu_says_what_is_missing_and_how_to_allow_the_cpu(no_gpu, repository, workers):
     result = repository.run(*workers)
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -1,0 +1,172 @@
+"""Rounds of a real ONNX Runtime session."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pytest_trtperf.measure.device_state import DeviceState, read_device_state
+from pytest_trtperf.measure.host_loop import run_host_loop
+from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.runtime.locks import device_lock
+from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
+from pytest_trtperf.runtime.session import Mode
+
+pytest.importorskip("onnxruntime")
+
+SHORT = Plan(warm_up_ms=5, max_warm_up=0.2, round_ms=5, round_queries=20, max_time=60)
+
+
+@pytest.fixture
+def session(tmp_path, write_model):
+    engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
+    return engine.create_session({"x": (16, 256)}, Mode())
+
+
+def measure(session, plan=SHORT, lock=None):
+    return Measurement(session, plan, lock or contextlib.nullcontext(), None)
+
+
+class TestHostLoop:
+    def test_runs_until_both_least_values_are_reached(self, session):
+        trace = run_host_loop(session, Extent(duration_ms=10, queries=5, capacity=10**6))
+        assert trace.queries >= 5
+        assert trace.span_ms >= 10
+        assert run_host_loop(session, Extent(1e-6, 50, 100)).queries == 50
+
+    def test_never_exceeds_its_capacity(self, session):
+        assert run_host_loop(session, Extent(1e6, 1, capacity=7)).queries == 7
+
+    def test_queries_fit_into_the_span(self, session):
+        trace = run_host_loop(session, Extent(5, 20, 10**5))
+        latency = trace.metrics["latency"]
+        assert latency.dtype == np.float64
+        assert latency.min() > 0
+        assert latency.sum() <= trace.span_ms
+        assert trace.throughput == pytest.approx(1e3 * len(latency) / trace.span_ms)
+        assert trace.compute is latency
+
+    def test_costs_at_most_64_bytes_a_query(self, session):
+        trace = run_host_loop(session, Extent(5, 200, 10**4))
+        stored = {id(values): values.nbytes for values in trace.metrics.values()}
+        assert sum(stored.values()) <= 64 * trace.queries
+
+
+def test_trace_knows_the_engines_own_time():
+    trace = Trace(10.0, {"latency": np.array([2.0, 3.0]), "gpu_compute": np.array([1.0, 1.5])})
+    assert trace.queries == 2
+    assert trace.throughput == 200
+    assert trace.compute.tolist() == [1.0, 1.5]
+
+
+def test_rounds_are_as_many_and_as_long_as_asked_for(session):
+    measurement = measure(session)
+    assert measurement.extend(3)
+    assert len(measurement.rounds) == 3
+    assert all(round.trace.queries >= 20 for round in measurement.rounds)
+    assert all(round.trace.span_ms >= 5 for round in measurement.rounds)
+    assert measurement.warm_up is not None
+    assert measurement.warm_up.queries > 0
+
+
+def test_more_rounds_keep_those_there_are_and_the_warm_up(session):
+    measurement = measure(session)
+    measurement.extend(2)
+    before, warm_up = list(measurement.rounds), measurement.warm_up
+    assert measurement.extend(4)
+    assert measurement.rounds[:2] == before
+    assert len(measurement.rounds) == 4
+    assert measurement.warm_up is warm_up
+    measurement.extend(1)
+    assert len(measurement.rounds) == 4
+
+
+def test_rounds_follow_each_other_on_the_hosts_clock(session):
+    measurement = measure(session)
+    measurement.extend(3)
+    assert all(round.started < round.ended for round in measurement.rounds)
+    assert all(a.ended <= b.started for a, b in pairwise(measurement.rounds))
+    assert measurement.seconds == sum(r.ended - r.started for r in measurement.rounds)
+
+
+def test_time_limit_stops_early_but_not_before_two_rounds(session):
+    plan = Plan(warm_up_ms=1, max_warm_up=0.05, round_ms=20, round_queries=2, max_time=0.001)
+    measurement = measure(session, plan)
+    assert not measurement.extend(20)
+    assert len(measurement.rounds) == 2
+
+
+def test_warm_up_that_never_settles_ends(session):
+    measurement = measure(session, Plan(warm_up_ms=1e6, max_warm_up=0.05, round_ms=1))
+    measurement.extend(1)
+    assert measurement.warm_up is not None
+    assert not measurement.warm_up.steady
+    assert len(measurement.rounds) == 1
+
+
+def test_no_garbage_is_collected_while_queries_are_timed(session):
+    enabled = []
+    run = session.run
+    session.run = lambda: (enabled.append(gc.isenabled()), run())
+    measure(session).extend(2)
+    assert enabled
+    assert not any(enabled)
+    assert gc.isenabled()
+
+
+def test_garbage_collection_that_was_off_stays_off(session):
+    gc.disable()
+    try:
+        measure(session).extend(1)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_lock_is_held_while_queries_run_and_never_between(tmp_path, session):
+    lock = device_lock(tmp_path / "locks", "host")
+    held = []
+    run = session.run
+    session.run = lambda: (held.append(lock.is_locked), run())
+    measurement = measure(session, lock=lock)
+    for rounds in (1, 2):
+        measurement.extend(rounds)
+        assert not lock.is_locked
+    assert held
+    assert all(held)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_interrupted_round_frees_the_lock_and_leaves_whole_rounds(tmp_path, session, error):
+    lock = device_lock(tmp_path / "locks", "host")
+    measurement = measure(session, lock=lock)
+    measurement.extend(2)
+
+    def interrupt():
+        raise error
+
+    session.run = interrupt
+    with pytest.raises(error):
+        measurement.extend(5)
+    assert not lock.is_locked
+    assert len(measurement.rounds) == 2
+    assert gc.isenabled()
+
+
+def test_device_state_of_the_cpu_is_unknown(session):
+    assert read_device_state(None) == DeviceState()
+    assert set(vars(DeviceState()).values()) == {None}
+    measurement = measure(session)
+    measurement.extend(1)
+    (round,) = measurement.rounds
+    assert round.before == round.after == DeviceState()
+    assert round.sm_clock_mhz is None
+
+
+def test_device_state_of_a_gpu_that_is_not_there_is_unknown():
+    assert read_device_state("GPU-00000000-0000-0000-0000-000000000000") == DeviceState()

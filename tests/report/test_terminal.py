@@ -1,0 +1,114 @@
+"""What a run prints at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_trtperf.report.record import MeasurementRecord, VerdictRecord
+from pytest_trtperf.report.terminal import COLUMNS, header, summary_lines
+
+
+def measured(key="tests/test_x.py::test_a", **changes: Any) -> MeasurementRecord:
+    summary = {"median": 1.25, "p99": 2.5}
+    fields: dict[str, Any] = {
+        "test": key, "key": key, "module": "tests/test_x.py", "baseline_dir": "perf-baselines",
+        "device": "NVIDIA H200", "engine": {}, "shapes": {}, "mode": {}, "warm_up": {},
+        "summary": {"latency": summary}, "throughput": 800.0, "rounds": [], "verdicts": [],
+        "findings": [], "baseline": "missing",
+    }  # fmt: skip
+    return MeasurementRecord(**{**fields, **changes})
+
+
+def compared(**changes: Any) -> VerdictRecord:
+    fields: dict[str, Any] = {
+        "kind": "baseline", "metric": "gpu_compute median", "status": "pass", "reason": "",
+        "message": "", "baseline": 1.2, "change": 0.041,
+    }  # fmt: skip
+    return VerdictRecord(**{**fields, **changes})
+
+
+def lines(*records: MeasurementRecord, **changes: Any) -> list[str]:
+    options: dict[str, Any] = {"written": [], "stale": [], "removed": False, "errors": []}
+    return summary_lines(records, **{**options, **changes})
+
+
+def test_header_names_backend_device_and_versions():
+    line = header("tensorrt-rtx", "NVIDIA H200", {"driver": "580.1", "cuda": "13.0"})
+    assert line == "trtperf: tensorrt-rtx on NVIDIA H200 (cuda 13.0, driver 580.1)"
+
+
+def test_nothing_measured():
+    assert lines() == ["nothing was measured"]
+
+
+def test_columns_are_aligned():
+    short, long = measured("a", baseline="off"), measured("a" * 40, baseline="off")
+    title, *rows = lines(short, long)
+    assert title.split() == " ".join(COLUMNS).split()
+    ends = {row.index("800") + len("800") for row in rows}
+    assert ends == {title.index("QPS") + len("QPS")}
+    assert all(line == line.rstrip() for line in (title, *rows))
+
+
+def test_budgets_and_the_comparison_share_a_row():
+    budgets = [
+        VerdictRecord(
+            kind="budget", metric=metric, status="pass", reason="", message="", limit=limit
+        )
+        for metric, limit in (
+            ("P99 of latency", 2.5),
+            ("P90 of response", 3.0),
+            ("throughput", 500),
+        )
+    ]
+    record = measured(verdicts=[*budgets, compared()], baseline="compared")
+    _, row = lines(record)
+    assert "P99<=2.5, P90 of response<=3, >=500 qps" in row
+    assert "gpu_compute median 1.2" in row
+    assert "+4.1%" in row
+    assert row.endswith("pass")
+
+
+def test_failed_comparison_is_shown_before_the_others():
+    failed = compared(metric="latency P99", status="fail", failed=True, baseline=2.0, change=0.25)
+    _, row = lines(measured(verdicts=[compared(), failed], baseline="compared"))
+    assert "latency P99 2 " in row
+    assert "+25.0%" in row
+    assert row.endswith("FAIL latency P99")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "word"),
+    [
+        ([], "measured"),
+        ([compared(reason="estimate")], "pass (by estimate)"),
+        ([compared(), compared(status="inconclusive")], "inconclusive"),
+    ],
+)
+def test_verdict(verdicts, word):
+    _, row = lines(measured(verdicts=verdicts, baseline="compared"))
+    assert row.endswith(f"  {word}")
+
+
+def test_measurements_without_a_baseline_are_listed():
+    text = "\n".join(lines(measured("a"), measured("b", baseline="off"), measured("c")))
+    assert "WITHOUT A BASELINE, nothing was compared (2):\n  a\n  c\n  record one" in text
+
+
+def test_findings_notes_and_errors_are_told():
+    printed = lines(
+        measured("a", baseline="off", findings=["bound by enqueue"], notes=["improved"]),
+        written=[Path("perf-baselines/x.json")],
+        stale=["b", "c"],
+        errors=["broken file"],
+    )
+    assert printed[2:] == [
+        "a: bound by enqueue",
+        "a: improved",
+        "baseline written: perf-baselines/x.json",
+        "stale baseline entries (--trtperf-update removes them): b, c",
+        "ERROR: broken file",
+    ]
