@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import fields
 from pathlib import Path
@@ -46,10 +47,8 @@ ANYTHING = (
 @pytest.mark.parametrize("parse", PARSERS)
 @given(value=ANYTHING)
 def test_parsers_accept_or_raise_value_error(parse, value):
-    try:
+    with contextlib.suppress(ValueError):
         parse(value)
-    except ValueError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize("parse", [parse_count(1), parse_positive, parse_tolerance])

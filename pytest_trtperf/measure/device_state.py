@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,7 @@ def read_device_state(uuid: str | None) -> DeviceState:
         return DeviceState()
     clock, sensor = nvml.ClockType, nvml.TemperatureSensors.TEMPERATURE_GPU
     milliwatts = _read(lambda: nvml.device_get_power_usage(handle))
+    # One is this process, under whatever number: containers have process ids of their own.
     processes = _read(lambda: nvml.device_get_compute_running_processes_v3(handle))
     return DeviceState(
         sm_clock_mhz=_read(lambda: nvml.device_get_clock_info(handle, clock.CLOCK_SM)),
@@ -38,12 +38,8 @@ def read_device_state(uuid: str | None) -> DeviceState:
         temperature_c=_read(lambda: nvml.device_get_temperature_v(handle, sensor)),
         power_w=None if milliwatts is None else milliwatts / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
-        other_processes=None if processes is None else _count_others(processes),
+        other_processes=None if processes is None else max(len(processes) - 1, 0),
     )
-
-
-def _count_others(processes: Any) -> int:
-    return sum(int(process.pid) != os.getpid() for process in processes)
 
 
 @functools.cache

@@ -32,6 +32,18 @@ def measure(session, plan=SHORT, lock=None):
     return Measurement(session, plan, lock or contextlib.nullcontext(), None)
 
 
+def spy(session, look):
+    """What `look` saw at each query of a session."""
+    seen, run = [], session.run
+
+    def run_and_look():
+        seen.append(look())
+        run()
+
+    session.run = run_and_look
+    return seen
+
+
 class TestHostLoop:
     def test_runs_until_both_least_values_are_reached(self, session):
         trace = run_host_loop(session, Extent(duration_ms=10, queries=5, capacity=10**6))
@@ -64,12 +76,11 @@ def test_trace_knows_the_engines_own_time():
     assert trace.compute.tolist() == [1.0, 1.5]
 
 
-def test_rounds_are_as_many_and_as_long_as_asked_for(session):
+def test_rounds_are_as_many_and_have_as_many_queries_as_asked_for(session):
     measurement = measure(session)
     assert measurement.extend(3)
     assert len(measurement.rounds) == 3
     assert all(round.trace.queries >= 20 for round in measurement.rounds)
-    assert all(round.trace.span_ms >= 5 for round in measurement.rounds)
     assert measurement.warm_up is not None
     assert measurement.warm_up.queries > 0
 
@@ -110,9 +121,7 @@ def test_warm_up_that_never_settles_ends(session):
 
 
 def test_no_garbage_is_collected_while_queries_are_timed(session):
-    enabled = []
-    run = session.run
-    session.run = lambda: (enabled.append(gc.isenabled()), run())
+    enabled = spy(session, gc.isenabled)
     measure(session).extend(2)
     assert enabled
     assert not any(enabled)
@@ -130,9 +139,7 @@ def test_garbage_collection_that_was_off_stays_off(session):
 
 def test_lock_is_held_while_queries_run_and_never_between(tmp_path, session):
     lock = device_lock(tmp_path / "locks", "host")
-    held = []
-    run = session.run
-    session.run = lambda: (held.append(lock.is_locked), run())
+    held = spy(session, lambda: lock.is_locked)
     measurement = measure(session, lock=lock)
     for rounds in (1, 2):
         measurement.extend(rounds)

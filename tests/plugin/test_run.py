@@ -28,8 +28,7 @@ def test_unchanged_passes_and_more_layers_fail(project):
     slower.assert_outcomes(failed=1)
     slower.stdout.re_match_lines(
         [
-            r".*test_perf\.py::test_model: latency median regressed: [\d.]+ ms against [\d.]+ ms "
-            r"in the baseline, \+\d{3,}\.\d ?%.*tolerance 99.*",
+            r".*::test_model: latency median regressed: .* in the baseline, \+\d{3,}\.\d ?%.*",
             r".*the engine was built from another model.*",
         ]
     )
@@ -139,8 +138,8 @@ def test_one_header_line_and_one_table(repository):
     result = repository.run("-n2")
     lines = result.outlines
     assert sum(line.startswith("trtperf: onnxruntime on cpu:") for line in lines) == 1
-    titles = [line.split() for line in lines if line.startswith("test ")]
-    assert titles == ["test P50 ms P99 ms QPS budget baseline change verdict".split()]
+    titles = [" ".join(line.split()) for line in lines if line.startswith("test ")]
+    assert titles == ["test P50 ms P99 ms QPS budget baseline change verdict"]
     assert sum(line.startswith("test_perf.py::test_model  ") for line in lines) == 1
 
 
