@@ -123,11 +123,11 @@ class Comparison:
         if not (too_few_for_p99(gate, stored) or too_few_for_p99(gate, rounds)):
             return True
         rate = sum(round.throughput for round in rounds) / len(rounds)
-        seconds = LOOKS[0] * LEAST_QUERIES_FOR_P99 / rate
+        seconds = 1.1 * LOOKS[0] * LEAST_QUERIES_FOR_P99 / rate
         self.notes.append(
-            f"{gate.name} is not compared: it needs {LEAST_QUERIES_FOR_P99} queries a round, here "
-            f"and in the baseline, which takes {seconds:.0f} s for {LOOKS[0]} rounds "
-            "(round_queries, max_time)"
+            f"{gate.name} is not compared: a round has {rounds[0].queries} queries here and "
+            f"{stored[0].queries} in the baseline, and {LEAST_QUERIES_FOR_P99} are needed "
+            f"(round_queries={LEAST_QUERIES_FOR_P99}, and max_time of at least {seconds:.1f} s)"
         )
         return False
 
@@ -154,7 +154,20 @@ class Comparison:
     def _record(self, gate: Gate, change: Change, host_bound: bool) -> VerdictRecord:
         verdict = decide(change.verdict, self._settings.inconclusive)
         if host_bound and gate.kind != "p99":
-            verdict = self._host_bound_verdict(gate, change.verdict)
+            verdict = self._undecided(
+                gate,
+                change.verdict,
+                "enqueue_bound",
+                "bound by enqueue, so this gates the host and not the model: use cuda_graph",
+            )
+        elif verdict.reason == "estimate" and _tells_nothing(change, self._tolerance(gate)):
+            verdict = self._undecided(
+                gate,
+                change.verdict,
+                "too_noisy",
+                f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}: "
+                "measure for longer (max_time, round_ms) or widen the tolerance",
+            )
         if change.improved:
             self.notes.append(
                 f"{gate.name} improved by {abs(change.ratio - 1):.1%}: "
@@ -168,12 +181,11 @@ class Comparison:
             failed=verdict.status is Status.FAIL,
         )  # fmt: skip
 
-    def _host_bound_verdict(self, gate: Gate, verdict: Verdict) -> Verdict:
-        message = "bound by enqueue, so this gates the host and not the model: use cuda_graph"
+    def _undecided(self, gate: Gate, verdict: Verdict, reason: str, message: str) -> Verdict:
+        """A verdict that not even the point estimate may decide."""
         self.notes.append(f"{gate.name}: {message}")
-        # The estimate would be the host's, so it decides nothing here.
         status = Status.FAIL if self._settings.inconclusive == "fail" else Status.INCONCLUSIVE
-        return replace(verdict, status=status, reason="enqueue_bound", message=message)
+        return replace(verdict, status=status, reason=reason, message=message)
 
     def _message(self, gate: Gate, change: Change, verdict: Verdict) -> str:
         rounds = self._rounds()
@@ -182,6 +194,7 @@ class Comparison:
         why = {
             "estimate": "; inconclusive, decided by the estimate",
             "enqueue_bound": f"; {verdict.message}",
+            "too_noisy": f"; {verdict.message}",
         }.get(verdict.reason, "")
         return (
             f"{self._subject.key}: {gate.name} {_WORDS[verdict.status]}: "
@@ -225,6 +238,11 @@ def _is_open(change: Change) -> bool:
 
 def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     return {**mode, **{f"shape of {name}": list(shape) for name, shape in shapes.items()}}
+
+
+def _tells_nothing(change: Change, tolerance: float) -> bool:
+    """Whether both a regression and an equal improvement are likely enough."""
+    return change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance
 
 
 def _finite(value: float) -> float | None:

@@ -53,11 +53,13 @@ class Controller:
         run = self._run
         lines = summary_lines(
             [record for record, _ in run.measured],
+            missing=run.missing,
             written=run.written,
             stale=run.stale,
             removed=run.settings.update,
             errors=run.errors,
         )
-        terminalreporter.section("trtperf", sep="=")
+        target = run.target
+        terminalreporter.section(f"trtperf: {target.probe.backend} on {target.device}", sep="=")
         for line in lines:
             terminalreporter.write_line(line)

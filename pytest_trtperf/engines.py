@@ -32,7 +32,8 @@ class Engine:
 
     Attributes:
         path: the ONNX file, or the plan that was loaded as it is.
-        digest: identity of what it is built from. plan_sha256: of the built bytes.
+        digest: identity of what it is built from.
+        plan_sha256: of the built bytes; on the CPU, which builds none, the digest.
         built: whether this run built it.
     """
 
@@ -117,6 +118,7 @@ class EngineFactory:
             CacheError: the cache directory cannot be used.
             ValueError: an unknown build option.
         """
+        __tracebackhide__ = True
         found = self._find(Path(path))
         if found.suffix in PLAN_SUFFIXES:
             return self._load_plan(found)
@@ -142,7 +144,12 @@ class EngineFactory:
         backend = self._run.target.probe.backend
         if backend == ONNXRUNTIME:
             return Engine(
-                spec.onnx, backend, digest, digest, built=False, loaded=OnnxRuntimeEngine(spec.onnx)
+                spec.onnx,
+                backend,
+                digest,
+                digest,
+                built=False,
+                loaded=OnnxRuntimeEngine(spec.onnx, spec.profiles),
             )
         about = {"onnx": spec.onnx.name, "backend": backend, "options": dict(spec.options)}
         plan = self._cache.get_or_build(digest, lambda: build_plan(spec, backend), about)

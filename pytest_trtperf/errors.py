@@ -1,4 +1,4 @@
-"""Everything that pytest-trtperf raises.
+"""Everything that pytest-trtperf raises, but for `perf.PerfAssertionError`, a verdict.
 
 TrtPerfError
 ├── BackendUnavailable    a backend's package, driver or device is missing

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from pytest_trtperf.errors import ShapeError, TrtPerfError
 from pytest_trtperf.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class MeasureFactory:
         from pytest_trtperf.perf import Perf
         from pytest_trtperf.runtime.session import Mode
 
+        __tracebackhide__ = True
         settings = self._settings.override(options, "trt_measure")
+        if not isinstance(shapes or {}, Mapping):
+            raise ShapeError(f"shapes maps each input's name to its shape, got {shapes!r}")
         label = self._claim_label(name)
         concrete = {tensor: parse_shape(shape) for tensor, shape in (shapes or {}).items()}
         subject = self._subject(engine, label, baseline=baseline)
@@ -78,7 +82,7 @@ class MeasureFactory:
         while self._to_conclude:
             try:
                 self._to_conclude.pop(0).conclude()
-            except AssertionError as error:
+            except (AssertionError, TrtPerfError, ValueError) as error:
                 failures.append(str(error))
         return failures
 
@@ -147,6 +151,8 @@ def trt_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
     from pytest_trtperf.engines import EngineFactory
     from pytest_trtperf.run import RUN
 
+    if RUN not in request.config.stash:
+        pytest.skip("needs --trtperf")
     factory = EngineFactory(request.config.stash[RUN])
     yield factory
     factory.close()

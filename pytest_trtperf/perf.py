@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from numbers import Real
 
 import numpy as np
 
@@ -97,7 +98,8 @@ class Perf:
         found: list[Finding] = []
         if not self.steady:
             drift = self._measurement.warm_up.trend if self._measurement.warm_up else math.nan
-            found.append(Finding("not_steady", f"not steady after the warm-up, trend {drift:+.1%}"))
+            told = "too short to tell" if math.isnan(drift) else f"trend {drift:+.1%}"
+            found.append(Finding("not_steady", f"not steady after the warm-up: {told}"))
         if any(round.after.other_processes for round in self.rounds):
             found.append(Finding("other_processes", "other processes were on the GPU"))
         if "gpu_compute" in self.metrics:
@@ -142,7 +144,7 @@ class Perf:
             ValueError: a budget or `p` is out of range, or the metric is unknown.
         """
         __tracebackhide__ = True
-        if not 0 < p < 100:
+        if not _is_positive(p) or p >= 100:
             raise ValueError(f"a percentile lies between 0 and 100, got {p!r}")
         self.samples(metric)
         name = f"P{p:g} of {metric}"
@@ -280,7 +282,7 @@ class Perf:
         if key not in self._compared:
             self._compared[key] = comparison.judge(host_bound=self._is_host_bound())
             self._notes += comparison.notes
-            self._verdicts |= {("baseline", v.metric): v for v in self._compared[key]}
+            self._verdicts |= {("baseline", v.metric, key): v for v in self._compared[key]}
         self._raise_if_failed(self._compared[key], comparison.differences())
 
     def _is_host_bound(self) -> bool:
@@ -323,9 +325,12 @@ class Perf:
 
 
 def _is_positive(limit: object) -> bool:
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+    if isinstance(limit, bool) or not isinstance(limit, Real):
         return False
-    return math.isfinite(limit) and limit > 0
+    try:
+        return math.isfinite(limit) and float(limit) > 0
+    except OverflowError:
+        return False
 
 
 def _budget_record(name: str, verdict: Verdict, message: str) -> VerdictRecord:

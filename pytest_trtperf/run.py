@@ -117,6 +117,15 @@ class Run:
         for item in data:
             self.measured.append((msgspec.convert(item, MeasurementRecord), passed))
 
+    @property
+    def missing(self) -> list[str]:
+        """Measurements that were not compared for want of a baseline, and did not become one."""
+        return [
+            record.key
+            for record, passed in self.measured
+            if record.baseline == "missing" and not (passed and self.settings.update_new)
+        ]
+
     def finish(self, *, complete: bool) -> None:
         """Finds stale entries, and records baselines if the run was asked to.
 

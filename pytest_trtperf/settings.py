@@ -104,7 +104,8 @@ def parse_path(value: object) -> Path:
     """A path, with `~` expanded."""
     if not str(value):
         raise ValueError("expected a path, got an empty string")
-    return Path(str(value)).expanduser().absolute()
+    # Not resolve(): a link in the caller's path stays one.
+    return Path(os.path.abspath(Path(str(value)).expanduser()))  # noqa: PTH100
 
 
 def _option(
@@ -250,7 +251,11 @@ class Settings:
             )
         given = {name: value for name, value in options.items() if value is not None}
         return dataclasses.replace(
-            self, **{name: _parse(known[name], value, source) for name, value in given.items()}
+            self,
+            **{
+                name: _parse(known[name], value, f"{source}: {name}")
+                for name, value in given.items()
+            },
         )
 
 
@@ -283,7 +288,7 @@ def _parse(option: dataclasses.Field[Any], value: object, source: str) -> Any:
     try:
         return option.metadata["parse"](value)
     except ValueError as error:
-        raise ValueError(f"{source}: {option.name}: {error}") from None
+        raise ValueError(f"{source}: {error}") from None
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -189,11 +189,15 @@ def _flaws(entry: BaselineEntry) -> Iterator[tuple[str, str]]:
         metrics = set(run.rounds[0].quantiles)
         for number, one in enumerate(run.rounds):
             inner = f"{place}.rounds[{number}].quantiles"
+            if "latency" not in one.quantiles:
+                yield inner, "there is no latency"
             if set(one.quantiles) != metrics:
                 yield inner, "the rounds of a run must all have the same metrics"
             for metric, values in one.quantiles.items():
                 if any(high < low for low, high in pairwise(values)):
                     yield f"{inner}.{metric}", "quantiles must not decrease"
+                if values[len(values) // 2] <= 0:
+                    yield f"{inner}.{metric}", "the median must be above 0"
 
 
 def _is_utc(text: str) -> bool:

@@ -36,13 +36,19 @@ def import_tensorrt(backend: str) -> ModuleType:
             f"{', '.join(TENSORRT_FAMILY)}"
         )
     try:
-        return importlib.import_module(_MODULES[backend])
+        module = importlib.import_module(_MODULES[backend])
     # Loading the libraries fails with OSError, or RuntimeError in the wheels' own checks.
     except (ImportError, OSError, RuntimeError) as error:
         raise BackendUnavailable(
             f"backend {backend}: module {_MODULES[backend]} cannot be imported ({error}); "
             f"{_HOW_TO_INSTALL[backend]}"
         ) from error
+    if not hasattr(module, "__version__"):
+        raise BackendUnavailable(
+            f"backend {backend}: {module.__name__} is not TensorRT's module but one from "
+            f"{list(getattr(module, '__path__', []))}; {_HOW_TO_INSTALL[backend]}"
+        )
+    return module
 
 
 def shared_logger(trt: ModuleType) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.gpu_loop import run_gpu_loop
 from pytest_trtperf.measure.host_loop import run_host_loop
@@ -82,7 +83,7 @@ class Measurement:
         self.rounds: list[Round] = []
         self.warm_up: WarmUp | None = None
         self._lock, self._uuid = lock, uuid
-        self._rate = 0.0
+        self._rate, self._released = 0.0, False
         self._loop = _loop_of(session)
 
     @property
@@ -94,8 +95,10 @@ class Measurement:
         """Adds rounds until there are `rounds`, within the time limit; False if it stopped it.
 
         Raises:
-            MeasurementError: the device failed.
+            MeasurementError: the device failed, or the session was released.
         """
+        if self._released:
+            raise MeasurementError("the test that measured this has ended: no rounds can be added")
         with self._lock:
             if self.rounds:
                 self._settle()
@@ -107,6 +110,7 @@ class Measurement:
 
     def release(self) -> None:
         """Frees the session; what was measured stays."""
+        self._released = True
         self.session.close()
 
     def _fits(self) -> bool:

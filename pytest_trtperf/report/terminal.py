@@ -19,6 +19,7 @@ def header(backend: str, device: str, software: Mapping[str, str]) -> str:
 def summary_lines(
     measurements: Sequence[MeasurementRecord],
     *,
+    missing: Sequence[str],
     written: Sequence[Path],
     stale: Sequence[str],
     removed: bool,
@@ -28,12 +29,10 @@ def summary_lines(
     lines = _table(measurements) if measurements else ["nothing was measured"]
     for record in measurements:
         lines += [f"{record.key}: {text}" for text in (*record.findings, *record.notes)]
-    missing = [record.key for record in measurements if record.baseline == "missing"]
     if missing:
         lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
         lines += [f"  {key}" for key in missing]
-        if not written:
-            lines.append("  record one with --trtperf-update-new and commit it")
+        lines.append("  record one with --trtperf-update-new and commit it")
     lines += [f"baseline written: {path}" for path in written]
     if stale:
         done = "removed" if removed else "--trtperf-update removes them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -19,7 +20,7 @@ def device_lock(lock_dir: Path | None, device_id: str) -> FileLock:
         device_id: a GPU's UUID, or `host` for the CPU.
 
     Raises:
-        MeasurementError: the directory cannot be made.
+        MeasurementError: the directory cannot be made or written.
     """
     directory = lock_dir or Path(tempfile.gettempdir()) / "trtperf-locks"
     try:
@@ -31,5 +32,10 @@ def device_lock(lock_dir: Path | None, device_id: str) -> FileLock:
             f"the lock directory {directory} cannot be made ({error.strerror}); "
             "name another with --trtperf-lock-dir"
         ) from error
+    if not os.access(directory, os.W_OK):
+        raise MeasurementError(
+            f"the lock directory {directory} cannot be written by this user; "
+            "name another with --trtperf-lock-dir"
+        )
     name = re.sub(r"[^A-Za-z0-9-]", "_", device_id)
     return FileLock(directory / f"{name}.lock", mode=0o666)

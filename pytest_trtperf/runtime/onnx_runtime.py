@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_trtperf.engine.spec import Shape, TensorInfo
+from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo
 from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
 from pytest_trtperf.runtime.inputs import random_input
-from pytest_trtperf.runtime.session import Mode, resolve_shapes
+from pytest_trtperf.runtime.session import Mode, check_profiles, check_range, resolve_shapes
 
 _DTYPES = {
     "float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16",
@@ -20,12 +20,16 @@ _DTYPES = {
 class OnnxRuntimeEngine:
     """An ONNX file loaded by ONNX Runtime's CPU provider, which needs no plan.
 
+    Args:
+        profiles: kept to as if the engine had been built for them; without any, all shapes go.
+
     Raises:
+        ShapeError: the profiles do not fit the inputs.
         BackendUnavailable: onnxruntime is not installed.
         EngineBuildError: ONNX Runtime refuses the model; carries its message.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, profiles: Mapping[str, Profile] | None = None) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -43,6 +47,9 @@ class OnnxRuntimeEngine:
             raise EngineBuildError(message) from error
         self.inputs = [_info(value) for value in self._session.get_inputs()]
         self.outputs = [_info(value) for value in self._session.get_outputs()]
+        self._profiles = dict(profiles or {})
+        if self._profiles:
+            check_profiles(self.inputs, self._profiles)
 
     def new_runtime_cache(self) -> bytes | None:
         """There is none on the CPU."""
@@ -55,9 +62,10 @@ class OnnxRuntimeEngine:
             ShapeError: a name, rank or size that the model does not have.
             MeasurementError: the first query fails.
         """
-        return OnnxRuntimeSession(
-            self._session, self.inputs, resolve_shapes(self.inputs, shapes), mode
-        )
+        resolved = resolve_shapes(self.inputs, shapes)
+        for name, profile in self._profiles.items():
+            check_range(name, resolved[name], profile.min, profile.max)
+        return OnnxRuntimeSession(self._session, self.inputs, resolved, mode)
 
     def close(self) -> None:
         """Frees the model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
+from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError
 
 
@@ -36,6 +36,30 @@ def resolve_shapes(
     if unknown:
         raise ShapeError(f"no input named {', '.join(unknown)}; the inputs are {listing}")
     return {name: _resolve(tensor, given.get(name), listing) for name, tensor in known.items()}
+
+
+def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]) -> None:
+    """Refuses profiles that do not fit the inputs, as a build would.
+
+    Raises:
+        ShapeError: as `resolve_shapes`, for the min, opt or max of a profile.
+    """
+    for end in ("min", "opt", "max"):
+        resolve_shapes(inputs, {name: getattr(range, end) for name, range in profiles.items()})
+
+
+def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:
+    """Refuses a shape outside of its optimisation profile.
+
+    Raises:
+        ShapeError: names the input, its shape and the profile.
+    """
+    if not all(a <= size <= b for a, size, b in zip(low, shape, high, strict=True)):
+        raise ShapeError(
+            f"shape {format_shape(shape)} of input {name!r} is outside the profile: "
+            f"min {format_shape(low)}, max {format_shape(high)}; "
+            "widen shapes= of trt_engine or measure another shape"
+        )
 
 
 def _resolve(tensor: TensorInfo, given: Shape | None, listing: str) -> Shape:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.engine.backends import collected, import_tensorrt, shared_logger
-from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
-from pytest_trtperf.errors import EngineLoadError, MeasurementError, ShapeError
+from pytest_trtperf.engine.spec import Shape, TensorInfo
+from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.runtime.cuda import Buffer, Events, checked, cudart
 from pytest_trtperf.runtime.inputs import ITEM_SIZES, random_input
-from pytest_trtperf.runtime.session import Mode, resolve_shapes
+from pytest_trtperf.runtime.session import Mode, check_range, resolve_shapes
 
 _DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "INT8": "int8", "INT32": "int32",
@@ -108,12 +108,8 @@ class TensorRTEngine:
         if self._engine.get_tensor_location(name) == self._trt.TensorLocation.HOST:
             raise MeasurementError(f"input {name!r} is a shape tensor, which is not supported")
         low, _, high = (tuple(s) for s in self._engine.get_tensor_profile_shape(name, 0))
-        if low and not all(a <= n <= b for a, n, b in zip(low, shape, high, strict=True)):
-            raise ShapeError(
-                f"shape {format_shape(shape)} of input {name!r} is outside the profile: "
-                f"min {format_shape(low)}, max {format_shape(high)}; "
-                "widen shapes= of trt_engine or measure another shape"
-            )
+        if low:
+            check_range(name, shape, low, high)
 
     def close(self) -> None:
         """Frees the engine's device memory; its sessions are closed before."""

@@ -52,7 +52,7 @@ class Project:
         return self.pytester.makepyfile(**{name: source or ONE_TEST.format(batch=batch)})
 
     def ini(self, *lines: str) -> Path:
-        """Writes pytest.ini."""
+        """Writes the ini file."""
         return self.pytester.makeini("\n".join(["[pytest]", *lines]))
 
     def run(self, *arguments: str, process: bool = False) -> pytest.RunResult:
@@ -100,7 +100,11 @@ def project(
     monkeypatch.setenv("TRTPERF_BACKEND", "onnxruntime")
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(state / "locks"))
     monkeypatch.setenv("TRTPERF_CACHE_DIR", str(state / "cache"))
-    return Project(pytester, write_model)
+    project = Project(pytester, write_model)
+    # Without these, what lies in a folder above would take their place.
+    project.ini()
+    pytester.mkdir("perf-baselines")
+    return project
 
 
 @pytest.fixture

@@ -213,11 +213,25 @@ def test_module_that_cannot_be_collected_is_not_stale(repository):
     assert set(repository.baselines()) == {KEY}
 
 
+def test_baselines_above_the_repository_are_not_used(project):
+    repository = project.path / "repository"
+    repository.mkdir()
+    model = project.model().rename(repository / "model.onnx")
+    (project.path / "perf-baselines").mkdir()
+    source = project.tests().rename(repository / "test_perf.py")
+    source.write_text(source.read_text().replace('"model.onnx"', repr(str(model))))
+    result = project.run("--trtperf-update", "--rootdir=repository", "repository/test_perf.py")
+    assert result.ret == 0
+    assert not list((project.path / "perf-baselines").iterdir())
+    assert list((repository / "perf-baselines").rglob("*.json"))
+
+
 def test_keys_do_not_move_with_rootdir(project):
     tests = project.path / "repository" / "tests"
     tests.mkdir(parents=True)
     model = project.model().rename(tests.parent / "model.onnx")
     (tests.parent / "perf-baselines").mkdir()
+    (tests.parent / ".git").mkdir()
     source = project.tests().rename(tests / "test_perf.py")
     source.write_text(source.read_text().replace('"model.onnx"', repr(str(model))))
     from_above = ("--rootdir=.", "repository/tests/test_perf.py")

@@ -167,7 +167,7 @@ def test_bad_value_names_the_place_it_came_from(repository, monkeypatch, place, 
         repository.ini("trtperf_max_time = soon")
     result = repository.pytester.runpytest_inprocess("--trtperf", *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: {named}: max_time: expected a number, got 'soon'"])
+    result.stderr.fnmatch_lines([f"ERROR: {named}: expected a number, got 'soon'"])
 
 
 def test_paths_of_the_ini_file_are_relative_to_it(repository, monkeypatch):

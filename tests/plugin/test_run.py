@@ -20,7 +20,7 @@ def test_unchanged_passes_and_more_layers_fail(project):
     unchanged = project.run(process=True)
     assert unchanged.ret == 0
     unchanged.assert_outcomes(passed=1)
-    unchanged.stdout.fnmatch_lines(["test_perf.py::test_model *latency median * pass*"])
+    unchanged.stdout.fnmatch_lines(["test_perf.py::test_model *latency median *"])
 
     project.model(layers=8)
     slower = project.run(process=True)

@@ -31,7 +31,13 @@ def compared(**changes: Any) -> VerdictRecord:
 
 
 def lines(*records: MeasurementRecord, **changes: Any) -> list[str]:
-    options: dict[str, Any] = {"written": [], "stale": [], "removed": False, "errors": []}
+    options: dict[str, Any] = {
+        "missing": [],
+        "written": [],
+        "stale": [],
+        "removed": False,
+        "errors": [],
+    }
     return summary_lines(records, **{**options, **changes})
 
 
@@ -94,7 +100,7 @@ def test_verdict(verdicts, word):
 
 
 def test_measurements_without_a_baseline_are_listed():
-    text = "\n".join(lines(measured("a"), measured("b", baseline="off"), measured("c")))
+    text = "\n".join(lines(measured("a"), measured("b"), measured("c"), missing=["a", "c"]))
     assert "WITHOUT A BASELINE, nothing was compared (2):\n  a\n  c\n  record one" in text
 
 
