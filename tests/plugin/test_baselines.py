@@ -217,7 +217,7 @@ def test_baselines_above_the_repository_are_not_used(project):
     repository = project.path / "repository"
     repository.mkdir()
     model = project.model().rename(repository / "model.onnx")
-    (project.path / "perf-baselines").mkdir()
+    (project.path / "perf-baselines").mkdir(exist_ok=True)
     source = project.tests().rename(repository / "test_perf.py")
     source.write_text(source.read_text().replace('"model.onnx"', repr(str(model))))
     result = project.run("--trtperf-update", "--rootdir=repository", "repository/test_perf.py")
