@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         register(config, config.stash[SETTINGS])
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Under --trtperf, `-n auto` means a worker for each GPU; this comes before configure."""
     if not _measures(config):
