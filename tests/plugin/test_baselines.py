@@ -190,7 +190,7 @@ def test_selected_tests_make_no_others_stale(repository, selection, workers):
 def test_last_failed_makes_no_others_stale(repository):
     repository.tests(TWO_TESTS)
     repository.record()
-    repository.tests(TWO_TESTS.replace("(32, 256)", "(32, 255)"))
+    repository.tests(TWO_TESTS.replace("(32, 256)", "(32, 25)"))
     assert repository.run().ret == 1
     repository.tests(TWO_TESTS)
     repository.run("--trtperf-update", "--lf").assert_outcomes(passed=1)
