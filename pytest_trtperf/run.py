@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -212,9 +213,8 @@ class Run:
 
 
 def without_group(nodeid: str) -> str:
-    """A node id without the `@group` that pytest-xdist's loadgroup appends."""
-    head, at, group = nodeid.rpartition("@")
-    return head if at and "]" not in group and "::" not in group else nodeid
+    """A node id without the `@group` that pytest-xdist's loadgroup appends, once or more."""
+    return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)
 
 
 def _is_of(key: str, test: str) -> bool:

@@ -18,7 +18,7 @@ RANGES = {"bool": (0, 1), "uint8": (0, 255)}
 
 def as_numbers(values, dtype):
     if dtype == "bfloat16":
-        values = (values.astype(np.uint32) << 16).view(np.float32)
+        values = np.left_shift(values.astype(np.uint32), 16, dtype=np.uint32).view(np.float32)
     return values.astype(np.float64)
 
 
