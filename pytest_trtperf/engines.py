@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,9 @@ class EngineFactory:
             shared=run.settings.cache_dir is not None and run.settings.shared_cache,
         )
 
-    @property
+    @cached_property
     def lock(self) -> FileLock:
-        """The lock of the device, re-entrant within this process."""
+        """The lock of the device; one object, so that it is re-entrant within this process."""
         settings = self._run.settings
         return device_lock(settings.lock_dir, self._run.target.uuid or "host")
 
