@@ -4,13 +4,15 @@
 
 `resnet50.onnx` and `mobilenet_v2.onnx` are torchvision's with random weights and a dynamic batch
 (input `input`), and need torch and torchvision. `elementwise.onnx` is one multiplication of a
-1x3x224x224 tensor. All need onnx.
+1x3x224x224 tensor, `chain_<layers>_<size>.onnx` a chain of equal convolutions of 32 channels on
+size x size pixels. All need onnx.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ import numpy as np
 OPSET = 17
 NETWORKS = ("resnet50", "mobilenet_v2")
 ELEMENTWISE = "elementwise"
+CHAINS = ("chain_16_56", "chain_8_28")
+CHANNELS = 32
 
 
 def write_network(name: str, path: Path) -> None:
@@ -59,12 +63,38 @@ def write_elementwise(path: Path) -> None:
     save(model, str(path))
 
 
+def write_chain(name: str, path: Path) -> None:
+    """Write the chain of convolutions that `name` tells of; they share one weight."""
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
+    _, layers, size = name.split("_")
+    shape = [1, CHANNELS, int(size), int(size)]
+    values = np.random.default_rng(0).normal(0, (9 * CHANNELS) ** -0.5, (CHANNELS, CHANNELS, 3, 3))
+    tensors = ["input", *(f"t{layer}" for layer in range(1, int(layers))), "output"]
+    nodes = [
+        helper.make_node("Conv", [source, "weight"], [target], pads=[1, 1, 1, 1])
+        for source, target in pairwise(tensors)
+    ]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(values.astype(np.float32), "weight")],
+    )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", OPSET)])
+    checker.check_model(model, full_check=True)
+    save(model, str(path))
+
+
 def write_model(name: str, directory: Path) -> Path:
     """Write the model `name` into `directory` and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.onnx"
     if name == ELEMENTWISE:
         write_elementwise(path)
+    elif name in CHAINS:
+        write_chain(name, path)
     else:
         write_network(name, path)
     return path
@@ -72,7 +102,7 @@ def write_model(name: str, directory: Path) -> Path:
 
 def main() -> None:
     """Read the command line and write the models."""
-    names = (*NETWORKS, ELEMENTWISE)
+    names = (*NETWORKS, ELEMENTWISE, *CHAINS)
     parser = argparse.ArgumentParser(description="Write the ONNX models of the parity figures.")
     parser.add_argument("directory", type=Path, nargs="?", default=Path(__file__).parent / "models")
     parser.add_argument("--only", choices=names, help="write this one alone")

@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_trtperf.analysis.gates import (
     LEAST_QUERIES_FOR_P99,
+    OPEN_LOAD_GATES,
     Gate,
     closed_load_gates,
     compare,
@@ -19,7 +20,6 @@ from pytest_trtperf.analysis.gates import (
 from pytest_trtperf.analysis.regression import LOOKS, Change
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.measure.measurement import Session
 from pytest_trtperf.report.record import RoundRecord, VerdictRecord
 from pytest_trtperf.settings import Settings
 
@@ -58,6 +58,7 @@ class Comparison:
     Args:
         rounds: gives the rounds measured so far.
         extend: measures until there are so many rounds; False when the time limit came first.
+        mode, shapes: of this measurement.
     """
 
     def __init__(
@@ -68,35 +69,41 @@ class Comparison:
         *,
         rounds: Callable[[], Sequence[RoundRecord]],
         extend: Callable[[int], bool],
-        session: Session,
+        mode: Mapping[str, Any],
+        shapes: Mapping[str, Sequence[int]],
     ) -> None:
         self._subject, self._baseline, self._settings = subject, baseline, settings
-        self._rounds, self._extend, self._session = rounds, extend, session
+        self._rounds, self._extend = rounds, extend
+        self._mode, self._shapes = mode, shapes
         self.notes: list[str] = []
 
-    def judge(self, *, host_bound: bool) -> list[VerdictRecord]:
+    def judge(self, *, host_bound: bool, doubt: str | None = None) -> list[VerdictRecord]:
         """A verdict for each gate, or the one that the modes differ.
 
         Args:
             host_bound: enqueueing takes longer than the engine, so only P99 tells of the model.
+            doubt: why no gate may be conclusive.
         """
         if differences := self._mode_differences():
             return [self._other_mode(differences)]
-        gates = [
-            gate for gate in closed_load_gates(self._rounds()[0].quantiles) if self._fits(gate)
-        ]
+        gates = [gate for gate in self._gates() if self._fits(gate)]
         changes: dict[Gate, Change] = {}
         self._look(gates, changes)
         open_gates = gates if not host_bound else [gate for gate in gates if gate.kind == "p99"]
         for look in LOOKS:
-            if self._is_settled(open_gates, changes):
+            if doubt or self._is_settled(open_gates, changes):
                 break
             if look > len(self._rounds()):
                 complete = self._extend(look)
                 self._look(open_gates, changes)
                 if not complete:
                     break
-        return [self._record(gate, changes[gate], host_bound) for gate in gates]
+        return [self._record(gate, changes[gate], host_bound, doubt) for gate in gates]
+
+    def _gates(self) -> tuple[Gate, ...]:
+        if self._mode["load"] == "open":
+            return OPEN_LOAD_GATES
+        return closed_load_gates(self._rounds()[0].quantiles)
 
     def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change]) -> None:
         """Judges the gates without a conclusive verdict: a conclusive one never changes."""
@@ -132,7 +139,7 @@ class Comparison:
         return False
 
     def _mode_differences(self) -> list[str]:
-        now = _flat(self._session.mode, self._session.shapes)
+        now = _flat(self._mode, self._shapes)
         then = _flat(self._baseline.mode, self._baseline.shapes)
         return [
             f"{name} is {now.get(name)} here and {then.get(name)} in the baseline"
@@ -151,9 +158,13 @@ class Comparison:
             message=message, failed=True,
         )  # fmt: skip
 
-    def _record(self, gate: Gate, change: Change, host_bound: bool) -> VerdictRecord:
+    def _record(
+        self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
+    ) -> VerdictRecord:
         verdict = decide(change.verdict, self._settings.inconclusive)
-        if host_bound and gate.kind != "p99":
+        if doubt:
+            verdict = self._undecided(gate, change.verdict, "doubtful", doubt)
+        elif host_bound and gate.kind != "p99":
             verdict = self._undecided(
                 gate,
                 change.verdict,
@@ -195,6 +206,7 @@ class Comparison:
             "estimate": "; inconclusive, decided by the estimate",
             "enqueue_bound": f"; {verdict.message}",
             "too_noisy": f"; {verdict.message}",
+            "doubtful": f"; {verdict.message}",
         }.get(verdict.reason, "")
         return (
             f"{self._subject.key}: {gate.name} {_WORDS[verdict.status]}: "

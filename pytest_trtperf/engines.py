@@ -21,7 +21,7 @@ from pytest_trtperf.measure.measurement import Session
 from pytest_trtperf.run import Run
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.runtime.session import GivenInputs, Mode
 from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 PLAN_SUFFIXES = (".engine", ".plan")
@@ -71,9 +71,11 @@ class Engine:
             "plan_sha256": self.plan_sha256,
         }
 
-    def create_session(self, shapes: Mapping[str, Shape], mode: Mode) -> Session:
+    def create_session(
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+    ) -> Session:
         """A session with these shapes; what RTX compiled for it is kept beside the plan."""
-        session = self.loaded.create_session(shapes, mode)
+        session = self.loaded.create_session(shapes, mode, inputs)
         kernels = self.loaded.new_runtime_cache()
         if kernels is not None and self.cache is not None:
             # A read-only cache still gives its plans; the kernels are compiled again next time.
@@ -120,7 +122,7 @@ class EngineFactory:
             ValueError: an unknown build option.
         """
         __tracebackhide__ = True
-        found = self._find(Path(path))
+        found = self.find(Path(path))
         if found.suffix in PLAN_SUFFIXES:
             return self._load_plan(found)
         spec = EngineSpec(found, parse_profiles(shapes), options)
@@ -137,7 +139,8 @@ class EngineFactory:
             engine.loaded.close()
         self._engines.clear()
 
-    def _find(self, path: Path) -> Path:
+    def find(self, path: Path) -> Path:
+        """A path relative to the working directory, or to rootdir if it is not there."""
         in_rootdir = self._run.rootdir / path
         return in_rootdir if not path.exists() and in_rootdir.exists() else path
 

@@ -2,156 +2,167 @@
 
 from __future__ import annotations
 
-import fnmatch
-import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from numbers import Real
-
-import numpy as np
+from pathlib import Path
 
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput
-from pytest_trtperf.analysis.diagnosis import Finding, diagnose
+from pytest_trtperf.analysis.layers import Layer, summarize_layers
 from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.summary import Summary, percentile, quantiles, summarize
+from pytest_trtperf.analysis.summary import quantiles
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.comparison import Comparison, Subject
+from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.limits import (
+    Limit,
+    PerfAssertionError,
+    is_positive,
+    limit_here,
+    raise_if_failed,
+)
 from pytest_trtperf.measure.measurement import Measurement, Round
 from pytest_trtperf.report.record import MeasurementRecord, RoundRecord, VerdictRecord
+from pytest_trtperf.report.trtexec import export_profile, export_times
+from pytest_trtperf.result import Result
+from pytest_trtperf.runtime.memory import DeviceMemory
 from pytest_trtperf.settings import Settings, Tolerance, parse_tolerance
 
-Limit = float | Mapping[str, float]
+LAYER_QUERIES = 100
+"""Queries that a layer profile takes its medians from."""
 
 
-class PerfAssertionError(AssertionError):
-    """A budget was missed or performance regressed."""
-
-
-class InconclusiveWarning(UserWarning):
-    """A verdict stayed inconclusive and the policy is to warn."""
-
-
-class Perf:
-    """A measurement of one engine with concrete shapes.
+class Perf(Result):
+    """A measurement of one engine with concrete shapes, held to limits.
 
     Latencies are milliseconds, throughput is queries per second. An `assert_*` method adds
     rounds while its verdict is inconclusive; a conclusive verdict never changes.
     """
 
     def __init__(self, measurement: Measurement, subject: Subject, settings: Settings) -> None:
-        self._measurement, self._subject, self._settings = measurement, subject, settings
+        super().__init__(measurement)
+        self._subject, self._settings = subject, settings
         self._verdicts: dict[tuple[object, ...], VerdictRecord] = {}
         self._compared: dict[str, list[VerdictRecord]] = {}
         self._statistics: list[RoundRecord] = []
         self._notes: list[str] = []
+        self._layers: list[Layer] = []
         self._comparison_replaced = False
         self._measurement.extend(LOOKS[0])
 
     def __repr__(self) -> str:
-        latency = self.summary()
+        judged = self.summary()
         return (
             f"<Perf {self._subject.key} on {self._subject.device}: "
-            f"P50 {latency.median:.4g} ms, P99 {latency.p99:.4g} ms, {self.qps:.5g} qps, "
+            f"P50 {judged.median:.4g} ms, P99 {judged.p99:.4g} ms, {self.qps:.5g} qps, "
             f"{self.queries} queries in {len(self.rounds)} rounds>"
         )
 
     @property
-    def rounds(self) -> tuple[Round, ...]:
-        """The rounds so far, each with its trace."""
-        return tuple(self._measurement.rounds)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that this backend measures, by trtexec's names."""
-        return tuple(self._measurement.rounds[0].trace.metrics)
-
-    @property
-    def queries(self) -> int:
-        """Queries of all rounds."""
-        return sum(round.trace.queries for round in self.rounds)
-
-    @property
-    def qps(self) -> float:
-        """Throughput over all rounds, queries per second."""
-        span_ms = sum(round.trace.span_ms for round in self.rounds)
-        return 1e3 * self.queries / span_ms
-
-    @property
-    def median(self) -> float:
-        """Median latency, ms."""
-        return self.percentile(50)
-
-    @property
-    def p99(self) -> float:
-        """99th percentile of latency, ms."""
-        return self.percentile(99)
-
-    @property
-    def steady(self) -> bool:
-        """Whether the warm-up ended because the numbers were steady."""
-        return self._measurement.warm_up is not None and self._measurement.warm_up.steady
-
-    @property
-    def findings(self) -> list[Finding]:
-        """What trtexec would warn of: bound by enqueue or by copies, unstable."""
-        found: list[Finding] = []
-        if not self.steady:
-            drift = self._measurement.warm_up.trend if self._measurement.warm_up else math.nan
-            told = "too short to tell" if math.isnan(drift) else f"trend {drift:+.1%}"
-            found.append(Finding("not_steady", f"not steady after the warm-up: {told}"))
-        if any(round.after.other_processes for round in self.rounds):
-            found.append(Finding("other_processes", "other processes were on the GPU"))
-        if "gpu_compute" in self.metrics:
-            medians = {
-                name: self.percentile(50, name) for name in ("enqueue", "h2d", "gpu_compute", "d2h")
-            }
-            found += diagnose(medians, self.summary("gpu_compute").cov)
-        return found
-
-    def samples(self, metric: str = "latency") -> np.ndarray:
-        """All queries' values of a metric in milliseconds, shape (queries,).
+    def device_memory(self) -> DeviceMemory:
+        """Bytes of device memory that TensorRT took for the engine and for its contexts.
 
         Raises:
-            ValueError: this backend does not measure the metric; lists those that it does.
+            MeasurementError: the CPU backend has none.
         """
-        if metric not in self.metrics:
-            raise ValueError(f"no metric {metric!r}; there are {', '.join(self.metrics)}")
-        return np.concatenate([round.trace.metrics[metric] for round in self.rounds])
+        memory = self._measurement.session.memory
+        if memory is None:
+            raise MeasurementError("the CPU backend takes no device memory: ask where a GPU is")
+        return memory
 
-    def percentile(self, p: float, metric: str = "latency") -> float:
-        """trtexec's p-th percentile (0 to 100) of a metric, ms."""
-        return percentile(self.samples(metric), p)
+    def layers(self, queries: int = LAYER_QUERIES) -> list[Layer]:
+        """Each layer's median time and share, in execution order, with the inspector's entry.
 
-    def summary(self, metric: str = "latency") -> Summary:
-        """Count, min, max, mean, median, P90, P95, P99 and CoV of a metric, ms."""
-        return summarize(self.samples(metric))
+        Profiled after the timed rounds, in a context of its own. Events between layers keep them
+        from overlapping: the sum is above the engine's own time.
 
-    def assert_p99(self, ms: Limit, metric: str = "latency") -> None:
+        Args:
+            queries: how many are profiled, the first time this is called.
+
+        Raises:
+            MeasurementError: the backend has no profiler, or the session is gone.
+        """
+        if not self._layers:
+            self._layers = summarize_layers(*self._measurement.profile_layers(queries))
+        return self._layers
+
+    def export_times(self, path: str | Path) -> Path:
+        """Writes the queries of all rounds as trtexec's --exportTimes does.
+
+        Raises:
+            MeasurementError: the traces lack the times; --trtperf-export-times keeps them.
+        """
+        export_times(Path(path), [round.trace for round in self.rounds])
+        return Path(path)
+
+    def export_profile(self, path: str | Path) -> Path:
+        """Writes `layers` as trtexec's --exportProfile does.
+
+        Raises:
+            MeasurementError: see `layers`.
+        """
+        export_profile(Path(path), self.layers(), LAYER_QUERIES)
+        return Path(path)
+
+    def assert_device_memory(self, mib: Limit) -> None:
+        """Holds the peak of device memory that TensorRT took to a budget.
+
+        Args:
+            mib: MiB (2**20 bytes), or one budget for each device as in `assert_percentile`.
+
+        Raises:
+            PerfAssertionError: the budget is missed, or has no entry for this device.
+            MeasurementError: the CPU backend has no device memory.
+        """
+        __tracebackhide__ = True
+        limit = limit_here("device memory", mib, self._subject.device)
+        peak = self.device_memory.peak_bytes / 2**20
+        engine, contexts = (
+            part / 2**20
+            for part in (self.device_memory.engine_bytes, self.device_memory.contexts_bytes)
+        )
+        status = Status.PASS if peak <= limit else Status.FAIL
+        over = f" by {peak - limit:.1f} MiB" if peak > limit else ""
+        message = (
+            f"{self._subject.key}: device memory peaks at {peak:.1f} MiB and "
+            f"{'misses' if over else 'keeps'} its budget of {limit:g} MiB{over} "
+            f"(engine {engine:.1f} MiB, contexts {contexts:.1f} MiB, on {self._subject.device})"
+        )
+        record = VerdictRecord(
+            kind="budget", metric="device memory", status=status.value, message=message,
+            reason="over_limit" if over else "within_limit", value=peak, limit=limit,
+            failed=bool(over),
+        )  # fmt: skip
+        self._verdicts["budget", "device memory", limit] = record
+        raise_if_failed([record])
+
+    def assert_p99(self, ms: Limit, metric: str | None = None) -> None:
         """Holds P99 to a budget; see `assert_percentile`."""
         __tracebackhide__ = True
         self.assert_percentile(99, ms, metric)
 
-    def assert_percentile(self, p: float, ms: Limit, metric: str = "latency") -> None:
+    def assert_percentile(self, p: float, ms: Limit, metric: str | None = None) -> None:
         """Holds a percentile to a budget in milliseconds.
 
         Args:
             p: above 0 and below 100.
             ms: one budget, or one for each device: `{"NVIDIA H200*": 2.0, "cpu:*": 80}`.
+            metric: `latency`, or under an open load `response`, unless given.
 
         Raises:
             PerfAssertionError: the budget is missed, or has no entry for this device.
             ValueError: a budget or `p` is out of range, or the metric is unknown.
         """
         __tracebackhide__ = True
-        if not _is_positive(p) or p >= 100:
+        if not is_positive(p) or p >= 100:
             raise ValueError(f"a percentile lies between 0 and 100, got {p!r}")
+        metric = metric or self.judged_metric
         self.samples(metric)
         name = f"P{p:g} of {metric}"
 
         def judge(limit: float) -> Verdict:
-            rounds = [round.trace.metrics[metric] for round in self.rounds]
-            return judge_percentile(rounds, p, limit)
+            rounds = [round.trace.samples(metric) for round in self.rounds]
+            verdict = judge_percentile(rounds, p, limit)
+            return self._unreached(verdict) if metric == "response" and self.saturated else verdict
 
         self._hold(name, "ms", ms, judge)
 
@@ -196,6 +207,7 @@ class Perf:
     def record(self) -> MeasurementRecord:
         """Everything measured and judged, as plain data."""
         subject, warm_up = self._subject, self._measurement.warm_up
+        session = self._measurement.session
         return MeasurementRecord(
             test=subject.test,
             key=subject.key,
@@ -203,17 +215,28 @@ class Perf:
             baseline_dir=subject.baseline_dir,
             device=subject.device,
             engine=dict(subject.about),
-            shapes={name: list(shape) for name, shape in self._measurement.session.shapes.items()},
-            mode=dict(self._measurement.session.mode),
+            shapes={name: list(shape) for name, shape in session.shapes.items()},
+            mode=self._mode,
             warm_up=asdict(warm_up) if warm_up else {},
+            cold_start_ms=self.cold_start_ms,
+            time_to_steady_s=self.time_to_steady_s,
+            energy_per_query_mj=self.energy_per_query_mj,
+            device_memory=asdict(session.memory) if session.memory else {},
+            judged_metric=self.judged_metric,
             summary={name: asdict(self.summary(name)) for name in self.metrics},
             throughput=self.qps,
             rounds=self._round_records(),
+            set_aside=[_round_record(round) for round in self._measurement.set_aside],
+            layers=[asdict(layer) for layer in self._layers],
             verdicts=list(self._verdicts.values()),
             findings=[finding.message for finding in self.findings],
             baseline=self._baseline_state(),
             notes=list(self._notes),
         )
+
+    @property
+    def _mode(self) -> dict[str, bool | int | float | str]:
+        return {**self._measurement.session.mode, **self._measurement.load.mode}
 
     def _baseline_state(self) -> str:
         if not self._subject.records:
@@ -224,31 +247,14 @@ class Perf:
 
     def _hold(self, name: str, unit: str, budget: Limit, judge: Callable[[float], Verdict]) -> None:
         __tracebackhide__ = True
-        limit = self._limit_here(name, budget)
+        limit = limit_here(name, budget, self._subject.device)
         key = ("budget", name, limit)
         if key not in self._verdicts:
             verdict = self._settle(lambda: judge(limit))
             self._verdicts[key] = _budget_record(
                 name, verdict, self._budget_message(name, unit, verdict)
             )
-        self._raise_if_failed([self._verdicts[key]])
-
-    def _limit_here(self, name: str, budget: Limit) -> float:
-        __tracebackhide__ = True
-        limits = budget if isinstance(budget, Mapping) else {"*": budget}
-        for pattern, limit in limits.items():
-            if not _is_positive(limit):
-                where = f" for {pattern!r}" if isinstance(budget, Mapping) else ""
-                raise ValueError(
-                    f"the budget of {name}{where} must be a number above 0, got {limit!r}"
-                )
-        for pattern, limit in limits.items():
-            if fnmatch.fnmatchcase(self._subject.device, pattern):
-                return float(limit)
-        raise PerfAssertionError(
-            f"the budget of {name} has no entry for {self._subject.device!r}; "
-            f"it has {', '.join(map(repr, limits)) or 'none at all'}: add one for this device"
-        )
+        raise_if_failed([self._verdicts[key]])
 
     def _budget_message(self, name: str, unit: str, verdict: Verdict) -> str:
         over = abs(verdict.value - verdict.limit)
@@ -276,17 +282,30 @@ class Perf:
             replace(self._settings, tolerance=tolerance),
             rounds=self._round_records,
             extend=self._measurement.extend,
-            session=self._measurement.session,
+            mode=self._mode,
+            shapes=self._measurement.session.shapes,
         )
         key = repr(tolerance)
         if key not in self._compared:
-            self._compared[key] = comparison.judge(host_bound=self._is_host_bound())
+            self._compared[key] = comparison.judge(
+                host_bound=self._is_host_bound(), doubt=self._doubt()
+            )
             self._notes += comparison.notes
             self._verdicts |= {("baseline", v.metric, key): v for v in self._compared[key]}
-        self._raise_if_failed(self._compared[key], comparison.differences())
+        raise_if_failed(self._compared[key], comparison.differences())
 
     def _is_host_bound(self) -> bool:
         return any(finding.code == "enqueue_bound" for finding in self.findings)
+
+    def _doubt(self) -> str | None:
+        """Why nothing can be concluded from the numbers."""
+        doubts = [f.message for f in self.findings if f.code in ("not_steady", "saturated")]
+        return doubts[0] if doubts else None
+
+    def _unreached(self, verdict: Verdict) -> Verdict:
+        """A budget of responses that a device which cannot keep up with its load has missed."""
+        message = f"{verdict.message}; the load was not sustained, so it would grow without end"
+        return replace(verdict, status=Status.FAIL, reason="saturated", message=message)
 
     def _require_baseline(self) -> None:
         __tracebackhide__ = True
@@ -300,6 +319,12 @@ class Perf:
     def _settle(self, judge: Callable[[], Verdict]) -> Verdict:
         """Adds rounds at the preset looks while the verdict is inconclusive, then the policy."""
         verdict = judge()
+        if not self.steady:
+            message = f"{verdict.message}; not steady"
+            verdict = replace(
+                verdict, status=Status.INCONCLUSIVE, reason="not_steady", message=message
+            )
+            return decide(verdict, self._settings.inconclusive)
         for look in LOOKS:
             if verdict.status is not Status.INCONCLUSIVE:
                 return verdict
@@ -315,23 +340,6 @@ class Perf:
             self._statistics.append(_round_record(round))
         return self._statistics
 
-    def _raise_if_failed(self, records: list[VerdictRecord], context: Sequence[str] = ()) -> None:
-        __tracebackhide__ = True
-        for record in records:
-            if record.status == Status.INCONCLUSIVE.value and not record.failed:
-                warnings.warn(record.message, InconclusiveWarning, stacklevel=4)
-        if failed := [record.message for record in records if record.failed]:
-            raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
-
-
-def _is_positive(limit: object) -> bool:
-    if isinstance(limit, bool) or not isinstance(limit, Real):
-        return False
-    try:
-        return math.isfinite(limit) and float(limit) > 0
-    except OverflowError:
-        return False
-
 
 def _budget_record(name: str, verdict: Verdict, message: str) -> VerdictRecord:
     return VerdictRecord(
@@ -346,9 +354,10 @@ def _round_record(round: Round) -> RoundRecord:
     return RoundRecord(
         queries=trace.queries,
         throughput=trace.throughput,
-        quantiles={name: quantiles(values).tolist() for name, values in trace.metrics.items()},
+        quantiles={name: quantiles(trace.samples(name)).tolist() for name in trace.metrics},
         started=round.started,
         ended=round.ended,
         before=asdict(round.before),
         after=asdict(round.after),
+        disturbances=list(round.disturbances),
     )

@@ -75,8 +75,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Compares with the baseline once the body has passed, so that a regression is a failure."""
     result = yield
-    if (factory := item.stash.get(MEASURE, None)) and (failures := factory.conclude()):
-        pytest.fail("\n".join(failures), pytrace=False)
+    if factory := item.stash.get(MEASURE, None):
+        failures = [*factory.conclude(), *factory.export()]
+        if failures:
+            pytest.fail("\n".join(failures), pytrace=False)
     return result
 
 

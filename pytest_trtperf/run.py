@@ -19,7 +19,7 @@ from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.report.record import RUN_SCHEMA, MeasurementRecord, RunRecord
+from pytest_trtperf.report.record import RUN_SCHEMA, CapacityRecord, MeasurementRecord, RunRecord
 from pytest_trtperf.runtime.probe import Probe
 from pytest_trtperf.settings import Settings
 
@@ -73,6 +73,7 @@ class Run:
     target: Target
     rootdir: Path
     measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
+    max_qps: list[CapacityRecord] = field(default_factory=list)
     collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deselected: set[str] = field(default_factory=set)
     selective: bool = False
@@ -116,7 +117,11 @@ class Run:
     def add(self, data: Iterable[object], *, passed: bool) -> None:
         """Takes the measurements that a test report brought."""
         for item in data:
-            self.measured.append((msgspec.convert(item, MeasurementRecord), passed))
+            record = msgspec.convert(item, MeasurementRecord | CapacityRecord)
+            if isinstance(record, CapacityRecord):
+                self.max_qps.append(record)
+            else:
+                self.measured.append((record, passed))
 
     @property
     def missing(self) -> list[str]:
@@ -209,6 +214,7 @@ class Run:
             software=self.target.probe.software,
             exit_status=exit_status,
             measurements=[record for record, _ in self.measured],
+            max_qps=self.max_qps,
         )
 
 
@@ -234,7 +240,7 @@ def _entry(record: MeasurementRecord, software: dict[str, str]) -> BaselineEntry
             quantiles={
                 name: values
                 for name, values in round.quantiles.items()
-                if name in ("latency", "gpu_compute")
+                if name in ("latency", "gpu_compute", record.judged_metric)
             },
             sm_clock_mhz=round.after.get("sm_clock_mhz"),
         )

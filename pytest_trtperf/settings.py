@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Tolerance = float | Mapping[str, float]
 TOLERANCE_KINDS = ("median", "p99", "throughput")
 INCONCLUSIVE_POLICIES = ("estimate", "fail", "warn")
+ARRIVALS = ("poisson", "constant")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -93,11 +94,30 @@ def parse_count(least: int) -> Callable[[object], int]:
     return parse
 
 
-def parse_policy(value: object) -> str:
-    """One of `INCONCLUSIVE_POLICIES`."""
-    if value not in INCONCLUSIVE_POLICIES:
-        raise ValueError(f"expected one of {INCONCLUSIVE_POLICIES}, got {value!r}")
-    return str(value)
+def parse_not_negative(value: object) -> float:
+    """A finite number of zero or more."""
+    number = _number(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"expected a number of 0 or more, got {value!r}")
+    return number
+
+
+def parse_choice(*choices: str) -> Callable[[object], str]:
+    """A parser for one of `choices`."""
+
+    def parse(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"expected one of {choices}, got {value!r}")
+        return str(value)
+
+    return parse
+
+
+def parse_inputs(value: object) -> Any:
+    """Where the values of inputs come from; see `pytest_trtperf.runtime.inputs.parse_inputs`."""
+    from pytest_trtperf.runtime.inputs import parse_inputs as parse
+
+    return parse(value)
 
 
 def parse_path(value: object) -> Path:
@@ -161,6 +181,23 @@ class Settings:
     json: Path | None = _option(
         None, parse_path, "Write everything measured to this file.", metavar="FILE"
     )
+    export_times: Path | None = _option(
+        None,
+        parse_path,
+        "Write each measurement's queries to this directory, as trtexec --exportTimes does.",
+        metavar="DIR",
+    )
+    export_profile: Path | None = _option(
+        None,
+        parse_path,
+        "Write each measurement's layers to this directory, as trtexec --exportProfile does.",
+        metavar="DIR",
+    )
+    nvtx: bool = _option(
+        False,
+        parse_bool,
+        "Mark timed rounds for Nsight: NVTX ranges, cudaProfilerStart and cudaProfilerStop.",
+    )
     tolerance: Tolerance | None = _option(
         None,
         parse_tolerance,
@@ -171,7 +208,7 @@ class Settings:
     )
     inconclusive: str = _option(
         "estimate",
-        parse_policy,
+        parse_choice(*INCONCLUSIVE_POLICIES),
         "What decides a verdict that is still inconclusive at the last look: estimate, fail, warn.",
         metavar="POLICY",
         per_measurement=True,
@@ -217,8 +254,49 @@ class Settings:
     cuda_graph: bool = _option(
         False, parse_bool, "Capture a query's compute as a CUDA graph.", per_measurement=True
     )
-    concurrency: int = _option(
-        2, parse_count(1), "Queries in flight (default: 2).", metavar="N", per_measurement=True
+    streams: int = _option(
+        1,
+        parse_count(1),
+        "Inference streams, each with a context and buffers of its own (default: 1).",
+        metavar="N",
+        per_measurement=True,
+    )
+    concurrency: int | None = _option(
+        None,
+        parse_count(1),
+        "Queries in flight on each stream (default: 2, on the CPU 1).",
+        metavar="N",
+        per_measurement=True,
+    )
+    idle_ms: float = _option(
+        0.0,
+        parse_not_negative,
+        "Sleep between a completed query and the next (default: 0).",
+        metavar="MS",
+        per_measurement=True,
+    )
+    request_rate: float | None = _option(
+        None,
+        parse_positive,
+        "Queries per second of an open load; response counts from when a query was due "
+        "(default: a closed load).",
+        metavar="QPS",
+        per_measurement=True,
+    )
+    arrivals: str = _option(
+        "poisson",
+        parse_choice(*ARRIVALS),
+        "Intervals of an open load: poisson (default) or constant.",
+        metavar="KIND",
+        per_measurement=True,
+    )
+    inputs: Any = _option(
+        None,
+        parse_inputs,
+        "Values of inputs: name:file,name:file (.npy or raw bytes) or an .npz "
+        "(default: generated as trtexec does).",
+        metavar="FILES",
+        per_measurement=True,
     )
     seed: int = _option(
         0, parse_count(0), "Seed of generated inputs (default: 0).", metavar="N",

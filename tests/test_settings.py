@@ -19,7 +19,6 @@ from pytest_trtperf.settings import (
     parse_bool,
     parse_count,
     parse_path,
-    parse_policy,
     parse_positive,
     parse_tolerance,
 )
@@ -29,7 +28,6 @@ PARSERS = (
     parse_bool,
     parse_count(1),
     parse_path,
-    parse_policy,
     parse_positive,
     parse_tolerance,
 )

@@ -62,6 +62,10 @@ def closed_load_gates(metrics: Container[str]) -> tuple[Gate, ...]:
     )
 
 
+OPEN_LOAD_GATES = (Gate("response", "median", 0.05), Gate("response", "p99", 0.10))
+"""The gates under an open load, whose throughput is the rate that was asked for."""
+
+
 def too_few_for_p99(gate: Gate, rounds: Sequence[RoundStatistics]) -> bool:
     """Whether a round is too short for its P99 to be compared."""
     return gate.kind == "p99" and any(r.queries < LEAST_QUERIES_FOR_P99 for r in rounds)

@@ -51,6 +51,59 @@ def checked_positive(samples: npt.ArrayLike) -> FloatArray:
     return values
 
 
+class Sample:
+    """A sample sorted once, for all of its figures; everything in the unit of the sample.
+
+    Raises:
+        ValueError: `samples` is empty or not finite.
+    """
+
+    __slots__ = ("ordered",)
+
+    def __init__(self, samples: npt.ArrayLike) -> None:
+        self.ordered: FloatArray = np.sort(checked(samples))
+
+    def __len__(self) -> int:
+        return int(self.ordered.size)
+
+    @property
+    def median(self) -> float:
+        """The middle value, or the mean of the middle pair."""
+        middle = self.ordered.size // 2
+        first = middle if self.ordered.size % 2 else middle - 1
+        return float(self.ordered[first : middle + 1].mean())
+
+    def percentile(self, p: float) -> float:
+        """See the function `percentile`."""
+        if not 0 <= p <= 100:
+            raise ValueError(f"percentile {p} is outside 0 to 100")
+        # float32 is part of the definition: in float64 the P99 of 100 queries is another sample
+        share = np.float32(1) - np.float32(p) / np.float32(100)
+        excluded = int(share * np.float32(self.ordered.size))
+        return float(self.ordered[max(self.ordered.size - 1 - excluded, 0)])
+
+    def summarize(self) -> Summary:
+        """See the function `summarize`."""
+        mean = float(self.ordered.mean())
+        return Summary(
+            count=len(self),
+            min=float(self.ordered[0]),
+            max=float(self.ordered[-1]),
+            mean=mean,
+            median=self.median,
+            p90=self.percentile(90),
+            p95=self.percentile(95),
+            p99=self.percentile(99),
+            cov=float(self.ordered.std()) / mean if mean else 0.0,
+        )
+
+    def quantiles(self) -> FloatArray:
+        """See the function `quantiles`."""
+        values = [self.percentile(round(100 * fraction, 6)) for fraction in QUANTILES]
+        values[QUANTILES.index(0.5)] = self.median
+        return np.array(values, dtype=np.float64)
+
+
 def percentile(samples: npt.ArrayLike, p: float) -> float:
     """The `p`-th percentile (0 to 100) as trtexec reports it, in the unit of `samples`.
 
@@ -60,7 +113,7 @@ def percentile(samples: npt.ArrayLike, p: float) -> float:
     Raises:
         ValueError: `samples` is empty or not finite, or `p` is outside 0 to 100.
     """
-    return _of_sorted(np.sort(checked(samples)), p)
+    return Sample(samples).percentile(p)
 
 
 def summarize(samples: npt.ArrayLike) -> Summary:
@@ -73,19 +126,7 @@ def summarize(samples: npt.ArrayLike) -> Summary:
     Raises:
         ValueError: `samples` is empty or not finite.
     """
-    ordered = np.sort(checked(samples))
-    mean = float(ordered.mean())
-    return Summary(
-        count=int(ordered.size),
-        min=float(ordered[0]),
-        max=float(ordered[-1]),
-        mean=mean,
-        median=float(np.median(ordered)),
-        p90=_of_sorted(ordered, 90),
-        p95=_of_sorted(ordered, 95),
-        p99=_of_sorted(ordered, 99),
-        cov=float(ordered.std()) / mean if mean else 0.0,
-    )
+    return Sample(samples).summarize()
 
 
 def quantiles(samples: npt.ArrayLike) -> FloatArray:
@@ -94,16 +135,4 @@ def quantiles(samples: npt.ArrayLike) -> FloatArray:
     Raises:
         ValueError: `samples` is empty or not finite.
     """
-    ordered = np.sort(checked(samples))
-    values = [_of_sorted(ordered, round(100 * fraction, 6)) for fraction in QUANTILES]
-    values[QUANTILES.index(0.5)] = float(np.median(ordered))
-    return np.array(values, dtype=np.float64)
-
-
-def _of_sorted(ordered: FloatArray, p: float) -> float:
-    if not 0 <= p <= 100:
-        raise ValueError(f"percentile {p} is outside 0 to 100")
-    # float32 is part of the definition: in float64 the P99 of 100 queries is another sample
-    share = np.float32(1) - np.float32(p) / np.float32(100)
-    excluded = int(share * np.float32(ordered.size))
-    return float(ordered[max(ordered.size - 1 - excluded, 0)])
+    return Sample(samples).quantiles()

@@ -1,45 +1,166 @@
-"""Clocks, temperature, power and neighbours of a GPU, read between rounds through NVML."""
+"""Clocks, power, slowdowns and neighbours of a GPU, read between rounds through NVML.
+
+There is no thread: a look before a round and one after it, so nothing runs beside the queries.
+Counters that the driver accumulates tell what happened in between.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+# NVML's field for each accumulated counter. The SW_THERM_SLOWDOWN field is not among them: headers
+# number the CLOCKS_EVENT fields 269 to 271 where some drivers have 251 to 253, and the older
+# thermal policy counts the same under a number that never changed. The two others have no older
+# name; a driver that has something else there is told by the type of its answer.
+_COUNTERS = {
+    "power_cap_ns": "DEV_PERF_POLICY_POWER",
+    "sync_boost_ns": "DEV_PERF_POLICY_SYNC_BOOST",
+    "thermal_slowdown_ns": "DEV_PERF_POLICY_THERMAL",
+    "hw_thermal_slowdown_ns": "DEV_CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN",
+    "hw_power_brake_slowdown_ns": "DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN",
+}
 
 
 @dataclass(frozen=True)
 class DeviceState:
-    """One look at a GPU; None where the driver or cuda-python does not tell."""
+    """One look at a GPU; None where the driver or cuda-python does not tell.
 
+    Attributes:
+        unix_time_us: when, on the clock that NVML stamps its samples with.
+        power_w: on Ampere and later the driver's mean of the last second.
+        energy_j: since the driver was loaded, in steps of up to 100 ms.
+        clock_event_reasons: NVML's bits at this moment, see `disturbance.ClocksEventReasons`.
+        power_cap_ns, sync_boost_ns, thermal_slowdown_ns, hw_thermal_slowdown_ns,
+            hw_power_brake_slowdown_ns: time that the clocks were held down for this reason since
+            the driver was loaded, in steps too.
+        other_processes: with a compute context, busy or idle, besides this one. In a container
+            NVML may hide those of other containers.
+        other_sm_percent: share of time in which other processes ran kernels since an earlier
+            look. The driver samples a few times a second: what a neighbour did in the last
+            fraction of a second shows in the next look only, and the first sample reaches back to
+            before the earlier look. None without an earlier look or a sample since, and under MIG.
+    """
+
+    unix_time_us: int | None = None
     sm_clock_mhz: float | None = None
     memory_clock_mhz: float | None = None
     temperature_c: float | None = None
     power_w: float | None = None
+    energy_j: float | None = None
     clock_event_reasons: int | None = None
+    power_cap_ns: int | None = None
+    sync_boost_ns: int | None = None
+    thermal_slowdown_ns: int | None = None
+    hw_thermal_slowdown_ns: int | None = None
+    hw_power_brake_slowdown_ns: int | None = None
     other_processes: int | None = None
+    other_sm_percent: float | None = None
 
 
-def read_device_state(uuid: str | None) -> DeviceState:
-    """The state of the GPU with this UUID; all None for the CPU."""
+def read_device_state(uuid: str | None, since: DeviceState | None = None) -> DeviceState:
+    """The state of the GPU with this UUID; all None for the CPU.
+
+    Args:
+        since: the look before the round that ends with this one: without it nothing is known of
+            what other processes did.
+    """
     nvml = _nvml() if uuid else None
-    if nvml is None:
+    handle = None if nvml is None else _read(lambda: _handle(nvml, uuid))
+    if nvml is None or handle is None:
         return DeviceState()
-    handle = _read(lambda: nvml.device_get_handle_by_uuid(uuid))
-    if handle is None:
-        return DeviceState()
-    clock, sensor = nvml.ClockType, nvml.TemperatureSensors.TEMPERATURE_GPU
+    now = _now_us()
     milliwatts = _read(lambda: nvml.device_get_power_usage(handle))
-    # One is this process, under whatever number: containers have process ids of their own.
-    processes = _read(lambda: nvml.device_get_compute_running_processes_v3(handle))
+    millijoules = _read(lambda: nvml.device_get_total_energy_consumption(handle))
+    listed = _read(lambda: _compute_pids(nvml, handle)) or frozenset()
+    earlier = since.unix_time_us if since else None
+    samples = _read(lambda: _sm_percents(nvml, handle, earlier)) if earlier else None
     return DeviceState(
-        sm_clock_mhz=_read(lambda: nvml.device_get_clock_info(handle, clock.CLOCK_SM)),
-        memory_clock_mhz=_read(lambda: nvml.device_get_clock_info(handle, clock.CLOCK_MEM)),
-        temperature_c=_read(lambda: nvml.device_get_temperature_v(handle, sensor)),
+        unix_time_us=now,
+        sm_clock_mhz=_read(lambda: nvml.device_get_clock_info(handle, nvml.ClockType.CLOCK_SM)),
+        memory_clock_mhz=_read(
+            lambda: nvml.device_get_clock_info(handle, nvml.ClockType.CLOCK_MEM)
+        ),
+        temperature_c=_read(
+            lambda: nvml.device_get_temperature_v(handle, nvml.TemperatureSensors.TEMPERATURE_GPU)
+        ),
         power_w=None if milliwatts is None else milliwatts / 1e3,
+        energy_j=None if millijoules is None else millijoules / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
-        other_processes=None if processes is None else max(len(processes) - 1, 0),
+        **(_read(lambda: _counters(nvml, handle)) or {}),
+        # One is this process, under whatever number; an empty list hides even that.
+        other_processes=len(listed) - 1 if listed else None,
+        other_sm_percent=others_sm_percent(samples or {}, listed, os.getpid()),
     )
+
+
+def others_sm_percent(
+    samples: Mapping[int, int], listed: Collection[int], own_pid: int
+) -> float | None:
+    """What all processes but this one used of the SMs; None if nothing was sampled.
+
+    In a container NVML numbers processes as the host does, or the list of processes as the
+    container does and the samples as the host does. So `own_pid` says which is ours only if it was
+    sampled, or if the list has it and every sampled one. Else the busiest is taken to be ours: it
+    ran queries all the time. A neighbour that was sampled where we were not then goes unseen.
+
+    Args:
+        samples: per cent by process, of those sampled. listed: processes with a context.
+    """
+    if not samples:
+        return None
+    if own_pid in samples or {own_pid, *samples} <= set(listed):
+        return float(sum(share for pid, share in samples.items() if pid != own_pid))
+    return float(sum(samples.values()) - max(samples.values()))
+
+
+def _counters(nvml: Any, handle: int) -> dict[str, int]:
+    known = {
+        name: getattr(nvml.FieldId, field)
+        for name, field in _COUNTERS.items()
+        if hasattr(nvml.FieldId, field)
+    }
+    answers = nvml.device_get_field_values(handle, list(known.values()))
+    counters = {}
+    for index, name in enumerate(known):
+        answer = answers[index]
+        told = answer.nvml_return == nvml.Return.SUCCESS
+        if told and answer.value_type == nvml.ValueType.UNSIGNED_LONG_LONG:
+            counters[name] = int(np.ravel(answer.value["ull_val"])[0])
+    return counters
+
+
+def _compute_pids(nvml: Any, handle: int) -> frozenset[int]:
+    processes = nvml.device_get_compute_running_processes_v3(handle)
+    return frozenset(np.ravel(processes.pid).tolist())
+
+
+def _sm_percents(nvml: Any, handle: int, since_us: int) -> dict[int, int]:
+    """Per cent of the SM time by process; raises where there is no sample."""
+    samples = nvml.device_get_process_utilization(handle, since_us)
+    columns = (np.ravel(column) for column in (samples.pid, samples.sm_util, samples.time_stamp))
+    now = _now_us()
+    # Some drivers fill the array up with stale entries and with numbers that mean nothing.
+    return {
+        int(pid): int(percent)
+        for pid, percent, stamp in zip(*columns, strict=True)
+        if pid and percent <= 100 and since_us < stamp <= now
+    }
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+@functools.cache
+def _handle(nvml: Any, uuid: str) -> Any:
+    return nvml.device_get_handle_by_uuid(uuid)
 
 
 @functools.cache

@@ -1,27 +1,111 @@
-"""Queries on the CPU backend, one at a time, timed by the host's clock."""
+"""Queries on the CPU backend, timed by the host's clock; a thread for each query in flight."""
 
 from __future__ import annotations
 
-from time import perf_counter_ns
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter_ns, sleep
 
 import numpy as np
 
-from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.measure.trace import Extent, Times, Trace
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
 
+SPIN_NS = 300_000
+"""The end of a wait is spun: sleeping takes this much longer at times."""
 
-def run_host_loop(session: OnnxRuntimeSession, extent: Extent) -> Trace:
-    """Times queries back to back; the host's clock sees latency alone."""
-    starts, ends = np.zeros(extent.capacity, np.int64), np.zeros(extent.capacity, np.int64)
-    start_ns, end_ns = starts.data, ends.data
-    run, capacity, least = session.run, extent.capacity, extent.queries
+Query = Callable[[], None]
+
+
+def run_closed(session: OnnxRuntimeSession, extent: Extent, *, idle_ms: float = 0.0) -> Trace:
+    """Times queries under a closed load: each thread issues its next when one is complete."""
+    issued, done = np.zeros(extent.capacity, np.int64), np.zeros(extent.capacity, np.int64)
+    issued_ns, done_ns = issued.data, done.data
+    take, idle, least = _counter(), idle_ms / 1e3, extent.queries
     begin = perf_counter_ns()
     deadline = begin + int(extent.duration_ms * 1e6)
-    now, count = begin, 0
-    while count < capacity and (count < least or now < deadline):
-        start_ns[count] = perf_counter_ns()
-        run()
-        now = end_ns[count] = perf_counter_ns()
-        count += 1
-    latency = (ends[:count] - starts[:count]) / 1e6
-    return Trace((now - begin) / 1e6, {"latency": latency, "response": latency})
+
+    def work(query: Query) -> None:
+        now = begin
+        while (index := take()) < extent.capacity and (index < least or now < deadline):
+            if idle and now > begin:
+                sleep(idle)
+            issued_ns[index] = perf_counter_ns()
+            query()
+            now = done_ns[index] = perf_counter_ns()
+
+    _run(session, work)
+    return _trace(session, begin, issued, done)
+
+
+def run_open(session: OnnxRuntimeSession, schedule: Times, backlog_ms: float) -> Trace:
+    """Times queries under an open load: each is issued when it is due and a thread is free.
+
+    Args:
+        schedule: when queries are due, ascending nanoseconds from the start.
+        backlog_ms: a query that waits longer than this for a thread ends the round.
+    """
+    issued, done = np.zeros(len(schedule), np.int64), np.zeros(len(schedule), np.int64)
+    issued_ns, done_ns = issued.data, done.data
+    backlog, take, gave_up = int(backlog_ms * 1e6), _counter(), threading.Event()
+    begin = perf_counter_ns()
+    due_at = schedule + begin
+    due, capacity = due_at.data, len(schedule)
+
+    def work(query: Query) -> None:
+        while (index := take()) < capacity and not gave_up.is_set():
+            late = _wait_until(due[index])
+            if late > backlog:
+                gave_up.set()
+                break
+            issued_ns[index] = perf_counter_ns()
+            query()
+            done_ns[index] = perf_counter_ns()
+
+    _run(session, work)
+    return _trace(session, begin, issued, done, due_at, saturated=gave_up.is_set())
+
+
+def _counter() -> Callable[[], int]:
+    """Hands out 0, 1, 2 …, each once; a call of C code, which threads cannot interrupt."""
+    return itertools.count().__next__
+
+
+def _wait_until(due: int) -> int:
+    """Returns at `due`, or at once when it has passed; how late it is, in nanoseconds."""
+    while (left := due - perf_counter_ns()) > 0:
+        # A sleep of nothing still lets other threads run Python.
+        sleep(max(left - SPIN_NS, 0) / 1e9)
+    return -left
+
+
+def _run(session: OnnxRuntimeSession, work: Callable[[Query], None]) -> None:
+    """Lets each place in flight work until all are done."""
+    if len(session.queries) == 1:
+        work(session.queries[0])
+        return
+    with ThreadPoolExecutor(len(session.queries)) as pool:
+        list(pool.map(work, session.queries))
+
+
+def _trace(
+    session: OnnxRuntimeSession,
+    begin: int,
+    issued: Times,
+    done: Times,
+    due: Times | None = None,
+    *,
+    saturated: bool = False,
+) -> Trace:
+    # A thread that gave up leaves a gap where another went on to a later query.
+    complete = done > 0
+    return Trace(
+        (int(done.max()) - begin) / 1e6,
+        issued[complete],
+        done[complete],
+        session.in_flight,
+        due=None if due is None else due[complete],
+        saturated=saturated,
+    )

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import gc
-import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.measure import gpu_loop, host_loop
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.measure.gpu_loop import run_gpu_loop
-from pytest_trtperf.measure.host_loop import run_host_loop
+from pytest_trtperf.measure.disturbance import disturbances
+from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.trace import Extent, Trace
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
 from pytest_trtperf.runtime.tensorrt import TensorRTSession
 
 Session = TensorRTSession | OnnxRuntimeSession
+
+AGAIN = 2
+"""How many disturbed rounds are measured again, for each round that was asked for."""
+
+BACKLOG_QUERIES = 100
+"""An open load is given up when a query waits for a round, or this many queries' time if longer."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Plan:
 
     Attributes:
         max_warm_up: seconds. max_time: seconds of timed rounds in all.
+        starts: whether traces keep when each stage began.
     """
 
     warm_up_ms: float = 200.0
@@ -36,16 +44,21 @@ class Plan:
     round_ms: float = 200.0
     round_queries: int = 500
     max_time: float = 30.0
+    starts: bool = False
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """How the warm-up ended; `trend` is the last change between window groups, as a share."""
+    """How the warm-up ended.
+
+    Attributes:
+        trend: the last change between groups of windows, as a share; None with too few of them.
+    """
 
     queries: int
     seconds: float
     steady: bool
-    trend: float
+    trend: float | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ class Round:
 
     Attributes:
         started, ended: seconds of CLOCK_MONOTONIC, which all processes of a host share.
+        disturbances: why the round does not tell of the engine alone; empty for a good one.
     """
 
     trace: Trace
@@ -61,6 +75,7 @@ class Round:
     after: DeviceState
     started: float
     ended: float
+    disturbances: tuple[str, ...] = ()
 
     @property
     def sm_clock_mhz(self) -> float | None:
@@ -74,25 +89,44 @@ class Measurement:
     Args:
         lock: held while queries run, so that one process uses the device at a time.
         uuid: the GPU's, None on the CPU.
+        watch: entered around each timed round, such as a profiler's range.
+
+    Attributes:
+        rounds: what verdicts rest on.
+        set_aside: disturbed rounds that were measured again.
     """
 
     def __init__(
-        self, session: Session, plan: Plan, lock: AbstractContextManager[object], uuid: str | None
+        self,
+        session: Session,
+        plan: Plan,
+        load: Load,
+        lock: AbstractContextManager[object],
+        uuid: str | None,
+        watch: Callable[[str], AbstractContextManager[object]] | None = None,
     ) -> None:
-        self.session, self.plan = session, plan
+        self.session, self.plan, self.load = session, plan, load
         self.rounds: list[Round] = []
+        self.set_aside: list[Round] = []
         self.warm_up: WarmUp | None = None
-        self._lock, self._uuid = lock, uuid
+        self._lock, self._uuid, self._watch = lock, uuid, watch
         self._rate, self._released = 0.0, False
-        self._loop = _loop_of(session)
 
     @property
     def seconds(self) -> float:
         """Time spent in rounds so far."""
-        return sum(round.ended - round.started for round in self.rounds)
+        return sum(round.ended - round.started for round in (*self.rounds, *self.set_aside))
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the device fell ever further behind an open load."""
+        return any(round.trace.saturated for round in self.rounds)
 
     def extend(self, rounds: int) -> bool:
         """Adds rounds until there are `rounds`, within the time limit; False if it stopped it.
+
+        A disturbed round is measured again, up to `AGAIN` times as many as were asked for; those
+        that are still disturbed then are kept as they are, with their marks.
 
         Raises:
             MeasurementError: the device failed, or the session was released.
@@ -105,8 +139,23 @@ class Measurement:
             else:
                 self.warm_up = self._warm_up()
             while len(self.rounds) < rounds and self._fits():
-                self.rounds.append(self._round())
+                round = self._round()
+                again = round.disturbances and len(self.set_aside) < AGAIN * rounds
+                (self.set_aside if again else self.rounds).append(round)
+                if round.trace.saturated:
+                    return False
         return len(self.rounds) >= rounds
+
+    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """Each layer's milliseconds and information, see `TensorRTEngine.profile_layers`.
+
+        Raises:
+            MeasurementError: the backend has no profiler, or the session was released.
+        """
+        if self._released:
+            raise MeasurementError("the test that measured this has ended: profile layers in it")
+        with self._lock:
+            return self.session.profile_layers(queries)
 
     def release(self) -> None:
         """Frees the session; what was measured stays."""
@@ -114,12 +163,13 @@ class Measurement:
         self.session.close()
 
     def _fits(self) -> bool:
-        expected = self.seconds / max(len(self.rounds), 1)
+        measured = len(self.rounds) + len(self.set_aside)
+        expected = self.seconds / max(measured, 1)
         return len(self.rounds) < 2 or self.seconds + expected <= self.plan.max_time
 
     def _settle(self) -> None:
         # Between two looks the clocks may have dropped: spin the device up again.
-        self._loop(self._extent(self.plan.warm_up_ms / 2, 1))
+        self._closed(self._extent(self.plan.warm_up_ms / 2, 1))
 
     def _warm_up(self) -> WarmUp:
         start = time.perf_counter()
@@ -128,39 +178,59 @@ class Measurement:
         extent = Extent(0, 1, 1)
         while elapsed < self.plan.max_warm_up and not steady:
             with _quiet_interpreter():
-                trace = self._loop(extent)
+                trace = self._closed(extent)
             queries += trace.queries
             medians.append(float(np.median(trace.compute)))
-            self._rate = trace.throughput
+            self._rate = max(trace.throughput, self._rate / 2)
             extent = self._extent(WINDOW_MS, 1)
             elapsed = time.perf_counter() - start
             steady = elapsed * 1e3 >= self.plan.warm_up_ms and is_steady(medians)
-        drift = trend(medians) if len(medians) >= 2 * GROUP else math.nan
+        drift = trend(medians) if len(medians) >= 2 * GROUP else None
         return WarmUp(queries, elapsed, steady, drift)
 
     def _round(self) -> Round:
-        extent = self._extent(self.plan.round_ms, self._round_queries())
         before = read_device_state(self._uuid)
-        with _quiet_interpreter():
+        watch = self._watch(f"round {len(self.rounds)}") if self._watch else nullcontext()
+        with _quiet_interpreter(), watch:
             started = time.monotonic()
-            trace = self._loop(extent)
+            trace = self._open() if self.load.is_open else self._timed()
             ended = time.monotonic()
-        return Round(trace, before, read_device_state(self._uuid), started, ended)
+        after = read_device_state(self._uuid, since=before)
+        return Round(trace, before, after, started, ended, disturbances(before, after))
 
-    def _round_queries(self) -> int:
+    def _timed(self) -> Trace:
+        extent = self._extent(self.plan.round_ms, self._round_queries(self._rate))
+        return self._closed(extent, starts=self.plan.starts)
+
+    def _closed(self, extent: Extent, *, starts: bool = False) -> Trace:
+        if isinstance(self.session, TensorRTSession):
+            idle = self.load.idle_ms
+            return gpu_loop.run_closed(self.session, extent, idle_ms=idle, starts=starts)
+        return host_loop.run_closed(self.session, extent, idle_ms=self.load.idle_ms)
+
+    def _open(self) -> Trace:
+        rate = self.load.request_rate or 0.0
+        queries = self._round_queries(rate / (1 + LEAD_IN))
+        duration_ms = max(self.plan.round_ms, 1e3 * queries / rate)
+        lead_in_ms = LEAD_IN * duration_ms
+        number = len(self.rounds) + len(self.set_aside)
+        schedule = self.load.schedule(lead_in_ms + duration_ms, queries, number)
+        backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
+        start = time.perf_counter_ns()
+        if isinstance(self.session, TensorRTSession):
+            trace = gpu_loop.run_open(self.session, schedule, backlog_ms, starts=self.plan.starts)
+        else:
+            trace = host_loop.run_open(self.session, schedule, backlog_ms)
+        return trace if trace.saturated else trace.after(start + int(lead_in_ms * 1e6))
+
+    def _round_queries(self, rate: float) -> int:
         """As many as asked for, unless five rounds of them would not fit into the limit."""
-        affordable = int(self._rate * self.plan.max_time / 5.5)
+        affordable = int(rate * self.plan.max_time / 5.5)
         return max(2, min(self.plan.round_queries, affordable))
 
     def _extent(self, duration_ms: float, queries: int) -> Extent:
         expected = max(queries, int(self._rate * duration_ms / 1e3))
-        return Extent(duration_ms, queries, 2 * expected + 16)
-
-
-def _loop_of(session: Session) -> Callable[[Extent], Trace]:
-    if isinstance(session, TensorRTSession):
-        return lambda extent: run_gpu_loop(session, extent)
-    return lambda extent: run_host_loop(session, extent)
+        return Extent(duration_ms, queries, 4 * expected + 64)
 
 
 @contextmanager

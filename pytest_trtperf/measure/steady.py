@@ -12,16 +12,20 @@ TOLERANCE = 0.01
 
 
 def trend(medians: Sequence[float]) -> float:
-    """Change of the last `GROUP` window medians against the `GROUP` before, as a share."""
-    earlier, later = np.asarray(medians[-2 * GROUP :]).reshape(2, GROUP).mean(axis=1)
+    """Change of the last `GROUP` windows against the `GROUP` before, as a share.
+
+    The medians of either group are compared, so that one disturbed window does not count.
+    """
+    groups = np.asarray(medians[-2 * GROUP :]).reshape(2, GROUP)
+    earlier, later = np.median(groups, axis=1)
     return float(later / earlier - 1)
 
 
 def is_steady(medians: Sequence[float]) -> bool:
     """Whether two successive groups of windows agree.
 
-    They agree when their means differ by less than 1 %, or by less than twice the standard
-    error of that difference: a noisy session that goes nowhere is steady.
+    They agree when they differ by less than 1 %, or by less than twice the standard error of
+    the difference of their means: a noisy session that goes nowhere is steady.
     """
     if len(medians) < 2 * GROUP:
         return False

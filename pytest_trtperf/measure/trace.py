@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.int64]
+STAGES = ("h2d", "gpu_compute", "d2h")
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,17 +18,29 @@ class Trace:
 
     Attributes:
         span_ms: from the start of the first query to the end of the last, on the device's clock.
-        metrics: milliseconds, one float64 array of shape (queries,) for each of trtexec's names:
-            latency, and on a GPU enqueue, h2d, gpu_compute, d2h and response.
+        issued, done: nanoseconds of the host's clock, shape (queries,).
+        in_flight: the most queries that were let into the device at once.
+        enqueue: nanoseconds that the host spent in enqueueing; None on the CPU.
+        stages: float32 milliseconds of `STAGES` by the device's clock; empty on the CPU.
+        starts: float32 milliseconds from the round's start to each stage's, where asked for.
+        due: when each query of an open load was to be issued, as `issued`; None under a closed one.
+        saturated: whether an open load was given up since the device fell ever further behind.
     """
 
     span_ms: float
-    metrics: Mapping[str, np.ndarray]
+    issued: Times
+    done: Times
+    in_flight: int = 1
+    enqueue: Times | None = None
+    stages: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    starts: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    due: Times | None = None
+    saturated: bool = False
 
     @property
     def queries(self) -> int:
         """How many queries were completed."""
-        return len(self.metrics["latency"])
+        return len(self.issued)
 
     @property
     def throughput(self) -> float:
@@ -32,9 +48,75 @@ class Trace:
         return 1e3 * self.queries / self.span_ms
 
     @property
-    def compute(self) -> np.ndarray:
+    def metrics(self) -> tuple[str, ...]:
+        """What `samples` can give: trtexec's names, `response`, and of an open load `lateness`."""
+        names = ("latency", *(("enqueue",) if self.enqueue is not None else ()), *self.stages)
+        return (*names, "response", *(("lateness",) if self.due is not None else ()))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take."""
+        times = (self.issued, self.done, self.enqueue, self.due)
+        arrays = (*times, *self.stages.values(), *self.starts.values())
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    def samples(self, metric: str) -> npt.NDArray[np.float64]:
+        """Milliseconds of each query, shape (queries,).
+
+        `latency` is trtexec's H2D + GPU compute + D2H, without queueing; on the CPU the time from
+        issue to completion. `response` runs from when a query was due (issued, under a closed
+        load) to completion. `lateness` is how long after it was due, and the device had room for
+        it, a query was issued: the error of the load itself.
+
+        Raises:
+            KeyError: the trace does not have this metric.
+        """
+        if metric == "latency":
+            return self._latency()
+        if metric == "enqueue" and self.enqueue is not None:
+            return self.enqueue / 1e6
+        if metric == "response":
+            return (self.done - (self.issued if self.due is None else self.due)) / 1e6
+        if metric == "lateness" and self.due is not None:
+            return self._lateness(self.due)
+        return self.stages[metric].astype(np.float64)
+
+    @property
+    def compute(self) -> npt.NDArray[np.float64]:
         """The metric that tells the engine's own time: gpu_compute, or latency on the CPU."""
-        return self.metrics.get("gpu_compute", self.metrics["latency"])
+        return self.samples("gpu_compute" if self.stages else "latency")
+
+    def after(self, ns: int) -> Trace:
+        """The queries that were due, or issued, from `ns` of the host's clock on."""
+        first = int(np.searchsorted(self.issued if self.due is None else self.due, ns))
+        return Trace(
+            (int(self.done.max()) - ns) / 1e6,
+            self.issued[first:],
+            self.done[first:],
+            self.in_flight,
+            None if self.enqueue is None else self.enqueue[first:],
+            {name: values[first:] for name, values in self.stages.items()},
+            {name: values[first:] for name, values in self.starts.items()},
+            None if self.due is None else self.due[first:],
+            self.saturated,
+        )
+
+    def _latency(self) -> npt.NDArray[np.float64]:
+        if not self.stages:
+            return (self.done - self.issued) / 1e6
+        total = np.zeros(self.queries)
+        for values in self.stages.values():
+            total += values
+        return total
+
+    def _lateness(self, due: Times) -> npt.NDArray[np.float64]:
+        ready = due.copy()
+        waiting = max(self.queries - self.in_flight, 0)
+        # The n-th query finds room when all but `in_flight` - 1 before it are complete.
+        free = np.sort(self.done)[:waiting]
+        np.maximum(ready[self.queries - waiting :], free, out=ready[self.queries - waiting :])
+        late: npt.NDArray[np.float64] = (self.issued - ready) / 1e6
+        return late
 
 
 @dataclass(frozen=True)

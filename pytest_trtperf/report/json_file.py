@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from pytest_trtperf.report.files import write_atomically
 from pytest_trtperf.report.record import RunRecord
 
 
@@ -17,14 +16,4 @@ def write_json(path: Path, record: RunRecord) -> None:
     Raises:
         OSError: the directory cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = msgspec.json.format(msgspec.json.encode(record), indent=1)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data + b"\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")

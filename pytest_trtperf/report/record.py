@@ -44,9 +44,10 @@ class RoundRecord(Record, frozen=True, kw_only=True):
     ended: float
     before: dict[str, Number]
     after: dict[str, Number]
+    disturbances: list[str] = []
 
 
-class MeasurementRecord(Record, frozen=True, kw_only=True):
+class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     """A measurement with everything that was found out about it."""
 
     test: str
@@ -58,13 +59,39 @@ class MeasurementRecord(Record, frozen=True, kw_only=True):
     shapes: dict[str, list[int]]
     mode: dict[str, Any]
     warm_up: dict[str, Any]
+    cold_start_ms: float
+    time_to_steady_s: Number
+    energy_per_query_mj: Number
+    device_memory: dict[str, int]
+    judged_metric: str
     summary: dict[str, dict[str, float]]
     throughput: float
     rounds: list[RoundRecord]
+    set_aside: list[RoundRecord]
+    layers: list[dict[str, Any]]
     verdicts: list[VerdictRecord]
     findings: list[str]
     baseline: str  # compared, missing, replaced or off
     notes: list[str] = []
+
+
+class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
+    """A search for the highest request rate, in queries per second, that keeps `limit_ms`."""
+
+    test: str
+    key: str
+    device: str
+    engine: dict[str, Any]
+    shapes: dict[str, list[int]]
+    mode: dict[str, Any]
+    limit_ms: float
+    rate: float
+    lower: float
+    upper: float
+    closed_qps: float
+    trials: list[dict[str, Any]]
+    verdicts: list[VerdictRecord]
+    message: str
 
 
 class RunRecord(Record, frozen=True, kw_only=True):
@@ -78,6 +105,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     software: dict[str, str]
     exit_status: int
     measurements: list[MeasurementRecord]
+    max_qps: list[CapacityRecord] = []
 
 
 RUN_SCHEMA = "trtperf-run/1"

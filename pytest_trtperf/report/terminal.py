@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_trtperf.report.record import MeasurementRecord, VerdictRecord
+from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, VerdictRecord
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
@@ -18,6 +18,7 @@ def header(backend: str, device: str, software: Mapping[str, str]) -> str:
 
 def summary_lines(
     measurements: Sequence[MeasurementRecord],
+    max_qps: Sequence[CapacityRecord] = (),
     *,
     missing: Sequence[str],
     written: Sequence[Path],
@@ -26,7 +27,10 @@ def summary_lines(
     errors: Sequence[str],
 ) -> list[str]:
     """The section that a run ends with."""
-    lines = _table(measurements) if measurements else ["nothing was measured"]
+    lines = _table(measurements) if measurements else []
+    lines += [record.message for record in max_qps]
+    if not lines:
+        lines.append("nothing was measured")
     for record in measurements:
         lines += [f"{record.key}: {text}" for text in (*record.findings, *record.notes)]
     if missing:
@@ -53,7 +57,7 @@ def _table(measurements: Sequence[MeasurementRecord]) -> list[str]:
 
 
 def _row(record: MeasurementRecord) -> tuple[str, ...]:
-    latency = record.summary["latency"]
+    judged = record.summary[record.judged_metric]
     budgets = [verdict for verdict in record.verdicts if verdict.kind == "budget"]
     compared = [
         verdict
@@ -63,8 +67,8 @@ def _row(record: MeasurementRecord) -> tuple[str, ...]:
     shown = _most_telling(compared)
     return (
         record.key,
-        f"{latency['median']:.4g}",
-        f"{latency['p99']:.4g}",
+        f"{judged['median']:.4g}",
+        f"{judged['p99']:.4g}",
         f"{record.throughput:.5g}",
         ", ".join(map(_budget, budgets)) or "-",
         _baseline(shown, record.baseline),
@@ -82,6 +86,8 @@ def _budget(verdict: VerdictRecord) -> str:
     name = verdict.metric.removesuffix(" of latency")
     if verdict.metric == "throughput":
         return f">={verdict.limit:.4g} qps"
+    if verdict.metric == "device memory":
+        return f"memory<={verdict.limit:g} MiB"
     return f"{name}<={verdict.limit:.4g}"
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
+
+import numpy as np
 
 from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo
 from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
-from pytest_trtperf.runtime.inputs import random_input
-from pytest_trtperf.runtime.session import Mode, check_profiles, check_range, resolve_shapes
+from pytest_trtperf.runtime.session import (
+    GivenInputs,
+    Mode,
+    check_profiles,
+    check_range,
+    describe_inputs,
+    input_values,
+    resolve_shapes,
+)
 
 _DTYPES = {
     "float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16",
@@ -55,17 +66,27 @@ class OnnxRuntimeEngine:
         """There is none on the CPU."""
         return None
 
-    def create_session(self, shapes: Mapping[str, Shape], mode: Mode) -> OnnxRuntimeSession:
+    def create_session(
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+    ) -> OnnxRuntimeSession:
         """A session with these input shapes.
+
+        Args:
+            inputs: values of some inputs; the others are generated from the mode's seed.
 
         Raises:
             ShapeError: a name, rank or size that the model does not have.
             MeasurementError: the first query fails.
         """
-        resolved = resolve_shapes(self.inputs, shapes)
+        given = inputs or {}
+        resolved = resolve_shapes(self.inputs, shapes, given)
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
-        return OnnxRuntimeSession(self._session, self.inputs, resolved, mode)
+        for tensor in self.inputs:
+            if tensor.dtype == "bfloat16":
+                raise MeasurementError(f"input {tensor.name!r}: bfloat16 cannot be fed on the CPU")
+        values = input_values(self.inputs, resolved, given, mode.seed)
+        return OnnxRuntimeSession(self._session, values, mode, given)
 
     def close(self) -> None:
         """Frees the model."""
@@ -73,34 +94,57 @@ class OnnxRuntimeEngine:
 
 
 class OnnxRuntimeSession:
-    """Bound inputs and outputs; one query runs at a time, on all of ONNX Runtime's threads."""
+    """Bound inputs and outputs, once for each query in flight.
+
+    Attributes:
+        queries: each runs one query, complete on return; those of different places in flight may
+            run at the same time, on ONNX Runtime's threads.
+        cold_start_ms: the first query.
+        memory: unknown on the CPU.
+    """
+
+    memory = None
 
     def __init__(
-        self, session: Any, inputs: list[TensorInfo], shapes: Mapping[str, Shape], mode: Mode
+        self, session: Any, values: Mapping[str, np.ndarray], mode: Mode, given: GivenInputs
     ) -> None:
-        self.shapes = dict(shapes)
-        self.mode = {"concurrency": 1, "seed": mode.seed}
-        self._session = session
-        self._binding = session.io_binding()
-        for tensor in inputs:
-            if tensor.dtype == "bfloat16":
-                raise MeasurementError(f"input {tensor.name!r}: bfloat16 cannot be fed on the CPU")
-            values = random_input(tensor.name, self.shapes[tensor.name], tensor.dtype, mode.seed)
-            self._binding.bind_cpu_input(tensor.name, values)
-        for output in session.get_outputs():
-            self._binding.bind_output(output.name)
+        self.shapes = {name: tuple(array.shape) for name, array in values.items()}
+        self.in_flight = mode.streams * (mode.concurrency or 1)
+        self.mode: dict[str, bool | int | float | str] = {
+            "concurrency": self.in_flight,
+            **describe_inputs(given, values, mode.seed),
+        }
+        self.queries = [_bind(session, values) for _ in range(self.in_flight)]
+        start = perf_counter_ns()
         try:
-            self.run()
+            self.queries[0]()
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise MeasurementError(f"ONNX Runtime cannot run the model: {error}") from error
+        self.cold_start_ms = (perf_counter_ns() - start) / 1e6
 
-    def run(self) -> None:
-        """One query, complete on return."""
-        self._session.run_with_iobinding(self._binding)
+    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """There is no layer profile on the CPU.
+
+        Raises:
+            MeasurementError: always.
+        """
+        raise MeasurementError(
+            f"the CPU backend has no layer profile (of {queries} queries): "
+            "ask for layers where perf.backend is of the TensorRT family"
+        )
 
     def close(self) -> None:
         """Frees the bound buffers."""
-        self._binding = self._session = None
+        self.queries = []
+
+
+def _bind(session: Any, values: Mapping[str, np.ndarray]) -> Callable[[], None]:
+    binding = session.io_binding()
+    for name, array in values.items():
+        binding.bind_cpu_input(name, array)
+    for output in session.get_outputs():
+        binding.bind_output(output.name)
+    return partial(session.run_with_iobinding, binding)
 
 
 def _info(value: Any) -> TensorInfo:

@@ -5,26 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError
+from pytest_trtperf.runtime.inputs import (
+    InputValue,
+    check_input_names,
+    fit_input,
+    given_shape,
+    inputs_digest,
+    random_input,
+)
+
+GivenInputs = Mapping[str, InputValue]
 
 
 @dataclass(frozen=True)
 class Mode:
-    """How queries are issued: trtexec's switches, each stored with the baseline."""
+    """How queries are issued: trtexec's switches, each stored with the baseline.
+
+    Attributes:
+        streams: inference streams, each with a context, buffers and CUDA streams of its own.
+        concurrency: queries in flight on each stream; None is 2 on a GPU, so that copies overlap
+            compute as in trtexec (1 is its --exposeDMA), and 1 on the CPU.
+        seed: of generated inputs.
+    """
 
     transfers: bool = True
     spin_wait: bool = True
     cuda_graph: bool = False
-    concurrency: int = 2
+    streams: int = 1
+    concurrency: int | None = None
     seed: int = 0
 
 
 def resolve_shapes(
     inputs: Sequence[TensorInfo],
     given: Mapping[str, Shape],
+    values: GivenInputs | None = None,
 ) -> dict[str, Shape]:
-    """A concrete shape for each input: the given one, or the model's own where it is static.
+    """A concrete shape for each input: the given one, that of its values, or the model's own.
 
     Raises:
         ShapeError: an unknown name, another rank, another static dimension, or a dynamic input
@@ -35,7 +56,33 @@ def resolve_shapes(
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ShapeError(f"no input named {', '.join(unknown)}; the inputs are {listing}")
-    return {name: _resolve(tensor, given.get(name), listing) for name, tensor in known.items()}
+    check_input_names(values or {}, inputs)
+    shapes = {name: given_shape(value) for name, value in (values or {}).items()} | dict(given)
+    return {name: _resolve(tensor, shapes.get(name), listing) for name, tensor in known.items()}
+
+
+def input_values(
+    inputs: Sequence[TensorInfo], shapes: Mapping[str, Shape], given: GivenInputs, seed: int
+) -> dict[str, np.ndarray]:
+    """What each input is fed with: the given values, else generated ones.
+
+    Raises:
+        MeasurementError, ShapeError: values that do not fit an input.
+    """
+    return {
+        tensor.name: fit_input(tensor, shapes[tensor.name], given[tensor.name])
+        if tensor.name in given
+        else random_input(tensor.name, shapes[tensor.name], tensor.dtype, seed)
+        for tensor in inputs
+    }
+
+
+def describe_inputs(
+    given: GivenInputs, values: Mapping[str, np.ndarray], seed: int
+) -> dict[str, int | str]:
+    """How a mode tells where the inputs came from: the seed, or a digest of given values."""
+    fed = {name: values[name] for name in given}
+    return {"inputs": inputs_digest(fed) if fed else "seeded", "seed": seed}
 
 
 def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]) -> None:

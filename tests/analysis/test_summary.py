@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.summary import QUANTILES, percentile, quantiles, summarize
+from pytest_trtperf.analysis.summary import (
+    QUANTILES,
+    Sample,
+    Summary,
+    percentile,
+    quantiles,
+    summarize,
+)
 
 SAMPLES = st.lists(st.integers(0, 10_000), min_size=1, max_size=60)
 
@@ -74,12 +81,54 @@ def test_metric_that_is_always_zero_does_not_vary() -> None:
     assert summarize(np.zeros(4)).cov == 0
 
 
+@given(SAMPLES, st.floats(0, 100))
+def test_one_sort_gives_what_the_functions_give(samples: list[int], p: float) -> None:
+    sample = Sample(samples)
+    assert sample.summarize() == summarize(samples)
+    assert np.array_equal(sample.quantiles(), quantiles(samples))
+    assert sample.percentile(p) == percentile(samples, p)
+    assert sample.median == np.median(samples)
+    assert len(sample) == len(samples)
+    assert sample.ordered.tolist() == sorted(samples)
+
+
+@given(SAMPLES)
+def test_figures_are_those_of_numpy_on_the_sorted_sample(samples: list[int]) -> None:
+    ordered = np.sort(np.array(samples) / 7)
+    mean = float(ordered.mean())
+    assert summarize(np.array(samples) / 7) == Summary(
+        count=ordered.size,
+        min=ordered[0],
+        max=ordered[-1],
+        mean=mean,
+        median=float(np.median(ordered)),
+        p90=percentile(ordered, 90),
+        p95=percentile(ordered, 95),
+        p99=percentile(ordered, 99),
+        cov=float(ordered.std()) / mean if mean else 0.0,
+    )
+
+
+@given(st.lists(st.floats(0, 1e4, width=32), min_size=1, max_size=60))
+def test_float32_is_summarised_in_float64(samples: list[float]) -> None:
+    narrow = np.array(samples, dtype=np.float32)
+    assert summarize(narrow) == summarize(samples)
+    assert np.array_equal(quantiles(narrow), quantiles(samples))
+    assert quantiles(narrow).dtype == Sample(narrow).ordered.dtype == np.float64
+
+
+def test_the_samples_are_left_in_their_order() -> None:
+    samples = np.array([3.0, 1.0, 2.0])
+    assert Sample(samples).median == 2
+    assert samples.tolist() == [3, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("samples", "message"),
     [([], "no samples"), ([1, math.nan], "sample 1 is nan"), ([math.inf], "sample 0 is inf")],
 )
 def test_empty_and_infinite_samples_are_refused(samples: list[float], message: str) -> None:
-    for statistic in (summarize, quantiles, lambda values: percentile(values, 50)):
+    for statistic in (Sample, summarize, quantiles, lambda values: percentile(values, 50)):
         with pytest.raises(ValueError, match=message):
             statistic(samples)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_trtperf.measure.gpu_loop import run_gpu_loop
+from pytest_trtperf.measure.gpu_loop import run_closed
+from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Measurement, Plan
 from pytest_trtperf.measure.trace import Extent
 from pytest_trtperf.runtime.locks import device_lock
@@ -16,9 +17,9 @@ from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
 
 SHAPES = {"x": (8, 64)}
 MODES = [
-    Mode(transfers=transfers, spin_wait=spin_wait, cuda_graph=cuda_graph, concurrency=concurrency)
-    for transfers, spin_wait, cuda_graph, concurrency in itertools.product(
-        (True, False), (True, False), (True, False), (1, 2, 3)
+    Mode(transfers, spin_wait, cuda_graph, streams, concurrency)
+    for transfers, spin_wait, cuda_graph, streams, concurrency in itertools.product(
+        (True, False), (True, False), (True, False), (1, 2), (1, 2, 3)
     )
 ]
 
@@ -31,26 +32,27 @@ def session(request: pytest.FixtureRequest, engine: TensorRTEngine) -> Iterator[
 
 
 def test_every_query_has_all_its_times(session: TensorRTSession) -> None:
-    trace = run_gpu_loop(session, Extent(0, 50, 200))
+    trace = run_closed(session, Extent(0, 50, 200))
     assert trace.queries >= 50
     assert set(trace.metrics) == {"latency", "enqueue", "h2d", "gpu_compute", "d2h", "response"}
-    assert all(len(values) == trace.queries for values in trace.metrics.values())
-    parts = trace.metrics["h2d"] + trace.metrics["gpu_compute"] + trace.metrics["d2h"]
-    assert (parts == trace.metrics["latency"]).all()
-    assert (trace.metrics["gpu_compute"] > 0).all()
-    assert (trace.metrics["response"] > 0).all()
-    copies = trace.metrics["h2d"] + trace.metrics["d2h"]
+    times = {name: trace.samples(name) for name in trace.metrics}
+    assert all(len(values) == trace.queries for values in times.values())
+    parts = times["h2d"] + times["gpu_compute"] + times["d2h"]
+    assert (parts == times["latency"]).all()
+    assert (times["gpu_compute"] > 0).all()
+    assert (times["response"] > 0).all()
+    copies = times["h2d"] + times["d2h"]
     assert (copies > 0).all() if session.transfers else (copies == 0).all()
-    assert sum(trace.metrics["gpu_compute"]) <= trace.span_ms * session.concurrency
+    assert sum(times["gpu_compute"]) <= trace.span_ms * session.in_flight
 
 
 def test_a_full_trace_ends_the_loop(session: TensorRTSession) -> None:
-    assert run_gpu_loop(session, Extent(1e6, 1, 7)).queries == 7
+    assert run_closed(session, Extent(1e6, 1, 7)).queries == 7
 
 
 def test_rounds_collect_no_garbage_and_keep_their_size(engine: TensorRTEngine) -> None:
     session = engine.create_session(SHAPES, Mode(cuda_graph=True))
-    measurement = Measurement(session, Plan(), device_lock(None, "test"), None)
+    measurement = Measurement(session, Plan(), Load(), device_lock(None, "test"), None)
     collections: list[str] = []
     try:
         measurement.extend(2)
@@ -60,16 +62,15 @@ def test_rounds_collect_no_garbage_and_keep_their_size(engine: TensorRTEngine) -
                 collections.append(str(info))
 
         gc.callbacks.append(note)
-        run_gpu_loop(session, Extent(0, 2000, 2000))
+        run_closed(session, Extent(0, 2000, 2000))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for _ in range(50):
-            run_gpu_loop(session, Extent(0, 2000, 2000))
+            run_closed(session, Extent(0, 2000, 2000))
         grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     finally:
         gc.callbacks.remove(note)
         measurement.release()
     trace = measurement.rounds[0].trace
-    stored = sum(values.nbytes for values in trace.metrics.values())
-    assert stored <= 64 * trace.queries
+    assert trace.nbytes <= 64 * trace.queries
     assert not collections
     assert grown_kib < 1024

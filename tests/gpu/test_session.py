@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pytest_trtperf.errors import EngineLoadError, ShapeError
-from pytest_trtperf.measure.gpu_loop import run_gpu_loop
+from pytest_trtperf.measure.gpu_loop import run_closed
 from pytest_trtperf.measure.trace import Extent
 from pytest_trtperf.runtime.inputs import random_input
 from pytest_trtperf.runtime.session import Mode
@@ -23,9 +22,8 @@ def test_outputs_are_those_of_onnx_runtime(
     onnxruntime = pytest.importorskip("onnxruntime")
     session = engine.create_session(SHAPES, Mode(cuda_graph=cuda_graph, seed=3))
     try:
-        run_gpu_loop(session, Extent(0, 4, 16))
-        (buffer,) = session.outputs
-        data = ctypes.string_at(int(buffer.host), buffer.size)
+        run_closed(session, Extent(0, 4, 16))
+        (data,) = session.streams[0].output_values()
     finally:
         session.close()
     ours = np.frombuffer(data, np.float32).reshape(8, 64)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.measure.host_loop import run_host_loop
+from pytest_trtperf.measure.host_loop import run_closed
+from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Measurement, Plan
-from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.measure.trace import Extent
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
@@ -28,52 +29,41 @@ def session(tmp_path, write_model):
     return engine.create_session({"x": (16, 256)}, Mode())
 
 
-def measure(session, plan=SHORT, lock=None):
-    return Measurement(session, plan, lock or contextlib.nullcontext(), None)
+def measure(session, plan=SHORT, lock=None, load=None):
+    lock = lock or contextlib.nullcontext()
+    return Measurement(session, plan, load or Load(), lock, None)
 
 
 def spy(session, look):
     """What `look` saw at each query of a session."""
-    seen, run = [], session.run
+    seen, (run,) = [], session.queries
 
     def run_and_look():
         seen.append(look())
         run()
 
-    session.run = run_and_look
+    session.queries = [run_and_look]
     return seen
 
 
 class TestHostLoop:
     def test_runs_until_both_least_values_are_reached(self, session):
-        trace = run_host_loop(session, Extent(duration_ms=10, queries=5, capacity=10**6))
+        trace = run_closed(session, Extent(duration_ms=10, queries=5, capacity=10**6))
         assert trace.queries >= 5
         assert trace.span_ms >= 10
-        assert run_host_loop(session, Extent(1e-6, 50, 100)).queries == 50
+        assert run_closed(session, Extent(1e-6, 50, 100)).queries == 50
 
     def test_never_exceeds_its_capacity(self, session):
-        assert run_host_loop(session, Extent(1e6, 1, capacity=7)).queries == 7
+        assert run_closed(session, Extent(1e6, 1, capacity=7)).queries == 7
 
     def test_queries_fit_into_the_span(self, session):
-        trace = run_host_loop(session, Extent(5, 20, 10**5))
-        latency = trace.metrics["latency"]
+        trace = run_closed(session, Extent(5, 20, 10**5))
+        latency = trace.samples("latency")
         assert latency.dtype == np.float64
         assert latency.min() > 0
         assert latency.sum() <= trace.span_ms
         assert trace.throughput == pytest.approx(1e3 * len(latency) / trace.span_ms)
-        assert trace.compute is latency
-
-    def test_costs_at_most_64_bytes_a_query(self, session):
-        trace = run_host_loop(session, Extent(5, 200, 10**4))
-        stored = {id(values): values.nbytes for values in trace.metrics.values()}
-        assert sum(stored.values()) <= 64 * trace.queries
-
-
-def test_trace_knows_the_engines_own_time():
-    trace = Trace(10.0, {"latency": np.array([2.0, 3.0]), "gpu_compute": np.array([1.0, 1.5])})
-    assert trace.queries == 2
-    assert trace.throughput == 200
-    assert trace.compute.tolist() == [1.0, 1.5]
+        assert trace.compute.tolist() == latency.tolist()
 
 
 def test_rounds_are_as_many_and_have_as_many_queries_as_asked_for(session):
@@ -157,7 +147,7 @@ def test_interrupted_round_frees_the_lock_and_leaves_whole_rounds(tmp_path, sess
     def interrupt():
         raise error
 
-    session.run = interrupt
+    session.queries = [interrupt]
     with pytest.raises(error):
         measurement.extend(5)
     assert not lock.is_locked

@@ -23,7 +23,7 @@ QUICK = (
     "--trtperf-round-ms=20",
     "--trtperf-round-queries=20",
     "--trtperf-warm-up-ms=20",
-    "--trtperf-max-warm-up=0.3",
+    "--trtperf-max-warm-up=5",
     "--trtperf-max-time=2",
     "--trtperf-tolerance=0.99",
 )

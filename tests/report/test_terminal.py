@@ -18,6 +18,8 @@ def measured(key="tests/test_x.py::test_a", **changes: Any) -> MeasurementRecord
         "device": "NVIDIA H200", "engine": {}, "shapes": {}, "mode": {}, "warm_up": {},
         "summary": {"latency": summary}, "throughput": 800.0, "rounds": [], "verdicts": [],
         "findings": [], "baseline": "missing",
+        "cold_start_ms": 3.0, "time_to_steady_s": 0.3, "energy_per_query_mj": None,
+        "device_memory": {}, "judged_metric": "latency", "set_aside": [], "layers": [],
     }  # fmt: skip
     return MeasurementRecord(**{**fields, **changes})
 

@@ -1,0 +1,78 @@
+"""What the benchmarks on a GPU share: engines built on the spot, measured without pytest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.runtime.locks import device_lock
+from pytest_trtperf.runtime.probe import Gpu, probe_in_subprocess
+from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
+
+MODELS = Path(__file__).parent / "models"
+EXAMPLES = Path(__file__).parent.parent / "example_project" / "models"
+BACKEND = "tensorrt-rtx"
+BATCH = ("1x3x224x224", "8x3x224x224", "32x3x224x224")
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """An ONNX file, the profile it is built with and the shapes it is measured with."""
+
+    path: Path
+    shapes: Shapes
+    profiles: Mapping[str, tuple[str, str, str]]
+
+    def build(self) -> bytes:
+        """Build the plan."""
+        return build_plan(EngineSpec(self.path, parse_profiles(self.profiles)), BACKEND)
+
+
+def network(name: str, batch: int) -> Model:
+    """One of `models.py`'s networks."""
+    path = MODELS / f"{name}.onnx"
+    return Model(path, {"input": (batch, 3, 224, 224)}, {"input": BATCH})
+
+
+def elementwise() -> Model:
+    """The multiplication of `models.py`, a matter of microseconds."""
+    return Model(MODELS / "elementwise.onnx", {"input": (1, 3, 224, 224)}, {})
+
+
+def chain(layers: int, size: int) -> Model:
+    """A chain of convolutions of `models.py` on size x size pixels."""
+    name = f"chain_{layers}_{size}.onnx"
+    return Model(MODELS / name, {"input": (1, 32, size, size)}, {})
+
+
+def find_gpu() -> Gpu:
+    """The first GPU; ends the program where there is none."""
+    return probe_in_subprocess([BACKEND]).gpus[0]
+
+
+@contextlib.contextmanager
+def open_session(plan: bytes, shapes: Shapes, mode: Mode) -> Iterator[TensorRTSession]:
+    """A session of its own engine."""
+    engine = TensorRTEngine(BACKEND, plan)
+    try:
+        session = engine.create_session(shapes, mode)
+        try:
+            yield session
+        finally:
+            session.close()
+    finally:
+        engine.close()
+
+
+def measurement(session: TensorRTSession, plan: Plan, load: Load, gpu: Gpu) -> Measurement:
+    """A measurement that holds the GPU's lock while it runs."""
+    return Measurement(session, plan, load, device_lock(None, gpu.uuid), gpu.uuid)

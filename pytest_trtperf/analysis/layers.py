@@ -1,0 +1,88 @@
+"""Layer times -> a table: what each layer takes, and which share of the whole that is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+_PROFILE = re.compile(r"(\s*\[profile \d+\])+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as profiled; its share is of the sum of the layers' medians, from 0 to 1.
+
+    `information` is the engine inspector's entry, or None where it has none of this name.
+    """
+
+    name: str
+    median_ms: float
+    average_ms: float
+    total_ms: float
+    share: float
+    information: Mapping[str, Any] | None = None
+
+
+def summarize_layers(
+    times: Mapping[str, ArrayLike], information: Sequence[Mapping[str, Any]] = ()
+) -> list[Layer]:
+    """The layers in the order of `times`, which is the order of execution.
+
+    Args:
+        times: The milliseconds of each layer, one number a query.
+        information: The engine inspector's entries, each with a ``"Name"``.
+
+    Raises:
+        ValueError: a layer has no times, or one that is not finite.
+    """
+    samples = {name: _checked(name, values) for name, values in times.items()}
+    medians = {name: float(np.median(values)) for name, values in samples.items()}
+    whole = sum(medians.values())
+    find = _Index(information)
+    return [
+        Layer(
+            name=name,
+            median_ms=medians[name],
+            average_ms=float(np.mean(values)),
+            total_ms=float(np.sum(values)),
+            share=medians[name] / whole if whole else 0.0,
+            information=find(name),
+        )
+        for name, values in samples.items()
+    ]
+
+
+def _checked(name: str, values: ArrayLike) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    if not array.size:
+        raise ValueError(f"layer {name!r} has no times")
+    if not np.isfinite(array).all():
+        raise ValueError(f"layer {name!r} has times that are not finite")
+    return array
+
+
+class _Index:
+    """Entries by name, then by name without the optimisation profile; ambiguity finds none."""
+
+    def __init__(self, information: Sequence[Mapping[str, Any]]) -> None:
+        self._exact: dict[str, Mapping[str, Any] | None] = {}
+        self._plain: dict[str, Mapping[str, Any] | None] = {}
+        for entry in information:
+            for index, name in (
+                (self._exact, str(entry["Name"])),
+                (self._plain, _plain(str(entry["Name"]))),
+            ):
+                index[name] = entry if index.get(name, entry) == entry else None
+
+    def __call__(self, name: str) -> Mapping[str, Any] | None:
+        return self._exact[name] if name in self._exact else self._plain.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    """The name of a layer as it is in every optimisation profile."""
+    return _PROFILE.sub("", name.strip())

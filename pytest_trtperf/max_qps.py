@@ -1,0 +1,156 @@
+"""`MaxQps`: the highest request rate at which an engine keeps its P99."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
+from pytest_trtperf.analysis.budget import judge_percentile
+from pytest_trtperf.analysis.capacity import Trial, search_capacity
+from pytest_trtperf.analysis.regression import LOOKS
+from pytest_trtperf.analysis.summary import percentile
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.comparison import Subject
+from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.limits import Limit, limit_here, raise_if_failed
+from pytest_trtperf.measure.measurement import Measurement
+from pytest_trtperf.report.record import CapacityRecord, VerdictRecord
+from pytest_trtperf.settings import Settings
+
+P = 99.0
+
+FIRST = 1 / 4
+"""The first rate that is tried, as a share of the throughput under a closed load."""
+
+
+class MaxQps:
+    """A found rate with its interval, in queries per second, and the rates that were tried.
+
+    Args:
+        measure: starts a measurement at a request rate; None is a closed load.
+
+    Raises:
+        MeasurementError: the limit is not kept at any rate, or the device failed.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[float | None], Measurement],
+        p99_ms: float,
+        subject: Subject,
+        settings: Settings,
+    ) -> None:
+        self._measure, self._subject, self._settings = measure, subject, settings
+        self._verdicts: dict[float, VerdictRecord] = {}
+        closed = measure(None)
+        closed.extend(1)
+        self.closed_qps = closed.rounds[0].trace.throughput
+        self._session = closed.session
+        self._mode: dict[str, bool | int | float | str] = {}
+        try:
+            self.capacity = search_capacity(
+                lambda rate: self._try(rate, p99_ms), FIRST * self.closed_qps, p99_ms
+            )
+        except ValueError as error:
+            raise MeasurementError(f"{subject.key}: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"<MaxQps {self}>"
+
+    def __str__(self) -> str:
+        found = self.capacity
+        return (
+            f"{self._subject.key}: {found.rate:.5g} qps [{found.lower:.5g}, {found.upper:.5g}] "
+            f"keep P99 of response within {found.limit_ms:g} ms "
+            f"({len(found.trials)} rates tried on {self._subject.device})"
+        )
+
+    @property
+    def qps(self) -> float:
+        """The highest rate whose P99 of response holds."""
+        return self.capacity.rate
+
+    @property
+    def lower(self) -> float:
+        """A rate that surely holds; 0 where none was sure."""
+        return self.capacity.lower
+
+    @property
+    def upper(self) -> float:
+        """A rate that surely does not hold."""
+        return self.capacity.upper
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The rates that were tried, ascending, with the P99 of response at each."""
+        return self.capacity.trials
+
+    def assert_at_least(self, qps: Limit) -> None:
+        """Holds the found rate to a budget.
+
+        Args:
+            qps: one budget, or one for each device: `{"NVIDIA H200*": 4000}`.
+
+        Raises:
+            PerfAssertionError: the budget is missed, or has no entry for this device.
+            ValueError: a budget is not a number above zero.
+        """
+        __tracebackhide__ = True
+        limit = limit_here("the highest request rate", qps, self._subject.device)
+        if limit not in self._verdicts:
+            self._verdicts[limit] = self._judge(limit)
+        raise_if_failed([self._verdicts[limit]])
+
+    def record(self) -> CapacityRecord:
+        """The search as plain data."""
+        found = self.capacity
+        return CapacityRecord(
+            test=self._subject.test,
+            key=self._subject.key,
+            device=self._subject.device,
+            engine=dict(self._subject.about),
+            shapes={name: list(shape) for name, shape in self._session.shapes.items()},
+            mode=self._mode,
+            limit_ms=found.limit_ms,
+            rate=found.rate,
+            lower=found.lower,
+            upper=found.upper,
+            closed_qps=self.closed_qps,
+            trials=[{**asdict(trial), "status": trial.status.value} for trial in found.trials],
+            verdicts=list(self._verdicts.values()),
+            message=str(self),
+        )
+
+    def _try(self, rate: float, p99_ms: float) -> Trial:
+        measurement = self._measure(rate)
+        measurement.extend(LOOKS[0])
+        self._mode = {**self._session.mode, **measurement.load.mode}
+        self._mode.pop("request_rate")
+        rounds = [round.trace.samples("response") for round in measurement.rounds]
+        response_ms = percentile(np.concatenate(rounds), P)
+        if measurement.saturated:
+            return Trial(rate, response_ms, Status.FAIL, saturated=True)
+        return Trial(rate, response_ms, judge_percentile(rounds, P, p99_ms).status)
+
+    def _judge(self, limit: float) -> VerdictRecord:
+        found = self.capacity
+        if found.lower >= limit:
+            status, words = Status.PASS, "keeps"
+        elif found.upper <= limit:
+            status, words = Status.FAIL, "misses"
+        else:
+            status, words = Status.INCONCLUSIVE, "cannot be told from"
+        verdict = decide(
+            Verdict(
+                status, "capacity", f"{self}; it {words} its budget of {limit:g} qps",
+                found.rate, found.lower, found.upper, limit, higher_is_better=True,
+            ),
+            self._settings.inconclusive,
+        )  # fmt: skip
+        return VerdictRecord(
+            kind="budget", metric="max_qps", status=verdict.status.value, reason=verdict.reason,
+            message=verdict.message, value=found.rate, lower=found.lower, upper=found.upper,
+            limit=limit, failed=verdict.status is Status.FAIL,
+        )  # fmt: skip

@@ -1,0 +1,123 @@
+"""What disturbed a round, told from the device's state before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntFlag
+
+from pytest_trtperf.measure.device_state import DeviceState
+
+
+class ClocksEventReasons(IntFlag):
+    """The bits of NVML's enum of this name that are read here.
+
+    Kept here because states are judged where NVML is not installed; a test holds them to NVML's.
+    """
+
+    EVENT_REASON_SW_POWER_CAP = 0x04
+    THROTTLE_REASON_HW_SLOWDOWN = 0x08
+    EVENT_REASON_SYNC_BOOST = 0x10
+    EVENT_REASON_SW_THERMAL_SLOWDOWN = 0x20
+    THROTTLE_REASON_HW_THERMAL_SLOWDOWN = 0x40
+    THROTTLE_REASON_HW_POWER_BRAKE_SLOWDOWN = 0x80
+
+
+_SLOWDOWNS = (
+    (
+        "thermal slowdown",
+        ClocksEventReasons.EVENT_REASON_SW_THERMAL_SLOWDOWN,
+        "thermal_slowdown_ns",
+    ),
+    (
+        "hardware thermal slowdown",
+        ClocksEventReasons.THROTTLE_REASON_HW_THERMAL_SLOWDOWN,
+        "hw_thermal_slowdown_ns",
+    ),
+    (
+        "hardware power brake",
+        ClocksEventReasons.THROTTLE_REASON_HW_POWER_BRAKE_SLOWDOWN,
+        "hw_power_brake_slowdown_ns",
+    ),
+)
+_LIMITS = (
+    ("software power cap", ClocksEventReasons.EVENT_REASON_SW_POWER_CAP, "power_cap_ns"),
+    ("sync boost", ClocksEventReasons.EVENT_REASON_SYNC_BOOST, "sync_boost_ns"),
+)
+
+
+LEAST_OTHER_PERCENT = 5.0
+"""A desktop's compositor takes less of a GPU, all the time."""
+
+
+def disturbances(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
+    """Why a round should be measured again, for people; empty if nothing disturbed it.
+
+    These are slowdowns by heat or hardware and other processes at work on the GPU. An idle process
+    that holds a context is none. A bit counts beside its counter, which lags up to 100 ms behind.
+    `after` must have been read with `since=before` for other processes to be seen.
+    """
+    return tuple(_disturbances(before, after))
+
+
+def remarks(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
+    """What limited a round without disturbing it, or could not be told."""
+    return tuple(_remarks(before, after))
+
+
+def energy_j(before: DeviceState, after: DeviceState) -> float | None:
+    """What the whole GPU took from look to look; None where its coarse counter did not move."""
+    if before.energy_j is None or after.energy_j is None:
+        return None
+    spent = after.energy_j - before.energy_j
+    return spent if spent > 0 else None
+
+
+def _disturbances(before: DeviceState, after: DeviceState) -> Iterator[str]:
+    hardware = ClocksEventReasons.THROTTLE_REASON_HW_SLOWDOWN
+    explained = (
+        ClocksEventReasons.THROTTLE_REASON_HW_THERMAL_SLOWDOWN
+        | ClocksEventReasons.THROTTLE_REASON_HW_POWER_BRAKE_SLOWDOWN
+    )
+    for label, reason, counter in _SLOWDOWNS:
+        held_ns = _moved(before, after, counter)
+        if held_ns:
+            yield f"{label} for {_ms(held_ns)}"
+        elif _has(before, reason) or _has(after, reason):
+            yield label
+    if any(_has(look, hardware) and not _has(look, explained) for look in (before, after)):
+        yield "hardware slowdown"
+    if (after.other_sm_percent or 0) >= LEAST_OTHER_PERCENT:
+        yield f"other processes used the GPU for {after.other_sm_percent:.0f} % of the time"
+
+
+def _remarks(before: DeviceState, after: DeviceState) -> Iterator[str]:
+    for label, reason, counter in _LIMITS:
+        held_ns = _moved(before, after, counter)
+        if held_ns:
+            yield f"{label} for {_ms(held_ns)}{_share(before, after, held_ns)}"
+        elif _has(before, reason) or _has(after, reason):
+            yield label
+    if after.other_processes and after.other_sm_percent is None:
+        who = "1 other process has" if after.other_processes == 1 else "other processes have"
+        yield f"{who} the GPU open, and NVML does not tell whether it was used"
+
+
+def _moved(before: DeviceState, after: DeviceState, counter: str) -> int:
+    first, last = getattr(before, counter), getattr(after, counter)
+    return 0 if first is None or last is None else max(last - first, 0)
+
+
+def _has(state: DeviceState, reason: ClocksEventReasons) -> bool:
+    return bool((state.clock_event_reasons or 0) & reason)
+
+
+def _ms(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e6:.1f} ms"
+
+
+def _share(before: DeviceState, after: DeviceState, held_ns: int) -> str:
+    passed_us = (after.unix_time_us or 0) - (before.unix_time_us or 0)
+    if before.unix_time_us is None or passed_us <= 0:
+        return ""
+    # A step of the counter may hold time from before the round.
+    return f" ({min(held_ns / passed_us / 1e3, 1):.0%} of the time)"

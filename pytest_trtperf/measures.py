@@ -1,0 +1,279 @@
+"""What is behind `trt_measure`: measures engines on behalf of one test."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from pytest_trtperf.comparison import Subject
+from pytest_trtperf.engine.spec import Shape, parse_shape
+from pytest_trtperf.engines import Engine, EngineFactory
+from pytest_trtperf.errors import ShapeError, TrtPerfError
+from pytest_trtperf.limits import is_positive
+from pytest_trtperf.max_qps import MaxQps
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.measurement import Measurement, Plan, Session
+from pytest_trtperf.measure.profiler_range import profiler_range
+from pytest_trtperf.perf import Perf
+from pytest_trtperf.run import Run, without_group
+from pytest_trtperf.runtime.inputs import InputValue, read_inputs
+from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.settings import Settings
+from pytest_trtperf.sweep import Sweep
+
+T = TypeVar("T")
+
+
+class MeasureFactory:
+    """Measures engines, and keeps what it measured."""
+
+    def __init__(
+        self, item: pytest.Item, run: Run, engines: EngineFactory, settings: Settings
+    ) -> None:
+        self._item, self._run, self._engines, self._settings = item, run, engines, settings
+        self._perfs: dict[str, Perf] = {}
+        self._max_qps: dict[str, MaxQps] = {}
+        self._to_conclude: list[Perf] = []
+        self._resources = contextlib.ExitStack()
+
+    def __call__(
+        self,
+        engine: Engine,
+        shapes: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        baseline: bool = True,
+        **options: Any,
+    ) -> Perf:
+        """Measures an engine with concrete shapes.
+
+        Args:
+            engine: from `trt_engine`.
+            shapes: one for each dynamic input, `(8, 3, 224, 224)` or `"8x3x224x224"`.
+            name: tells several measurements of one test apart.
+            baseline: False opts out of baselines.
+            options: override the mark's and the run's, such as `cuda_graph=True`.
+
+        Raises:
+            ShapeError: a shape does not fit the engine or its profile.
+            MeasurementError: the engine cannot be measured.
+            ValueError: an unknown option, or a second measurement without a name.
+        """
+        __tracebackhide__ = True
+        settings = self._settings.override(options, "trt_measure")
+        label = self._claim_label(name)
+        subject = self._subject(engine, label, baseline=baseline)
+        session = self._create_session(engine, shapes, settings)
+        measurement = self._measurement(session, settings, label)
+        self._perfs[label] = perf = Perf(measurement, subject, settings)
+        self._to_conclude.append(perf)
+        return perf
+
+    def sweep(
+        self,
+        engine: Engine,
+        shapes: Mapping[str, Any] | None = None,
+        *,
+        batch_sizes: Sequence[int] = (),
+        request_rates: Sequence[float] = (),
+        name: str | None = None,
+        **options: Any,
+    ) -> Sweep:
+        """Measures an engine over batch sizes or over request rates.
+
+        Each point is a measurement with a baseline of its own.
+
+        Args:
+            shapes: as in a single measurement; of a batch size, the first dimension is replaced,
+                or filled in where it is the only dynamic one.
+            batch_sizes, request_rates: one of them, in the order of measuring.
+
+        Raises:
+            ValueError: none or both of them are given, or a value comes twice.
+            ShapeError, MeasurementError: see a single measurement.
+        """
+        __tracebackhide__ = True
+        given = {"batch_size": tuple(batch_sizes), "request_rate": tuple(request_rates)}
+        chosen = [variable for variable, values in given.items() if values]
+        if len(chosen) != 1:
+            raise ValueError("a sweep goes over batch_sizes= or over request_rates=, one of them")
+        variable = chosen[0]
+        perfs = {}
+        for value in given[variable]:
+            label = "/".join(filter(None, [name, f"{variable}={value:g}"]))
+            if variable == "batch_size":
+                at = _with_batch(engine, shapes, int(value))
+                perfs[value] = self(engine, at, name=label, **options)
+            else:
+                perfs[value] = self(engine, shapes, name=label, request_rate=value, **options)
+        return Sweep(variable, perfs)
+
+    def max_qps(
+        self,
+        engine: Engine,
+        p99_ms: float,
+        shapes: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> MaxQps:
+        """Finds the highest request rate whose P99 of response holds.
+
+        Doubles the rate until the limit is missed, then bisects. Each rate is measured in five
+        rounds under an open load with the same draw of arrivals.
+
+        Raises:
+            MeasurementError: not even a fraction of the throughput holds the limit.
+            ValueError: a limit that is not above zero, or `request_rate` among the options.
+        """
+        __tracebackhide__ = True
+        if not is_positive(p99_ms):
+            raise ValueError(f"p99_ms must be a number above 0, got {p99_ms!r}")
+        if "request_rate" in options:
+            raise ValueError("max_qps looks for the request rate: leave request_rate= out")
+        settings = self._settings.override(options, "trt_measure.max_qps")
+        label = self._claim_label(name)
+        subject = self._subject(engine, label, baseline=False)
+        session = self._create_session(engine, shapes, settings)
+
+        def measure(rate: float | None) -> Measurement:
+            at = dataclasses.replace(settings, request_rate=rate)
+            return self._measurement(session, at, label)
+
+        self._max_qps[label] = found = MaxQps(measure, p99_ms, subject, settings)
+        return found
+
+    def conclude(self) -> list[str]:
+        """Compares with the baselines what the test did not compare itself; what regressed."""
+        failures = []
+        while self._to_conclude:
+            try:
+                self._to_conclude.pop(0).conclude()
+            except (AssertionError, TrtPerfError, ValueError) as error:
+                failures.append(str(error))
+        return failures
+
+    def export(self) -> list[str]:
+        """Writes the files that the run asked for; what could not be written."""
+        failures = []
+        for label, perf in self._perfs.items():
+            for directory, suffix, write in (
+                (self._run.settings.export_times, "times", perf.export_times),
+                (self._run.settings.export_profile, "profile", perf.export_profile),
+            ):
+                if directory is None:
+                    continue
+                try:
+                    write(directory / f"{self._file_name(label)}.{suffix}.json")
+                except (TrtPerfError, OSError) as error:
+                    failures.append(f"no {suffix} exported: {error}")
+        return failures
+
+    def records(self) -> list[Any]:
+        """The measurements as plain data."""
+        kept: list[Perf | MaxQps] = [*self._perfs.values(), *self._max_qps.values()]
+        return [result.record().to_builtins() for result in kept]
+
+    def close(self) -> None:
+        """Frees the sessions."""
+        self._resources.close()
+
+    def _claim_label(self, name: str | None) -> str:
+        label = name or ""
+        if label in self._perfs or label in self._max_qps:
+            taken = f"named {label!r}" if label else "without a name"
+            raise ValueError(f"this test has a measurement {taken} already: pass another name=")
+        return label
+
+    def _create_session(
+        self, engine: Engine, shapes: Mapping[str, Any] | None, settings: Settings
+    ) -> Session:
+        if not isinstance(shapes or {}, Mapping):
+            raise ShapeError(f"shapes maps each input's name to its shape, got {shapes!r}")
+        concrete = {tensor: parse_shape(shape) for tensor, shape in (shapes or {}).items()}
+        inputs = self._read_inputs(settings.inputs) if settings.inputs is not None else {}
+        with self._engines.lock:
+            session = engine.create_session(concrete, _from_settings(Mode, settings), inputs)
+        self._resources.callback(session.close)
+        return session
+
+    def _read_inputs(self, given: Mapping[str, object] | Path) -> dict[str, InputValue]:
+        find = self._engines.find
+        if isinstance(given, Path):
+            return read_inputs(find(given), Path())
+        found = {k: find(v) if isinstance(v, Path) else v for k, v in given.items()}
+        return read_inputs(found, Path())
+
+    def _measurement(self, session: Session, settings: Settings, label: str) -> Measurement:
+        starts = self._run.settings.export_times is not None
+        measurement = Measurement(
+            session,
+            dataclasses.replace(_from_settings(Plan, settings), starts=starts),
+            _from_settings(Load, settings),
+            self._engines.lock,
+            self._run.target.uuid,
+            self._watch(label),
+        )
+        self._resources.callback(measurement.release)
+        return measurement
+
+    def _watch(self, label: str) -> Callable[[str], AbstractContextManager[None]] | None:
+        if not self._run.settings.nvtx:
+            return None
+        name, on_gpu = f"{self._item.nodeid}#{label}".rstrip("#"), bool(self._run.target.uuid)
+        return lambda number: profiler_range(f"{name} {number}", on_gpu=on_gpu)
+
+    def _subject(self, engine: Engine, label: str, *, baseline: bool) -> Subject:
+        store, module = self._run.baseline_of(self._item.path)
+        test = self._item.nodeid.partition("::")[2]
+        key = f"{module}::{without_group(test)}" + (f"#{label}" if label else "")
+        return Subject(
+            test=without_group(self._item.nodeid),
+            key=key,
+            module=module,
+            baseline_dir=str(store.directory),
+            device=self._run.target.device,
+            about=engine.about,
+            software=self._run.target.probe.software,
+            baseline=store.get(module, key) if baseline and self._run.compares else None,
+            compares=baseline and self._run.compares,
+            records=baseline,
+        )
+
+    def _file_name(self, label: str) -> str:
+        """A test's node id as the name of a file."""
+        nodeid = without_group(self._item.nodeid) + (f"#{label}" if label else "")
+        return re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")
+
+
+def _with_batch(
+    engine: Engine, shapes: Mapping[str, Any] | None, batch_size: int
+) -> dict[str, Shape]:
+    given = {name: parse_shape(shape) for name, shape in (shapes or {}).items()}
+    resolved: dict[str, Shape] = dict(given)
+    for tensor in engine.inputs:
+        if not tensor.shape or tensor.shape[0] is not None:
+            continue
+        rest = given[tensor.name][1:] if tensor.name in given else tensor.shape[1:]
+        if any(dim is None for dim in rest):
+            raise ShapeError(
+                f"input {tensor} has more dynamic dimensions than the batch: pass shapes="
+            )
+        resolved[tensor.name] = (batch_size, *(dim for dim in rest if dim is not None))
+    if resolved == given and not any(t.shape and t.shape[0] is None for t in engine.inputs):
+        raise ShapeError("no input has a dynamic first dimension, so there is no batch to sweep")
+    return resolved
+
+
+def _from_settings(kind: type[T], settings: Settings) -> T:
+    """A dataclass whose fields are named as the settings are."""
+    wanted = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = {field.name for field in dataclasses.fields(settings)}
+    return kind(**{name: getattr(settings, name) for name in wanted & known})

@@ -1,0 +1,173 @@
+"""What counts as a disturbance, from plain states: no GPU is needed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.measure.device_state import DeviceState
+from pytest_trtperf.measure.disturbance import (
+    ClocksEventReasons,
+    disturbances,
+    energy_j,
+    remarks,
+)
+
+QUIET = DeviceState(
+    unix_time_us=1_000_000,
+    sm_clock_mhz=1980,
+    memory_clock_mhz=3201,
+    temperature_c=40,
+    power_w=120,
+    energy_j=1000,
+    clock_event_reasons=0,
+    power_cap_ns=7,
+    sync_boost_ns=0,
+    thermal_slowdown_ns=5,
+    hw_thermal_slowdown_ns=0,
+    hw_power_brake_slowdown_ns=0,
+    other_processes=0,
+    other_sm_percent=0,
+)
+SLOWDOWNS = {
+    "thermal slowdown": ("EVENT_REASON_SW_THERMAL_SLOWDOWN", "thermal_slowdown_ns"),
+    "hardware thermal slowdown": (
+        "THROTTLE_REASON_HW_THERMAL_SLOWDOWN",
+        "hw_thermal_slowdown_ns",
+    ),
+    "hardware power brake": (
+        "THROTTLE_REASON_HW_POWER_BRAKE_SLOWDOWN",
+        "hw_power_brake_slowdown_ns",
+    ),
+}
+LIMITS = {
+    "software power cap": ("EVENT_REASON_SW_POWER_CAP", "power_cap_ns"),
+    "sync boost": ("EVENT_REASON_SYNC_BOOST", "sync_boost_ns"),
+}
+STATES = st.builds(
+    DeviceState, **{f.name: st.none() | st.integers(0, 2**40) for f in fields(DeviceState)}
+)
+
+
+def later(**changes) -> DeviceState:
+    """A look 200 ms after QUIET."""
+    return DeviceState(**{**vars(QUIET), "unix_time_us": 1_200_000, **changes})
+
+
+def test_quiet_round_is_not_disturbed():
+    assert disturbances(QUIET, later()) == ()
+    assert remarks(QUIET, later()) == ()
+
+
+def test_nothing_is_said_of_the_cpu():
+    assert disturbances(DeviceState(), DeviceState()) == ()
+    assert remarks(DeviceState(), DeviceState()) == ()
+    assert energy_j(DeviceState(), DeviceState()) is None
+
+
+@pytest.mark.parametrize("label", SLOWDOWNS)
+def test_slowdown_is_told_with_its_milliseconds(label):
+    _, counter = SLOWDOWNS[label]
+    after = later(**{counter: getattr(QUIET, counter) + 42_000_000})
+    assert disturbances(QUIET, after) == (f"{label} for 42.0 ms",)
+
+
+@pytest.mark.parametrize("counters", [True, False], ids=["counters lag", "no counters"])
+@pytest.mark.parametrize("label", SLOWDOWNS)
+def test_slowdown_is_told_by_its_bit_at_either_look(label, counters):
+    name, counter = SLOWDOWNS[label]
+    told = {} if counters else {counter: None}
+    active = {"clock_event_reasons": ClocksEventReasons[name]}
+    assert disturbances(later(**told, **active), later(**told)) == (label,)
+    assert disturbances(later(**told), later(**told, **active)) == (label,)
+
+
+def test_hardware_slowdown_has_a_reason_of_its_own_only_if_no_other_explains_it():
+    slow = ClocksEventReasons.THROTTLE_REASON_HW_SLOWDOWN
+    hot = slow | ClocksEventReasons.THROTTLE_REASON_HW_THERMAL_SLOWDOWN
+    assert disturbances(QUIET, later(clock_event_reasons=slow)) == ("hardware slowdown",)
+    assert disturbances(QUIET, later(clock_event_reasons=hot)) == ("hardware thermal slowdown",)
+
+
+def test_other_bits_are_normal():
+    known = sum(ClocksEventReasons)
+    after = later(clock_event_reasons=0xFFFF & ~known)
+    assert disturbances(after, after) == ()
+    assert remarks(after, after) == ()
+
+
+@given(percent=st.integers(5, 100), processes=st.integers(0, 9))
+def test_a_process_at_work_is_a_disturbance(percent, processes):
+    after = later(other_sm_percent=percent, other_processes=processes)
+    (reason,) = disturbances(QUIET, after)
+    assert f"{percent} %" in reason
+
+
+@given(percent=st.floats(0, 4.9))
+def test_what_a_desktop_takes_is_none(percent):
+    assert disturbances(QUIET, later(other_sm_percent=percent, other_processes=1)) == ()
+
+
+@given(processes=st.integers(1, 9))
+def test_an_idle_process_is_none_and_is_remarked_only_if_nothing_is_known_of_it(processes):
+    idle = later(other_sm_percent=0.0, other_processes=processes)
+    unknown = later(other_sm_percent=None, other_processes=processes)
+    assert disturbances(idle, idle) == disturbances(unknown, unknown) == ()
+    assert remarks(idle, idle) == ()
+    (remark,) = remarks(QUIET, unknown)
+    assert "does not tell" in remark
+
+
+def test_what_a_process_did_before_the_round_does_not_count():
+    assert disturbances(later(other_sm_percent=90.0), later()) == ()
+
+
+@pytest.mark.parametrize("label", LIMITS)
+def test_limit_is_a_remark_with_its_share_of_the_time(label):
+    name, counter = LIMITS[label]
+    after = later(**{counter: getattr(QUIET, counter) + 50_000_000})
+    assert disturbances(QUIET, after) == ()
+    assert remarks(QUIET, after) == (f"{label} for 50.0 ms (25% of the time)",)
+    active = later(clock_event_reasons=ClocksEventReasons[name])
+    assert disturbances(QUIET, active) == ()
+    assert remarks(QUIET, active) == (label,)
+
+
+def test_share_of_the_time_is_at_most_all_of_it_and_left_out_where_clocks_went_backwards():
+    after = later(power_cap_ns=300_000_007)
+    assert remarks(QUIET, after) == ("software power cap for 300.0 ms (100% of the time)",)
+    backwards = later(power_cap_ns=300_000_007, unix_time_us=1)
+    assert remarks(QUIET, backwards) == ("software power cap for 300.0 ms",)
+
+
+def test_energy_of_a_round():
+    assert energy_j(QUIET, later(energy_j=1080.5)) == 80.5
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 1000), (1000, None), (1000, 1000), (1000, 3)])
+def test_energy_is_unknown_where_the_counter_is_missing_did_not_move_or_was_reset(before, after):
+    assert energy_j(later(energy_j=before), later(energy_j=after)) is None
+
+
+@given(before=STATES, after=STATES)
+def test_any_two_states_can_be_judged(before, after):
+    said = disturbances(before, after) + remarks(before, after)
+    assert len(set(said)) == len(said)
+    assert "-" not in "".join(said)
+    spent = energy_j(before, after)
+    assert spent is None or spent > 0
+
+
+@given(state=STATES)
+def test_counters_that_did_not_move_say_nothing(state):
+    still = DeviceState(**{**vars(state), "clock_event_reasons": 0, "other_sm_percent": 0.0})
+    assert disturbances(still, still) == ()
+
+
+@pytest.mark.parametrize("reason", ClocksEventReasons)
+def test_bits_are_those_of_nvml(reason):
+    nvml = pytest.importorskip("cuda.bindings.nvml")
+    assert getattr(nvml.ClocksEventReasons, reason.name) == reason
