@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.measure.isolated import IsolatedEngine, IsolatedSession
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Measurement, Plan
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.probe import Gpu, probe_in_subprocess
 from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
 
 MODELS = Path(__file__).parent / "models"
 EXAMPLES = Path(__file__).parent.parent / "example_project" / "models"
@@ -60,9 +60,9 @@ def find_gpu() -> Gpu:
 
 
 @contextlib.contextmanager
-def open_session(plan: bytes, shapes: Shapes, mode: Mode) -> Iterator[TensorRTSession]:
-    """A session of its own engine."""
-    engine = TensorRTEngine(BACKEND, plan)
+def open_session(plan: bytes, shapes: Shapes, mode: Mode) -> Iterator[IsolatedSession]:
+    """A session in a process of its own, as trtexec has."""
+    engine = IsolatedEngine(BACKEND, plan)
     try:
         session = engine.create_session(shapes, mode)
         try:
@@ -73,6 +73,6 @@ def open_session(plan: bytes, shapes: Shapes, mode: Mode) -> Iterator[TensorRTSe
         engine.close()
 
 
-def measurement(session: TensorRTSession, plan: Plan, load: Load, gpu: Gpu) -> Measurement:
+def measurement(session: IsolatedSession, plan: Plan, load: Load, gpu: Gpu) -> Measurement:
     """A measurement that holds the GPU's lock while it runs."""
     return Measurement(session, plan, load, device_lock(None, gpu.uuid), gpu.uuid)

@@ -17,12 +17,12 @@ from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.cache import CachedPlan, PlanCache, default_cache_dir
 from pytest_trtperf.engine.spec import EngineSpec, Shape, TensorInfo, parse_profiles
 from pytest_trtperf.errors import CacheError, EngineLoadError
-from pytest_trtperf.measure.measurement import Session
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.run import Run
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import GivenInputs, Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 PLAN_SUFFIXES = (".engine", ".plan")
 
@@ -43,7 +43,7 @@ class Engine:
     digest: str
     plan_sha256: str
     built: bool
-    loaded: TensorRTEngine | OnnxRuntimeEngine = field(repr=False)
+    loaded: IsolatedEngine | OnnxRuntimeEngine = field(repr=False)
     cache: PlanCache | None = field(default=None, repr=False)
 
     @property
@@ -162,9 +162,9 @@ class EngineFactory:
             loaded=self._load(plan, digest), cache=self._cache,
         )  # fmt: skip
 
-    def _load(self, plan: CachedPlan, digest: str) -> TensorRTEngine:
+    def _load(self, plan: CachedPlan, digest: str) -> IsolatedEngine:
         kernels = self._cache.load_runtime_cache(digest)
-        return TensorRTEngine(self._run.target.probe.backend, plan.read(), kernels)
+        return IsolatedEngine(self._run.target.probe.backend, plan.read(), kernels)
 
     def _load_plan(self, path: Path) -> Engine:
         backend = self._run.target.probe.backend
@@ -177,7 +177,7 @@ class EngineFactory:
         digest = hashlib.sha256(plan).hexdigest()
         if digest not in self._engines:
             with self.lock:
-                loaded = TensorRTEngine(backend, plan)
+                loaded = IsolatedEngine(backend, plan)
             self._engines[digest] = Engine(
                 path, backend, digest, digest, built=False, loaded=loaded
             )

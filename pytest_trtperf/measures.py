@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +18,8 @@ from pytest_trtperf.errors import ShapeError, TrtPerfError
 from pytest_trtperf.limits import is_positive
 from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan, Session
-from pytest_trtperf.measure.profiler_range import profiler_range
+from pytest_trtperf.measure.loops import Session
+from pytest_trtperf.measure.measurement import Measurement, Plan
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
@@ -219,16 +218,10 @@ class MeasureFactory:
             _from_settings(Load, settings),
             self._engines.lock,
             self._run.target.uuid,
-            self._watch(label),
+            f"{self._item.nodeid}#{label}".rstrip("#") if self._run.settings.nvtx else None,
         )
         self._resources.callback(measurement.release)
         return measurement
-
-    def _watch(self, label: str) -> Callable[[str], AbstractContextManager[None]] | None:
-        if not self._run.settings.nvtx:
-            return None
-        name, on_gpu = f"{self._item.nodeid}#{label}".rstrip("#"), bool(self._run.target.uuid)
-        return lambda number: profiler_range(f"{name} {number}", on_gpu=on_gpu)
 
     def _subject(self, engine: Engine, label: str, *, baseline: bool) -> Subject:
         store, module = self._run.baseline_of(self._item.path)

@@ -124,8 +124,12 @@ def parse_path(value: object) -> Path:
     """A path, with `~` expanded."""
     if not str(value):
         raise ValueError("expected a path, got an empty string")
+    try:
+        expanded = Path(str(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"the home directory of {str(value)!r} cannot be found") from None
     # Not resolve(): a link in the caller's path stays one.
-    return Path(os.path.abspath(Path(str(value)).expanduser()))  # noqa: PTH100
+    return Path(os.path.abspath(expanded))  # noqa: PTH100
 
 
 def _option(
@@ -356,8 +360,9 @@ def _lookup(option: dataclasses.Field[Any], config: pytest.Config) -> tuple[str,
     if value := os.environ.get(key.upper()):
         return option.name, _parse(option, value, f"environment variable {key.upper()}")
     if value := config.getini(key):
-        if option.metadata["parse"] is parse_path and config.inipath is not None:
-            value = config.inipath.parent / Path(value).expanduser()
+        is_relative = option.metadata["parse"] is parse_path and not value.startswith("~")
+        if is_relative and config.inipath is not None:
+            value = config.inipath.parent / value
         return option.name, _parse(option, value, f"ini key {key}")
     return None
 

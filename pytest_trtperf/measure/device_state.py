@@ -64,12 +64,15 @@ class DeviceState:
     other_sm_percent: float | None = None
 
 
-def read_device_state(uuid: str | None, since: DeviceState | None = None) -> DeviceState:
+def read_device_state(
+    uuid: str | None, since: DeviceState | None = None, pid: int | None = None
+) -> DeviceState:
     """The state of the GPU with this UUID; all None for the CPU.
 
     Args:
         since: the look before the round that ends with this one: without it nothing is known of
             what other processes did.
+        pid: of the process that measures; this one unless given.
     """
     nvml = _nvml() if uuid else None
     handle = None if nvml is None else _read(lambda: _handle(nvml, uuid))
@@ -96,7 +99,7 @@ def read_device_state(uuid: str | None, since: DeviceState | None = None) -> Dev
         **(_read(lambda: _counters(nvml, handle)) or {}),
         # One is this process, under whatever number; an empty list hides even that.
         other_processes=len(listed) - 1 if listed else None,
-        other_sm_percent=others_sm_percent(samples or {}, listed, os.getpid()),
+        other_sm_percent=others_sm_percent(samples or {}, listed, pid or os.getpid()),
     )
 
 

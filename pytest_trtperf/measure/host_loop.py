@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from time import perf_counter_ns, sleep
 
 import numpy as np
@@ -23,20 +23,23 @@ def run_closed(session: OnnxRuntimeSession, extent: Extent, *, idle_ms: float = 
     """Times queries under a closed load: each thread issues its next when one is complete."""
     issued, done = np.zeros(extent.capacity, np.int64), np.zeros(extent.capacity, np.int64)
     issued_ns, done_ns = issued.data, done.data
-    take, idle, least = _counter(), idle_ms / 1e3, extent.queries
+    take, stop = _counter(), threading.Event()
+    idle, least = idle_ms / 1e3, extent.queries
     begin = perf_counter_ns()
     deadline = begin + int(extent.duration_ms * 1e6)
 
     def work(query: Query) -> None:
         now = begin
         while (index := take()) < extent.capacity and (index < least or now < deadline):
+            if stop.is_set():
+                break
             if idle and now > begin:
                 sleep(idle)
             issued_ns[index] = perf_counter_ns()
             query()
             now = done_ns[index] = perf_counter_ns()
 
-    _run(session, work)
+    _run(session, work, stop)
     return _trace(session, begin, issued, done)
 
 
@@ -49,23 +52,26 @@ def run_open(session: OnnxRuntimeSession, schedule: Times, backlog_ms: float) ->
     """
     issued, done = np.zeros(len(schedule), np.int64), np.zeros(len(schedule), np.int64)
     issued_ns, done_ns = issued.data, done.data
-    backlog, take, gave_up = int(backlog_ms * 1e6), _counter(), threading.Event()
+    backlog, take, stop = int(backlog_ms * 1e6), _counter(), threading.Event()
+    saturated = False
     begin = perf_counter_ns()
     due_at = schedule + begin
     due, capacity = due_at.data, len(schedule)
 
     def work(query: Query) -> None:
-        while (index := take()) < capacity and not gave_up.is_set():
+        nonlocal saturated
+        while (index := take()) < capacity and not stop.is_set():
             late = _wait_until(due[index])
             if late > backlog:
-                gave_up.set()
+                saturated = True
+                stop.set()
                 break
             issued_ns[index] = perf_counter_ns()
             query()
             done_ns[index] = perf_counter_ns()
 
-    _run(session, work)
-    return _trace(session, begin, issued, done, due_at, saturated=gave_up.is_set())
+    _run(session, work, stop)
+    return _trace(session, begin, issued, done, due_at, saturated=saturated)
 
 
 def _counter() -> Callable[[], int]:
@@ -81,13 +87,18 @@ def _wait_until(due: int) -> int:
     return -left
 
 
-def _run(session: OnnxRuntimeSession, work: Callable[[Query], None]) -> None:
-    """Lets each place in flight work until all are done."""
+def _run(session: OnnxRuntimeSession, work: Callable[[Query], None], stop: threading.Event) -> None:
+    """Lets each place in flight work until all are done; an error in one sets `stop` for all."""
     if len(session.queries) == 1:
         work(session.queries[0])
         return
     with ThreadPoolExecutor(len(session.queries)) as pool:
-        list(pool.map(work, session.queries))
+        try:
+            for future in as_completed([pool.submit(work, query) for query in session.queries]):
+                future.result()
+        except BaseException:
+            stop.set()
+            raise
 
 
 def _trace(

@@ -48,11 +48,16 @@ class Load:
         of mean 1 / rate; each round draws its own.
         """
         assert self.request_rate is not None
-        count = max(queries, round_up(self.request_rate * duration_ms / 1e3))
+        covered = self.request_rate * duration_ms / 1e3
+        count = max(queries, round_up(covered))
         if self.arrivals == "constant":
             intervals = np.ones(count)
         else:
-            intervals = np.random.default_rng([self.seed, round]).exponential(size=count)
+            draw = np.random.default_rng([self.seed, round]).exponential
+            intervals = draw(size=count)
+            # So many have the right length on average only.
+            while (left := covered - float(intervals.sum())) > 0:
+                intervals = np.append(intervals, draw(size=round_up(left)))
         return np.asarray(np.cumsum(intervals) * (1e9 / self.request_rate)).astype(np.int64)
 
 

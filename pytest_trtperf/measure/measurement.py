@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pytest_trtperf.errors import MeasurementError
-from pytest_trtperf.measure import gpu_loop, host_loop
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances
 from pytest_trtperf.measure.load import LEAD_IN, Load
+from pytest_trtperf.measure.loops import Session, run_closed, run_open
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.trace import Extent, Trace
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeSession
-from pytest_trtperf.runtime.tensorrt import TensorRTSession
-
-Session = TensorRTSession | OnnxRuntimeSession
 
 AGAIN = 2
 """How many disturbed rounds are measured again, for each round that was asked for."""
@@ -89,7 +83,7 @@ class Measurement:
     Args:
         lock: held while queries run, so that one process uses the device at a time.
         uuid: the GPU's, None on the CPU.
-        watch: entered around each timed round, such as a profiler's range.
+        label: names a profiler's range around each round; None is none.
 
     Attributes:
         rounds: what verdicts rest on.
@@ -103,13 +97,13 @@ class Measurement:
         load: Load,
         lock: AbstractContextManager[object],
         uuid: str | None,
-        watch: Callable[[str], AbstractContextManager[object]] | None = None,
+        label: str | None = None,
     ) -> None:
         self.session, self.plan, self.load = session, plan, load
         self.rounds: list[Round] = []
         self.set_aside: list[Round] = []
         self.warm_up: WarmUp | None = None
-        self._lock, self._uuid, self._watch = lock, uuid, watch
+        self._lock, self._uuid, self._label = lock, uuid, label
         self._rate, self._released = 0.0, False
 
     @property
@@ -169,7 +163,8 @@ class Measurement:
 
     def _settle(self) -> None:
         # Between two looks the clocks may have dropped: spin the device up again.
-        self._closed(self._extent(self.plan.warm_up_ms / 2, 1))
+        extent = self._extent(self.plan.warm_up_ms / 2, 1)
+        run_closed(self.session, extent, idle_ms=self.load.idle_ms)
 
     def _warm_up(self) -> WarmUp:
         start = time.perf_counter()
@@ -177,8 +172,7 @@ class Measurement:
         queries, steady, elapsed = 0, False, 0.0
         extent = Extent(0, 1, 1)
         while elapsed < self.plan.max_warm_up and not steady:
-            with _quiet_interpreter():
-                trace = self._closed(extent)
+            trace = run_closed(self.session, extent, idle_ms=self.load.idle_ms)
             queries += trace.queries
             medians.append(float(np.median(trace.compute)))
             self._rate = max(trace.throughput, self._rate / 2)
@@ -189,24 +183,20 @@ class Measurement:
         return WarmUp(queries, elapsed, steady, drift)
 
     def _round(self) -> Round:
-        before = read_device_state(self._uuid)
-        watch = self._watch(f"round {len(self.rounds)}") if self._watch else nullcontext()
-        with _quiet_interpreter(), watch:
-            started = time.monotonic()
-            trace = self._open() if self.load.is_open else self._timed()
-            ended = time.monotonic()
-        after = read_device_state(self._uuid, since=before)
+        pid = getattr(self.session, "pid", None)
+        before = read_device_state(self._uuid, pid=pid)
+        started = time.monotonic()
+        trace = self._open() if self.load.is_open else self._closed()
+        ended = time.monotonic()
+        after = read_device_state(self._uuid, since=before, pid=pid)
         return Round(trace, before, after, started, ended, disturbances(before, after))
 
-    def _timed(self) -> Trace:
+    def _closed(self) -> Trace:
         extent = self._extent(self.plan.round_ms, self._round_queries(self._rate))
-        return self._closed(extent, starts=self.plan.starts)
-
-    def _closed(self, extent: Extent, *, starts: bool = False) -> Trace:
-        if isinstance(self.session, TensorRTSession):
-            idle = self.load.idle_ms
-            return gpu_loop.run_closed(self.session, extent, idle_ms=idle, starts=starts)
-        return host_loop.run_closed(self.session, extent, idle_ms=self.load.idle_ms)
+        idle_ms = self.load.idle_ms
+        return run_closed(
+            self.session, extent, idle_ms=idle_ms, starts=self.plan.starts, label=self._round_label
+        )
 
     def _open(self) -> Trace:
         rate = self.load.request_rate or 0.0
@@ -216,12 +206,16 @@ class Measurement:
         number = len(self.rounds) + len(self.set_aside)
         schedule = self.load.schedule(lead_in_ms + duration_ms, queries, number)
         backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
-        start = time.perf_counter_ns()
-        if isinstance(self.session, TensorRTSession):
-            trace = gpu_loop.run_open(self.session, schedule, backlog_ms, starts=self.plan.starts)
-        else:
-            trace = host_loop.run_open(self.session, schedule, backlog_ms)
+        trace = run_open(
+            self.session, schedule, backlog_ms, starts=self.plan.starts, label=self._round_label
+        )
+        assert trace.due is not None
+        start = int(trace.due[0] - schedule[0])
         return trace if trace.saturated else trace.after(start + int(lead_in_ms * 1e6))
+
+    @property
+    def _round_label(self) -> str | None:
+        return None if self._label is None else f"{self._label} round {len(self.rounds)}"
 
     def _round_queries(self, rate: float) -> int:
         """As many as asked for, unless five rounds of them would not fit into the limit."""
@@ -231,16 +225,3 @@ class Measurement:
     def _extent(self, duration_ms: float, queries: int) -> Extent:
         expected = max(queries, int(self._rate * duration_ms / 1e3))
         return Extent(duration_ms, queries, 4 * expected + 64)
-
-
-@contextmanager
-def _quiet_interpreter() -> Iterator[None]:
-    """No garbage collection while queries are timed."""
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

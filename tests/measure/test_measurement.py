@@ -6,14 +6,11 @@ import contextlib
 import gc
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.measure.host_loop import run_closed
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Measurement, Plan
-from pytest_trtperf.measure.trace import Extent
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
@@ -44,26 +41,6 @@ def spy(session, look):
 
     session.queries = [run_and_look]
     return seen
-
-
-class TestHostLoop:
-    def test_runs_until_both_least_values_are_reached(self, session):
-        trace = run_closed(session, Extent(duration_ms=10, queries=5, capacity=10**6))
-        assert trace.queries >= 5
-        assert trace.span_ms >= 10
-        assert run_closed(session, Extent(1e-6, 50, 100)).queries == 50
-
-    def test_never_exceeds_its_capacity(self, session):
-        assert run_closed(session, Extent(1e6, 1, capacity=7)).queries == 7
-
-    def test_queries_fit_into_the_span(self, session):
-        trace = run_closed(session, Extent(5, 20, 10**5))
-        latency = trace.samples("latency")
-        assert latency.dtype == np.float64
-        assert latency.min() > 0
-        assert latency.sum() <= trace.span_ms
-        assert trace.throughput == pytest.approx(1e3 * len(latency) / trace.span_ms)
-        assert trace.compute.tolist() == latency.tolist()
 
 
 def test_rounds_are_as_many_and_have_as_many_queries_as_asked_for(session):

@@ -1,0 +1,334 @@
+"""What our own code costs per query beyond the driver's calls, and that it leaves nothing behind.
+
+    python benchmarks/loop_cost.py [--queries 100000] [--rounds 9] [--json FILE]
+
+Needs cuda-python, and no GPU: the timed loops run on real sessions and streams over a CUDA runtime
+whose calls return at once. The time per query is then all ours; an open load is always due, so that
+nothing is waited for. Calling the functions that stand in for the driver's is counted as ours: the
+figure is an upper bound. How much of it they take, each called in a loop of its own, is printed
+beside it. Exits 1 when a target is missed:
+
+- at most 3 us per query, with and without transfers, under a closed and an open load,
+- no garbage collection in a round, not even with the collector left on,
+- as many blocks of Python's memory at the end of a round as at its start, and no growth of traced
+  or resident memory over 50 rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import json
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter_ns
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.engine.spec import TensorInfo
+from pytest_trtperf.measure import gpu_loop, loops
+from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.runtime.cuda import cudart
+from pytest_trtperf.runtime.inference_stream import InferenceStream
+from pytest_trtperf.runtime.memory import DeviceMemory
+from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.runtime.tensorrt import TensorRTSession
+
+MOST_US = 3.0
+MOST_BLOCKS = 16
+"""Python's own caches move by a few blocks."""
+MOST_TRACED_KIB = 64.0
+MOST_RESIDENT_KIB = 1024.0
+
+ROUNDS_HELD = 50
+QUERIES_HELD = 2000
+SETTLED = 100
+"""Queries after which a round has made all that it keeps."""
+
+MODES = {
+    "no transfers, graph": Mode(transfers=False, cuda_graph=True),
+    "transfers, graph": Mode(cuda_graph=True),
+    "transfers": Mode(),
+}
+Loop = Callable[[TensorRTSession, int], Trace]
+
+
+class NoDriver:
+    """The CUDA runtime with its own constants, and calls that do nothing, successfully."""
+
+    def __init__(self, runtime: Any) -> None:
+        self._runtime = runtime
+        success = (runtime.cudaError_t.cudaSuccess,)
+        answer = (*success, 0.05)
+        self.cudaEventElapsedTime = lambda start, end: answer
+        self.cudaEventRecord = lambda event, stream: success
+        self.cudaEventSynchronize = self.cudaEventQuery = lambda event: success
+        self.cudaGraphLaunch = lambda graph, stream: success
+        self.cudaStreamWaitEvent = lambda stream, event, flags: success
+        self.cudaMemcpyAsync = lambda target, source, size, kind, stream: success
+        self._others = lambda *_: (*success, 1)
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._runtime, name)
+        return real if isinstance(real, (type, int)) else self._others
+
+    def calls(self, mode: Mode) -> list[Callable[[], Any]]:
+        """The calls of one query with one input and one output, as the loops make them."""
+        record = partial(self.cudaEventRecord, 1, 1)
+        wait = partial(self.cudaStreamWaitEvent, 1, 1, 0)
+        copy = partial(self.cudaMemcpyAsync, 1, 1, 0, 1, 1)
+        elapsed = partial(self.cudaEventElapsedTime, 1, 1)
+        launch, synchronize = (
+            partial(self.cudaGraphLaunch, 1, 1),
+            partial(self.cudaEventSynchronize, 1),
+        )
+        query: list[Callable[[], Any]] = [record, launch, record, synchronize, elapsed]
+        copies: list[Callable[[], Any]] = [record, record, wait, copy, elapsed]
+        return [*query, *copies, *copies] if mode.transfers else query
+
+
+def session_without_driver(mode: Mode) -> tuple[TensorRTSession, NoDriver]:
+    """A session whose queries take no time; from here on this process has no CUDA."""
+    from cuda import bindings
+    from cuda.bindings import runtime
+
+    if not isinstance(runtime, NoDriver):
+        bindings.runtime = NoDriver(runtime)
+        cudart.cache_clear()
+    context = SimpleNamespace(
+        set_input_shape=lambda name, shape: True,
+        set_tensor_address=lambda name, address: True,
+        get_tensor_shape=lambda name: (0,),
+        execute_async_v3=lambda stream: True,
+    )
+    values = {"input": np.zeros(0, np.float32)}
+    outputs = [TensorInfo("output", (0,), "float32")]
+    stream = InferenceStream(None, context, values, outputs, frozenset(), mode)
+    engine: Any = None
+    session = TensorRTSession(engine, [stream], values, mode, {}, DeviceMemory(0, 0, 0))
+    return session, bindings.runtime
+
+
+def closed(session: TensorRTSession, queries: int) -> Trace:
+    """A round under a closed load."""
+    return gpu_loop.run_closed(session, Extent(0, queries, queries))
+
+
+def opened(session: TensorRTSession, queries: int) -> Trace:
+    """A round under an open load that is behind from the first query on."""
+    return gpu_loop.run_open(session, np.zeros(queries, np.int64), backlog_ms=1e9)
+
+
+LOOPS: dict[str, Loop] = {"closed": closed, "open": opened}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Microseconds per query: of each round, and of the functions that stand in for the driver."""
+
+    mode: str
+    load: str
+    rounds_us: list[float]
+    stand_ins_us: float
+
+    @property
+    def us(self) -> float:
+        """The median of the rounds."""
+        return float(np.median(self.rounds_us))
+
+
+@dataclass(frozen=True)
+class Left:
+    """What 50 rounds leave behind, and what one has left at its end since its start."""
+
+    load: str
+    collections: int
+    collections_with_collector_on: int
+    blocks_in_round: int
+    traced_kib: float
+    resident_kib: float
+
+    @property
+    def missed(self) -> list[str]:
+        """The targets that were missed."""
+        held = {
+            "collections": self.collections == self.collections_with_collector_on == 0,
+            "blocks": self.blocks_in_round <= MOST_BLOCKS,
+            "traced": self.traced_kib <= MOST_TRACED_KIB,
+            "resident": self.resident_kib <= MOST_RESIDENT_KIB,
+        }
+        return [name for name, kept in held.items() if not kept]
+
+
+def cost_us(session: TensorRTSession, loop: Loop, queries: int) -> float:
+    """Microseconds per query of one round, by the times that it stored."""
+    with quiet():
+        trace = loop(session, queries)
+    return float(trace.done[-1] - trace.issued[0]) / 1e3 / queries
+
+
+def stand_ins_us(calls: list[Callable[[], Any]], queries: int) -> float:
+    """Microseconds that one query's calls take by themselves, loop included."""
+    with quiet():
+        start = perf_counter_ns()
+        for _ in range(queries):
+            for call in calls:
+                call()
+        return (perf_counter_ns() - start) / 1e3 / queries
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No garbage collection, as in the rounds of a measurement."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def collections(rounds: Callable[[], list[Trace]]) -> int:
+    """How many garbage collections began between the first and the last query of a round."""
+    began: list[int] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            began.append(perf_counter_ns())
+
+    gc.callbacks.append(note)
+    try:
+        traces = rounds()
+    finally:
+        gc.callbacks.remove(note)
+    return sum(bool(trace.issued[0] <= at <= trace.done.max()) for trace in traces for at in began)
+
+
+def blocks_in_round(session: TensorRTSession, driver: NoDriver, loop: Loop, queries: int) -> int:
+    """How many more blocks of memory Python holds at the end of a round than near its start."""
+    names = ("cudaEventSynchronize", "cudaEventQuery")
+    real = [getattr(driver, name) for name in names]
+    blocks, take = np.zeros(queries, np.int64), itertools.count().__next__
+    seen = blocks.data
+
+    def note(event: Any) -> Any:
+        seen[take()] = sys.getallocatedblocks()
+        return real[0](event)
+
+    for name in names:
+        setattr(driver, name, note)
+    try:
+        with quiet():
+            loop(session, queries)
+    finally:
+        for name, call in zip(names, real, strict=True):
+            setattr(driver, name, call)
+    return int(blocks[-1] - blocks[SETTLED])
+
+
+def grown_kib(held: Callable[[], float], run: Callable[[], object]) -> float:
+    """What `held` gains, in KiB, over 50 calls of `run`, after a few that fill its caches."""
+    for _ in range(5):
+        run()
+    gc.collect()
+    before = held()
+    for _ in range(ROUNDS_HELD):
+        run()
+    gc.collect()
+    return (held() - before) / 1024
+
+
+def resident_bytes() -> float:
+    """The resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def left_behind(load: str, queries: int) -> Left:
+    """Looks after rounds of one load, with transfers."""
+    session, driver = session_without_driver(MODES["transfers, graph"])
+    loop = LOOPS[load]
+
+    def as_measured() -> Trace:
+        # What a round of a measurement calls.
+        if load == "closed":
+            return loops.run_closed(session, Extent(0, queries, queries))
+        return loops.run_open(session, np.zeros(queries, np.int64), 1e9)
+
+    def short() -> None:
+        loop(session, QUERIES_HELD)
+
+    resident = grown_kib(resident_bytes, short)
+    tracemalloc.start()
+    traced = grown_kib(lambda: tracemalloc.get_traced_memory()[0], short)
+    tracemalloc.stop()
+    return Left(
+        load,
+        collections(lambda: [as_measured() for _ in range(3)]),
+        collections(lambda: [loop(session, queries) for _ in range(3)]),
+        blocks_in_round(session, driver, loop, queries),
+        traced,
+        resident,
+    )
+
+
+def main() -> int:
+    """Measure, print the tables and judge."""
+    parser = argparse.ArgumentParser(description="Our own code's time per query.")
+    parser.add_argument("--queries", type=int, default=100_000, help="in a round (100000)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each mode (9)")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    options = parser.parse_args()
+    if options.queries <= SETTLED:
+        parser.error(f"--queries: more than {SETTLED} are needed")
+    print(f"Python {sys.version.split()[0]}, {options.rounds} rounds of {options.queries} queries")
+    print("\n| mode | load | us per query | rounds | of it stand-ins | target |")
+    print("|---|---|---|---|---|---|")
+    kept, costs, left = True, [], []
+    for name, mode in MODES.items():
+        session, driver = session_without_driver(mode)
+        calls = driver.calls(mode)
+        for load, loop in LOOPS.items():
+            cost_us(session, loop, options.queries)
+            rounds = [cost_us(session, loop, options.queries) for _ in range(options.rounds)]
+            costs.append(cost := Cost(name, load, rounds, stand_ins_us(calls, options.queries)))
+            kept = kept and cost.us <= MOST_US
+            print(
+                f"| {name} | {load} | {cost.us:.2f} | {min(rounds):.2f} .. {max(rounds):.2f} "
+                f"| {cost.stand_ins_us:.2f} "
+                f"| at most {MOST_US:g}: {'kept' if cost.us <= MOST_US else 'missed'} |",
+                flush=True,
+            )
+    print("\n| load | collections | with the collector on | blocks gained in a round ", end="")
+    print(f"| traced KiB after {ROUNDS_HELD} rounds | resident KiB | target |")
+    print("|---|---|---|---|---|---|---|")
+    for load in LOOPS:
+        left.append(one := left_behind(load, options.queries))
+        kept = kept and not one.missed
+        print(
+            f"| {load} | {one.collections} | {one.collections_with_collector_on} "
+            f"| {one.blocks_in_round} | {one.traced_kib:.1f} | {one.resident_kib:.0f} "
+            f"| none: {'missed: ' + ', '.join(one.missed) if one.missed else 'kept'} |",
+            flush=True,
+        )
+    if options.json:
+        raw = {
+            "costs": [asdict(cost) for cost in costs],
+            "left": [asdict(one) for one in left],
+        }
+        options.json.write_text(json.dumps(raw, indent=1) + "\n")
+    print(f"\n{'all targets kept' if kept else 'TARGETS MISSED'}")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,239 @@
+"""Response times of an open load beside queueing theory, and queries beside their schedule.
+
+    python benchmarks/models.py --only chain_8_28
+    python benchmarks/open_loop.py [--model chain_8_28] [--json FILE]
+
+Needs a GPU and TensorRT for RTX; takes about 75 s of it. S is 1 / throughput under a closed load,
+one query in flight, with a CUDA graph and without transfers; it is measured before and after each
+utilisation, since it drifts with the clocks. Poisson arrivals at the rate rho / S are served one at
+a time: M/D/1, whose mean response is S + rho S / (2 (1 - rho)) (Pollaczek-Khinchine for a service
+of constant length). `same arrivals` is the mean of the very arrivals that were drawn, with S for
+each query: what is off there is ours, the rest is the draw. Exits 1 when a target is missed:
+
+- S of at most 0.1 ms,
+- mean response within 5 % of M/D/1's at 0.3, 0.5 and 0.7, and within 10 % at 0.85,
+- 99 % of queries issued within 20 us of when they were due and there was room for one,
+- with room for 64, 99 % issued within 20 us of when they were due.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import harness
+import numpy as np
+
+from pytest_trtperf.measure.isolated import IsolatedSession
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.measurement import Plan
+from pytest_trtperf.measure.trace import Times, Trace
+from pytest_trtperf.runtime.probe import Gpu
+from pytest_trtperf.runtime.session import Mode
+
+MODELS = {
+    "chain_8_28": harness.chain(8, 28),
+    "chain_16_56": harness.chain(16, 56),
+    "elementwise": harness.elementwise(),
+}
+MODE = Mode(transfers=False, cuda_graph=True, concurrency=1)
+ROOMY = Mode(transfers=False, cuda_graph=True, concurrency=64)
+MOST_SERVICE_MS = 0.1
+SERVICE_ROUNDS = 3
+
+MOST_OFF = {0.3: 0.05, 0.5: 0.05, 0.7: 0.05, 0.85: 0.10}
+QUERIES = {0.3: 50_000, 0.5: 50_000, 0.7: 50_000, 0.85: 200_000}
+ROOMY_QUERIES = 20_000
+SPARE = 1.02
+"""How many times the queries that are asked for are drawn, since a round's share of them varies."""
+
+ON_TIME_MS = 0.02
+LEAST_ON_TIME = 0.99
+
+
+@dataclass(frozen=True)
+class Response:
+    """One query at a time at a utilisation; times in milliseconds.
+
+    Attributes:
+        same_arrivals_ms: the mean response of the same arrivals with a service of constant length.
+        on_time: share of queries issued within 20 us of when they were due and there was room.
+    """
+
+    rho: float
+    rate: float
+    service_before_ms: float
+    service_after_ms: float
+    queries: int
+    mean_ms: float
+    same_arrivals_ms: float
+    on_time: float
+    lateness_p99_ms: float
+    saturated: bool
+
+    @property
+    def service_ms(self) -> float:
+        """S as it was around the round."""
+        return (self.service_before_ms + self.service_after_ms) / 2
+
+    @property
+    def theory_ms(self) -> float:
+        """The mean response of M/D/1, at the utilisation that the rate came to."""
+        rho = self.rate * self.service_ms / 1e3
+        return self.service_ms * (1 + rho / (2 * (1 - rho)))
+
+    @property
+    def missed(self) -> list[str]:
+        """The targets that were missed."""
+        off = self.mean_ms / self.theory_ms - 1
+        missed = [] if abs(off) <= MOST_OFF[self.rho] else [f"response {off:+.1%}"]
+        if self.on_time < LEAST_ON_TIME:
+            missed.append(f"on time {self.on_time:.2%}")
+        if self.queries < QUERIES[self.rho]:
+            missed.append("too few queries")
+        return [*missed, "saturated"] if self.saturated else missed
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Queries beside their schedule with room for many, in milliseconds."""
+
+    rho: float
+    queries: int
+    on_time: float
+    median_ms: float
+    p99_ms: float
+    max_ms: float
+
+    @property
+    def missed(self) -> list[str]:
+        """The target, if it was missed."""
+        return [] if self.on_time >= LEAST_ON_TIME else [f"on time {self.on_time:.2%}"]
+
+
+def service_ms(session: IsolatedSession, gpu: Gpu) -> float:
+    """S: milliseconds per query under a closed load; the median of some rounds."""
+    measuring = harness.measurement(session, Plan(), Load(), gpu)
+    measuring.extend(SERVICE_ROUNDS)
+    return 1e3 / float(np.median([round.trace.throughput for round in measuring.rounds]))
+
+
+def open_round(session: IsolatedSession, gpu: Gpu, rate: float, queries: int, seed: int) -> Trace:
+    """One round of at least `queries` under Poisson arrivals."""
+    plan = Plan(round_ms=1, round_queries=int(SPARE * queries), max_time=1e4)
+    measuring = harness.measurement(session, plan, Load(rate, seed=seed), gpu)
+    measuring.extend(1)
+    return measuring.rounds[0].trace
+
+
+def constant_service_ms(due: Times, service_ms: float) -> float:
+    """The mean response to arrivals in ascending nanoseconds with S for each query.
+
+    A query ends S after it was due or the one before it ended (Lindley 1952), whichever is later.
+    """
+    number, service_ns = np.arange(due.size), 1e6 * service_ms
+    begins = np.maximum.accumulate(due - due[0] - number * service_ns) + number * service_ns
+    return float((begins + service_ns - (due - due[0])).mean()) / 1e6
+
+
+def responses(plan: bytes, model: harness.Model, gpu: Gpu) -> Iterator[Response]:
+    """Measures each utilisation, one query at a time."""
+    with harness.open_session(plan, model.shapes, MODE) as session:
+        before = service_ms(session, gpu)
+        for seed, rho in enumerate(MOST_OFF):
+            rate = 1e3 * rho / before
+            trace = open_round(session, gpu, rate, QUERIES[rho], seed)
+            after = service_ms(session, gpu)
+            lateness = trace.samples("lateness")
+            assert trace.due is not None
+            yield Response(
+                rho, rate, before, after, trace.queries,
+                float(trace.samples("response").mean()),
+                constant_service_ms(trace.due, (before + after) / 2),
+                float((lateness <= ON_TIME_MS).mean()),
+                float(np.percentile(lateness, 99)),
+                trace.saturated,
+            )  # fmt: skip
+            before = after
+
+
+def schedules(
+    plan: bytes, model: harness.Model, gpu: Gpu, rates: dict[float, float]
+) -> Iterator[Schedule]:
+    """Measures each rate with room for many queries."""
+    with harness.open_session(plan, model.shapes, ROOMY) as session:
+        for seed, (rho, rate) in enumerate(rates.items()):
+            trace = open_round(session, gpu, rate, ROOMY_QUERIES, seed)
+            assert trace.due is not None
+            late = (trace.issued - trace.due) / 1e6
+            yield Schedule(
+                rho, trace.queries, float((late <= ON_TIME_MS).mean()), float(np.median(late)),
+                float(np.percentile(late, 99)), float(late.max()),
+            )  # fmt: skip
+
+
+def told(missed: list[str]) -> str:
+    """A verdict for a table."""
+    return "missed: " + ", ".join(missed) if missed else "kept"
+
+
+def main() -> int:
+    """Build, measure, print the tables and judge."""
+    parser = argparse.ArgumentParser(description="An open load beside queueing theory.")
+    parser.add_argument("--model", choices=MODELS, default="chain_8_28", help="what is served")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    options = parser.parse_args()
+    gpu, model = harness.find_gpu(), MODELS[options.model]
+    plan = model.build()
+    print(f"{gpu.name}; {options.model}, CUDA graph, no transfers, Poisson arrivals\n")
+    print("One query at a time: milliseconds")
+    print(
+        "| rho | S before, after | queries | mean response | M/D/1 | off | same arrivals | off ",
+        end="",
+    )
+    print("| on time | lateness P99 | target |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    measured, roomy = [], []
+    for one in responses(plan, model, gpu):
+        measured.append(one)
+        print(
+            f"| {one.rho:g} | {one.service_before_ms:.5f}, {one.service_after_ms:.5f} "
+            f"| {one.queries} | {one.mean_ms:.5f} "
+            f"| {one.theory_ms:.5f} | {one.mean_ms / one.theory_ms - 1:+.1%} "
+            f"| {one.same_arrivals_ms:.5f} | {one.mean_ms / one.same_arrivals_ms - 1:+.1%} "
+            f"| {one.on_time:.2%} | {one.lateness_p99_ms:.4f} "
+            f"| {MOST_OFF[one.rho]:.0%}, {LEAST_ON_TIME:.0%}: {told(one.missed)} |",
+            flush=True,
+        )
+    print(f"\nRoom for {ROOMY.concurrency} queries: milliseconds from due to issued")
+    print("| rho | queries | on time | median | P99 | max | target |")
+    print("|---|---|---|---|---|---|---|")
+    for at in schedules(plan, model, gpu, {one.rho: one.rate for one in measured}):
+        roomy.append(at)
+        print(
+            f"| {at.rho:g} | {at.queries} | {at.on_time:.2%} | {at.median_ms:.4f} "
+            f"| {at.p99_ms:.4f} | {at.max_ms:.4f} | {LEAST_ON_TIME:.0%}: {told(at.missed)} |",
+            flush=True,
+        )
+    if options.json:
+        raw = {
+            "gpu": gpu.name,
+            "model": options.model,
+            "responses": [{**asdict(one), "theory_ms": one.theory_ms} for one in measured],
+            "schedules": [asdict(at) for at in roomy],
+        }
+        options.json.write_text(json.dumps(raw, indent=1) + "\n")
+    longest = max(one.service_ms for one in measured)
+    small = longest <= MOST_SERVICE_MS
+    print(f"\nS {longest:.4f} ms, at most {MOST_SERVICE_MS:g}: {'kept' if small else 'missed'}")
+    kept = small and not any(one.missed for one in measured) and not any(at.missed for at in roomy)
+    print("all targets kept" if kept else "TARGETS MISSED")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Sessions in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_trtperf.analysis.layers import summarize_layers
+from pytest_trtperf.errors import EngineLoadError, MeasurementError, ShapeError
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.loops import run_closed, run_open
+from pytest_trtperf.measure.trace import Extent
+from pytest_trtperf.runtime.probe import Probe
+from pytest_trtperf.runtime.session import Mode
+
+SHAPES = {"x": (8, 64)}
+
+
+@pytest.fixture
+def isolated(probe: Probe, plan: bytes) -> Iterator[IsolatedEngine]:
+    engine = IsolatedEngine(probe.backend, plan)
+    yield engine
+    engine.close()
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_each_session_has_a_process_that_ends_with_it(isolated: IsolatedEngine) -> None:
+    first, second = (isolated.create_session(SHAPES, Mode()) for _ in range(2))
+    assert len({first.pid, second.pid, os.getpid()}) == 3
+    first.close()
+    assert not is_running(first.pid)
+    assert is_running(second.pid)
+    second.close()
+    assert not is_running(second.pid)
+
+
+def test_tells_what_a_session_here_would_tell(isolated: IsolatedEngine, engine: object) -> None:
+    assert isolated.inputs == engine.inputs  # type: ignore[attr-defined]
+    assert isolated.outputs == engine.outputs  # type: ignore[attr-defined]
+    there = isolated.create_session(SHAPES, Mode(streams=2))
+    here = engine.create_session(SHAPES, Mode(streams=2))  # type: ignore[attr-defined]
+    try:
+        assert (there.shapes, there.mode, there.in_flight, there.memory) == (
+            here.shapes, here.mode, here.in_flight, here.memory,
+        )  # fmt: skip
+        assert there.cold_start_ms > 0
+    finally:
+        there.close()
+        here.close()
+
+
+def test_traces_and_layers_arrive_whole(isolated: IsolatedEngine) -> None:
+    session = isolated.create_session(SHAPES, Mode())
+    closed = run_closed(session, Extent(5, 50, 5000), starts=True)
+    assert closed.queries >= 50
+    assert set(closed.stages) == set(closed.starts)
+    assert (closed.done > closed.issued).all()
+    schedule = Load(request_rate=1000).schedule(50, 50, 0)
+    opened = run_open(session, schedule, 1000)
+    assert opened.due is not None
+    assert np.diff(opened.due).tolist() == np.diff(schedule).tolist()
+    assert summarize_layers(*session.profile_layers(5))
+    session.close()
+
+
+def test_errors_are_those_of_a_session_here(probe: Probe, plan: bytes) -> None:
+    with pytest.raises(EngineLoadError, match="cannot deserialise"):
+        IsolatedEngine(probe.backend, plan[: len(plan) // 2])
+    engine = IsolatedEngine(probe.backend, plan)
+    with pytest.raises(ShapeError, match="33x64 of input 'x' is outside"):
+        engine.create_session({"x": (33, 64)}, Mode())
+    session = engine.create_session(SHAPES, Mode())
+    session.close()
+    with pytest.raises(MeasurementError, match="has ended"):
+        run_closed(session, Extent(0, 1, 1))
+    engine.close()
+
+
+def test_process_that_crashes_is_an_error_and_the_next_one_works(isolated: IsolatedEngine) -> None:
+    session = isolated.create_session(SHAPES, Mode())
+    os.kill(session.pid, signal.SIGKILL)
+    with pytest.raises(MeasurementError, match="killed by SIGKILL"):
+        run_closed(session, Extent(0, 10, 10))
+    session.close()
+    again = isolated.create_session(SHAPES, Mode())
+    assert run_closed(again, Extent(0, 10, 10)).queries == 10
+    again.close()
+
+
+def test_this_process_gets_no_context(probe: Probe, plan: bytes, tmp_path: Path) -> None:
+    (tmp_path / "engine.plan").write_bytes(plan)
+    program = """
+import sys
+from pathlib import Path
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.measure.loops import run_closed
+from pytest_trtperf.measure.trace import Extent
+from pytest_trtperf.runtime.session import Mode
+engine = IsolatedEngine(sys.argv[1], Path(sys.argv[2]).read_bytes())
+session = engine.create_session({"x": (8, 64)}, Mode())
+run_closed(session, Extent(0, 5, 5))
+mapped = Path("/proc/self/maps").read_text()
+session.close()
+assert "nvidia-uvm" not in mapped and "libcuda.so" not in mapped, "CUDA was loaded here"
+"""
+    command = [sys.executable, "-c", program, probe.backend, str(tmp_path / "engine.plan")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
