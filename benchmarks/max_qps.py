@@ -10,7 +10,7 @@ two more draw those of the first again, which tells the device from the draw. Ex
 is missed:
 
 - the five rates within 8 % of each other, the highest against the lowest,
-- each within its own interval; whether the median of the five is within it too is printed,
+- each within its own interval, which has two ends; how many hold the median too is printed,
 - each found in under 60 s, its session included.
 """
 

@@ -42,6 +42,7 @@ class MaxQps:
         subject: Subject,
         settings: Settings,
     ) -> None:
+        __tracebackhide__ = True
         self._measure, self._subject, self._settings = measure, subject, settings
         self._verdicts: dict[float, VerdictRecord] = {}
         closed = measure(None)
@@ -54,7 +55,7 @@ class MaxQps:
                 lambda rate: self._try(rate, p99_ms), FIRST * self.closed_qps, p99_ms
             )
         except ValueError as error:
-            raise MeasurementError(f"{subject.key}: {error}") from error
+            raise MeasurementError(f"{subject.key}: {error}") from None
 
     def __repr__(self) -> str:
         return f"<MaxQps {self}>"

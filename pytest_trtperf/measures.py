@@ -144,7 +144,9 @@ class MeasureFactory:
 
         def measure(rate: float | None) -> Measurement:
             at = dataclasses.replace(settings, request_rate=rate)
-            return self._measurement(session, at, label)
+            return self._measurement(
+                session, at, label if rate is None else f"{label} {rate:g} qps"
+            )
 
         self._max_qps[label] = found = MaxQps(measure, p99_ms, subject, settings)
         return found
@@ -211,6 +213,8 @@ class MeasureFactory:
         return read_inputs(found, Path())
 
     def _measurement(self, session: Session, settings: Settings, label: str) -> Measurement:
+        if settings.idle_ms and settings.request_rate is not None:
+            raise ValueError("idle_ms is for a closed load: leave it out or request_rate out")
         starts = self._run.settings.export_times is not None
         measurement = Measurement(
             session,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput
 from pytest_trtperf.analysis.layers import Layer, summarize_layers
 from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.summary import quantiles
+from pytest_trtperf.analysis.summary import Sample
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.errors import MeasurementError
@@ -46,6 +46,7 @@ class Perf(Result):
         self._statistics: list[RoundRecord] = []
         self._notes: list[str] = []
         self._layers: list[Layer] = []
+        self._layer_queries = 0
         self._comparison_replaced = False
         self._measurement.extend(LOOKS[0])
 
@@ -83,6 +84,7 @@ class Perf(Result):
         """
         if not self._layers:
             self._layers = summarize_layers(*self._measurement.profile_layers(queries))
+            self._layer_queries = queries
         return self._layers
 
     def export_times(self, path: str | Path) -> Path:
@@ -100,7 +102,8 @@ class Perf(Result):
         Raises:
             MeasurementError: see `layers`.
         """
-        export_profile(Path(path), self.layers(), LAYER_QUERIES)
+        layers = self.layers()
+        export_profile(Path(path), layers, self._layer_queries)
         return Path(path)
 
     def assert_device_memory(self, mib: Limit) -> None:
@@ -226,7 +229,10 @@ class Perf(Result):
             summary={name: asdict(self.summary(name)) for name in self.metrics},
             throughput=self.qps,
             rounds=self._round_records(),
-            set_aside=[_round_record(round) for round in self._measurement.set_aside],
+            set_aside=[
+                _round_record(r, {name: Sample(r.trace.samples(name)) for name in self.metrics})
+                for r in self._measurement.set_aside
+            ],
             layers=[asdict(layer) for layer in self._layers],
             verdicts=list(self._verdicts.values()),
             findings=[finding.message for finding in self.findings],
@@ -295,12 +301,12 @@ class Perf(Result):
         raise_if_failed(self._compared[key], comparison.differences())
 
     def _is_host_bound(self) -> bool:
-        return any(finding.code == "enqueue_bound" for finding in self.findings)
+        return any(finding.code == "enqueue_bound" for finding in self._bounds())
 
     def _doubt(self) -> str | None:
         """Why nothing can be concluded from the numbers."""
-        doubts = [f.message for f in self.findings if f.code in ("not_steady", "saturated")]
-        return doubts[0] if doubts else None
+        doubts = (f.message for f in self._conditions() if f.code in ("not_steady", "saturated"))
+        return next(doubts, None)
 
     def _unreached(self, verdict: Verdict) -> Verdict:
         """A budget of responses that a device which cannot keep up with its load has missed."""
@@ -336,8 +342,9 @@ class Perf(Result):
         return decide(verdict, self._settings.inconclusive)
 
     def _round_records(self) -> list[RoundRecord]:
-        for round in self._measurement.rounds[len(self._statistics) :]:
-            self._statistics.append(_round_record(round))
+        for index in range(len(self._statistics), len(self.rounds)):
+            samples = {name: self._round_sample(index, name) for name in self.metrics}
+            self._statistics.append(_round_record(self.rounds[index], samples))
         return self._statistics
 
 
@@ -349,12 +356,12 @@ def _budget_record(name: str, verdict: Verdict, message: str) -> VerdictRecord:
     )  # fmt: skip
 
 
-def _round_record(round: Round) -> RoundRecord:
+def _round_record(round: Round, samples: Mapping[str, Sample]) -> RoundRecord:
     trace = round.trace
     return RoundRecord(
         queries=trace.queries,
         throughput=trace.throughput,
-        quantiles={name: quantiles(trace.samples(name)).tolist() for name in trace.metrics},
+        quantiles={name: sample.quantiles().tolist() for name, sample in samples.items()},
         started=round.started,
         ended=round.ended,
         before=asdict(round.before),

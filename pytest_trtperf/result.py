@@ -15,8 +15,8 @@ from pytest_trtperf.analysis.diagnosis import (
     outliers,
     too_few_queries,
 )
-from pytest_trtperf.analysis.summary import Summary, percentile, summarize
-from pytest_trtperf.measure.disturbance import energy_j, remarks
+from pytest_trtperf.analysis.summary import Sample, Summary
+from pytest_trtperf.measure.disturbance import mean_power_w, remarks
 from pytest_trtperf.measure.measurement import Measurement, Round
 
 
@@ -28,6 +28,8 @@ class Result:
 
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
+        self._of_rounds: dict[tuple[int, str], Sample] = {}
+        self._of_all: dict[tuple[int, str], Sample] = {}
 
     @property
     def rounds(self) -> tuple[Round, ...]:
@@ -58,7 +60,7 @@ class Result:
     @property
     def median(self) -> float:
         """Median of the judged metric, ms."""
-        return self.percentile(50)
+        return self._sample(self.judged_metric).median
 
     @property
     def p99(self) -> float:
@@ -89,11 +91,12 @@ class Result:
     @property
     def energy_per_query_mj(self) -> float | None:
         """Energy of the GPU over the rounds for each query, millijoules; None where unknown."""
-        used = [(energy_j(round.before, round.after), round) for round in self.rounds]
-        known = [(joules, round.trace.queries) for joules, round in used if joules is not None]
+        known = [(watts, r) for r in self.rounds if (watts := mean_power_w(r.before, r.after))]
         if not known:
             return None
-        return 1e3 * sum(joules for joules, _ in known) / sum(queries for _, queries in known)
+        # Millijoules are watts times milliseconds. The looks lie further apart than the queries.
+        spent = sum(watts * round.trace.span_ms for watts, round in known)
+        return spent / sum(round.trace.queries for _, round in known)
 
     @property
     def findings(self) -> list[Finding]:
@@ -127,19 +130,19 @@ class Result:
     def _bounds(self) -> Iterator[Finding]:
         if "gpu_compute" in self.metrics:
             stages = ("enqueue", "h2d", "gpu_compute", "d2h")
-            medians = {name: self.percentile(50, name) for name in stages}
+            medians = {name: self._sample(name).median for name in stages}
             streams = int(self._measurement.session.mode.get("streams", 1))
             yield from diagnose(medians, self.summary("gpu_compute").cov, streams)
 
     def _shape(self) -> Iterator[Finding]:
-        rounds = [round.trace.compute for round in self.rounds]
-        medians = [float(np.median(values)) for values in rounds]
+        metric = "gpu_compute" if "gpu_compute" in self.metrics else "latency"
+        rounds = [self._round_sample(index, metric) for index in range(len(self.rounds))]
         found = [
-            drifting(medians),
-            bimodal(np.concatenate(rounds)),
+            drifting([sample.median for sample in rounds]),
+            bimodal(self._sample(metric)),
             outliers(rounds),
-            too_few_queries(99, rounds),
-            late(self.samples("lateness")) if "lateness" in self.metrics else None,
+            too_few_queries(99, self.queries),
+            late(self._sample("lateness")) if "lateness" in self.metrics else None,
         ]
         yield from filter(None, found)
 
@@ -152,18 +155,36 @@ class Result:
         Raises:
             ValueError: this backend does not measure the metric; lists those that it does.
         """
-        name = metric or self.judged_metric
-        if name not in self.metrics:
-            raise ValueError(f"no metric {metric!r}; there are {', '.join(self.metrics)}")
+        name = self._known(metric)
         return np.concatenate([round.trace.samples(name) for round in self.rounds])
 
     def percentile(self, p: float, metric: str | None = None) -> float:
         """trtexec's p-th percentile (0 to 100) of a metric, ms."""
-        return percentile(self.samples(metric), p)
+        return self._sample(self._known(metric)).percentile(p)
 
     def summary(self, metric: str | None = None) -> Summary:
         """Count, min, max, mean, median, P90, P95, P99 and CoV of a metric, ms."""
-        return summarize(self.samples(metric))
+        return self._sample(self._known(metric)).summarize()
+
+    def _known(self, metric: str | None) -> str:
+        name = metric or self.judged_metric
+        if name not in self.metrics:
+            raise ValueError(f"no metric {metric!r}; there are {', '.join(self.metrics)}")
+        return name
+
+    def _round_sample(self, index: int, metric: str) -> Sample:
+        key = index, metric
+        if key not in self._of_rounds:
+            self._of_rounds[key] = Sample(self.rounds[index].trace.samples(metric))
+        return self._of_rounds[key]
+
+    def _sample(self, metric: str) -> Sample:
+        """Of all rounds so far."""
+        key = len(self.rounds), metric
+        if key not in self._of_all:
+            samples = [self._round_sample(index, metric) for index in range(key[0])]
+            self._of_all[key] = Sample.pooled(samples)
+        return self._of_all[key]
 
 
 def _told(reasons: Iterable[str]) -> str:

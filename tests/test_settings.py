@@ -112,6 +112,25 @@ def test_path_expands_the_home_directory(monkeypatch):
     assert parse_path("~/cache") == Path("/home/user/cache")
 
 
+@pytest.mark.parametrize("path", ["~nobody-of-this-name", "~nobody-of-this-name/cache", "~0"])
+def test_home_directory_that_there_is_not_is_named(path):
+    with pytest.raises(ValueError, match=f"home directory of '{path}' cannot be found"):
+        parse_path(path)
+
+
+def test_home_directory_of_the_ini_file(pytester, monkeypatch):
+    """It is expanded, and one that there is not is a usage error that names the key."""
+    monkeypatch.setenv("HOME", str(pytester.path / "home"))
+    pytester.makeini("[pytest]\ntrtperf_cache_dir = ~/cache\ntrtperf_lock_dir = locks")
+    config = pytester.parseconfig()
+    settings = Settings.from_config(config)
+    assert settings.cache_dir == pytester.path / "home" / "cache"
+    assert settings.lock_dir == pytester.path / "locks"
+    pytester.makeini("[pytest]\ntrtperf_cache_dir = ~nobody-of-this-name/cache")
+    with pytest.raises(ValueError, match="ini key trtperf_cache_dir: the home directory of '~nob"):
+        Settings.from_config(pytester.parseconfig())
+
+
 def test_override_changes_what_was_given_and_nothing_else():
     settings = Settings(seed=3)
     changed = settings.override({"tolerance": "0.02", "cuda_graph": True, "seed": None}, "mark")

@@ -6,41 +6,50 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.verdict import Status
+import numpy as np
 
-PRECISION = 1.02
-"""The search ends when the lowest rate that missed is this close above the highest that held."""
+FIRST_ROUNDS = 5
+"""Rounds of a trial while the rate is looked for."""
+
+BRACKET = 1.1
+"""It is found when the lowest rate that missed is this close above the highest that held."""
+
+LAST_TRIALS = 9
+"""Trials around the found rate that the answer comes from; of two fewer the interval."""
+
+LAST_ROUNDS = 12
+MARGIN = 1.05
+"""How far the last trials reach beyond the bracket, which chance may have put beside the rate."""
+
+LEAST_SLOPE = 0.5
+"""Of the response in the rate, on logarithms: disturbed trials may seem to have less or none."""
 
 SLOWEST = 1 / 1024
 """Rates are searched down to this share of the rate that was started from."""
 
+TryRate = Callable[[float, int, int], "Trial"]
+
 
 @dataclass(frozen=True)
 class Trial:
-    """A request rate that was tried.
-
-    Attributes:
-        rate: queries per second. response_ms: the percentile; a lower bound when saturated.
-        status: of the budget at this rate.
-    """
+    """A request rate, in queries per second, and the percentile of the response to it."""
 
     rate: float
     response_ms: float
-    status: Status
     saturated: bool = False
 
     def holds(self, limit_ms: float) -> bool:
-        """Whether the estimate is within the limit."""
+        """Whether the response is within the limit."""
         return not self.saturated and self.response_ms <= limit_ms
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """The highest rate that holds, in queries per second, and what it was found from.
+    """The highest rate that holds, in queries per second.
 
     Attributes:
-        lower: the highest rate that surely held, with no miss below. upper: the lowest that
-            surely missed, with no pass above.
+        lower, upper: bounds of a confidence interval of 96 %.
+        trials: all that were made, by rate.
     """
 
     rate: float
@@ -50,12 +59,18 @@ class Capacity:
     trials: tuple[Trial, ...]
 
 
-def search_capacity(try_rate: Callable[[float], Trial], start: float, limit_ms: float) -> Capacity:
-    """Doubles the rate until it misses the limit, then bisects on the logarithm.
+def search_capacity(try_rate: TryRate, start: float, limit_ms: float) -> Capacity:
+    """Finds the rate by doubling and bisection, and measures closely around it.
 
-    Between the last two rates the logarithm of the response is taken to be straight.
+    While it looks, a miss is tried once more and the better of the two counts: what disturbs a
+    trial makes it worse, and a disturbed one would bound the search for good. Around the rate,
+    logarithms of response and rate lie on a line, whose slope is the median of the trials' pairs
+    (Theil 1950). Each trial moved along it to the limit is one estimate. The answer is their
+    median; the interval from the second lowest to the second highest of nine holds it with a
+    probability of 96 % whatever their distribution (David & Nagaraja, Order Statistics, 7.1).
 
     Args:
+        try_rate: makes a trial of a rate, with the n-th draw of arrivals, in so many rounds.
         start: queries per second to start from; halved until it holds.
 
     Raises:
@@ -63,42 +78,64 @@ def search_capacity(try_rate: Callable[[float], Trial], start: float, limit_ms: 
     """
     if not (math.isfinite(limit_ms) and limit_ms > 0):
         raise ValueError(f"a limit must be a number of ms above 0, got {limit_ms}")
-    trials = [try_rate(start)]
-    if trials[0].holds(limit_ms):
-        while trials[-1].holds(limit_ms):
-            trials.append(try_rate(2 * trials[-1].rate))
-    else:
-        while not trials[-1].holds(limit_ms):
-            if trials[-1].rate < start * SLOWEST:
+    trials: list[Trial] = []
+
+    def tried(rate: float, rounds: int = FIRST_ROUNDS) -> Trial:
+        trials.append(try_rate(rate, len(trials), rounds))
+        return trials[-1]
+
+    good, bad = _bracket(tried, start, limit_ms)
+    around = np.geomspace(good.rate / MARGIN, bad.rate * MARGIN, LAST_TRIALS)
+    last = [tried(float(rate), LAST_ROUNDS) for rate in around]
+    rate, lower, upper = _crossing(last, limit_ms) or (good.rate, good.rate, bad.rate)
+    ordered = tuple(sorted(trials, key=lambda trial: trial.rate))
+    return Capacity(rate, lower, upper, limit_ms, ordered)
+
+
+def _bracket(tried: Callable[[float], Trial], start: float, limit_ms: float) -> tuple[Trial, Trial]:
+    """A rate that held, and one close above it that missed."""
+
+    def better_of_two(rate: float) -> Trial:
+        first = tried(rate)
+        return first if first.holds(limit_ms) else min(first, tried(rate), key=_badness)
+
+    trial = better_of_two(start)
+    held, missed = (trial, None) if trial.holds(limit_ms) else (None, trial)
+    while held is None or missed is None:
+        if missed is None and held is not None:
+            trial = better_of_two(2 * held.rate)
+        elif missed is not None:
+            if missed.rate < start * SLOWEST:
                 raise ValueError(
                     f"a response of {limit_ms:g} ms is not held at any rate: at "
-                    f"{trials[-1].rate:.3g} qps it is {trials[-1].response_ms:.4g} ms"
+                    f"{missed.rate:.3g} qps it is {missed.response_ms:.4g} ms"
                 )
-            trials.append(try_rate(trials[-1].rate / 2))
-    good, bad = _bracket(trials, limit_ms)
-    while bad.rate / good.rate > PRECISION:
-        trials.append(try_rate(math.sqrt(good.rate * bad.rate)))
-        good, bad = _bracket(trials, limit_ms)
-    rate = _crossing(good, bad, limit_ms)
-    lower, upper = _bounds(trials, rate)
-    return Capacity(rate, lower, upper, limit_ms, tuple(sorted(trials, key=lambda t: t.rate)))
+            trial = better_of_two(missed.rate / 2)
+        held, missed = (trial, missed) if trial.holds(limit_ms) else (held, trial)
+    while missed.rate / held.rate > BRACKET:
+        trial = better_of_two(math.sqrt(held.rate * missed.rate))
+        held, missed = (trial, missed) if trial.holds(limit_ms) else (held, trial)
+    return held, missed
 
 
-def _bracket(trials: Sequence[Trial], limit_ms: float) -> tuple[Trial, Trial]:
-    """The lowest rate that missed, and the highest below it that held."""
-    bad = min((t for t in trials if not t.holds(limit_ms)), key=lambda t: t.rate)
-    good = max((t for t in trials if t.rate < bad.rate), key=lambda t: t.rate)
-    return good, bad
+def _badness(trial: Trial) -> float:
+    return math.inf if trial.saturated else trial.response_ms
 
 
-def _crossing(good: Trial, bad: Trial, limit_ms: float) -> float:
-    if bad.saturated or bad.response_ms <= good.response_ms:
-        return good.rate
-    share = math.log(limit_ms / good.response_ms) / math.log(bad.response_ms / good.response_ms)
-    return float(good.rate * (bad.rate / good.rate) ** share)
-
-
-def _bounds(trials: Sequence[Trial], rate: float) -> tuple[float, float]:
-    missed = min((t.rate for t in trials if t.status is Status.FAIL), default=math.inf)
-    passed = [t.rate for t in trials if t.status is Status.PASS and t.rate < missed]
-    return min(max(passed, default=0.0), rate), max(missed, rate)
+def _crossing(trials: Sequence[Trial], limit_ms: float) -> tuple[float, float, float] | None:
+    """Rate and interval; None where too many trials were saturated."""
+    usable = [trial for trial in trials if not trial.saturated]
+    if len(usable) < LAST_TRIALS - 2:
+        return None
+    rates = np.log([trial.rate for trial in usable])
+    responses = np.log([trial.response_ms for trial in usable])
+    first, second = np.triu_indices(len(usable), 1)
+    slopes = (responses[second] - responses[first]) / (rates[second] - rates[first])
+    slope = max(float(np.median(slopes)), LEAST_SLOPE)
+    estimates = np.sort(np.exp(rates + (math.log(limit_ms) - responses) / slope))
+    spare = 1 if len(usable) == LAST_TRIALS else 0
+    return (
+        float(np.median(estimates)),
+        float(estimates[spare]),
+        float(estimates[-1 - spare]),
+    )

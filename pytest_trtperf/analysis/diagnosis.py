@@ -69,7 +69,7 @@ def diagnose(
         message = (
             f"GPU compute time is unstable: its coefficient of variation is "
             f"{100 * gpu_compute_cov:.2g} % (above {100 * UNSTABLE_COV:g} %); "
-            f"lock the GPU's clocks or look for other work on it"
+            f"lock the clocks or look for other work on it"
         )
         findings.append(Finding("unstable", message))
     if streams > 1:
@@ -95,7 +95,7 @@ def _bottlenecks(medians: Mapping[str, float]) -> Iterator[Finding]:
             yield Finding(f"{metric}_bound", message)
 
 
-def outliers(rounds: Sequence[npt.ArrayLike]) -> Finding | None:
+def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
     """Queries far above the rest (code `outliers`), from each round's queries in milliseconds.
 
     The rest is all queries, or the slowest mode where there are several (`bimodal`). An outlier
@@ -107,10 +107,10 @@ def outliers(rounds: Sequence[npt.ArrayLike]) -> Finding | None:
     Raises:
         ValueError: there are no rounds, or one is empty or not finite.
     """
-    samples = [checked(one) for one in rounds]
+    samples = [Sample(one) for one in rounds]
     if not samples:
         raise ValueError("no rounds: outliers need at least one")
-    sample = Sample(np.concatenate(samples))
+    sample = Sample.pooled(samples)
     median, longest, queries = sample.median, float(sample.ordered[-1]), len(sample)
     if queries < LEAST_FOR_SHAPE or median <= 0 or longest <= OUTLIER_FACTOR * median:
         return None
@@ -121,17 +121,17 @@ def outliers(rounds: Sequence[npt.ArrayLike]) -> Finding | None:
     count = queries - int(np.searchsorted(sample.ordered, fence, "right"))
     if not count:
         return None
-    hit = sum(bool((one > fence).any()) for one in samples)
+    hit = sum(bool(one.ordered[-1] > fence) for one in samples)
     where = f" in {hit} of {len(samples)} rounds" if len(samples) > 1 else ""
     message = (
         f"{count} of {queries} queries ({100 * count / queries:.2g} %){where} took more than "
         f"{factor:g}x the median {median:.4g} ms; the longest {longest:.4g} ms "
-        f"({longest / median:.1f}x): look for other work on the GPU and its host"
+        f"({longest / median:.1f}x): look for other work on the device and its host"
     )
     return Finding("outliers", message)
 
 
-def bimodal(samples: npt.ArrayLike) -> Finding | None:
+def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
     """Two or more modes clearly apart (code `bimodal`), such as clock levels; in milliseconds.
 
     A valley in a kernel density of the logarithms, at any width from Silverman's rule of thumb
@@ -155,14 +155,12 @@ def bimodal(samples: npt.ArrayLike) -> Finding | None:
     levels = [f"near {np.median(mode):.4g} ms" for mode in modes]
     message = (
         f"{count} modes: {', '.join(map(' '.join, zip(shares, levels, strict=True)))}; "
-        f"lock the GPU's clocks, or look for a second kernel or other work on it"
+        f"lock the clocks, or look for a second kernel or other work on it"
     )
     return Finding("bimodal", message)
 
 
-def too_few_queries(
-    p: float, rounds: Sequence[npt.ArrayLike], alpha: float = 0.05
-) -> Finding | None:
+def too_few_queries(p: float, queries: int, alpha: float = 0.05) -> Finding | None:
     """The `p`-th percentile (0 to 100) of too few queries to bound it (code `too_few_queries`).
 
     See `budget.least_queries`: 299 independent queries for P99 at `alpha` 0.05.
@@ -170,7 +168,7 @@ def too_few_queries(
     Raises:
         ValueError: `p` or `alpha` is out of range.
     """
-    least, queries = least_queries(p, alpha), sum(np.size(one) for one in rounds)
+    least = least_queries(p, alpha)
     if queries >= least:
         return None
     message = (
@@ -203,9 +201,7 @@ def drifting(round_medians: npt.ArrayLike) -> Finding | None:
     chance = _chance_of_trend(int(np.sign(rises).sum()), medians)
     if abs(change) <= TREND_SIZE or chance > TREND_LEVEL:
         return None
-    advice = (
-        "lock the GPU's clocks and watch its temperature" if change > 0 else "warm up for longer"
-    )
+    advice = "lock the clocks and watch its temperature" if change > 0 else "warm up for longer"
     message = (
         f"the medians of {rounds} rounds {'rise' if change > 0 else 'fall'} by "
         f"{100 * abs(change):.2g} % from first to last (p = {chance:.2g}): {advice}"
@@ -213,7 +209,7 @@ def drifting(round_medians: npt.ArrayLike) -> Finding | None:
     return Finding("drifting", message)
 
 
-def late(lateness_ms: npt.ArrayLike, limit_ms: float = 0.02) -> Finding | None:
+def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding | None:
     """Queries of an open load issued late by the load generator (code `late`).
 
     `lateness_ms` is, for each query, from when it was due to when it was issued, in milliseconds.

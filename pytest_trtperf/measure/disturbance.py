@@ -64,12 +64,12 @@ def remarks(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
     return tuple(_remarks(before, after))
 
 
-def energy_j(before: DeviceState, after: DeviceState) -> float | None:
+def mean_power_w(before: DeviceState, after: DeviceState) -> float | None:
     """What the whole GPU took from look to look; None where its coarse counter did not move."""
     if before.energy_j is None or after.energy_j is None:
         return None
-    spent = after.energy_j - before.energy_j
-    return spent if spent > 0 else None
+    spent, passed_us = after.energy_j - before.energy_j, _passed_us(before, after)
+    return 1e6 * spent / passed_us if spent > 0 and passed_us > 0 else None
 
 
 def _disturbances(before: DeviceState, after: DeviceState) -> Iterator[str]:
@@ -116,8 +116,15 @@ def _ms(nanoseconds: int) -> str:
 
 
 def _share(before: DeviceState, after: DeviceState, held_ns: int) -> str:
-    passed_us = (after.unix_time_us or 0) - (before.unix_time_us or 0)
-    if before.unix_time_us is None or passed_us <= 0:
+    passed_us = _passed_us(before, after)
+    if passed_us <= 0:
         return ""
     # A step of the counter may hold time from before the round.
     return f" ({min(held_ns / passed_us / 1e3, 1):.0%} of the time)"
+
+
+def _passed_us(before: DeviceState, after: DeviceState) -> int:
+    """Microseconds between two looks; 0 where one of them has no time."""
+    if before.unix_time_us is None or after.unix_time_us is None:
+        return 0
+    return after.unix_time_us - before.unix_time_us

@@ -175,7 +175,8 @@ def run_open(
     while completed < count:
         has_room = issued < count and issued - completed < room
         if has_room and (late := perf_counter_ns() - due[issued]) >= 0:
-            if late > backlog:
+            # One is always served, so that there is something to tell.
+            if late > backlog and issued:
                 saturated, count = True, issued
                 continue
             issue[issued % slots](issued)

@@ -134,9 +134,10 @@ class Measurement:
                 self.warm_up = self._warm_up()
             while len(self.rounds) < rounds and self._fits():
                 round = self._round()
+                saturated = round.trace.saturated
                 again = round.disturbances and len(self.set_aside) < AGAIN * rounds
-                (self.set_aside if again else self.rounds).append(round)
-                if round.trace.saturated:
+                (self.set_aside if again and not saturated else self.rounds).append(round)
+                if saturated:
                     return False
         return len(self.rounds) >= rounds
 
@@ -215,7 +216,8 @@ class Measurement:
 
     @property
     def _round_label(self) -> str | None:
-        return None if self._label is None else f"{self._label} round {len(self.rounds)}"
+        number = len(self.rounds) + len(self.set_aside)
+        return None if self._label is None else f"{self._label} round {number}"
 
     def _round_queries(self, rate: float) -> int:
         """As many as asked for, unless five rounds of them would not fit into the limit."""

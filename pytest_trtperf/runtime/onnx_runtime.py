@@ -130,7 +130,7 @@ class OnnxRuntimeSession:
         """
         raise MeasurementError(
             f"the CPU backend has no layer profile (of {queries} queries): "
-            "ask for layers where perf.backend is of the TensorRT family"
+            "ask for layers on a GPU, where engine.backend is of the TensorRT family"
         )
 
     def close(self) -> None:

@@ -79,6 +79,55 @@ def test_a_plan_is_loaded_as_it_is(project: pytest.Pytester, plan: bytes) -> Non
     assert run(project).ret == 0
 
 
+def test_exports_layers_memory_and_ranges(project: pytest.Pytester) -> None:
+    pytest.importorskip("nvtx")
+    project.makepyfile(
+        TEST
+        + """
+    layers = perf.layers()
+    assert sum(layer.share for layer in layers) > 0.99
+    perf.assert_device_memory(mib={"NVIDIA *": 4096})
+    print("ENERGY", perf.energy_per_query_mj)
+"""
+    )
+    options = ("--trtperf-nvtx", "--trtperf-export-times=out", "--trtperf-export-profile=out")
+    result = run(project, *options, "--trtperf-json=run.json")
+    assert result.ret == 0
+    (name,) = [path.name for path in project.path.glob("out/*.times.json")]
+    times = json.loads((project.path / "out" / name).read_text())
+    profile = json.loads((project.path / "out" / name.replace("times", "profile")).read_text())
+    (measurement,) = json.loads((project.path / "run.json").read_text())["measurements"]
+    assert len(times) == sum(round["queries"] for round in measurement["rounds"])
+    assert [layer["name"] for layer in profile[1:]] == [
+        layer["name"] for layer in measurement["layers"]
+    ]
+    assert measurement["device_memory"]["peak_bytes"] > 0
+    assert measurement["cold_start_ms"] > 0
+
+
+def test_open_load_sweep_and_highest_rate(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_loads(trt_engine, trt_measure):
+            engine = trt_engine("chain.onnx", shapes={"x": ("1x64", "8x64", "32x64")})
+            options = {"cuda_graph": True, "transfers": False}
+            perf = trt_measure(engine, {"x": (8, 64)}, request_rate=500, **options)
+            assert perf.judged_metric == "response"
+            assert abs(perf.qps / 500 - 1) < 0.2
+            perf.assert_p99(ms=1000)
+            sweep = trt_measure.sweep(engine, batch_sizes=(1, 32), name="batch", **options)
+            assert [batch for batch, _ in sweep] == [1, 32]
+            found = trt_measure.max_qps(engine, 5.0, {"x": (8, 64)}, name="most", **options)
+            assert 0 < found.lower <= found.qps <= found.upper
+        """
+    )
+    result = run(project, "--trtperf-json=run.json", "--trtperf-max-time=60")
+    assert result.ret == 0
+    record = json.loads((project.path / "run.json").read_text())
+    assert len(record["measurements"]) == 3
+    assert len(record["max_qps"]) == 1
+
+
 def _spans(path: Path) -> list[tuple[float, float]]:
     record: dict[str, Any] = json.loads(path.read_text())
     rounds = [r for measurement in record["measurements"] for r in measurement["rounds"]]

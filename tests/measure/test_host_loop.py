@@ -183,6 +183,12 @@ class TestOpenLoop:
         assert (trace.samples("response") >= trace.samples("latency")).all()
         assert (trace.done > trace.issued).all()
 
+    def test_something_is_served_however_short_the_patience(self, sleeping):
+        trace = run_open(sleeping(1), np.zeros(100, np.int64), backlog_ms=0)
+        assert trace.saturated
+        assert trace.queries == 1
+        assert trace.samples("response").min() >= 1
+
     def test_backlog_that_goes_down_again_is_kept(self, sleeping):
         """A burst that takes 20 ms, and nothing for a while."""
         schedule = np.array([*[0] * 10, *range(60_000_000, 65_000_000, 1_000_000)], np.int64)

@@ -27,7 +27,7 @@ SHORT = Plan(warm_up_ms=5, max_warm_up=0.05, round_ms=20, round_queries=20, max_
 
 
 @st.composite
-def schedules(draw, **given_):
+def schedules(draw):
     """A load with the least duration and queries of a round, at most 50 000 of them."""
     load = Load(draw(RATES), draw(KINDS), seed=draw(SEEDS))
     assert load.request_rate is not None
@@ -259,11 +259,11 @@ class TestDisturbedRounds:
 
     def test_count_towards_the_time_limit(self, measure, disturb):
         disturb(range(2, 100))
-        plan = Plan(warm_up_ms=1, max_warm_up=0.01, round_ms=20, round_queries=2, max_time=0.1)
-        measurement = measure(Load(), plan)
-        assert not measurement.extend(20)
-        assert measurement.set_aside
-        assert len(measurement.rounds) < 20
+        plan = Plan(warm_up_ms=1, max_warm_up=0.01, round_ms=5, round_queries=2, max_time=0.5)
+        measurement = measure(Load(), plan, sleep_ms=1)
+        assert not measurement.extend(1000)
+        assert len(measurement.rounds) == 2
+        assert 0 < len(measurement.set_aside) <= 0.5 / 0.005
 
     def test_draw_arrivals_of_their_own(self, measure, disturb):
         disturb({0})

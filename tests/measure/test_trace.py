@@ -57,9 +57,11 @@ def simulate(gaps_us, services_us, delays_us, in_flight):
 @st.composite
 def simulations(draw, delays=MICROSECONDS):
     queries = draw(st.integers(1, 60))
-    columns = (MICROSECONDS, MICROSECONDS, delays)
-    lists = [draw(st.lists(kind, min_size=queries, max_size=queries)) for kind in columns]
-    return lists[2], simulate(*lists, draw(st.integers(1, 5)))
+    gaps_us, services_us, delays_us = (
+        draw(st.lists(kind, min_size=queries, max_size=queries))
+        for kind in (MICROSECONDS, MICROSECONDS, delays)
+    )
+    return delays_us, simulate(gaps_us, services_us, delays_us, draw(st.integers(1, 5)))
 
 
 @pytest.mark.parametrize(
