@@ -32,6 +32,7 @@ from pytest_trtperf.comparison import Subject
 from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measures import DRAWS
 from pytest_trtperf.runtime.probe import Gpu
 from pytest_trtperf.settings import Settings
 
@@ -74,8 +75,9 @@ def search(plan: bytes, model: harness.Model, gpu: Gpu, limit_ms: float, seed: i
     start = time.perf_counter()
     with harness.open_session(plan, model.shapes, MODE) as session:
 
-        def measure(rate: float | None) -> Measurement:
-            return harness.measurement(session, Plan(), Load(rate, seed=seed), gpu)
+        def measure(rate: float | None, draw: int) -> Measurement:
+            load = Load(rate, seed=DRAWS * seed + draw)
+            return harness.measurement(session, Plan(), load, gpu)
 
         found = MaxQps(measure, limit_ms, subject(gpu.name), Settings())
     return Search(

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-import numpy as np
-
-from pytest_trtperf.analysis.budget import judge_percentile
 from pytest_trtperf.analysis.capacity import Trial, search_capacity
-from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.summary import percentile
+from pytest_trtperf.analysis.diagnosis import Finding
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.comparison import Subject
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.limits import Limit, limit_here, raise_if_failed
 from pytest_trtperf.measure.measurement import Measurement
 from pytest_trtperf.report.record import CapacityRecord, VerdictRecord
+from pytest_trtperf.result import Result
 from pytest_trtperf.settings import Settings
 
 P = 99.0
@@ -29,7 +26,8 @@ class MaxQps:
     """A found rate with its interval, in queries per second, and the rates that were tried.
 
     Args:
-        measure: starts a measurement at a request rate; None is a closed load.
+        measure: starts a measurement at a request rate, None being a closed load, with the n-th
+            draw of arrivals.
 
     Raises:
         MeasurementError: the limit is not kept at any rate, or the device failed.
@@ -37,7 +35,7 @@ class MaxQps:
 
     def __init__(
         self,
-        measure: Callable[[float | None], Measurement],
+        measure: Callable[[float | None, int], Measurement],
         p99_ms: float,
         subject: Subject,
         settings: Settings,
@@ -45,15 +43,14 @@ class MaxQps:
         __tracebackhide__ = True
         self._measure, self._subject, self._settings = measure, subject, settings
         self._verdicts: dict[float, VerdictRecord] = {}
-        closed = measure(None)
+        self._findings: dict[str, Finding] = {}
+        closed = measure(None, 0)
         closed.extend(1)
         self.closed_qps = closed.rounds[0].trace.throughput
         self._session = closed.session
         self._mode: dict[str, bool | int | float | str] = {}
         try:
-            self.capacity = search_capacity(
-                lambda rate: self._try(rate, p99_ms), FIRST * self.closed_qps, p99_ms
-            )
+            self.capacity = search_capacity(self._try, FIRST * self.closed_qps, p99_ms)
         except ValueError as error:
             raise MeasurementError(f"{subject.key}: {error}") from None
 
@@ -75,18 +72,23 @@ class MaxQps:
 
     @property
     def lower(self) -> float:
-        """A rate that surely holds; 0 where none was sure."""
+        """The lower end of the rate's interval."""
         return self.capacity.lower
 
     @property
     def upper(self) -> float:
-        """A rate that surely does not hold."""
+        """The upper end of the rate's interval."""
         return self.capacity.upper
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """The rates that were tried, ascending, with the P99 of response at each."""
         return self.capacity.trials
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What disturbed the trials, one of each kind."""
+        return list(self._findings.values())
 
     def assert_at_least(self, qps: Limit) -> None:
         """Holds the found rate to a budget.
@@ -119,21 +121,22 @@ class MaxQps:
             lower=found.lower,
             upper=found.upper,
             closed_qps=self.closed_qps,
-            trials=[{**asdict(trial), "status": trial.status.value} for trial in found.trials],
+            trials=[asdict(trial) for trial in found.trials],
             verdicts=list(self._verdicts.values()),
+            findings=[finding.message for finding in self.findings],
             message=str(self),
         )
 
-    def _try(self, rate: float, p99_ms: float) -> Trial:
-        measurement = self._measure(rate)
-        measurement.extend(LOOKS[0])
+    def _try(self, rate: float, draw: int, rounds: int) -> Trial:
+        measurement = self._measure(rate, draw)
+        measurement.extend(rounds)
         self._mode = {**self._session.mode, **measurement.load.mode}
         self._mode.pop("request_rate")
-        rounds = [round.trace.samples("response") for round in measurement.rounds]
-        response_ms = percentile(np.concatenate(rounds), P)
-        if measurement.saturated:
-            return Trial(rate, response_ms, Status.FAIL, saturated=True)
-        return Trial(rate, response_ms, judge_percentile(rounds, P, p99_ms).status)
+        result = Result(measurement)
+        for finding in result.conditions():
+            if finding.code != "saturated":
+                self._findings.setdefault(finding.code, finding)
+        return Trial(rate, result.percentile(P, "response"), measurement.saturated)
 
     def _judge(self, limit: float) -> VerdictRecord:
         found = self.capacity

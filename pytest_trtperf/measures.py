@@ -24,10 +24,13 @@ from pytest_trtperf.perf import Perf
 from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
 from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.settings import Settings
+from pytest_trtperf.settings import Settings, parse_count
 from pytest_trtperf.sweep import Sweep
 
 T = TypeVar("T")
+
+DRAWS = 1000
+"""Seeds of arrivals that a search may use before they are another seed's."""
 
 
 class MeasureFactory:
@@ -99,14 +102,17 @@ class MeasureFactory:
             ShapeError, MeasurementError: see a single measurement.
         """
         __tracebackhide__ = True
-        given = {"batch_size": tuple(batch_sizes), "request_rate": tuple(request_rates)}
+        if request_rates and "request_rate" in options:
+            raise ValueError("a sweep over request_rates= takes no request_rate=")
+        sizes = tuple(parse_count(1)(size) for size in batch_sizes)
+        given = {"batch_size": sizes, "request_rate": tuple(request_rates)}
         chosen = [variable for variable, values in given.items() if values]
         if len(chosen) != 1:
             raise ValueError("a sweep goes over batch_sizes= or over request_rates=, one of them")
         variable = chosen[0]
         perfs = {}
         for value in given[variable]:
-            label = "/".join(filter(None, [name, f"{variable}={value:g}"]))
+            label = "/".join(filter(None, [name, f"{variable}={value}"]))
             if variable == "batch_size":
                 at = _with_batch(engine, shapes, int(value))
                 perfs[value] = self(engine, at, name=label, **options)
@@ -125,8 +131,8 @@ class MeasureFactory:
     ) -> MaxQps:
         """Finds the highest request rate whose P99 of response holds.
 
-        Doubles the rate until the limit is missed, then bisects. Each rate is measured in five
-        rounds under an open load with the same draw of arrivals.
+        Doubles the rate until the limit is missed, bisects, and measures closely around the rate;
+        see `search_capacity`. Each trial has a warm-up and a draw of arrivals of its own.
 
         Raises:
             MeasurementError: not even a fraction of the throughput holds the limit.
@@ -142,8 +148,9 @@ class MeasureFactory:
         subject = self._subject(engine, label, baseline=False)
         session = self._create_session(engine, shapes, settings)
 
-        def measure(rate: float | None) -> Measurement:
-            at = dataclasses.replace(settings, request_rate=rate)
+        def measure(rate: float | None, draw: int) -> Measurement:
+            seed = settings.seed * DRAWS + draw
+            at = dataclasses.replace(settings, request_rate=rate, seed=seed)
             return self._measurement(
                 session, at, label if rate is None else f"{label} {rate:g} qps"
             )
@@ -157,7 +164,7 @@ class MeasureFactory:
         while self._to_conclude:
             try:
                 self._to_conclude.pop(0).conclude()
-            except (AssertionError, TrtPerfError, ValueError) as error:
+            except (AssertionError, TrtPerfError, ValueError, Warning) as error:
                 failures.append(str(error))
         return failures
 

@@ -263,6 +263,14 @@ class Perf(Result):
         raise_if_failed([self._verdicts[key]])
 
     def _budget_message(self, name: str, unit: str, verdict: Verdict) -> str:
+        if verdict.reason == "saturated":
+            rate = self._measurement.load.request_rate
+            return (
+                f"{self._subject.key}: {name} misses its budget of {verdict.limit:.5g} {unit}: "
+                f"{rate:g} qps were asked for and {self.qps:.5g} reached, so that responses grow "
+                f"without end ({verdict.value:.5g} {unit} until the load was given up, "
+                f"on {self._subject.device})"
+            )
         over = abs(verdict.value - verdict.limit)
         share = over / verdict.limit
         words = {
@@ -305,7 +313,7 @@ class Perf(Result):
 
     def _doubt(self) -> str | None:
         """Why nothing can be concluded from the numbers."""
-        doubts = (f.message for f in self._conditions() if f.code in ("not_steady", "saturated"))
+        doubts = (f.message for f in self.conditions() if f.code in ("not_steady", "saturated"))
         return next(doubts, None)
 
     def _unreached(self, verdict: Verdict) -> Verdict:

@@ -101,9 +101,10 @@ class Result:
     @property
     def findings(self) -> list[Finding]:
         """Everything odd about the measurement: what bounds it, and what disturbed it."""
-        return [*self._conditions(), *self._bounds(), *self._shape()]
+        return [*self.conditions(), *self._bounds(), *self._shape()]
 
-    def _conditions(self) -> Iterator[Finding]:
+    def conditions(self) -> Iterator[Finding]:
+        """What was odd about the circumstances: not steady, saturated, disturbed, limited, late."""
         warm_up, load = self._measurement.warm_up, self._measurement.load
         if warm_up and not warm_up.steady:
             trend = "too short to tell" if warm_up.trend is None else f"trend {warm_up.trend:+.1%}"
@@ -126,6 +127,8 @@ class Result:
             yield Finding("disturbed", f"rounds were disturbed ({fate}): {reasons}")
         if notes := _told(note for r in self.rounds for note in remarks(r.before, r.after)):
             yield Finding("remark", notes)
+        if "lateness" in self.metrics and (finding := late(self._sample("lateness"))):
+            yield finding
 
     def _bounds(self) -> Iterator[Finding]:
         if "gpu_compute" in self.metrics:
@@ -142,7 +145,6 @@ class Result:
             bimodal(self._sample(metric)),
             outliers(rounds),
             too_few_queries(99, self.queries),
-            late(self._sample("lateness")) if "lateness" in self.metrics else None,
         ]
         yield from filter(None, found)
 

@@ -165,7 +165,7 @@ def run_open(
     issue, harvest, finish = timeline.issue, timeline.harvest, timeline.finish
     slots, room, backlog = timeline.slots, session.in_flight, int(backlog_ms * 1e6)
     done, query = timeline.samples.done.data, cudart().cudaEventQuery
-    not_ready = cudart().cudaError_t.cudaErrorNotReady
+    synchronize, not_ready = cudart().cudaEventSynchronize, cudart().cudaError_t.cudaErrorNotReady
 
     timeline.start()
     due_at = schedule + perf_counter_ns()
@@ -185,7 +185,9 @@ def run_open(
                 harvest[harvested % slots](harvested)
                 harvested += 1
         elif completed < issued:
-            (error,) = query(finish[completed % slots])
+            # Where there is no room for another query, nothing else is to be seen to meanwhile.
+            wait = query if issued - completed < room else synchronize
+            (error,) = wait(finish[completed % slots])
             if not error:
                 done[completed] = perf_counter_ns()
                 completed += 1

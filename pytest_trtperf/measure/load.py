@@ -9,8 +9,8 @@ import numpy as np
 from pytest_trtperf.measure.trace import Times
 
 ARRIVALS = ("poisson", "constant")
-LEAD_IN = 0.5
-"""An open load starts with an empty queue: so much of a round goes by before it counts."""
+LEAD_IN = 0.25
+"""An open load starts with an empty queue: this share of a round goes by before it counts."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,24 @@ class Load:
             return {"load": "closed", "idle_ms": self.idle_ms}
         return {"load": "open", "request_rate": self.request_rate, "arrivals": self.arrivals}
 
-    def schedule(self, duration_ms: float, queries: int, round: int) -> Times:
+    def schedule(
+        self, duration_ms: float, queries: int, round: int, lead_in_ms: float = 0.0
+    ) -> Times:
         """When queries are due: ascending nanoseconds from the start of a round.
 
-        Covers `duration_ms`, and `queries` at least. Poisson arrivals have exponential intervals
-        of mean 1 / rate; each round draws its own.
+        Covers `duration_ms` after a lead-in, and has `queries` at least after it. Poisson arrivals
+        have exponential intervals of mean 1 / rate; each round draws its own.
         """
         assert self.request_rate is not None
-        covered = self.request_rate * duration_ms / 1e3
-        count = max(queries, round_up(covered))
-        if self.arrivals == "constant":
-            intervals = np.ones(count)
-        else:
-            draw = np.random.default_rng([self.seed, round]).exponential
-            intervals = draw(size=count)
-            # So many have the right length on average only.
-            while (left := covered - float(intervals.sum())) > 0:
-                intervals = np.append(intervals, draw(size=round_up(left)))
-        return np.asarray(np.cumsum(intervals) * (1e9 / self.request_rate)).astype(np.int64)
-
-
-def round_up(value: float) -> int:
-    """The next whole number, at least 1."""
-    return max(1, int(np.ceil(value)))
+        per_ms = self.request_rate / 1e3
+        lead_in, covered = lead_in_ms * per_ms, (lead_in_ms + duration_ms) * per_ms
+        draw = np.random.default_rng([self.seed, round]).exponential
+        due = np.empty(0)
+        while not due.size or due[-1] < covered or np.count_nonzero(due >= lead_in) < queries:
+            size = max(queries, int(covered)) // (4 if due.size else 1) + 1
+            intervals = np.ones(size) if self.arrivals == "constant" else draw(size=size)
+            due = np.append(due, np.cumsum(intervals) + (due[-1] if due.size else 0.0))
+        last = max(
+            int(np.searchsorted(due, covered)), int(np.searchsorted(due, lead_in)) + queries - 1
+        )
+        return np.asarray(due[: last + 1] * (1e6 / per_ms)).astype(np.int64)

@@ -20,6 +20,8 @@ from pytest_trtperf.measure.trace import Extent, Trace
 AGAIN = 2
 """How many disturbed rounds are measured again, for each round that was asked for."""
 
+LEAST_ROUNDS = 5
+
 BACKLOG_QUERIES = 100
 """An open load is given up when a query waits for a round, or this many queries' time if longer."""
 
@@ -132,11 +134,12 @@ class Measurement:
                 self._settle()
             else:
                 self.warm_up = self._warm_up()
-            while len(self.rounds) < rounds and self._fits():
+            while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
                 round = self._round()
                 saturated = round.trace.saturated
-                again = round.disturbances and len(self.set_aside) < AGAIN * rounds
-                (self.set_aside if again and not saturated else self.rounds).append(round)
+                again = round.disturbances and not saturated and self._fits()
+                again = again and len(self.set_aside) < AGAIN * rounds
+                (self.set_aside if again else self.rounds).append(round)
                 if saturated:
                     return False
         return len(self.rounds) >= rounds
@@ -160,7 +163,7 @@ class Measurement:
     def _fits(self) -> bool:
         measured = len(self.rounds) + len(self.set_aside)
         expected = self.seconds / max(measured, 1)
-        return len(self.rounds) < 2 or self.seconds + expected <= self.plan.max_time
+        return measured < 2 or self.seconds + expected <= self.plan.max_time
 
     def _settle(self) -> None:
         # Between two looks the clocks may have dropped: spin the device up again.
@@ -202,10 +205,16 @@ class Measurement:
     def _open(self) -> Trace:
         rate = self.load.request_rate or 0.0
         queries = self._round_queries(rate / (1 + LEAD_IN))
+        least_s = LEAST_ROUNDS * queries / rate * (1 + LEAD_IN)
+        if least_s > max(self.plan.max_time, LEAST_ROUNDS * self.plan.round_ms / 1e3):
+            raise MeasurementError(
+                f"{LEAST_ROUNDS} rounds of {queries} queries at {rate:g} qps take {least_s:.3g} s, "
+                f"and max_time is {self.plan.max_time:g} s: raise it, or the rate"
+            )
         duration_ms = max(self.plan.round_ms, 1e3 * queries / rate)
         lead_in_ms = LEAD_IN * duration_ms
         number = len(self.rounds) + len(self.set_aside)
-        schedule = self.load.schedule(lead_in_ms + duration_ms, queries, number)
+        schedule = self.load.schedule(duration_ms, queries, number, lead_in_ms)
         backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
         trace = run_open(
             self.session, schedule, backlog_ms, starts=self.plan.starts, label=self._round_label
@@ -221,7 +230,7 @@ class Measurement:
 
     def _round_queries(self, rate: float) -> int:
         """As many as asked for, unless five rounds of them would not fit into the limit."""
-        affordable = int(rate * self.plan.max_time / 5.5)
+        affordable = int(rate * self.plan.max_time / (LEAST_ROUNDS + 0.5))
         return max(2, min(self.plan.round_queries, affordable))
 
     def _extent(self, duration_ms: float, queries: int) -> Extent:

@@ -25,6 +25,7 @@ class Trace:
         starts: float32 milliseconds from the round's start to each stage's, where asked for.
         due: when each query of an open load was to be issued, as `issued`; None under a closed one.
         saturated: whether an open load was given up since the device fell ever further behind.
+        freed: when the last queries before these, which are not kept, were complete.
     """
 
     span_ms: float
@@ -36,6 +37,7 @@ class Trace:
     starts: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     due: Times | None = None
     saturated: bool = False
+    freed: Times = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def queries(self) -> int:
@@ -99,6 +101,7 @@ class Trace:
             {name: values[first:] for name, values in self.starts.items()},
             None if self.due is None else self.due[first:],
             self.saturated,
+            np.sort(self.done[:first], kind="stable")[-self.in_flight :],
         )
 
     def _latency(self) -> npt.NDArray[np.float64]:
@@ -110,12 +113,12 @@ class Trace:
         return total
 
     def _lateness(self, due: Times) -> npt.NDArray[np.float64]:
+        # The n-th query finds room when all but `in_flight` - 1 before it are complete. On a GPU
+        # they are in order as it is, which this sort sees at once.
+        room = np.concatenate([self.freed, np.sort(self.done, kind="stable")])
+        first = self.in_flight - self.freed.size
         ready = due.copy()
-        waiting = max(self.queries - self.in_flight, 0)
-        # The n-th query finds room when all but `in_flight` - 1 before it are complete.
-        # On a GPU they are in order as it is, which this sort sees at once.
-        free = np.sort(self.done, kind="stable")[:waiting]
-        np.maximum(ready[self.queries - waiting :], free, out=ready[self.queries - waiting :])
+        np.maximum(ready[first:], room[: max(self.queries - first, 0)], out=ready[first:])
         late: npt.NDArray[np.float64] = (self.issued - ready) / 1e6
         return late
 

@@ -90,6 +90,7 @@ class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
     upper: float
     closed_qps: float
     trials: list[dict[str, Any]]
+    findings: list[str]
     verdicts: list[VerdictRecord]
     message: str
 

@@ -28,7 +28,8 @@ def summary_lines(
 ) -> list[str]:
     """The section that a run ends with."""
     lines = _table(measurements) if measurements else []
-    lines += [record.message for record in max_qps]
+    for found in max_qps:
+        lines += [found.message, *(f"{found.key}: {text}" for text in found.findings)]
     if not lines:
         lines.append("nothing was measured")
     for record in measurements:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_state import DeviceState
-from pytest_trtperf.measure.load import ARRIVALS, LEAD_IN, Load, round_up
+from pytest_trtperf.measure.load import ARRIVALS, LEAD_IN, Load
 from pytest_trtperf.measure.measurement import AGAIN, Measurement, Plan
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
@@ -120,10 +120,13 @@ def test_modes_tell_one_load_from_another():
     assert Load(1.0).is_open
 
 
-@given(value=st.floats(0, 1e9))
-def test_round_up_is_the_next_whole_number_and_at_least_one(value):
-    assert round_up(value) >= max(value, 1)
-    assert round_up(value) - 1 < value or round_up(value) == 1
+@given(given_=schedules(), lead_in_ms=st.floats(0, 100))
+def test_lead_in_comes_before_the_queries_that_count(given_, lead_in_ms):
+    load, duration_ms, queries, round = given_
+    lead_in_ms = min(lead_in_ms, duration_ms)
+    due = load.schedule(duration_ms, queries, round, lead_in_ms)
+    assert np.count_nonzero(due >= lead_in_ms * 1e6 * (1 - 1e-9) - 1) >= queries
+    assert due[-1] >= (lead_in_ms + duration_ms) * 1e6 * (1 - 1e-9) - 1
 
 
 @pytest.fixture
@@ -149,7 +152,7 @@ class TestOpenRounds:
         assert measurement.extend(3)
         assert not measurement.saturated
         for number, round in enumerate(measurement.rounds):
-            due = load.schedule((1 + LEAD_IN) * 20, 20, number)
+            due = load.schedule(20, 20, number, LEAD_IN * 20)
             counted = due[due >= LEAD_IN * 20e6]
             assert round.trace.due is not None
             assert round.trace.queries == len(counted) > 0
