@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FIRST_ROUNDS = 5
+FIRST_ROUNDS = 3
 """Rounds of a trial while the rate is looked for."""
 
 BRACKET = 1.1
