@@ -38,7 +38,7 @@ class Controller:
         run = self._run
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         run.finish(complete=complete)
-        if exitstatus == pytest.ExitCode.OK and not (run.measured or run.max_qps):
+        if exitstatus == pytest.ExitCode.OK and not run.has_measured:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if run.settings.json is not None:
             try:
@@ -53,7 +53,7 @@ class Controller:
         run = self._run
         lines = summary_lines(
             [record for record, _ in run.measured],
-            run.max_qps,
+            [*run.max_qps, *run.pairs],
             missing=run.missing,
             written=run.written,
             stale=run.stale,

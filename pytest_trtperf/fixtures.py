@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +12,9 @@ from pytest_trtperf.settings import Settings
 if TYPE_CHECKING:
     from pytest_trtperf.engines import EngineFactory
     from pytest_trtperf.measures import MeasureFactory
+    from pytest_trtperf.pair import Pair
 
-FIXTURES = frozenset({"trt_engine", "trt_measure"})
+FIXTURES = frozenset({"trt_engine", "trt_measure", "trt_compare"})
 MEASURE = pytest.StashKey["MeasureFactory"]()
 
 
@@ -58,3 +59,9 @@ def trt_measure(
     request.node.stash[MEASURE] = factory
     yield factory
     factory.close()
+
+
+@pytest.fixture
+def trt_compare(trt_measure: MeasureFactory) -> Callable[..., Pair]:
+    """Measures a new engine and its reference in turns, see `MeasureFactory.compare`."""
+    return trt_measure.compare

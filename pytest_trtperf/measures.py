@@ -20,6 +20,7 @@ from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
@@ -42,6 +43,7 @@ class MeasureFactory:
         self._item, self._run, self._engines, self._settings = item, run, engines, settings
         self._perfs: dict[str, Perf] = {}
         self._max_qps: dict[str, MaxQps] = {}
+        self._pairs: dict[str, Pair] = {}
         self._to_conclude: list[Perf] = []
         self._resources = contextlib.ExitStack()
 
@@ -158,6 +160,41 @@ class MeasureFactory:
         self._max_qps[label] = found = MaxQps(measure, p99_ms, subject, settings)
         return found
 
+    def compare(
+        self,
+        new: Engine,
+        reference: Engine,
+        shapes: Mapping[str, Any] | None = None,
+        *,
+        reference_shapes: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        **options: Any,
+    ) -> Pair:
+        """Measures two engines in turns; this is what `trt_compare` does.
+
+        Args:
+            shapes: of both engines, as in a single measurement.
+            reference_shapes: of the reference, where its inputs have other names.
+
+        Raises:
+            ShapeError, MeasurementError, ValueError: see a single measurement.
+        """
+        __tracebackhide__ = True
+        settings = self._settings.override(options, "trt_compare")
+        label = self._claim_label(name)
+        about = {"new": dict(new.about), "reference": dict(reference.about)}
+        subject = dataclasses.replace(self._subject(new, label, baseline=False), about=about)
+        given = shapes if reference_shapes is None else reference_shapes
+        sides = [
+            self._measurement(
+                self._create_session(engine, its_shapes, settings), settings, f"{label} {role}"
+            )
+            for role, engine, its_shapes in (("new", new, shapes), ("reference", reference, given))
+        ]
+        pair = Pair(sides[0], sides[1], subject, settings)
+        self._pairs[label] = pair
+        return pair
+
     def conclude(self) -> list[str]:
         """Compares with the baselines what the test did not compare itself; what regressed."""
         failures = []
@@ -186,7 +223,11 @@ class MeasureFactory:
 
     def records(self) -> list[Any]:
         """The measurements as plain data."""
-        kept: list[Perf | MaxQps] = [*self._perfs.values(), *self._max_qps.values()]
+        kept: list[Perf | MaxQps | Pair] = [
+            *self._perfs.values(),
+            *self._max_qps.values(),
+            *self._pairs.values(),
+        ]
         return [result.record().to_builtins() for result in kept]
 
     def close(self) -> None:
@@ -195,7 +236,7 @@ class MeasureFactory:
 
     def _claim_label(self, name: str | None) -> str:
         label = name or ""
-        if label in self._perfs or label in self._max_qps:
+        if any(label in taken for taken in (self._perfs, self._max_qps, self._pairs)):
             taken = f"named {label!r}" if label else "without a name"
             raise ValueError(f"this test has a measurement {taken} already: pass another name=")
         return label

@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.fixtures import FIXTURES, MEASURE, settings_of, trt_engine, trt_measure
+from pytest_trtperf.fixtures import (
+    FIXTURES,
+    MEASURE,
+    settings_of,
+    trt_compare,
+    trt_engine,
+    trt_measure,
+)
 from pytest_trtperf.settings import Settings, add_options
 
-__all__ = ["trt_engine", "trt_measure"]
+__all__ = ["trt_compare", "trt_engine", "trt_measure"]
 
 SETTINGS = pytest.StashKey[Settings]()
 

@@ -15,6 +15,7 @@ from pytest_trtperf.analysis.diagnosis import (
     outliers,
     too_few_queries,
 )
+from pytest_trtperf.analysis.gates import Gate
 from pytest_trtperf.analysis.summary import Sample, Summary
 from pytest_trtperf.measure.disturbance import mean_power_w, remarks
 from pytest_trtperf.measure.measurement import Measurement, Round
@@ -167,6 +168,13 @@ class Result:
     def summary(self, metric: str | None = None) -> Summary:
         """Count, min, max, mean, median, P90, P95, P99 and CoV of a metric, ms."""
         return self._sample(self._known(metric)).summarize()
+
+    def round_values(self, gate: Gate) -> list[float]:
+        """The compared number of each round."""
+        if gate.kind == "throughput":
+            return [round.trace.throughput for round in self.rounds]
+        samples = [self._round_sample(index, gate.metric) for index in range(len(self.rounds))]
+        return [one.median if gate.kind == "median" else one.percentile(99) for one in samples]
 
     def _known(self, metric: str | None) -> str:
         name = metric or self.judged_metric

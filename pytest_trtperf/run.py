@@ -19,7 +19,13 @@ from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.report.record import RUN_SCHEMA, CapacityRecord, MeasurementRecord, RunRecord
+from pytest_trtperf.report.record import (
+    RUN_SCHEMA,
+    CapacityRecord,
+    MeasurementRecord,
+    PairRecord,
+    RunRecord,
+)
 from pytest_trtperf.runtime.probe import Probe
 from pytest_trtperf.settings import Settings
 
@@ -74,6 +80,7 @@ class Run:
     rootdir: Path
     measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
     max_qps: list[CapacityRecord] = field(default_factory=list)
+    pairs: list[PairRecord] = field(default_factory=list)
     collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deselected: set[str] = field(default_factory=set)
     selective: bool = False
@@ -117,11 +124,18 @@ class Run:
     def add(self, data: Iterable[object], *, passed: bool) -> None:
         """Takes the measurements that a test report brought."""
         for item in data:
-            record = msgspec.convert(item, MeasurementRecord | CapacityRecord)
+            record = msgspec.convert(item, MeasurementRecord | CapacityRecord | PairRecord)
             if isinstance(record, CapacityRecord):
                 self.max_qps.append(record)
+            elif isinstance(record, PairRecord):
+                self.pairs.append(record)
             else:
                 self.measured.append((record, passed))
+
+    @property
+    def has_measured(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.measured or self.max_qps or self.pairs)
 
     @property
     def missing(self) -> list[str]:
@@ -215,6 +229,7 @@ class Run:
             exit_status=exit_status,
             measurements=[record for record, _ in self.measured],
             max_qps=self.max_qps,
+            pairs=self.pairs,
         )
 
 

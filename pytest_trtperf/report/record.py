@@ -95,6 +95,21 @@ class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
     message: str
 
 
+class PairRecord(Record, frozen=True, kw_only=True, tag="pair"):
+    """Two engines measured in turns; `ratios` are new over reference, by kind."""
+
+    test: str
+    key: str
+    device: str
+    engines: dict[str, Any]
+    modes: dict[str, dict[str, Any]]
+    blocks: int
+    ratios: dict[str, dict[str, float]]
+    verdicts: list[VerdictRecord]
+    findings: list[str]
+    message: str
+
+
 class RunRecord(Record, frozen=True, kw_only=True):
     """A run of `pytest --trtperf`."""
 
@@ -107,6 +122,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     exit_status: int
     measurements: list[MeasurementRecord]
     max_qps: list[CapacityRecord] = []
+    pairs: list[PairRecord] = []
 
 
 RUN_SCHEMA = "trtperf-run/1"

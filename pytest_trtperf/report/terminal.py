@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, VerdictRecord
+from pytest_trtperf.report.record import (
+    CapacityRecord,
+    MeasurementRecord,
+    PairRecord,
+    VerdictRecord,
+)
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
@@ -18,7 +23,7 @@ def header(backend: str, device: str, software: Mapping[str, str]) -> str:
 
 def summary_lines(
     measurements: Sequence[MeasurementRecord],
-    max_qps: Sequence[CapacityRecord] = (),
+    others: Sequence[CapacityRecord | PairRecord] = (),
     *,
     missing: Sequence[str],
     written: Sequence[Path],
@@ -28,7 +33,7 @@ def summary_lines(
 ) -> list[str]:
     """The section that a run ends with."""
     lines = _table(measurements) if measurements else []
-    for found in max_qps:
+    for found in others:
         lines += [found.message, *(f"{found.key}: {text}" for text in found.findings)]
     if not lines:
         lines.append("nothing was measured")

@@ -188,7 +188,7 @@ class TestRateThatIsNotReached:
         result.assert_outcomes(failed=1)
         result.stdout.re_match_lines(
             [
-                rf".*{KEY}: P99 of response misses its budget of 0.001 ms: 1e\+06 qps were asked for",
+                rf".*{KEY}: P99 of response misses its budget of 0.001 ms: 1e\+06 qps were .*",
                 rf"{KEY}: 1e\+06 qps were asked for and [\d.]+ reached: .*",
             ]
         )

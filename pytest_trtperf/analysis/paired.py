@@ -1,0 +1,97 @@
+"""Two engines measured in turns: what the one takes of the other's time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from pytest_trtperf.analysis.summary import checked_positive
+from pytest_trtperf.analysis.verdict import Status, Verdict
+
+BLOCK_LOOKS = (4, 6, 10, 16)
+"""Numbers of blocks at which a verdict is asked for; alpha is shared among these looks."""
+
+ALPHA = 0.01 / len(BLOCK_LOOKS)
+
+# a ratio of exactly the limit must not be decided by the rounding of a logarithm
+_SLACK = 1e-12
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """New over reference: geometric means, and bounds at the given level on either side."""
+
+    value: float
+    lower: float
+    upper: float
+    new: float
+    reference: float
+
+
+def paired_ratio(new: npt.ArrayLike, reference: npt.ArrayLike, alpha: float = ALPHA) -> Ratio:
+    """The ratio of two engines from blocks of rounds in the order new, reference, reference, new.
+
+    Within a block a drift that is linear in time falls on both alike. A block's difference of mean
+    logarithms is one observation, and the interval is Student's on them (1908), each side at level
+    1 - alpha; unbounded with a single block.
+
+    Args:
+        new, reference: one value a round in the order of measuring, two a block.
+
+    Raises:
+        ValueError: a value is not positive and finite, or the numbers of rounds differ, are odd or
+            zero.
+    """
+    logs = [np.log(checked_positive(side)) for side in (new, reference)]
+    if logs[0].size != logs[1].size or logs[0].size % 2:
+        raise ValueError(
+            f"blocks have two rounds of each, but there are {logs[0].size} and {logs[1].size}"
+        )
+    blocks = [side.reshape(-1, 2).mean(axis=1) for side in logs]
+    differences = np.sort(blocks[0] - blocks[1])
+    change, half = float(differences.mean()), math.inf
+    if differences.size > 1:
+        t = float(special.stdtrit(differences.size - 1, 1 - alpha))
+        half = t * float(differences.std(ddof=1)) / math.sqrt(differences.size)
+    return Ratio(
+        value=math.exp(change),
+        lower=math.exp(change - half),
+        upper=math.exp(change + half),
+        new=math.exp(float(logs[0].mean())),
+        reference=math.exp(float(logs[1].mean())),
+    )
+
+
+def judge_ratio(ratio: Ratio, limit: float, higher_is_better: bool = False) -> Verdict:
+    """Whether a ratio is surely at most `limit`, surely above it, or neither.
+
+    Args:
+        higher_is_better: at least, and below.
+
+    Raises:
+        ValueError: `limit` is not positive and finite.
+    """
+    if not (math.isfinite(limit) and limit > 0):
+        raise ValueError(f"a ratio's limit must be a number above 0, got {limit}")
+    best, worst = ratio.lower, ratio.upper
+    if higher_is_better:
+        best, worst = -worst, -best
+    allowed = (-limit if higher_is_better else limit) + _SLACK
+    if worst <= allowed:
+        status, reason = Status.PASS, "within_limit"
+    elif best > allowed:
+        status, reason = Status.FAIL, "under_limit" if higher_is_better else "over_limit"
+    else:
+        status, reason = Status.INCONCLUSIVE, "overlaps_limit"
+    message = f"{_percent(ratio.value)} [{_percent(ratio.lower)}, {_percent(ratio.upper)}]"
+    return Verdict(
+        status, reason, message, ratio.value, ratio.lower, ratio.upper, limit, higher_is_better
+    )
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio - 1:+.2%}" if math.isfinite(ratio) else "?"

@@ -1,0 +1,202 @@
+"""`Pair`: two engines measured in turns, and what the one takes of the other's time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
+from pytest_trtperf.analysis.paired import BLOCK_LOOKS, Ratio, judge_ratio, paired_ratio
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.comparison import Subject
+from pytest_trtperf.limits import is_positive, raise_if_failed
+from pytest_trtperf.measure.measurement import Measurement
+from pytest_trtperf.report.record import PairRecord, VerdictRecord
+from pytest_trtperf.result import Result
+from pytest_trtperf.settings import Settings
+
+
+class Pair:
+    """A new engine and its reference, measured in blocks of new, reference, reference, new.
+
+    An `assert_*` method adds blocks while its verdict is inconclusive; a conclusive verdict never
+    changes.
+
+    Attributes:
+        new, reference: the numbers of either.
+    """
+
+    def __init__(
+        self, new: Measurement, reference: Measurement, subject: Subject, settings: Settings
+    ) -> None:
+        self.new, self.reference = Result(new), Result(reference)
+        self._measurements = new, reference
+        self._subject, self._settings = subject, settings
+        self._verdicts: dict[tuple[str, float], VerdictRecord] = {}
+        self._extend(BLOCK_LOOKS[0])
+
+    def __repr__(self) -> str:
+        return f"<Pair {self}>"
+
+    def __str__(self) -> str:
+        gate, ratio = self._gate("median"), self.ratio()
+        return (
+            f"{self._subject.key}: {gate.name} of new {ratio.new:.5g} {gate.unit}, of reference "
+            f"{ratio.reference:.5g} {gate.unit}, {_percent(ratio)} "
+            f"({self.blocks} blocks on {self._subject.device})"
+        )
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are, with two rounds of either engine each."""
+        return min(len(self.new.rounds), len(self.reference.rounds)) // 2
+
+    def ratio(self, kind: str = "median") -> Ratio:
+        """New over reference, with a confidence interval.
+
+        Args:
+            kind: `median` of gpu_compute (CPU: latency), `p99` of latency, or `throughput`; under
+                an open load `median` and `p99` of response.
+
+        Raises:
+            ValueError: there is no such kind under this load.
+        """
+        gate, rounds = self._gate(kind), 2 * self.blocks
+        return paired_ratio(
+            self.new.round_values(gate)[:rounds], self.reference.round_values(gate)[:rounds]
+        )
+
+    def assert_not_slower(self, tolerance: float = 0.005, kind: str = "median") -> None:
+        """Fails when the new engine is slower by more than a tolerance.
+
+        Args:
+            tolerance: a share, above 0; 0.005 is half a percent.
+            kind: see `ratio`.
+
+        Raises:
+            PerfAssertionError: it is slower.
+            ValueError: the tolerance is not above 0, or there is no such kind.
+        """
+        __tracebackhide__ = True
+        words = {
+            Status.PASS: "is not slower by more than",
+            Status.FAIL: "is slower by more than",
+            Status.INCONCLUSIVE: "cannot be told to be within",
+        }
+        self._hold(kind, tolerance, 1 + tolerance, words)
+
+    def assert_faster(self, by: float, kind: str = "median") -> None:
+        """Fails unless the new engine is faster.
+
+        Args:
+            by: a share of speed, above 0: at 0.5 the new engine does 1.5 times the work in a given
+                time, and takes two thirds of the time.
+            kind: see `ratio`.
+
+        Raises:
+            PerfAssertionError: it is not.
+            ValueError: `by` is not above 0, or there is no such kind.
+        """
+        __tracebackhide__ = True
+        words = {
+            Status.PASS: "is faster by at least",
+            Status.FAIL: "is not faster by",
+            Status.INCONCLUSIVE: "cannot be told to be faster by",
+        }
+        self._hold(kind, by, 1 / (1 + by), words)
+
+    def record(self) -> PairRecord:
+        """Everything measured and judged, as plain data."""
+        new, reference = self._measurements
+        return PairRecord(
+            test=self._subject.test,
+            key=self._subject.key,
+            device=self._subject.device,
+            engines=dict(self._subject.about),
+            modes={"new": _mode(new), "reference": _mode(reference)},
+            blocks=self.blocks,
+            ratios={gate.kind: asdict(self.ratio(gate.kind)) for gate in self._gates},
+            verdicts=list(self._verdicts.values()),
+            findings=[
+                f"{name}: {finding.message}"
+                for name, result in (("new", self.new), ("reference", self.reference))
+                for finding in result.findings
+            ],
+            message=str(self),
+        )
+
+    @property
+    def _gates(self) -> tuple[Gate, ...]:
+        if self._measurements[0].load.is_open:
+            return OPEN_LOAD_GATES
+        return closed_load_gates(self.new.metrics)
+
+    def _gate(self, kind: str) -> Gate:
+        known = {gate.kind: gate for gate in self._gates}
+        if kind not in known:
+            raise ValueError(f"no kind {kind!r} under this load; there are {', '.join(known)}")
+        return known[kind]
+
+    def _extend(self, blocks: int) -> bool:
+        """Measures until there are so many blocks; False when the time limit came first."""
+        new, reference = self._measurements
+        while self.blocks < blocks:
+            for measurement in (new, reference, reference, new):
+                if not measurement.extend(len(measurement.rounds) + 1):
+                    return False
+        return True
+
+    def _hold(self, kind: str, share: float, limit: float, words: Mapping[Status, str]) -> None:
+        __tracebackhide__ = True
+        if not is_positive(share):
+            raise ValueError(f"a share of the reference must be a number above 0, got {share!r}")
+        gate = self._gate(kind)
+        if (kind, limit) not in self._verdicts:
+            verdict = self._settle(gate, limit)
+            told = f"{words[verdict.status]} {share:.4g}"
+            self._verdicts[kind, limit] = self._record(gate, verdict, told)
+        raise_if_failed([self._verdicts[kind, limit]])
+
+    def _settle(self, gate: Gate, limit: float) -> Verdict:
+        higher = gate.kind == "throughput"
+        allowed = 1 / limit if higher else limit
+
+        def judge() -> Verdict:
+            return judge_ratio(self.ratio(gate.kind), allowed, higher_is_better=higher)
+
+        verdict = judge()
+        if not (self.new.steady and self.reference.steady):
+            unsure = Verdict(**{**vars(verdict), "status": Status.INCONCLUSIVE})
+            return decide(unsure, self._settings.inconclusive)
+        for look in BLOCK_LOOKS:
+            if verdict.status is not Status.INCONCLUSIVE:
+                return verdict
+            if look > self.blocks:
+                complete = self._extend(look)
+                verdict = judge()
+                if not complete:
+                    break
+        return decide(verdict, self._settings.inconclusive)
+
+    def _record(self, gate: Gate, verdict: Verdict, told: str) -> VerdictRecord:
+        ratio = self.ratio(gate.kind)
+        message = (
+            f"{self._subject.key}: the new engine {told}: {gate.name} "
+            f"{ratio.new:.5g} {gate.unit} against {ratio.reference:.5g} {gate.unit}, "
+            f"{_percent(ratio)} ({self.blocks} blocks on {self._subject.device}"
+            f"{'; decided by the estimate' if verdict.reason == 'estimate' else ''})"
+        )
+        return VerdictRecord(
+            kind="pair", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
+            message=message, value=ratio.new, baseline=ratio.reference, change=ratio.value - 1,
+            lower=ratio.lower - 1, upper=ratio.upper - 1, limit=verdict.limit - 1,
+            failed=verdict.status is Status.FAIL,
+        )  # fmt: skip
+
+
+def _mode(measurement: Measurement) -> dict[str, bool | int | float | str]:
+    return {**measurement.session.mode, **measurement.load.mode}
+
+
+def _percent(ratio: Ratio) -> str:
+    return f"{ratio.value - 1:+.2%} [{ratio.lower - 1:+.2%}, {ratio.upper - 1:+.2%}]"

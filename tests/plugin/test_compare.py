@@ -1,0 +1,92 @@
+"""`trt_compare`: two engines measured in turns."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+TEST = """
+import pytest
+
+def test_pair(trt_engine, trt_compare):
+    new = trt_engine("new.onnx")
+    reference = trt_engine("reference.onnx")
+    pair = trt_compare(new, reference, shapes={{"x": (32, 256)}})
+    {body}
+"""
+RATIO = r": latency median .* ms against .* ms, [+-][\d.]+% \[.*\] \(\d+ blocks on cpu:.*"
+
+
+@pytest.fixture
+def models(project):
+    project.model("reference", layers=2)
+    project.model("new", layers=8)
+    return project
+
+
+def run(project, body, *options):
+    project.tests(TEST.format(body=body))
+    return project.run("--trtperf-json=run.json", *options)
+
+
+def test_slower_engine_is_found_and_told(models):
+    result = run(models, "pair.assert_not_slower(tolerance=0.2)")
+    assert result.ret == 1
+    result.stdout.re_match_lines([".*the new engine is slower by more than 0.2" + RATIO])
+
+
+def test_faster_engine_is_found(models):
+    models.model("new", layers=2)
+    models.model("reference", layers=8)
+    body = "pair.assert_faster(by=0.2); pair.assert_not_slower(); assert pair.ratio().upper < 1"
+    assert run(models, body).ret == 0
+
+
+def test_engine_that_is_not_faster_fails(models):
+    result = run(models, "pair.assert_faster(by=0.1)")
+    assert result.ret == 1
+    result.stdout.re_match_lines([".*the new engine is not faster by 0.1" + RATIO])
+
+
+def test_blocks_take_turns_and_are_recorded(models):
+    body = """
+    order = sorted(
+        [(r.started, "new") for r in pair.new.rounds]
+        + [(r.started, "reference") for r in pair.reference.rounds]
+    )
+    assert [name for _, name in order[:4]] == ["new", "reference", "reference", "new"]
+    assert pair.blocks >= 4
+    assert pair.ratio("throughput").value < 1 < pair.ratio("median").value
+    with pytest.raises(AssertionError):
+        pair.assert_not_slower(kind="throughput", tolerance=0.2)
+    with pytest.raises(ValueError, match="there are median, p99, throughput"):
+        pair.ratio("mean")
+    for share in (0, -0.1, float("nan"), True):
+        with pytest.raises(ValueError, match="above 0"):
+            pair.assert_not_slower(share)
+    """
+    result = run(models, body)
+    assert result.ret == 0
+    result.stdout.re_match_lines([r"test_perf.py::test_pair: latency median of new .*"])
+    record = json.loads((models.path / "run.json").read_text())
+    (pair,) = record["pairs"]
+    assert pair["key"] == "test_perf.py::test_pair"
+    assert {role: about["name"] for role, about in pair["engines"].items()} == {
+        "new": "new",
+        "reference": "reference",
+    }
+    assert pair["ratios"]["median"]["value"] > 1
+    assert [verdict["status"] for verdict in pair["verdicts"]] == ["fail"]
+    assert record["measurements"] == []
+
+
+def test_same_engine_is_within_a_wide_tolerance(models):
+    models.model("new", layers=2)
+    assert run(models, "pair.assert_not_slower(tolerance=0.99)").ret == 0
+
+
+def test_needs_trtperf_and_carries_the_mark(models):
+    models.tests(TEST.format(body="pass"))
+    models.pytester.runpytest_inprocess().assert_outcomes(skipped=1)
+    models.run("-m", "trtperf").assert_outcomes(passed=1)
