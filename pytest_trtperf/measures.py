@@ -287,7 +287,9 @@ class MeasureFactory:
             device=self._run.target.device,
             about=engine.about,
             software=self._run.target.probe.software,
-            baseline=store.get(module, key) if baseline and self._run.compares else None,
+            baseline=self._run.baseline(store, module, key)
+            if baseline and self._run.compares
+            else None,
             compares=baseline and self._run.compares,
             records=baseline,
         )

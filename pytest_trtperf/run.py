@@ -86,8 +86,19 @@ class Run:
     selective: bool = False
     written: list[Path] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    against: dict[str, BaselineEntry] | None = None
     errors: list[str] = field(default_factory=list)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
+
+    def baseline(self, store: BaselineStore, module: str, key: str) -> BaselineEntry | None:
+        """What a measurement is compared with; None where there is nothing.
+
+        Raises:
+            BaselineError: the file is broken.
+        """
+        if self.against is not None:
+            return self.against.get(key)
+        return store.get(module, key)
 
     @property
     def compares(self) -> bool:
@@ -231,6 +242,20 @@ class Run:
             max_qps=self.max_qps,
             pairs=self.pairs,
         )
+
+
+def entries_of(record: RunRecord, hardware_class: str) -> dict[str, BaselineEntry]:
+    """The measurements of another run as baseline entries, by key.
+
+    Raises:
+        BaselineError: it was made on other hardware.
+    """
+    if record.hardware_class != hardware_class:
+        raise BaselineError(
+            f"the record was made on {record.device}, this is {hardware_class}: "
+            "only runs on one machine compare"
+        )
+    return {one.key: _entry(one, record.software) for one in record.measurements}
 
 
 def without_group(nodeid: str) -> str:

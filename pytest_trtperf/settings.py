@@ -177,6 +177,13 @@ class Settings:
         "Where the lock of each GPU lies; mount it where containers share a host.",
         metavar="DIR",
     )
+    against: Path | None = _option(
+        None,
+        parse_path,
+        "Compare with this record of --trtperf-json, made minutes ago on this machine, instead of "
+        "the baselines.",
+        metavar="FILE",
+    )
     update: bool = _option(False, parse_bool, "Record this run's measurements as baselines.")
     update_new: bool = _option(False, parse_bool, "Record only measurements without a baseline.")
     require_baseline: bool = _option(
@@ -317,6 +324,8 @@ class Settings:
         settings = cls(**dict(filter(None, (_lookup(option, config) for option in _OPTIONS))))
         if settings.update and settings.update_new:
             raise ValueError("--trtperf-update and --trtperf-update-new exclude each other")
+        if settings.against and (settings.update or settings.update_new):
+            raise ValueError("--trtperf-against compares with a record: leave --trtperf-update out")
         return settings
 
     def override(self, options: Mapping[str, Any], source: str) -> Settings:

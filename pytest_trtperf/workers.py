@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.controller import Controller
-from pytest_trtperf.errors import BackendUnavailable
-from pytest_trtperf.run import RUN, Run, Target
+from pytest_trtperf.errors import BackendUnavailable, BaselineError
+from pytest_trtperf.report.json_file import read_json
+from pytest_trtperf.run import RUN, Run, Target, entries_of
 from pytest_trtperf.runtime.probe import Probe, probe_in_subprocess
 from pytest_trtperf.settings import Settings
 
@@ -29,13 +30,26 @@ def register(config: pytest.Config, settings: Settings) -> None:
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[_WORKER_INPUT])
+        _load_record(run)
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
         return
     probe = find_devices(config, settings)
     config.stash[RUN] = run = Run(settings, Target(probe), config.rootpath)
+    _load_record(run)
     run.note_selection(config)
     config.pluginmanager.register(Controller(run), "trtperf-controller")
     config.pluginmanager.register(Distribution(probe), "trtperf-distribution")
+
+
+def _load_record(run: Run) -> None:
+    """Reads what --trtperf-against names."""
+    if run.settings.against is None:
+        return
+    try:
+        record = read_json(run.settings.against)
+        run.against = entries_of(record, run.target.hardware_class)
+    except BaselineError as error:
+        raise pytest.UsageError(f"--trtperf-against: {error}") from None
 
 
 def find_devices(config: pytest.Config, settings: Settings) -> Probe:

@@ -1,0 +1,83 @@
+"""`--trtperf-against`: a record made minutes ago takes the place of the baselines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def recorded(repository):
+    """A repository whose model was measured, and has no baseline."""
+    assert repository.run("--trtperf-json=before.json").ret == 0
+    return repository
+
+
+def against(repository, *options):
+    return repository.run("--trtperf-against=before.json", *options)
+
+
+@pytest.mark.parametrize("distribution", [(), ("-n1",)])
+def test_unchanged_passes_and_slower_fails(recorded, distribution):
+    unchanged = against(recorded, *distribution)
+    assert unchanged.ret == 0
+    unchanged.stdout.no_fnmatch_line("*WITHOUT A BASELINE*")
+    unchanged.stdout.fnmatch_lines(["*latency median *pass*"])
+    recorded.model(layers=60)
+    slower = against(recorded, *distribution)
+    assert slower.ret == 1
+    slower.stdout.fnmatch_lines(["*latency median regressed: *"])
+    assert recorded.baseline_files() == []
+
+
+def test_committed_baseline_is_left_aside(recorded):
+    recorded.record()
+    recorded.model(layers=60)
+    assert recorded.run("--trtperf-json=before.json").ret == 1
+    assert against(recorded).ret == 0
+
+
+def test_measurement_that_the_record_lacks_is_listed(recorded):
+    recorded.tests(name="test_more")
+    result = against(recorded)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["WITHOUT A BASELINE*(1):", "*test_more.py::test_model"])
+    assert against(recorded, "--trtperf-require-baseline").ret == 1
+
+
+def broken(path, how):
+    if how == "missing":
+        path.unlink()
+    elif how == "cut short":
+        path.write_bytes(path.read_bytes()[:-200])
+    elif how == "no record":
+        path.write_text("[1, 2]")
+    else:
+        content = json.loads(path.read_text())
+        content.update({"schema": "trtperf-run/9"} if how == "other schema" else {})
+        content.update({"hardware_class": "cpu-of-somebody"} if how == "other hardware" else {})
+        path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("missing", "*before.json: the record cannot be read: No such file*"),
+        ("cut short", "*before.json: this is no whole record*"),
+        ("no record", "*before.json: a record of --trtperf-json has the schema*"),
+        ("other schema", "*this has 'trtperf-run/9'*"),
+        ("other hardware", "*only runs on one machine compare*"),
+    ],
+)
+def test_record_that_cannot_be_used_is_a_usage_error(recorded, how, message):
+    broken(recorded.path / "before.json", how)
+    result = against(recorded)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_excludes_an_update(recorded):
+    result = against(recorded, "--trtperf-update")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--trtperf-against compares with a record*"])
