@@ -38,6 +38,5 @@ def read_json(path: Path) -> RunRecord:
     except OSError as error:
         raise BaselineError(f"{path}: the record cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise BaselineError(
-            f"{path}: this is no whole record of --trtperf-json: {error}"
-        ) from error
+        message = f"{path}: this is no whole record of --trtperf-json: {error}"
+        raise BaselineError(message) from error
