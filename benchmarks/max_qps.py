@@ -75,9 +75,9 @@ def search(plan: bytes, model: harness.Model, gpu: Gpu, limit_ms: float, seed: i
     start = time.perf_counter()
     with harness.open_session(plan, model.shapes, MODE) as session:
 
-        def measure(rate: float | None, draw: int) -> Measurement:
+        def measure(rate: float | None, draw: int, queries: int) -> Measurement:
             load = Load(rate, seed=DRAWS * seed + draw)
-            return harness.measurement(session, Plan(), load, gpu)
+            return harness.measurement(session, Plan(round_queries=queries), load, gpu)
 
         found = MaxQps(measure, limit_ms, subject(gpu.name), Settings())
     return Search(

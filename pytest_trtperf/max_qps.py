@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-from pytest_trtperf.analysis.capacity import Trial, search_capacity
-from pytest_trtperf.analysis.diagnosis import Finding
+from pytest_trtperf.analysis.capacity import LAST_ROUNDS, Trial, search_capacity
+from pytest_trtperf.analysis.diagnosis import Finding, too_few_queries
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.comparison import Subject
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.limits import Limit, limit_here, raise_if_failed
+from pytest_trtperf.measure.load import LEAD_IN
 from pytest_trtperf.measure.measurement import Measurement
 from pytest_trtperf.report.record import CapacityRecord, VerdictRecord
 from pytest_trtperf.result import Result
@@ -21,13 +22,27 @@ P = 99.0
 FIRST = 1 / 4
 """The first rate that is tried, as a share of the throughput under a closed load."""
 
+MOST_QUERIES, LEAST_QUERIES = 200, 25
+"""Of a round of a trial: twelve of the least bound a P99."""
+
+EXPECTED_ROUNDS = 140
+"""Of a whole search, the last trials and about a dozen before them."""
+
+TYPICAL = 2 / 3
+"""The rate that most trials are near, as a share of the throughput under a closed load."""
+
+SEARCH_TIME = 2
+"""A search takes so many times the time limit of a measurement, at most."""
+
+_DOUBTS = ("not_steady", "disturbed", "too_few_queries")
+
 
 class MaxQps:
     """A found rate with its interval, in queries per second, and the rates that were tried.
 
     Args:
         measure: starts a measurement at a request rate, None being a closed load, with the n-th
-            draw of arrivals.
+            draw of arrivals and so many queries a round.
 
     Raises:
         MeasurementError: the limit is not kept at any rate, or the device failed.
@@ -35,7 +50,7 @@ class MaxQps:
 
     def __init__(
         self,
-        measure: Callable[[float | None, int], Measurement],
+        measure: Callable[[float | None, int, int], Measurement],
         p99_ms: float,
         subject: Subject,
         settings: Settings,
@@ -44,9 +59,10 @@ class MaxQps:
         self._measure, self._subject, self._settings = measure, subject, settings
         self._verdicts: dict[float, VerdictRecord] = {}
         self._findings: dict[str, Finding] = {}
-        closed = measure(None, 0)
+        closed = measure(None, 0, MOST_QUERIES)
         closed.extend(1)
         self.closed_qps = closed.rounds[0].trace.throughput
+        self._round_queries = self._affordable()
         self._session = closed.session
         self._mode: dict[str, bool | int | float | str] = {}
         try:
@@ -127,8 +143,21 @@ class MaxQps:
             message=str(self),
         )
 
+    def _affordable(self) -> int:
+        """Queries of a round that the search has time for."""
+        limit_s = SEARCH_TIME * self._settings.max_time
+        rate = TYPICAL * self.closed_qps / (EXPECTED_ROUNDS * (1 + LEAD_IN))
+        queries = min(MOST_QUERIES, int(limit_s * rate))
+        if queries < LEAST_QUERIES:
+            raise MeasurementError(
+                f"{self._subject.key}: a search at about {self.closed_qps:.3g} qps takes about "
+                f"{LEAST_QUERIES / rate:.0f} s, and has {limit_s:g} s: raise max_time to "
+                f"{LEAST_QUERIES / rate / SEARCH_TIME:.0f}"
+            )
+        return queries
+
     def _try(self, rate: float, draw: int, rounds: int) -> Trial:
-        measurement = self._measure(rate, draw)
+        measurement = self._measure(rate, draw, self._round_queries)
         measurement.extend(rounds)
         self._mode = {**self._session.mode, **measurement.load.mode}
         self._mode.pop("request_rate")
@@ -136,11 +165,16 @@ class MaxQps:
         for finding in result.conditions():
             if finding.code != "saturated":
                 self._findings.setdefault(finding.code, finding)
+        if rounds == LAST_ROUNDS and (few := too_few_queries(P, result.queries)):
+            self._findings.setdefault(few.code, few)
         return Trial(rate, result.percentile(P, "response"), measurement.saturated)
 
     def _judge(self, limit: float) -> VerdictRecord:
         found = self.capacity
-        if found.lower >= limit:
+        doubts = [code for code in _DOUBTS if code in self._findings]
+        if doubts:
+            status, words = Status.INCONCLUSIVE, f"({', '.join(doubts)}) cannot be told from"
+        elif found.lower >= limit:
             status, words = Status.PASS, "keeps"
         elif found.upper <= limit:
             status, words = Status.FAIL, "misses"

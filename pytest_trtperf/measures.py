@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,10 +26,12 @@ from pytest_trtperf.perf import Perf
 from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
 from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.settings import Settings, parse_count
+from pytest_trtperf.settings import Settings, parse_count, parse_positive
 from pytest_trtperf.sweep import Sweep
 
 T = TypeVar("T")
+
+_LONGEST_NAME = 100
 
 DRAWS = 1000
 """Seeds of arrivals that a search may use before they are another seed's."""
@@ -74,11 +77,7 @@ class MeasureFactory:
         settings = self._settings.override(options, "trt_measure")
         label = self._claim_label(name)
         subject = self._subject(engine, label, baseline=baseline)
-        session = self._create_session(engine, shapes, settings)
-        measurement = self._measurement(session, settings, label)
-        self._perfs[label] = perf = Perf(measurement, subject, settings)
-        self._to_conclude.append(perf)
-        return perf
+        return self._perf(self._create_session(engine, shapes, settings), subject, settings, label)
 
     def sweep(
         self,
@@ -104,22 +103,24 @@ class MeasureFactory:
             ShapeError, MeasurementError: see a single measurement.
         """
         __tracebackhide__ = True
-        if request_rates and "request_rate" in options:
-            raise ValueError("a sweep over request_rates= takes no request_rate=")
-        sizes = tuple(parse_count(1)(size) for size in batch_sizes)
-        given = {"batch_size": sizes, "request_rate": tuple(request_rates)}
-        chosen = [variable for variable, values in given.items() if values]
-        if len(chosen) != 1:
-            raise ValueError("a sweep goes over batch_sizes= or over request_rates=, one of them")
-        variable = chosen[0]
+        variable, points = _points(batch_sizes, request_rates, options)
+        prefix = f"{name}/" if name else ""
+        labels = {value: f"{prefix}{variable}={_plain(value)}" for value in points}
+        for label in labels.values():
+            self._claim_label(label)
+        if variable == "batch_size":
+            at = {size: _with_batch(engine, shapes, int(size)) for size in points}
+            return Sweep(
+                variable,
+                {size: self(engine, at[size], name=labels[size], **options) for size in points},
+            )
+        settings = self._settings.override(options, "trt_measure.sweep")
+        session = self._create_session(engine, shapes, settings)
         perfs = {}
-        for value in given[variable]:
-            label = "/".join(filter(None, [name, f"{variable}={value}"]))
-            if variable == "batch_size":
-                at = _with_batch(engine, shapes, int(value))
-                perfs[value] = self(engine, at, name=label, **options)
-            else:
-                perfs[value] = self(engine, shapes, name=label, request_rate=value, **options)
+        for rate in points:
+            here = dataclasses.replace(settings, request_rate=rate)
+            subject = self._subject(engine, labels[rate], baseline=True)
+            perfs[rate] = self._perf(session, subject, here, labels[rate])
         return Sweep(variable, perfs)
 
     def max_qps(
@@ -146,18 +147,22 @@ class MeasureFactory:
         if "request_rate" in options:
             raise ValueError("max_qps looks for the request rate: leave request_rate= out")
         settings = self._settings.override(options, "trt_measure.max_qps")
+        if settings.idle_ms:
+            raise ValueError("idle_ms is for a closed load, and max_qps is about open ones")
         label = self._claim_label(name)
         subject = self._subject(engine, label, baseline=False)
         session = self._create_session(engine, shapes, settings)
 
-        def measure(rate: float | None, draw: int) -> Measurement:
+        def measure(rate: float | None, draw: int, queries: int) -> Measurement:
             seed = settings.seed * DRAWS + draw
-            at = dataclasses.replace(settings, request_rate=rate, seed=seed)
+            at = dataclasses.replace(settings, request_rate=rate, seed=seed, round_queries=queries)
             return self._measurement(
                 session, at, label if rate is None else f"{label} {rate:g} qps"
             )
 
-        self._max_qps[label] = found = MaxQps(measure, p99_ms, subject, settings)
+        # Between trials nobody else gets in: a waiting process would hardly find the gap.
+        with self._engines.lock:
+            self._max_qps[label] = found = MaxQps(measure, p99_ms, subject, settings)
         return found
 
     def compare(
@@ -191,7 +196,7 @@ class MeasureFactory:
             )
             for role, engine, its_shapes in (("new", new, shapes), ("reference", reference, given))
         ]
-        pair = Pair(sides[0], sides[1], subject, settings)
+        pair = Pair(sides[0], sides[1], subject, settings, self._engines.lock)
         self._pairs[label] = pair
         return pair
 
@@ -218,7 +223,8 @@ class MeasureFactory:
                 try:
                     write(directory / f"{self._file_name(label)}.{suffix}.json")
                 except (TrtPerfError, OSError) as error:
-                    failures.append(f"no {suffix} exported: {error}")
+                    name = f" of {label}" if label else ""
+                    failures.append(f"no {suffix}{name} exported: {error}")
         return failures
 
     def records(self) -> list[Any]:
@@ -233,6 +239,12 @@ class MeasureFactory:
     def close(self) -> None:
         """Frees the sessions."""
         self._resources.close()
+
+    def _perf(self, session: Session, subject: Subject, settings: Settings, label: str) -> Perf:
+        measurement = self._measurement(session, settings, label)
+        self._perfs[label] = perf = Perf(measurement, subject, settings)
+        self._to_conclude.append(perf)
+        return perf
 
     def _claim_label(self, name: str | None) -> str:
         label = name or ""
@@ -295,9 +307,37 @@ class MeasureFactory:
         )
 
     def _file_name(self, label: str) -> str:
-        """A test's node id as the name of a file."""
+        """A test's node id as the name of a file, told apart by a digest from similar ones."""
         nodeid = without_group(self._item.nodeid) + (f"#{label}" if label else "")
-        return re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")
+        digest = hashlib.sha256(nodeid.encode()).hexdigest()[:8]
+        return re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")[:_LONGEST_NAME] + f"-{digest}"
+
+
+def _points(
+    batch_sizes: Sequence[int], request_rates: Sequence[float], options: Mapping[str, Any]
+) -> tuple[str, tuple[float, ...]]:
+    """The variable of a sweep, and its values."""
+    if len(request_rates) and "request_rate" in options:
+        raise ValueError("a sweep over request_rates= takes no request_rate=")
+    if bool(len(batch_sizes)) == bool(len(request_rates)):
+        raise ValueError("a sweep goes over batch_sizes= or over request_rates=, one of them")
+    variable, parse, given = (
+        ("batch_size", parse_count(1), batch_sizes)
+        if len(batch_sizes)
+        else ("request_rate", parse_positive, request_rates)
+    )
+    try:
+        values: tuple[float, ...] = tuple(parse(value) for value in given)
+    except ValueError as error:
+        raise ValueError(f"{variable}: {error}") from None
+    if len(set(values)) < len(values):
+        raise ValueError(f"a {variable} comes twice in {list(values)}: leave one out")
+    return variable, values
+
+
+def _plain(value: float) -> str:
+    """A number without the .0 of a whole one."""
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _with_batch(

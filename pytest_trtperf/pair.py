@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
@@ -22,16 +23,24 @@ class Pair:
     An `assert_*` method adds blocks while its verdict is inconclusive; a conclusive verdict never
     changes.
 
+    Args:
+        lock: held over whole blocks, within which nothing else is to disturb either.
+
     Attributes:
         new, reference: the numbers of either.
     """
 
     def __init__(
-        self, new: Measurement, reference: Measurement, subject: Subject, settings: Settings
+        self,
+        new: Measurement,
+        reference: Measurement,
+        subject: Subject,
+        settings: Settings,
+        lock: AbstractContextManager[object],
     ) -> None:
         self.new, self.reference = Result(new), Result(reference)
         self._measurements = new, reference
-        self._subject, self._settings = subject, settings
+        self._subject, self._settings, self._lock = subject, settings, lock
         self._verdicts: dict[tuple[str, float], VerdictRecord] = {}
         self._extend(BLOCK_LOOKS[0])
 
@@ -140,10 +149,11 @@ class Pair:
     def _extend(self, blocks: int) -> bool:
         """Measures until there are so many blocks; False when the time limit came first."""
         new, reference = self._measurements
-        while self.blocks < blocks:
-            for measurement in (new, reference, reference, new):
-                if not measurement.extend(len(measurement.rounds) + 1):
-                    return False
+        with self._lock:
+            while self.blocks < blocks:
+                for measurement in (new, reference, reference, new):
+                    if not measurement.extend(len(measurement.rounds) + 1):
+                        return False
         return True
 
     def _hold(self, kind: str, share: float, limit: float, words: Mapping[Status, str]) -> None:

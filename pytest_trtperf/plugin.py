@@ -81,7 +81,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Compares with the baseline once the body has passed, so that a regression is a failure."""
-    result = yield
+    try:
+        result = yield
+    except BaseException:
+        # What went wrong is best looked at in what was measured.
+        if factory := item.stash.get(MEASURE, None):
+            factory.export()
+        raise
     if factory := item.stash.get(MEASURE, None):
         failures = [*factory.conclude(), *factory.export()]
         if failures:

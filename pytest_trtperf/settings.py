@@ -21,6 +21,8 @@ Tolerance = float | Mapping[str, float]
 TOLERANCE_KINDS = ("median", "p99", "throughput")
 INCONCLUSIVE_POLICIES = ("estimate", "fail", "warn")
 ARRIVALS = ("poisson", "constant")
+MOST = 1e7
+MOST_RATE = 1e9
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -75,21 +77,27 @@ def _number(value: object) -> float:
 
 
 def parse_positive(value: object) -> float:
-    """A finite number above zero."""
+    """A number above zero, up to `MOST`."""
     number = _number(value)
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"expected a number above 0, got {value!r}")
+    return _bounded(number, MOST)
+
+
+def _bounded(number: float, most: float) -> float:
+    if number > most:
+        raise ValueError(f"expected at most {most:g}, got {number:g}")
     return number
 
 
-def parse_count(least: int) -> Callable[[object], int]:
+def parse_count(least: int, most: int = 100_000_000) -> Callable[[object], int]:
     """A parser for whole numbers of at least `least`."""
 
     def parse(value: object) -> int:
         number = _number(value)
         if not number.is_integer() or number < least:
             raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
-        return int(number)
+        return int(_bounded(number, most))
 
     return parse
 
@@ -99,7 +107,17 @@ def parse_not_negative(value: object) -> float:
     number = _number(value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"expected a number of 0 or more, got {value!r}")
-    return number
+    return _bounded(number, MOST)
+
+
+def parse_rate(value: object) -> float | None:
+    """Queries per second up to `MOST_RATE`; `closed` is none, where another source gives one."""
+    if value == "closed":
+        return None
+    number = _number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"expected a number above 0, or closed, got {value!r}")
+    return _bounded(number, MOST_RATE)
 
 
 def parse_choice(*choices: str) -> Callable[[object], str]:
@@ -267,14 +285,14 @@ class Settings:
     )
     streams: int = _option(
         1,
-        parse_count(1),
+        parse_count(1, 1024),
         "Inference streams, each with a context and buffers of its own (default: 1).",
         metavar="N",
         per_measurement=True,
     )
     concurrency: int | None = _option(
         None,
-        parse_count(1),
+        parse_count(1, 4096),
         "Queries in flight on each stream (default: 2, on the CPU 1).",
         metavar="N",
         per_measurement=True,
@@ -288,9 +306,9 @@ class Settings:
     )
     request_rate: float | None = _option(
         None,
-        parse_positive,
+        parse_rate,
         "Queries per second of an open load; response counts from when a query was due "
-        "(default: a closed load).",
+        "(default: closed).",
         metavar="QPS",
         per_measurement=True,
     )

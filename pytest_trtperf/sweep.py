@@ -45,6 +45,9 @@ class Sweep:
         """
         return list(self.perfs), [self._number(value, y) for value in self.perfs]
 
+    def __str__(self) -> str:
+        return self.table()
+
     def table(self) -> str:
         """A line for each value: median, P99 and throughput, and of batches samples a second."""
         by_batch = self.variable == "batch_size"

@@ -87,7 +87,7 @@ def search_capacity(try_rate: TryRate, start: float, limit_ms: float) -> Capacit
     good, bad = _bracket(tried, start, limit_ms)
     around = np.geomspace(good.rate / MARGIN, bad.rate * MARGIN, LAST_TRIALS)
     last = [tried(float(rate), LAST_ROUNDS) for rate in around]
-    rate, lower, upper = _crossing(last, limit_ms) or (good.rate, good.rate, bad.rate)
+    rate, lower, upper = _crossing(last, limit_ms) or _edge(last, good)
     ordered = tuple(sorted(trials, key=lambda trial: trial.rate))
     return Capacity(rate, lower, upper, limit_ms, ordered)
 
@@ -116,6 +116,14 @@ def _bracket(tried: Callable[[float], Trial], start: float, limit_ms: float) -> 
         trial = better_of_two(math.sqrt(held.rate * missed.rate))
         held, missed = (trial, missed) if trial.holds(limit_ms) else (held, trial)
     return held, missed
+
+
+def _edge(trials: Sequence[Trial], good: Trial) -> tuple[float, float, float]:
+    """Rate and interval of a device that breaks down before the response reaches the limit."""
+    saturated = min(trial.rate for trial in trials if trial.saturated)
+    served = [trial.rate for trial in trials if not trial.saturated and trial.rate < saturated]
+    lower = max(served, default=good.rate / MARGIN)
+    return min(good.rate, saturated), min(lower, good.rate), max(saturated, good.rate)
 
 
 def _badness(trial: Trial) -> float:

@@ -86,3 +86,37 @@ class _Index:
 def _plain(name: str) -> str:
     """The name of a layer as it is in every optimisation profile."""
     return _PROFILE.sub("", name.strip())
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """A layer in two profiles, in milliseconds; None where it is in one of them alone.
+
+    `share` is of the sum of all changes; negative where it went against them.
+    """
+
+    name: str
+    before_ms: float | None
+    after_ms: float | None
+    share: float
+
+    @property
+    def change_ms(self) -> float:
+        """How much longer it takes."""
+        return (self.after_ms or 0.0) - (self.before_ms or 0.0)
+
+
+def compare_layers(before: Mapping[str, float], after: Mapping[str, float]) -> list[LayerChange]:
+    """The layers of two profiles by what they add to the time, most first.
+
+    Args:
+        before, after: Median milliseconds by name.
+    """
+    names = [*after, *(name for name in before if name not in after)]
+    whole = sum(after.values()) - sum(before.values())
+    changes = [
+        LayerChange(name, before.get(name), after.get(name), 0.0 if not whole else _part / whole)
+        for name in names
+        for _part in [after.get(name, 0.0) - before.get(name, 0.0)]
+    ]
+    return sorted(changes, key=lambda change: -change.change_ms)

@@ -8,11 +8,12 @@ and heap it has. A crash there is an error here.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -32,7 +33,17 @@ from pytest_trtperf.measure.trace import Extent, Times, Trace
 from pytest_trtperf.runtime.memory import DeviceMemory
 from pytest_trtperf.runtime.session import GivenInputs, Mode
 
-PROGRAM = "pytest_trtperf.measure.session_process"
+PROGRAM = """
+import sys
+sys.path[:] = [path for path in sys.path if path]
+import json
+sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
+from pytest_trtperf.measure.session_process import main
+main(int(sys.argv[2]), int(sys.argv[3]))
+"""
+"""What the test process can import, the standard library first: the working directory and the
+folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
+
 _PATIENCE_S = 10.0
 
 
@@ -42,15 +53,23 @@ class _Process:
     def __init__(self) -> None:
         read, self._requests = os.pipe()
         self._replies, write = os.pipe()
-        paths = [path or str(os.getcwd()) for path in sys.path]  # noqa: PTH109
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", PROGRAM, str(read), str(write)],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(read, write),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        )
-        os.close(read)
-        os.close(write)
+        paths = [path or os.curdir for path in sys.path]
+        command = [sys.executable, "-c", PROGRAM, json.dumps(paths), str(read), str(write)]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(read, write),
+                # Ctrl-C is for this process, which then ends that one.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._requests)
+            os.close(self._replies)
+            raise
+        finally:
+            os.close(read)
+            os.close(write)
         self._open = True
 
     @property
@@ -91,17 +110,22 @@ class _Process:
         return f"killed by {signal.Signals(-code).name}"
 
     def close(self) -> None:
-        """Ends the process; it leaves when nobody asks any more."""
+        """Ends the process."""
         if not self._open:
             return
         self._open = False
+        # Closing the pipe may not be enough: a fork of this process holds its end open too.
+        with suppress(BrokenPipeError):
+            send(self._requests, {"operation": "close"})
         os.close(self._requests)
         os.close(self._replies)
         try:
             self._process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             self._process.kill()
             self._process.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
 
 
 class IsolatedEngine:
@@ -136,8 +160,9 @@ class IsolatedEngine:
         return process, about
 
     def new_runtime_cache(self) -> bytes | None:
-        """RTX's compiled kernels if any were compiled since loading, else None."""
-        return self._kernels if self._has_new_kernels else None
+        """RTX's compiled kernels if any were compiled since this was last asked, else None."""
+        has_new, self._has_new_kernels = self._has_new_kernels, False
+        return self._kernels if has_new else None
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -161,7 +186,7 @@ class IsolatedEngine:
             raise
         if (kernels := about["kernels"]) is not None:
             self._kernels, self._has_new_kernels = kernels, True
-        return IsolatedSession(process, about)
+        return IsolatedSession(process, about, lambda: self.create_session(shapes, mode, inputs))
 
     def close(self) -> None:
         """Ends what no session took over; sessions close by themselves."""
@@ -177,8 +202,13 @@ class IsolatedSession:
         pid: of the process that uses the GPU.
     """
 
-    def __init__(self, process: _Process, about: Mapping[str, Any]) -> None:
-        self._process = process
+    def __init__(
+        self,
+        process: _Process,
+        about: Mapping[str, Any],
+        again: Callable[[], IsolatedSession],
+    ) -> None:
+        self._process, self._again = process, again
         self.pid = process.pid
         self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
         self.mode: dict[str, bool | int | float | str] = about["mode"]
@@ -202,7 +232,17 @@ class IsolatedSession:
         return unpack_trace(self._process.call("run_open", schedule=packed, **load))
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """See `TensorRTEngine.profile_layers`."""
+        """See `TensorRTEngine.profile_layers`; in yet another process, for this one measures on."""
+        other = self._again()
+        try:
+            return other.profile_layers_here(queries)
+        finally:
+            other.close()
+
+    def profile_layers_here(
+        self, queries: int
+    ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """The same in this process, which is of no use for timing afterwards."""
         reply = self._process.call("profile_layers", queries=queries)
         times = {name: unpack_array(values) for name, values in reply["times"].items()}
         return times, reply["information"]

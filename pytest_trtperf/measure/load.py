@@ -9,6 +9,8 @@ import numpy as np
 from pytest_trtperf.measure.trace import Times
 
 ARRIVALS = ("poisson", "constant")
+MOST_QUERIES = 100_000_000
+
 LEAD_IN = 0.25
 """An open load starts with an empty queue: this share of a round goes by before it counts."""
 
@@ -42,20 +44,28 @@ class Load:
         return {"load": "open", "request_rate": self.request_rate, "arrivals": self.arrivals}
 
     def schedule(
-        self, duration_ms: float, queries: int, round: int, lead_in_ms: float = 0.0
+        self,
+        duration_ms: float,
+        queries: int,
+        round: int,
+        lead_in_ms: float = 0.0,
+        most: int = MOST_QUERIES,
     ) -> Times:
         """When queries are due: ascending nanoseconds from the start of a round.
 
         Covers `duration_ms` after a lead-in, and has `queries` at least after it. Poisson arrivals
-        have exponential intervals of mean 1 / rate; each round draws its own.
+        have exponential intervals of mean 1 / rate; each round draws its own. It ends after `most`,
+        which a device that cannot serve so many does not come to.
         """
         assert self.request_rate is not None
         per_ms = self.request_rate / 1e3
         lead_in, covered = lead_in_ms * per_ms, (lead_in_ms + duration_ms) * per_ms
         draw = np.random.default_rng([self.seed, round]).exponential
         due = np.empty(0)
-        while not due.size or due[-1] < covered or np.count_nonzero(due >= lead_in) < queries:
-            size = max(queries, int(covered)) // (4 if due.size else 1) + 1
+        while due.size < most and (
+            not due.size or due[-1] < covered or np.count_nonzero(due >= lead_in) < queries
+        ):
+            size = min(max(queries, int(covered)) // (4 if due.size else 1) + 1, most)
             intervals = np.ones(size) if self.arrivals == "constant" else draw(size=size)
             due = np.append(due, np.cumsum(intervals) + (due[-1] if due.size else 0.0))
         last = max(

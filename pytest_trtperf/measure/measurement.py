@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -214,11 +214,16 @@ class Measurement:
         duration_ms = max(self.plan.round_ms, 1e3 * queries / rate)
         lead_in_ms = LEAD_IN * duration_ms
         number = len(self.rounds) + len(self.set_aside)
-        schedule = self.load.schedule(duration_ms, queries, number, lead_in_ms)
         backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
+        # Of a rate far beyond the device only so many can be served before it is given up.
+        served = self._rate * (lead_in_ms + duration_ms + backlog_ms) / 1e3
+        most = 4 * (int(served) + queries)
+        schedule = self.load.schedule(duration_ms, queries, number, lead_in_ms, most)
         trace = run_open(
             self.session, schedule, backlog_ms, starts=self.plan.starts, label=self._round_label
         )
+        saturated = trace.saturated or trace.falls_behind(1e9 / self._rate)
+        trace = replace(trace, saturated=saturated)
         assert trace.due is not None
         start = int(trace.due[0] - schedule[0])
         return trace if trace.saturated else trace.after(start + int(lead_in_ms * 1e6))

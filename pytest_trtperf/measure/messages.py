@@ -13,16 +13,19 @@ from pytest_trtperf.measure.trace import Trace
 
 _LENGTH_BYTES = 8
 _MOST_AT_ONCE = 1 << 20
+_RAW = "raw"
 
 
 def send(descriptor: int, message: Mapping[str, Any]) -> None:
-    """Writes a message to a pipe.
+    """Writes a message to a pipe; bytes at its top, such as a plan, follow it as they are.
 
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    data = msgspec.msgpack.encode(message)
-    for part in (len(data).to_bytes(_LENGTH_BYTES, "little"), data):
+    raw = {name: value for name, value in message.items() if isinstance(value, bytes)}
+    packed = {name: value for name, value in message.items() if name not in raw}
+    header = msgspec.msgpack.encode({**packed, _RAW: {n: len(v) for n, v in raw.items()}})
+    for part in (len(header).to_bytes(_LENGTH_BYTES, "little"), header, *raw.values()):
         view = memoryview(part)
         while view:
             view = view[os.write(descriptor, view[:_MOST_AT_ONCE]) :]
@@ -31,21 +34,25 @@ def send(descriptor: int, message: Mapping[str, Any]) -> None:
 def receive(descriptor: int) -> dict[str, Any] | None:
     """The next message of a pipe; None when its writer is gone."""
     length = _read(descriptor, _LENGTH_BYTES)
-    data = _read(descriptor, int.from_bytes(length, "little")) if length else None
-    if data is None:
+    header = _read(descriptor, int.from_bytes(length, "little")) if length else None
+    if header is None:
         return None
-    message: dict[str, Any] = msgspec.msgpack.decode(data)
+    message: dict[str, Any] = msgspec.msgpack.decode(header)
+    for name, size in message.pop(_RAW).items():
+        if (part := _read(descriptor, size)) is None:
+            return None
+        message[name] = bytes(part)
     return message
 
 
-def _read(descriptor: int, size: int) -> bytes | None:
+def _read(descriptor: int, size: int) -> bytearray | None:
     data = bytearray()
     while len(data) < size:
         part = os.read(descriptor, min(size - len(data), _MOST_AT_ONCE))
         if not part:
             return None
         data += part
-    return bytes(data)
+    return data
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:

@@ -1,13 +1,9 @@
-"""The process of one session: `python -m pytest_trtperf.measure.session_process IN OUT`.
-
-Reads requests from the descriptor IN and answers on OUT until IN is closed. See `isolated`.
-"""
+"""The process of one session, see `isolated`."""
 
 from __future__ import annotations
 
-import signal
-import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -22,10 +18,18 @@ from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
 
 
 class _Server:
-    """Each public method is an operation; its keyword arguments and answer are messages."""
+    """Each operation takes a message as its keyword arguments and returns one."""
 
     _engine: TensorRTEngine
     _session: TensorRTSession
+
+    @property
+    def operations(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """The operations by name."""
+        known = (
+            self.load, self.create_session, self.run_closed, self.run_open, self.profile_layers
+        )  # fmt: skip
+        return {operation.__name__: operation for operation in known}
 
     def load(self, *, backend: str, plan: bytes, kernels: bytes | None) -> dict[str, Any]:
         self._engine = TensorRTEngine(backend, plan, kernels)
@@ -66,21 +70,21 @@ def _unpacked(value: Any) -> np.ndarray | bytes:
 
 
 def main(requests: int, replies: int) -> None:
-    """Serves until the requests end."""
-    # Ctrl-C is the owner's business, who then ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = _Server()
+    """Answers requests until `close`, or until nobody can ask any more.
+
+    Args:
+        requests, replies: descriptors of pipes.
+    """
+    operations = _Server().operations
     while (request := receive(requests)) is not None:
         operation = request.pop("operation")
+        if operation == "close":
+            return
         try:
-            reply = getattr(server, operation)(**request)
+            reply = operations[operation](**request)
         except TrtPerfError as error:
             reply = {"error": type(error).__name__, "message": str(error)}
         except Exception as error:  # noqa: BLE001  # told to the owner, whatever it is
             traceback.print_exc()
             reply = {"error": "MeasurementError", "message": f"{type(error).__name__}: {error}"}
         send(replies, reply)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

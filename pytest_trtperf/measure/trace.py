@@ -11,6 +11,11 @@ import numpy.typing as npt
 Times = npt.NDArray[np.int64]
 STAGES = ("h2d", "gpu_compute", "d2h")
 
+OVERLOAD = 0.02
+"""A load that is this much above what the device does is taken for more than it can serve."""
+
+LEAST_FOR_TREND = 40
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -82,6 +87,23 @@ class Trace:
         if metric == "lateness" and self.due is not None:
             return self._lateness(self.due)
         return self.stages[metric].astype(np.float64)
+
+    def falls_behind(self, service_ns: float) -> bool:
+        """Whether an open load is more than the device can serve, though not yet given up.
+
+        In its second half no query found room at once, and waits grow by more than a share
+        `OVERLOAD` of the time that passes. A queue that is stable empties now and then.
+
+        Args:
+            service_ns: the time of one query where the device is busy.
+        """
+        if self.due is None or self.queries < LEAST_FOR_TREND:
+            return False
+        waits, half, few = self.issued - self.due, self.queries // 2, self.queries // 20
+        if waits[half:].min() <= service_ns:
+            return False
+        growth = float(waits[-few:].mean() - waits[half : half + few].mean())
+        return growth > OVERLOAD * float(self.due[-1] - self.due[half])
 
     @property
     def compute(self) -> npt.NDArray[np.float64]:

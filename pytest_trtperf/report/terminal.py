@@ -35,6 +35,7 @@ def summary_lines(
     lines = _table(measurements) if measurements else []
     for found in others:
         lines += [found.message, *(f"{found.key}: {text}" for text in found.findings)]
+        lines += [f"{verdict.status.upper()} {verdict.message}" for verdict in found.verdicts]
     if not lines:
         lines.append("nothing was measured")
     for record in measurements:

@@ -122,14 +122,14 @@ class OnnxRuntimeSession:
             raise MeasurementError(f"ONNX Runtime cannot run the model: {error}") from error
         self.cold_start_ms = (perf_counter_ns() - start) / 1e6
 
-    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+    def profile_layers(self, _queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """There is no layer profile on the CPU.
 
         Raises:
             MeasurementError: always.
         """
         raise MeasurementError(
-            f"the CPU backend has no layer profile (of {queries} queries): "
+            "the CPU backend has no layer profile: "
             "ask for layers on a GPU, where engine.backend is of the TensorRT family"
         )
 

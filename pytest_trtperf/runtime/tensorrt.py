@@ -52,6 +52,7 @@ class TensorRTEngine:
         self._runtime.gpu_allocator = self._allocator
         with collected(self._trt) as errors, self._record.watch() as self._loading:
             self._engine = self._runtime.deserialize_cuda_engine(plan)
+        self._allocator.check()
         if self._engine is None:
             reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
             raise EngineLoadError(
@@ -136,6 +137,8 @@ class TensorRTEngine:
             MeasurementError: the engine cannot be profiled.
         """
         context, _ = self._create_context()
+        if context is None:
+            raise MeasurementError("no execution context for the layer profile: out of memory?")
         mode = Mode(concurrency=1)
         stream = InferenceStream(
             self._trt, context, values, self.outputs, self._shape_tensors, mode
@@ -149,8 +152,9 @@ class TensorRTEngine:
     def _create_stream(self, values: Mapping[str, np.ndarray], mode: Mode) -> InferenceStream:
         with collected(self._trt) as errors:
             context, cache = self._create_context()
+            self._allocator.check()
             if context is None:
-                reasons = "; ".join(errors()) or "out of device memory?"
+                reasons = "; ".join(errors()) or self._allocator.failure or "out of device memory?"
                 raise MeasurementError(f"no execution context could be created: {reasons}")
             try:
                 stream = InferenceStream(

@@ -274,3 +274,27 @@ class TestDisturbedRounds:
         measurement.extend(1)
         (aside,), (kept,) = measurement.set_aside, measurement.rounds
         assert not np.array_equal(np.diff(aside.trace.due), np.diff(kept.trace.due))
+
+
+class TestOverload:
+    """Queries that sleep for 4 ms, so that the device does about 240 a second."""
+
+    PLAN = Plan(warm_up_ms=5, max_warm_up=0.3, round_ms=400, round_queries=20, max_time=60)
+
+    @pytest.mark.parametrize("rate", [270, 330])
+    def test_little_more_than_the_device_does_is_told(self, measure, rate):
+        measurement = measure(Load(rate, "constant"), self.PLAN, sleep_ms=4)
+        assert not measurement.extend(3)
+        assert measurement.saturated
+
+    @pytest.mark.parametrize("rate", [60, 120])
+    def test_what_it_does_is_not(self, measure, rate):
+        measurement = measure(Load(rate, "constant"), self.PLAN, sleep_ms=4)
+        assert measurement.extend(3)
+        assert not measurement.saturated
+
+    def test_rate_far_beyond_takes_no_memory_for_what_is_never_served(self, measure):
+        measurement = measure(Load(1e9), self.PLAN, sleep_ms=4)
+        assert not measurement.extend(1)
+        assert measurement.saturated
+        assert measurement.rounds[0].trace.nbytes < 1e6

@@ -359,7 +359,7 @@ for rate in (0, -5, math.nan, math.inf):
 for batch in (0, -1):
     with pytest.raises(ValueError, match="whole number of at least 1"):
         trt_measure.sweep(engine, batch_sizes=[batch])
-with pytest.raises(ValueError, match="named 'batch_size=4' already"):
+with pytest.raises(ValueError, match="a batch_size comes twice"):
     trt_measure.sweep(engine, batch_sizes=[4, 4])
 static = trt_engine("static.onnx")
 with pytest.raises(ShapeError, match="no batch to sweep"):
@@ -383,7 +383,7 @@ assert found.closed_qps > 0
 assert f"{found.qps:.5g} qps" in str(found) and str(found) in repr(found)
 found.assert_at_least(1e-3)
 found.assert_at_least({"NVIDIA*": 1e9, "cpu:*": 1e-3})
-with pytest.raises(AssertionError, match="misses its budget of 1e.09 qps"):
+with pytest.raises(AssertionError, match="its budget of 1e.09 qps"):
     found.assert_at_least(1e9)
 with pytest.raises(AssertionError, match="no entry for 'cpu:"):
     found.assert_at_least({"NVIDIA*": 1})
