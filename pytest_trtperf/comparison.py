@@ -17,6 +17,7 @@ from pytest_trtperf.analysis.gates import (
     compare,
     too_few_for_p99,
 )
+from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.regression import LOOKS, Change
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.baseline.schema import BaselineEntry
@@ -216,8 +217,12 @@ class Comparison:
             f"({len(rounds)} rounds, {queries} queries on {self._subject.device}{why})"
         )
 
-    def differences(self) -> list[str]:
-        """What changed since the baseline's last run: it explains, and never excuses."""
+    def differences(self, layers: Mapping[str, float]) -> list[str]:
+        """What changed since the baseline's last run: it explains, and never excuses.
+
+        Args:
+            layers: median milliseconds by name; empty where none were profiled.
+        """
         about, last, lines = self._subject.about, self._baseline.runs[-1], []
         if about["digest"] != self._baseline.engine:
             lines.append("the engine was built from another model, options, version or GPU")
@@ -230,7 +235,8 @@ class Comparison:
             for name in sorted(now.keys() | last.software.keys())
             if now.get(name) != last.software.get(name)
         ]
-        return lines + self._clock_difference([r.sm_clock_mhz for r in last.rounds])
+        lines += self._clock_difference([r.sm_clock_mhz for r in last.rounds])
+        return lines + (_slower_layers(last.layers, layers) if last.layers and layers else [])
 
     def _clock_difference(self, stored: Sequence[float | None]) -> list[str]:
         then = [clock for clock in stored if clock is not None]
@@ -242,6 +248,20 @@ class Comparison:
 
 
 _CLOCK_TOLERANCE = 0.01
+_MOST_LAYERS = 5
+
+
+def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
+    slower = [change for change in compare_layers(before, after) if change.change_ms > 0]
+    lines = [
+        f"layer {change.name}: {change.change_ms:+.4g} ms, {change.share:.0%} of the change "
+        f"({'new' if change.before_ms is None else f'{change.before_ms:.4g} ms before'})"
+        for change in slower[:_MOST_LAYERS]
+    ]
+    if rest := slower[_MOST_LAYERS:]:
+        added = sum(change.change_ms for change in rest)
+        lines.append(f"{len(rest)} more layers that got slower: {added:+.4g} ms together")
+    return lines
 
 
 def _is_open(change: Change) -> bool:

@@ -46,7 +46,7 @@ class Perf(Result):
         self._statistics: list[RoundRecord] = []
         self._notes: list[str] = []
         self._layers: list[Layer] = []
-        self._layer_queries = 0
+        self._layer_queries, self._layers_refused = 0, False
         self._comparison_replaced = False
         self._measurement.extend(LOOKS[0])
 
@@ -204,6 +204,7 @@ class Perf(Result):
             PerfAssertionError: see `assert_no_regression`.
         """
         __tracebackhide__ = True
+        self._layer_medians()
         if not self._comparison_replaced:
             self._compare(self._settings.tolerance)
 
@@ -306,10 +307,20 @@ class Perf(Result):
             )
             self._notes += comparison.notes
             self._verdicts |= {("baseline", v.metric, key): v for v in self._compared[key]}
-        raise_if_failed(self._compared[key], comparison.differences())
+        raise_if_failed(self._compared[key], comparison.differences(self._layer_medians()))
 
     def _is_host_bound(self) -> bool:
         return any(finding.code == "enqueue_bound" for finding in self._bounds())
+
+    def _layer_medians(self) -> dict[str, float]:
+        """The layers by name where they are wanted and there are any."""
+        if self._settings.layers and not self._layers and not self._layers_refused:
+            try:
+                self.layers()
+            except MeasurementError as error:
+                self._layers_refused = True
+                self._notes.append(f"no layers were profiled: {error}")
+        return {layer.name: layer.median_ms for layer in self._layers}
 
     def _doubt(self) -> str | None:
         """Why nothing can be concluded from the numbers."""

@@ -287,7 +287,11 @@ def _entry(record: MeasurementRecord, software: dict[str, str]) -> BaselineEntry
         for round in record.rounds
     ]
     run = BaselineRun(
-        recorded=_now(), plan=record.engine["plan_sha256"], software=software, rounds=rounds
+        recorded=_now(),
+        plan=record.engine["plan_sha256"],
+        software=software,
+        rounds=rounds,
+        layers={layer["name"]: layer["median_ms"] for layer in record.layers},
     )
     return BaselineEntry(
         engine=record.engine["digest"], mode=record.mode, shapes=record.shapes, runs=[run]

@@ -319,6 +319,12 @@ class Settings:
         metavar="KIND",
         per_measurement=True,
     )
+    layers: bool = _option(
+        False,
+        parse_bool,
+        "Profile layers after the rounds: kept with the baseline, and told of a regression.",
+        per_measurement=True,
+    )
     inputs: Any = _option(
         None,
         parse_inputs,

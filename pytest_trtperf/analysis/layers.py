@@ -112,11 +112,10 @@ def compare_layers(before: Mapping[str, float], after: Mapping[str, float]) -> l
     Args:
         before, after: Median milliseconds by name.
     """
-    names = [*after, *(name for name in before if name not in after)]
     whole = sum(after.values()) - sum(before.values())
-    changes = [
-        LayerChange(name, before.get(name), after.get(name), 0.0 if not whole else _part / whole)
-        for name in names
-        for _part in [after.get(name, 0.0) - before.get(name, 0.0)]
-    ]
+    changes = []
+    for name in dict.fromkeys([*after, *before]):
+        grown = after.get(name, 0.0) - before.get(name, 0.0)
+        share = grown / whole if whole else 0.0
+        changes.append(LayerChange(name, before.get(name), after.get(name), share))
     return sorted(changes, key=lambda change: -change.change_ms)

@@ -42,7 +42,8 @@ def add_run(
     if keep < 1:
         raise ValueError(f"keep {keep} must be at least 1: an entry without runs says nothing")
     stored = [] if entry is None or differences(entry, new) else entry.runs
-    return msgspec.structs.replace(new, runs=[*stored, *new.runs][-keep:])
+    older = [msgspec.structs.replace(run, layers={}) for run in stored]
+    return msgspec.structs.replace(new, runs=[*older, *new.runs][-keep:])
 
 
 def _told(value: object) -> str:

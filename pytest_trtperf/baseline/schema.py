@@ -51,12 +51,16 @@ class BaselineRound(_Record, frozen=True):
 
 
 class BaselineRun(_Record, frozen=True):
-    """One invocation: when (ISO 8601, UTC), of which plan (sha256), with which software."""
+    """One invocation: when (ISO 8601, UTC), of which plan (sha256), with which software.
+
+    Median milliseconds by layer are kept of the newest run alone.
+    """
 
     recorded: str
     plan: str
     software: dict[str, str]
     rounds: Annotated[list[BaselineRound], msgspec.Meta(min_length=1)]
+    layers: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
 
 
 class BaselineEntry(_Record, frozen=True):

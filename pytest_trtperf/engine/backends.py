@@ -83,6 +83,19 @@ def _new_logger(trt: ModuleType) -> Any:
     return CollectingLogger()
 
 
+def created(factory: Callable[..., Any], *arguments: Any) -> Any:
+    """What one of TensorRT's classes makes; None where it made nothing.
+
+    Its bindings raise a TypeError then, which tells nothing; TensorRT's log does.
+    """
+    try:
+        return factory(*arguments)
+    except TypeError as error:
+        if "nullptr" in str(error):
+            return None
+        raise
+
+
 @contextmanager
 def collected(trt: ModuleType) -> Iterator[Callable[[], list[str]]]:
     """Yields a function that returns the errors TensorRT has logged since the block began."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from pytest_trtperf.engine.backends import collected, import_tensorrt, shared_logger
+from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
 from pytest_trtperf.engine.onnx_external import external_files
 from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
 from pytest_trtperf.errors import EngineBuildError, ShapeError
@@ -40,7 +40,7 @@ def build_plan(spec: EngineSpec, backend: str) -> bytes:
     trt = import_tensorrt(backend)
     _require(trt, "Builder", f"{backend} only loads plans, it cannot build them")
     with collected(trt) as errors, _deferred_interrupt() as interrupted:
-        builder = _created(trt.Builder(shared_logger(trt)), "builder", errors)
+        builder = _created(created(trt.Builder, shared_logger(trt)), "builder", errors)
         network = _network(trt, builder, spec, backend, errors)
         parser = _parsed(trt, network, spec.onnx, errors)
         config = _created(builder.create_builder_config(), "builder configuration", errors)
@@ -87,7 +87,7 @@ def _network(
 
 
 def _parsed(trt: ModuleType, network: Any, onnx: Path, errors: Callable[[], list[str]]) -> Any:
-    parser = trt.OnnxParser(network, shared_logger(trt))
+    parser = _created(created(trt.OnnxParser, network, shared_logger(trt)), "parser", errors)
     if not parser.parse_from_file(str(onnx)):
         found = [_parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
         raise EngineBuildError(

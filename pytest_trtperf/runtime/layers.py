@@ -111,7 +111,7 @@ def layer_information(trt: Any, engine: Any, context: Any = None) -> list[dict[s
     """The engine inspector's entry of each layer; each has at least ``"Name"``.
 
     How much else depends on the profiling verbosity that the engine was built with; one that was
-    built with none has no entries.
+    built with none has no entries, and the lean runtime has no inspector.
 
     Args:
         trt: TensorRT's module.
@@ -121,6 +121,8 @@ def layer_information(trt: Any, engine: Any, context: Any = None) -> list[dict[s
     Raises:
         MeasurementError: TensorRT gives no information, or none that can be read.
     """
+    if not hasattr(trt, "EngineInspector"):
+        return []
     inspector = engine.create_engine_inspector()
     if inspector is None:
         raise MeasurementError("TensorRT could not create an engine inspector")

@@ -150,7 +150,7 @@ def create_allocator(trt: Any, record: MemoryRecord) -> Any:
             self._error: BaseException | None = None
             self._pooled: set[int] = set()
 
-        # The bindings of 10 and 11 pass stream and flags the other way round than they say.
+        # Bindings before 11 pass stream and flags the other way round than they say.
         def allocate_async(self, size: int, alignment: int, flags: int, stream: int) -> int:
             return self._guarded(self._allocate, size, alignment, max(flags, stream))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.engine.backends import collected, import_tensorrt, shared_logger
+from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
 from pytest_trtperf.engine.spec import Shape, TensorInfo
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.runtime.cuda import checked, cudart
@@ -46,7 +46,13 @@ class TensorRTEngine:
 
     def __init__(self, backend: str, plan: bytes, runtime_cache: bytes | None = None) -> None:
         self._trt = import_tensorrt(backend)
-        self._runtime = self._trt.Runtime(shared_logger(self._trt))
+        with collected(self._trt) as errors:
+            self._runtime = created(self._trt.Runtime, shared_logger(self._trt))
+        if self._runtime is None:
+            raise EngineLoadError(
+                f"{backend} {self._trt.__version__} could not create a runtime: "
+                f"{'; '.join(errors()) or 'no reason was logged'}"
+            )
         self._record = MemoryRecord()
         self._allocator = create_allocator(self._trt, self._record)
         self._runtime.gpu_allocator = self._allocator

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.layers import summarize_layers
+from pytest_trtperf.analysis.layers import compare_layers, summarize_layers
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.runtime import layers as runtime_layers
 from pytest_trtperf.runtime.layers import (
@@ -151,7 +151,9 @@ def fake_trt(monkeypatch):
         runtime_layers, "cudart", lambda: SimpleNamespace(cudaStreamSynchronize=lambda _: (0, None))
     )
     formats = SimpleNamespace(JSON="json")
-    return SimpleNamespace(IProfiler=type("IProfiler", (), {}), LayerInformationFormat=formats)
+    return SimpleNamespace(
+        IProfiler=type("IProfiler", (), {}), EngineInspector=object, LayerInformationFormat=formats
+    )
 
 
 def test_warm_up_is_dropped(fake_trt):
@@ -203,3 +205,26 @@ def test_information_comes_from_the_inspector(fake_trt):
     assert inspector.execution_context == "context"
     with pytest.raises(MeasurementError, match="inspector"):
         layer_information(fake_trt, SimpleNamespace(create_engine_inspector=lambda: None))
+    assert layer_information(SimpleNamespace(), engine) == []
+
+
+PROFILES = st.dictionaries(st.text("abcdef", min_size=1, max_size=2), st.floats(0, 10), max_size=8)
+
+
+@given(before=PROFILES, after=PROFILES)
+def test_changes_of_layers_add_up_and_come_most_first(before, after):
+    changes = compare_layers(before, after)
+    assert {change.name for change in changes} == set(before) | set(after)
+    added = [change.change_ms for change in changes]
+    assert added == sorted(added, reverse=True)
+    whole = sum(after.values()) - sum(before.values())
+    assert sum(added) == pytest.approx(whole, abs=1e-9)
+    if abs(whole) > 1e-6:
+        assert sum(change.share for change in changes) == pytest.approx(1, abs=1e-3)
+
+
+def test_layer_that_is_new_or_gone_is_told():
+    new, same, gone = compare_layers({"a": 1.0, "b": 2.0}, {"b": 2.0, "c": 3.0})
+    assert (new.name, new.before_ms, new.after_ms, new.share) == ("c", None, 3.0, 1.5)
+    assert (same.name, same.change_ms, same.share) == ("b", 0.0, 0.0)
+    assert (gone.name, gone.after_ms, gone.change_ms) == ("a", None, -1.0)

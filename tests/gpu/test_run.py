@@ -105,6 +105,19 @@ def test_exports_layers_memory_and_ranges(project: pytest.Pytester) -> None:
     assert measurement["cold_start_ms"] > 0
 
 
+def test_regression_names_the_layers(
+    project: pytest.Pytester, write_model: Callable[..., Path]
+) -> None:
+    assert run(project, "--trtperf-layers", "--trtperf-update").ret == 0
+    (path,) = project.path.glob("perf-baselines/*/*/*.json")
+    (entry,) = json.loads(path.read_text())["entries"].values()
+    assert len(entry["runs"][-1]["layers"]) >= 2
+    write_model(project.path / "chain.onnx", layers=80, width=64)
+    slower = run(project, "--trtperf-layers")
+    assert slower.ret == 1
+    slower.stdout.fnmatch_lines(["*layer *: +* ms, *% of the change*"])
+
+
 def test_open_load_sweep_and_highest_rate(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

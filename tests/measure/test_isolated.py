@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ SHADOWS = ("signal", "types", "json", "queue", "numpy", "random")
 
 
 def open_descriptors():
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_files_of_the_working_directory_take_no_modules_place(tmp_path, monkeypatch):

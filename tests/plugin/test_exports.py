@@ -101,3 +101,9 @@ def test_body_that_failed_exports_nothing(repository):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *the body's own"])
     result.stdout.no_fnmatch_line("*no times exported*")
+
+
+def test_layers_that_the_backend_does_not_have_are_noted(repository):
+    result = repository.run("--trtperf-layers", "--trtperf-json=run.json")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*no layers were profiled: the CPU backend has no layer profile*"])

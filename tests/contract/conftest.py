@@ -1,0 +1,70 @@
+"""Makes the helpers of this directory importable, and bindings available to its tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.contract.bindings import Target
+
+_HERE = Path(__file__).parent
+
+
+def _register(name: str) -> None:
+    """What `python -m pytest` would find by its path, `pytest` alone would not."""
+    full_name = f"tests.contract.{name}"
+    if full_name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(full_name, _HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    spec.loader.exec_module(module)
+
+
+for _name in ("uses", "reviewed", "bindings"):
+    _register(_name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `target` runs for every backend and version of the table."""
+    from tests.contract.bindings import targets
+
+    if "target" in metafunc.fixturenames:
+        metafunc.parametrize("target", targets(), ids=str, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nothing is downloaded unless somebody asks; one line of the summary says so."""
+    from tests.contract.bindings import DIRECTORY_VARIABLE
+
+    if os.environ.get(DIRECTORY_VARIABLE):
+        return
+    reason = (
+        f"downloads up to 230 MB for each release of TensorRT: set {DIRECTORY_VARIABLE} to a "
+        "directory to keep them in, or run tox -e contract"
+    )
+    for item in items:
+        if "target" in getattr(item, "fixturenames", ()) and item.path.parent == _HERE:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def bindings(target: Target) -> Target:
+    """The target, once its bindings can be imported by a child process."""
+    from tests.contract.bindings import REQUIRE_VARIABLE, CannotProvide, provide
+
+    try:
+        provide(target)
+    except CannotProvide as error:
+        if os.environ.get(REQUIRE_VARIABLE):
+            raise
+        pytest.skip(str(error))
+    return target
