@@ -1,0 +1,368 @@
+"""A series of nightly values: the alarm that something got slower.
+
+A night is an index into the values as they were given, from 0; a missing night is None or NaN and
+counts for nothing. Everything works on logarithms, so the unit of the values is free, but larger
+is worse: of a throughput give the reciprocal. `benchmarks/nightly.py` measures what the alarm
+finds and misses, and makes the table of thresholds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from pytest_trtperf.analysis.summary import FloatArray
+
+WINDOW = 30
+"""Nights of a reference window."""
+
+LEAST_WINDOW = 15
+
+LEAST = 0.01
+"""The least change that is worth a word: 0.01 is 1 %."""
+
+ALLOWANCE = 1.5
+"""What a night may deviate without counting, in standard deviations: half of a step of 3."""
+
+CLIP = 3.0
+"""The most that one night may deviate, so that it takes three bad nights to alarm."""
+
+LEAST_THRESHOLD = 2 * (CLIP - ALLOWANCE) + 0.1
+
+WINDOWS = (15, 20, 30, 45, 60, 90)
+PHIS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+THRESHOLDS: tuple[tuple[float, ...], ...] = (
+    (3.8, 4.5, 5.6, 7.1, 9.5, 12.9, 19.5, 31.5, 49.0, 73.9),
+    (3.2, 3.8, 4.6, 5.7, 7.3, 9.9, 14.8, 23.6, 40.4, 69.3),
+    (3.1, 3.1, 3.8, 4.5, 5.8, 7.6, 10.8, 16.8, 29.9, 58.8),
+    (3.1, 3.1, 3.3, 4.0, 4.9, 6.3, 8.6, 12.7, 22.1, 47.9),
+    (3.1, 3.1, 3.1, 3.7, 4.5, 5.6, 7.5, 11.0, 18.5, 41.2),
+    (3.1, 3.1, 3.1, 3.4, 4.1, 5.0, 6.7, 9.4, 15.1, 32.6),
+)
+"""The CUSUM that 1 % of clean series reach within 60 nights after the reference window.
+
+A row for each of `WINDOWS`, a column for each autocorrelation of `PHIS`, from series of normal
+noise whose reference is estimated as here. Made by `python benchmarks/nightly.py --table`.
+"""
+
+BLOCK = 5
+"""Nights that are shuffled as one, and the fewest on either side of a change."""
+
+ROUNDING = 1e-12
+"""A spread below this is the rounding of logarithms."""
+
+# 0.3 % of clean reference windows have a split beyond this, 1.5 % at an autocorrelation of 0.5.
+_STEP_INSIDE = 4.0
+
+# Nights at the old level that end an alarm however long it stood.
+_NIGHTS_BACK = 3
+
+Series = Sequence[float | None] | FloatArray
+IntArray = npt.NDArray[np.intp]
+
+
+class State(str, Enum):
+    """What a series says on its last night."""
+
+    TOO_SHORT = "too_short"
+    QUIET = "quiet"
+    IMPROVED = "improved"
+    ALARM = "alarm"
+
+
+class Direction(str, Enum):
+    """Slower or faster."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a series is held against.
+
+    `first` and `last` are nights, `level` is in the unit of the values, `sd` relative (0.01 is
+    1 %), `phi` the autocorrelation from night to night, `threshold` in standard deviations.
+    """
+
+    first: int
+    last: int
+    level: float
+    sd: float
+    phi: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A stretch of nights off the reference: it began at `since` and was noticed on `raised`.
+
+    `ended` is the night on which the series was back, or (`accepted`) on which the new level had
+    lasted for a window and became the reference; None while it stands.
+    """
+
+    direction: Direction
+    since: int
+    raised: int
+    ended: int | None = None
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class Size:
+    """The level of a standing episode over that of the reference, with a 95 % interval."""
+
+    ratio: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """The answer of `alarm`.
+
+    `standing` and its `size` are None where nothing stands, `reference` where the series is too
+    short. `episodes` has all there were, in order, and `steps` the nights at which a reference
+    window was given up because the level moved inside it.
+    """
+
+    state: State
+    message: str
+    reference: Reference | None = None
+    standing: Episode | None = None
+    size: Size | None = None
+    episodes: tuple[Episode, ...] = ()
+    steps: tuple[int, ...] = ()
+
+    @property
+    def since(self) -> int | None:
+        """The first night of what stands."""
+        return self.standing.since if self.standing else None
+
+
+def alarm(values: Series, window: int = WINDOW, least: float = LEAST) -> Alarm:
+    """Whether a series of nightly medians stands off its reference window, and since when.
+
+    Page's CUSUM (1954) upwards and downwards on the logarithms: S = max(0, S + z - `ALLOWANCE`),
+    z the deviation from the reference in standard deviations and at most `CLIP`. An alarm is
+    raised at the `threshold` for the window's length and autocorrelation and dated to the night
+    after S last was 0. It ends when S is 0 again, or when the new level has lasted for `window`
+    nights and so becomes the reference: an old step does not alarm for ever. A window in which
+    the level moves is given up as far as that step.
+
+    The smallest standard deviation taken is a third of `least`: changes well below that are no
+    alarm however quiet the series is. Of steps of 2 standard deviations 44 % are found within a
+    week, of those of 1.5 16 %. Of clean series 0.1 % alarm in the 30 nights after a window, and
+    0.7 % at an autocorrelation of 0.5; in a year 1 % and 6 %.
+
+    Args:
+        window: measured nights of a reference window.
+        least: the least change of interest (0.01 is 1 %).
+
+    Raises:
+        ValueError: a value is zero, negative or infinite, `window` is below `LEAST_WINDOW`, or
+            `least` is not in (0, 1].
+    """
+    if window < LEAST_WINDOW:
+        raise ValueError(f"a reference needs at least {LEAST_WINDOW} nights, got {window}")
+    logs, nights, unit = measured(values, least)
+    floor = math.log1p(least) / 3
+    episodes: list[Episode] = []
+    steps: list[int] = []
+    start = 0
+    while logs.size - start >= window:
+        span = logs[start : start + window]
+        inside = _step_inside(span, floor)
+        if inside:
+            start += inside
+            steps.append(int(nights[start]))
+            continue
+        centre, sd, phi = (float(part) for part in estimate(span, floor))
+        limit = threshold(window, phi)
+        found, restart = _watch((logs[start:] - centre) / max(sd, floor), window, limit)
+        episodes += [_at_nights(one, nights[start:]) for one in found]
+        if restart is None:
+            ends = int(nights[start]), int(nights[start + window - 1])
+            reference = Reference(*ends, unit * math.exp(centre), sd, phi, limit)
+            history = Alarm(
+                State.QUIET,
+                f"no change against {window} nights",
+                reference,
+                episodes=tuple(episodes),
+                steps=tuple(steps),
+            )
+            if not found or found[-1].ended is not None:
+                return history
+            return _standing(history, logs[start + found[-1].since :], window, centre)
+        start += restart
+    message = f"{logs.size - start} of the {window} nights that a reference needs"
+    if steps:
+        message += ", counted from the last change"
+    return Alarm(State.TOO_SHORT, message, episodes=tuple(episodes), steps=tuple(steps))
+
+
+def estimate(logs: FloatArray, floor: float = 0.0) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean, standard deviation and lag-1 autocorrelation along the last axis.
+
+    Values are first drawn in to three standard deviations (1.4826 times the median absolute
+    deviation, at least `floor`) around the median (winsorised, Tukey 1962). The autocorrelation is
+    corrected for the bias of an estimated mean, about -(1 + 3 phi) / n (Kendall 1954).
+    """
+    size = logs.shape[-1]
+    kept = _drawn_in(logs, floor)
+    centre = kept.mean(axis=-1, keepdims=True)
+    rest = kept - centre
+    squares = (rest**2).sum(axis=-1)
+    products = (rest[..., 1:] * rest[..., :-1]).sum(axis=-1)
+    least = size * ROUNDING**2
+    # a constant has no autocorrelation: this comes out as 0
+    raw = np.where(squares > least, products / np.maximum(squares, least), -1 / size)
+    phi = np.clip((size * raw + 1) / (size - 3), -1, 1)
+    return centre[..., 0], np.sqrt(squares / (size - 1)), phi
+
+
+def threshold(window: int, phi: float) -> float:
+    """The CUSUM at which to alarm, for a window's length and its estimated autocorrelation.
+
+    From `THRESHOLDS` at one standard error, 1 / sqrt(window) (Bartlett 1946), above the estimate,
+    since an autocorrelation taken for too small is what makes false alarms; linear between the
+    columns and, in 1 / window, between the rows. At least `LEAST_THRESHOLD`.
+    """
+    upper = phi + 1 / math.sqrt(window)
+    column = [float(np.interp(upper, PHIS, row)) for row in THRESHOLDS]
+    value = float(np.interp(-1 / window, [-1 / one for one in WINDOWS], column))
+    return max(LEAST_THRESHOLD, value)
+
+
+def measured(values: Series, least: float) -> tuple[FloatArray, IntArray, float]:
+    """Logarithms relative to the first value, the nights they are from, and that first value.
+
+    Raises:
+        ValueError: a value is zero, negative or infinite, or `least` is not in (0, 1].
+    """
+    if not 0 < least <= 1:
+        raise ValueError(f"the least change {least} is not in (0, 1]")
+    series = np.array([math.nan if one is None else one for one in values], dtype=np.float64)
+    wrong = np.flatnonzero((series <= 0) | np.isinf(series))
+    if wrong.size:
+        raise ValueError(
+            f"night {wrong[0]} is {series[wrong[0]]}: it must be positive and finite, or missing"
+        )
+    nights = np.flatnonzero(~np.isnan(series))
+    unit = float(series[nights[0]]) if nights.size else 1.0
+    return np.log(series[nights] / unit), nights, unit
+
+
+def _drawn_in(logs: FloatArray, floor: float) -> FloatArray:
+    middle = np.median(logs, axis=-1, keepdims=True)
+    spread = 1.4826 * np.median(np.abs(logs - middle), axis=-1, keepdims=True)
+    reach = 3 * np.maximum(spread, floor)
+    kept: FloatArray = np.clip(logs, middle - reach, middle + reach)
+    return kept
+
+
+def _step_inside(logs: FloatArray, floor: float) -> int:
+    """Where the level of a reference window moves; 0 where it does not.
+
+    The largest t statistic over all splits, its variance inflated by (1 + phi) / (1 - phi) of what
+    is left after the split, phi one standard error above the estimate here too.
+    """
+    kept = _drawn_in(logs, floor)
+    size = kept.size
+    before = np.arange(BLOCK, size - BLOCK + 1)
+    sums = np.cumsum(kept - kept.mean())[before - 1]
+    place = int(before[np.argmax(np.abs(sums) / np.sqrt(before * (size - before)))])
+    parts = kept[:place], kept[place:]
+    change = abs(float(parts[1].mean() - parts[0].mean()))
+    rest = np.concatenate([part - part.mean() for part in parts])
+    variance = max(float((rest**2).sum()) / (size - 2), floor**2)
+    raw = float((rest[1:] * rest[:-1]).sum()) / (variance * (size - 2))
+    # two means are estimated, so the bias is twice as large
+    phi = min(max((size * raw + 2) / (size - 4) + 1 / math.sqrt(size), 0.0), 0.9)
+    error = math.sqrt(variance * (1 + phi) / (1 - phi) * (1 / place + 1 / (size - place)))
+    return place if change > _STEP_INSIDE * error and change >= 3 * floor else 0
+
+
+def _watch(deviations: FloatArray, window: int, limit: float) -> tuple[list[Episode], int | None]:
+    """The episodes after the window, in places, and where the next window begins if one does."""
+    signs = {Direction.REGRESSION: 1.0, Direction.IMPROVEMENT: -1.0}
+    sums = dict.fromkeys(signs, 0.0)
+    since = dict.fromkeys(signs, window)
+    found: list[Episode] = []
+    standing: Episode | None = None
+    held = min(limit, _NIGHTS_BACK * ALLOWANCE)
+    clipped: list[float] = np.clip(deviations, -CLIP, CLIP).tolist()
+    for place in range(window, len(clipped)):
+        for direction, sign in signs.items():
+            total = max(0.0, sums[direction] + sign * clipped[place] - ALLOWANCE)
+            sums[direction] = total
+            if not total:
+                since[direction] = place + 1
+            if standing is None:
+                if total >= limit:
+                    began = _began(sign * deviations, since[direction])
+                    standing = Episode(direction, began, place)
+            elif standing.direction is direction:
+                sums[direction] = min(total, held)
+                if not total:
+                    found.append(replace(standing, ended=place))
+                    standing = None
+        if standing is not None and place - standing.since + 1 >= window:
+            return [*found, replace(standing, ended=place, accepted=True)], standing.since
+    return found if standing is None else [*found, standing], None
+
+
+def _began(deviations: FloatArray, place: int) -> int:
+    """The last nights of the window may belong to what began right after it."""
+    while place > 0 and deviations[place - 1] > ALLOWANCE:
+        place -= 1
+    return place
+
+
+def _at_nights(episode: Episode, nights: IntArray) -> Episode:
+    return replace(
+        episode,
+        since=int(nights[episode.since]),
+        raised=int(nights[episode.raised]),
+        ended=None if episode.ended is None else int(nights[episode.ended]),
+    )
+
+
+def _standing(history: Alarm, lasting: FloatArray, window: int, centre: float) -> Alarm:
+    assert history.reference is not None
+    size = _ratio(lasting, history.reference, window, centre)
+    standing = history.episodes[-1]
+    slower = standing.direction is Direction.REGRESSION
+    message = (
+        f"{'slower' if slower else 'faster'} for {lasting.size} nights: {size.ratio - 1:+.1%} "
+        f"[{size.lower - 1:+.1%}, {size.upper - 1:+.1%}] against {window} nights"
+    )
+    state = State.ALARM if slower else State.IMPROVED
+    return replace(history, state=state, message=message, standing=standing, size=size)
+
+
+def _ratio(lasting: FloatArray, reference: Reference, window: int, centre: float) -> Size:
+    """The change of the mean logarithm; Student's interval (1908), widened for phi.
+
+    On the night of the alarm the change is overstated a little, having been noticed for its size.
+    """
+    middle = float(np.median(lasting))
+    reach = 3 * reference.sd
+    change = float(np.clip(lasting, middle - reach, middle + reach).mean()) - centre
+    phi = min(max(reference.phi, 0.0), 0.9)
+    variance = _mean_variance(lasting.size, phi) + _mean_variance(window, phi)
+    freedom = max(window * (1 - phi) / (1 + phi) - 1, 3.0)
+    half = float(special.stdtrit(freedom, 0.975)) * reference.sd * math.sqrt(variance)
+    return Size(math.exp(change), math.exp(change - half), math.exp(change + half))
+
+
+def _mean_variance(size: int, phi: float) -> float:
+    """The variance of the mean of `size` values of variance 1 (Bartlett 1946)."""
+    lags = np.arange(1, size)
+    return (1 + 2 * float(((1 - lags / size) * phi**lags).sum())) / size
