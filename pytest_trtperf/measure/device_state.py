@@ -65,19 +65,20 @@ class DeviceState:
 
 
 def read_device_state(
-    uuid: str | None, since: DeviceState | None = None, pid: int | None = None
+    uuid: str | None, since: DeviceState | None = None, pids: Collection[int] = ()
 ) -> DeviceState:
     """The state of the GPU with this UUID; all None for the CPU.
 
     Args:
         since: the look before the round that ends with this one: without it nothing is known of
             what other processes did.
-        pid: of the process that measures; this one unless given.
+        pids: of our own processes on the GPU, which take turns; this one alone unless given.
     """
     nvml = _nvml() if uuid else None
     handle = None if nvml is None else _read(lambda: _handle(nvml, uuid))
     if nvml is None or handle is None:
         return DeviceState()
+    own = pids or (os.getpid(),)
     now = _now_us()
     milliwatts = _read(lambda: nvml.device_get_power_usage(handle))
     millijoules = _read(lambda: nvml.device_get_total_energy_consumption(handle))
@@ -97,30 +98,31 @@ def read_device_state(
         energy_j=None if millijoules is None else millijoules / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
         **(_read(lambda: _counters(nvml, handle)) or {}),
-        # One is this process, under whatever number; an empty list hides even that.
-        other_processes=len(listed) - 1 if listed else None,
-        other_sm_percent=others_sm_percent(samples or {}, listed, pid or os.getpid()),
+        # At least one is ours, under whatever number; an empty list hides even that.
+        other_processes=len(listed) - max(len(listed & set(own)), 1) if listed else None,
+        other_sm_percent=others_sm_percent(samples or {}, listed, own),
     )
 
 
 def others_sm_percent(
-    samples: Mapping[int, int], listed: Collection[int], own_pid: int
+    samples: Mapping[int, int], listed: Collection[int], own: Collection[int]
 ) -> float | None:
-    """What all processes but this one used of the SMs; None if nothing was sampled.
+    """What all processes but ours used of the SMs; None if nothing was sampled.
 
     In a container NVML numbers processes as the host does, or the list of processes as the
-    container does and the samples as the host does. So `own_pid` says which is ours only if it was
-    sampled, or if the list has it and every sampled one. Else the busiest is taken to be ours: it
-    ran queries all the time. A neighbour that was sampled where we were not then goes unseen.
+    container does and the samples as the host does. So `own` says which are ours only if one was
+    sampled, or if the list has one and every sampled one. Else the busiest are taken to be ours:
+    they ran queries all the time. A neighbour that was sampled where we were not then goes unseen.
 
     Args:
         samples: per cent by process, of those sampled. listed: processes with a context.
     """
     if not samples:
         return None
-    if own_pid in samples or {own_pid, *samples} <= set(listed):
-        return float(sum(share for pid, share in samples.items() if pid != own_pid))
-    return float(sum(samples.values()) - max(samples.values()))
+    ours, known = set(own), set(listed)
+    if ours & set(samples) or (ours & known and set(samples) <= known):
+        return float(sum(share for pid, share in samples.items() if pid not in ours))
+    return float(sum(sorted(samples.values())[: -len(ours)]))
 
 
 def _counters(nvml: Any, handle: int) -> dict[str, int]:

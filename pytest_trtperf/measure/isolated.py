@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -45,6 +46,12 @@ main(int(sys.argv[2]), int(sys.argv[3]))
 folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
 
 _PATIENCE_S = 10.0
+_LATEST: deque[int] = deque(maxlen=4)
+
+
+def session_pids() -> frozenset[int]:
+    """The processes of the latest sessions, which may have ended a moment ago."""
+    return frozenset(_LATEST)
 
 
 class _Process:
@@ -71,6 +78,7 @@ class _Process:
             os.close(read)
             os.close(write)
         self._open = True
+        _LATEST.append(self._process.pid)
 
     @property
     def pid(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances
+from pytest_trtperf.measure.isolated import session_pids
 from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.loops import Session, run_closed, run_open
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
@@ -187,12 +188,13 @@ class Measurement:
         return WarmUp(queries, elapsed, steady, drift)
 
     def _round(self) -> Round:
-        pid = getattr(self.session, "pid", None)
-        before = read_device_state(self._uuid, pid=pid)
+        # A sibling that measured just before shows in NVML's samples for a while.
+        pids = session_pids()
+        before = read_device_state(self._uuid, pids=pids)
         started = time.monotonic()
         trace = self._open() if self.load.is_open else self._closed()
         ended = time.monotonic()
-        after = read_device_state(self._uuid, since=before, pid=pid)
+        after = read_device_state(self._uuid, since=before, pids=pids)
         return Round(trace, before, after, started, ended, disturbances(before, after))
 
     def _closed(self) -> Trace:

@@ -241,17 +241,24 @@ class TestOtherProcessesAtWork:
 
     @given(others=PERCENTS, own=st.integers(0, 100))
     def test_our_pid_among_the_samples_is_ours(self, others, own):
-        assert others_sm_percent({OWN: own, **others}, (), OWN) == sum(others.values())
+        assert others_sm_percent({OWN: own, **others}, (), {OWN}) == sum(others.values())
 
     @given(others=PERCENTS)
     def test_our_pid_among_those_listed_is_ours_even_if_it_was_not_sampled(self, others):
-        assert others_sm_percent(others, {OWN, *others}, OWN) == sum(others.values())
+        assert others_sm_percent(others, {OWN, *others}, {OWN}) == sum(others.values())
 
     @given(samples=PERCENTS, listed=st.sets(st.integers(10, 20)))
     def test_else_the_busiest_is_ours(self, samples, listed):
         """As in a container: samples by the host's numbers, the list by the container's."""
         rest = sorted(samples.values())[:-1]
-        assert others_sm_percent(samples, {OWN, *listed}, OWN) == sum(rest)
+        assert others_sm_percent(samples, {OWN, *listed}, {OWN}) == sum(rest)
+
+    @given(others=PERCENTS, shares=st.tuples(st.integers(0, 100), st.integers(0, 100)))
+    def test_siblings_that_take_turns_are_all_ours(self, others, shares):
+        ours = dict(zip((OWN, OTHER), shares, strict=True))
+        assert others_sm_percent({**ours, **others}, (), ours) == sum(others.values())
+        busiest = {**others, 50: 200, 51: 200}
+        assert others_sm_percent(busiest, (), ours) == sum(others.values())
 
     def test_nothing_sampled_is_not_nothing_done(self):
-        assert others_sm_percent({}, {OWN}, OWN) is None
+        assert others_sm_percent({}, {OWN}, {OWN}) is None
