@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -189,7 +190,7 @@ class Measurement:
 
     def _round(self) -> Round:
         # A sibling that measured just before shows in NVML's samples for a while.
-        pids = session_pids()
+        pids = session_pids() | {getattr(self.session, "pid", os.getpid())}
         before = read_device_state(self._uuid, pids=pids)
         started = time.monotonic()
         trace = self._open() if self.load.is_open else self._closed()
