@@ -20,6 +20,10 @@ from pytest_trtperf.runtime.inference_stream import InferenceStream
 from pytest_trtperf.runtime.tensorrt import TensorRTSession
 
 Call = Callable[[], Any]
+
+_NEVER = 2**63
+"""A nanosecond of the host's clock that does not come."""
+
 Slot = tuple[InferenceStream, Events]
 
 
@@ -168,19 +172,21 @@ def run_open(
     synchronize, not_ready = cudart().cudaEventSynchronize, cudart().cudaError_t.cudaErrorNotReady
 
     timeline.start()
-    due_at = schedule + perf_counter_ns()
+    now = perf_counter_ns()
+    due_at = schedule + now
     due, count = due_at.data, len(schedule)
     issued = completed = harvested = 0
-    saturated = False
+    next_due, saturated = due[0], False
     while completed < count:
-        has_room = issued < count and issued - completed < room
-        if has_room and (late := perf_counter_ns() - due[issued]) >= 0:
+        # What lies between a completion and the next query counts: here is as little as can be.
+        if now >= next_due and issued - completed < room:
             # One is always served, so that there is something to tell.
-            if late > backlog and issued:
-                saturated, count = True, issued
+            if now > next_due + backlog and issued:
+                saturated, count, next_due = True, issued, _NEVER
                 continue
             issue[issued % slots](issued)
             issued += 1
+            next_due = due[issued] if issued < count else _NEVER
             if harvested < completed:
                 harvest[harvested % slots](harvested)
                 harvested += 1
@@ -188,14 +194,17 @@ def run_open(
             # Where there is no room for another query, nothing else is to be seen to meanwhile.
             wait = query if issued - completed < room else synchronize
             (error,) = wait(finish[completed % slots])
+            now = perf_counter_ns()
             if not error:
-                done[completed] = perf_counter_ns()
+                done[completed] = now
                 completed += 1
             elif error != not_ready:
                 checked((error,))
-        elif harvested < completed:
-            harvest[harvested % slots](harvested)
-            harvested += 1
+        else:
+            if harvested < completed:
+                harvest[harvested % slots](harvested)
+                harvested += 1
+            now = perf_counter_ns()
     while harvested < completed:
         harvest[harvested % slots](harvested)
         harvested += 1
