@@ -1,14 +1,15 @@
-"""Budgets that may differ by device, and what becomes of a verdict in a test."""
+"""Limits in a test: budgets that may differ by device, and how a verdict is come to and told."""
 
 from __future__ import annotations
 
 import fnmatch
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 
-from pytest_trtperf.analysis.verdict import Status
+from pytest_trtperf.analysis.verdict import Status, Verdict
 from pytest_trtperf.report.record import VerdictRecord
 
 Limit = float | Mapping[str, float]
@@ -52,6 +53,34 @@ def is_positive(limit: object) -> bool:
         return math.isfinite(limit) and float(limit) > 0
     except OverflowError:
         return False
+
+
+def settle(
+    judge: Callable[[], Verdict],
+    looks: Sequence[int],
+    *,
+    extend: Callable[[int], bool],
+    steady: bool,
+) -> Verdict:
+    """The first conclusive verdict at the preset looks, or what it is at the last.
+
+    Args:
+        looks: those that lie ahead. extend: measures up to one; False when the time limit came
+            first.
+        steady: whether anything can be concluded at all.
+    """
+    verdict = judge()
+    if not steady:
+        message = f"{verdict.message}; not steady"
+        return replace(verdict, status=Status.INCONCLUSIVE, reason="not_steady", message=message)
+    for look in looks:
+        if verdict.status is not Status.INCONCLUSIVE:
+            break
+        complete = extend(look)
+        verdict = judge()
+        if not complete:
+            break
+    return verdict
 
 
 def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = ()) -> None:

@@ -159,7 +159,7 @@ class MaxQps:
     def _try(self, rate: float, draw: int, rounds: int) -> Trial:
         measurement = self._measure(rate, draw, self._round_queries)
         measurement.extend(rounds)
-        self._mode = {**self._session.mode, **measurement.load.mode}
+        self._mode = measurement.mode
         self._mode.pop("request_rate")
         result = Result(measurement)
         for finding in result.conditions():

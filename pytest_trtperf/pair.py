@@ -10,7 +10,7 @@ from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gat
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, Ratio, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.comparison import Subject
-from pytest_trtperf.limits import is_positive, raise_if_failed
+from pytest_trtperf.limits import is_positive, raise_if_failed, settle
 from pytest_trtperf.measure.measurement import Measurement
 from pytest_trtperf.report.record import PairRecord, VerdictRecord
 from pytest_trtperf.result import Result
@@ -122,7 +122,7 @@ class Pair:
             key=self._subject.key,
             device=self._subject.device,
             engines=dict(self._subject.about),
-            modes={"new": _mode(new), "reference": _mode(reference)},
+            modes={"new": new.mode, "reference": reference.mode},
             blocks=self.blocks,
             ratios={gate.kind: asdict(self.ratio(gate.kind)) for gate in self._gates},
             verdicts=list(self._verdicts.values()),
@@ -174,18 +174,9 @@ class Pair:
         def judge() -> Verdict:
             return judge_ratio(self.ratio(gate.kind), allowed, higher_is_better=higher)
 
-        verdict = judge()
-        if not (self.new.steady and self.reference.steady):
-            unsure = Verdict(**{**vars(verdict), "status": Status.INCONCLUSIVE})
-            return decide(unsure, self._settings.inconclusive)
-        for look in BLOCK_LOOKS:
-            if verdict.status is not Status.INCONCLUSIVE:
-                return verdict
-            if look > self.blocks:
-                complete = self._extend(look)
-                verdict = judge()
-                if not complete:
-                    break
+        steady = self.new.steady and self.reference.steady
+        looks = [look for look in BLOCK_LOOKS if look > self.blocks]
+        verdict = settle(judge, looks, extend=self._extend, steady=steady)
         return decide(verdict, self._settings.inconclusive)
 
     def _record(self, gate: Gate, verdict: Verdict, told: str) -> VerdictRecord:
@@ -202,10 +193,6 @@ class Pair:
             lower=ratio.lower - 1, upper=ratio.upper - 1, limit=verdict.limit - 1,
             failed=verdict.status is Status.FAIL,
         )  # fmt: skip
-
-
-def _mode(measurement: Measurement) -> dict[str, bool | int | float | str]:
-    return {**measurement.session.mode, **measurement.load.mode}
 
 
 def _percent(ratio: Ratio) -> str:

@@ -19,6 +19,7 @@ from pytest_trtperf.limits import (
     is_positive,
     limit_here,
     raise_if_failed,
+    settle,
 )
 from pytest_trtperf.measure.measurement import Measurement, Round
 from pytest_trtperf.report.record import MeasurementRecord, RoundRecord, VerdictRecord
@@ -73,7 +74,7 @@ class Perf(Result):
     def layers(self, queries: int = LAYER_QUERIES) -> list[Layer]:
         """Each layer's median time and share, in execution order, with the inspector's entry.
 
-        Profiled after the timed rounds, in a context of its own. Events between layers keep them
+        Profiled after the timed rounds, in a process of its own. Events between layers keep them
         from overlapping: the sum is above the engine's own time.
 
         Args:
@@ -220,7 +221,7 @@ class Perf(Result):
             device=subject.device,
             engine=dict(subject.about),
             shapes={name: list(shape) for name, shape in session.shapes.items()},
-            mode=self._mode,
+            mode=self._measurement.mode,
             warm_up=asdict(warm_up) if warm_up else {},
             cold_start_ms=self.cold_start_ms,
             time_to_steady_s=self.time_to_steady_s,
@@ -240,10 +241,6 @@ class Perf(Result):
             baseline=self._baseline_state(),
             notes=list(self._notes),
         )
-
-    @property
-    def _mode(self) -> dict[str, bool | int | float | str]:
-        return {**self._measurement.session.mode, **self._measurement.load.mode}
 
     def _baseline_state(self) -> str:
         if not self._subject.records:
@@ -297,7 +294,7 @@ class Perf(Result):
             replace(self._settings, tolerance=tolerance),
             rounds=self._round_records,
             extend=self._measurement.extend,
-            mode=self._mode,
+            mode=self._measurement.mode,
             shapes=self._measurement.session.shapes,
         )
         key = repr(tolerance)
@@ -329,8 +326,7 @@ class Perf(Result):
 
     def _unreached(self, verdict: Verdict) -> Verdict:
         """A budget of responses that a device which cannot keep up with its load has missed."""
-        message = f"{verdict.message}; the load was not sustained, so it would grow without end"
-        return replace(verdict, status=Status.FAIL, reason="saturated", message=message)
+        return replace(verdict, status=Status.FAIL, reason="saturated")
 
     def _require_baseline(self) -> None:
         __tracebackhide__ = True
@@ -343,21 +339,9 @@ class Perf(Result):
 
     def _settle(self, judge: Callable[[], Verdict]) -> Verdict:
         """Adds rounds at the preset looks while the verdict is inconclusive, then the policy."""
-        verdict = judge()
-        if not self.steady:
-            message = f"{verdict.message}; not steady"
-            verdict = replace(
-                verdict, status=Status.INCONCLUSIVE, reason="not_steady", message=message
-            )
-            return decide(verdict, self._settings.inconclusive)
-        for look in LOOKS:
-            if verdict.status is not Status.INCONCLUSIVE:
-                return verdict
-            if look > len(self.rounds):
-                complete = self._measurement.extend(look)
-                verdict = judge()
-                if not complete:
-                    break
+        looks = [look for look in LOOKS if look > len(self.rounds)]
+        extend = self._measurement.extend
+        verdict = settle(judge, looks, extend=extend, steady=self.steady)
         return decide(verdict, self._settings.inconclusive)
 
     def _round_records(self) -> list[RoundRecord]:

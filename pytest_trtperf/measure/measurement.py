@@ -111,6 +111,11 @@ class Measurement:
         self._rate, self._released = 0.0, False
 
     @property
+    def mode(self) -> dict[str, bool | int | float | str]:
+        """How queries were issued and how they arrived, as a record keeps it."""
+        return {**self.session.mode, **self.load.mode}
+
+    @property
     def seconds(self) -> float:
         """Time spent in rounds so far."""
         return sum(round.ended - round.started for round in (*self.rounds, *self.set_aside))
