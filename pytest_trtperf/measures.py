@@ -21,12 +21,13 @@ from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.option_values import parse_count, parse_positive
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
 from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.settings import Settings, parse_count, parse_positive
+from pytest_trtperf.settings import Settings
 from pytest_trtperf.sweep import Sweep
 
 T = TypeVar("T")

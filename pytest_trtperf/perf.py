@@ -22,11 +22,12 @@ from pytest_trtperf.limits import (
     settle,
 )
 from pytest_trtperf.measure.measurement import Measurement, Round
+from pytest_trtperf.option_values import Tolerance, parse_tolerance
 from pytest_trtperf.report.record import MeasurementRecord, RoundRecord, VerdictRecord
 from pytest_trtperf.report.trtexec import export_profile, export_times
 from pytest_trtperf.result import Result
 from pytest_trtperf.runtime.memory import DeviceMemory
-from pytest_trtperf.settings import Settings, Tolerance, parse_tolerance
+from pytest_trtperf.settings import Settings
 
 LAYER_QUERIES = 100
 """Queries that a layer profile takes its medians from."""

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.settings import (
+from pytest_trtperf.option_values import (
     INCONCLUSIVE_POLICIES,
     TOLERANCE_KINDS,
-    Settings,
     parse_backends,
     parse_bool,
     parse_count,
@@ -22,6 +21,7 @@ from pytest_trtperf.settings import (
     parse_positive,
     parse_tolerance,
 )
+from pytest_trtperf.settings import Settings
 
 PARSERS = (
     parse_backends,
