@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import chain_dimensions
+
 from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.measure.isolated import IsolatedEngine, IsolatedSession
@@ -48,10 +50,10 @@ def elementwise() -> Model:
     return Model(MODELS / "elementwise.onnx", {"input": (1, 3, 224, 224)}, {})
 
 
-def chain(layers: int, size: int) -> Model:
-    """A chain of convolutions of `models.py` on size x size pixels."""
-    name = f"chain_{layers}_{size}.onnx"
-    return Model(MODELS / name, {"input": (1, 32, size, size)}, {})
+def chain(name: str) -> Model:
+    """A chain of convolutions of `models.py`."""
+    _, size, channels, batch = chain_dimensions(name)
+    return Model(MODELS / f"{name}.onnx", {"input": (batch, channels, size, size)}, {})
 
 
 def find_gpu() -> Gpu:

@@ -4,8 +4,9 @@
 
 `resnet50.onnx` and `mobilenet_v2.onnx` are torchvision's with random weights and a dynamic batch
 (input `input`), and need torch and torchvision. `elementwise.onnx` is one multiplication of a
-1x3x224x224 tensor, `chain_<layers>_<size>.onnx` a chain of equal convolutions of 32 channels on
-size x size pixels. All need onnx.
+1x3x224x224 tensor, `chain_<layers>_<size>.onnx` a chain of equal 3x3 convolutions of 32 channels on
+size x size pixels, `chain_<layers>_<size>_<channels>_<batch>.onnx` one of another width and batch.
+All need onnx.
 """
 
 from __future__ import annotations
@@ -63,14 +64,21 @@ def write_elementwise(path: Path) -> None:
     save(model, str(path))
 
 
+def chain_dimensions(name: str) -> tuple[int, int, int, int]:
+    """Layers, pixels a side, channels and batch of a chain, by its name."""
+    layers, size, *rest = (int(word) for word in name.split("_")[1:])
+    channels, batch = rest or (CHANNELS, 1)
+    return layers, size, channels, batch
+
+
 def write_chain(name: str, path: Path) -> None:
     """Write the chain of convolutions that `name` tells of; they share one weight."""
     from onnx import TensorProto, checker, helper, numpy_helper, save
 
-    _, layers, size = name.split("_")
-    shape = [1, CHANNELS, int(size), int(size)]
-    values = np.random.default_rng(0).normal(0, (9 * CHANNELS) ** -0.5, (CHANNELS, CHANNELS, 3, 3))
-    tensors = ["input", *(f"t{layer}" for layer in range(1, int(layers))), "output"]
+    layers, size, channels, batch = chain_dimensions(name)
+    shape = [batch, channels, size, size]
+    values = np.random.default_rng(0).normal(0, (9 * channels) ** -0.5, (channels, channels, 3, 3))
+    tensors = ["input", *(f"t{layer}" for layer in range(1, layers)), "output"]
     nodes = [
         helper.make_node("Conv", [source, "weight"], [target], pads=[1, 1, 1, 1])
         for source, target in pairwise(tensors)
@@ -93,7 +101,7 @@ def write_model(name: str, directory: Path) -> Path:
     path = directory / f"{name}.onnx"
     if name == ELEMENTWISE:
         write_elementwise(path)
-    elif name in CHAINS:
+    elif name.startswith("chain_"):
         write_chain(name, path)
     else:
         write_network(name, path)

@@ -39,8 +39,8 @@ from pytest_trtperf.runtime.probe import Gpu
 from pytest_trtperf.runtime.session import Mode
 
 MODELS = {
-    "chain_8_28": harness.chain(8, 28),
-    "chain_16_56": harness.chain(16, 56),
+    "chain_8_28": harness.chain("chain_8_28"),
+    "chain_16_56": harness.chain("chain_16_56"),
     "elementwise": harness.elementwise(),
 }
 MODE = Mode(transfers=False, cuda_graph=True, concurrency=1)

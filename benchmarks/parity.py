@@ -84,7 +84,7 @@ def engines() -> dict[str, harness.Model]:
         "mobilenet_v2, 1": harness.network("mobilenet_v2", 1),
         "mobilenet_v2, 8": harness.network("mobilenet_v2", 8),
         "elementwise": harness.elementwise(),
-        "chain of 16": harness.chain(16, 56),
+        "chain of 16": harness.chain("chain_16_56"),
         "transformer, 32": harness.Model(
             example / "transformer.onnx",
             {"tokens": (32, 64, 64)},

@@ -1,50 +1,26 @@
-"""The command `trtperf`: work on baselines and results outside of pytest.
+"""The command `trtperf`: work on baselines and records outside of pytest.
 
-Each subcommand is one function in `COMMANDS`, which adds its parser and names with
-`set_defaults(run=…)` what to call; that returns the exit status, and may raise a TrtPerfError.
-Statuses: 0 done, 1 refused, 2 wrong usage.
+Each subcommand is a file of `commands` by its name, whose `add` adds its parser and names what to
+call; that returns the exit status, and may raise a TrtPerfError.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import contextlib
+import gc
+import importlib
+import os
 import sys
-from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import msgspec
+from pytest_trtperf import __version__
+from pytest_trtperf.commands.common import STATUSES, Status, note
+from pytest_trtperf.errors import TrtPerfError
 
-from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
-from pytest_trtperf.analysis.summary import Sample
-from pytest_trtperf.baseline.hardware import gpu_class
-from pytest_trtperf.baseline.locate import DIRECTORY_NAME
-from pytest_trtperf.baseline.merge import add_run, differences
-from pytest_trtperf.baseline.schema import (
-    BaselineEntry,
-    BaselineFile,
-    BaselineRound,
-    decode,
-    encode,
-)
-from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.baseline.trtexec import (
-    LEAST_ROUNDS,
-    MAX_BYTES,
-    UNKNOWN_PLAN,
-    TimedQuery,
-    baseline_entry,
-    baseline_run,
-    import_times,
-    mode_of_trtexec,
-    shapes_of_trtexec,
-)
-from pytest_trtperf.engine.backends import TENSORRT_FAMILY
-from pytest_trtperf.errors import BaselineError, TrtPerfError
-
-Parsers = Any  # argparse keeps the type of add_subparsers() to itself
+COMMANDS = (
+    "compare", "merge", "trend", "export", "baseline", "cache", "import-trtexec", "doctor",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,25 +29,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with 2 on wrong usage, with 0 after --help.
     """
-    parser = _parser()
-    arguments = parser.parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    words = _joined(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
-        status: int = arguments.run(arguments)
+        with _no_collection():
+            status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read this has seen enough; Python would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Status.OK
     except (TrtPerfError, OSError) as error:
-        _note(f"error: {error}")
-        return 1
+        note(f"error: {error}")
+        return Status.TROUBLE
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Records are large trees without cycles, which the collector would walk again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def build_parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of one subcommand, so that no other is imported, or of all of them."""
     parser = argparse.ArgumentParser(
         prog="trtperf",
-        description="Works on the baselines and results of pytest-trtperf.",
+        description="Works on the baselines and records of pytest-trtperf.",
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"pytest-trtperf {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in COMMANDS:
-        add(commands)
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"pytest_trtperf.commands.{name.replace('-', '_')}")
+        module.add(commands)
     return parser
 
 
@@ -82,208 +81,6 @@ def _joined(argv: Sequence[str]) -> list[str]:
         place = words.index("--command")
         words[place : place + 2] = [f"--command={words[place + 1]}"]
     return words
-
-
-_IMPORT_EXAMPLE = """\
-example:
-  trtexec --loadEngine=resnet50.plan --useSpinWait --shapes=input:8x3x224x224 \\
-      --exportTimes=times.json
-  trtperf import-trtexec times.json --test "tests/test_perf.py::test_resnet50" \\
-      --command "--useSpinWait --shapes=input:8x3x224x224" --plan resnet50.plan \\
-      --hardware-class nvidia-h200 --backend tensorrt --software tensorrt=10.13.2
-
-A test is compared with this run only if it measures in the same mode: trtexec 10 waits without
-spinning unless it got --useSpinWait, and trtexec 11 leaves transfers out and uses a CUDA graph
-unless it got --includeDataTransfers and --noCudaGraph.
-"""
-
-
-def _add_import_trtexec(commands: Parsers) -> None:
-    parser = commands.add_parser(
-        "import-trtexec",
-        help="add a run of trtexec to a baseline",
-        description="Adds a run of trtexec, from its --exportTimes file, to a test's baseline.",
-        epilog=_IMPORT_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("times", metavar="TIMES.json", type=Path, help="what trtexec --exportTimes=… wrote")
-    add(
-        "--test",
-        required=True,
-        type=_test_key,
-        metavar="ID",
-        help="the test's id as its baseline has it, relative to the parent of the baseline "
-        "directory; with #NAME for a measurement that has name=",
-    )
-    add(
-        "--command",
-        required=True,
-        metavar="ARGUMENTS",
-        help="trtexec's arguments in one word, with --shapes of every input (static ones too)",
-    )
-    add(
-        "--hardware-class",
-        required=True,
-        type=_hardware_class,
-        metavar="GPU",
-        help="the folder of its baselines, such as nvidia-h200; the GPU's name will do",
-    )
-    add("--backend", required=True, choices=TENSORRT_FAMILY, help="the backend of the test")
-    add(
-        "--version",
-        dest="trtexec_version",
-        type=int,
-        choices=(10, 11),
-        default=10,
-        help="trtexec's major version, whose defaults differ (default: %(default)s)",
-    )
-    add("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its checksum")
-    add(
-        "--baseline-dir",
-        type=Path,
-        default=Path(DIRECTORY_NAME),
-        metavar="DIR",
-        help="default: %(default)s in the current directory",
-    )
-    add(
-        "--software",
-        action="append",
-        default=[],
-        type=_software,
-        metavar="NAME=VERSION",
-        help="a version to record, such as tensorrt=10.13.2 or driver=580.65; may be repeated",
-    )
-    parser.set_defaults(run=_import_trtexec)
-
-
-COMMANDS: tuple[Callable[[Parsers], None], ...] = (_add_import_trtexec,)
-
-
-def _import_trtexec(arguments: argparse.Namespace) -> int:
-    path, key = arguments.times, arguments.test
-    mode = mode_of_trtexec(arguments.command, arguments.trtexec_version)
-    shapes = shapes_of_trtexec(arguments.command)
-    if not shapes:
-        raise BaselineError(
-            "--command tells no shapes, and a run without them compares with no test: "
-            "add --shapes=NAME:SHAPE,… of every input, also if all of them are static"
-        )
-    queries = import_times(_read(path), path)
-    run = baseline_run(
-        queries,
-        recorded=_modified(path),
-        plan=_checksum(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
-        software={"trtexec": str(arguments.trtexec_version), **dict(arguments.software)},
-    )
-    new = baseline_entry(run, mode=mode, shapes=shapes)
-
-    store = BaselineStore(arguments.baseline_dir, arguments.hardware_class, arguments.backend)
-    module = key.partition("::")[0]
-    stored = store.get(module, key)
-    new = _of_the_same_engine(stored, new)
-    if stored and not differences(stored, new) and _stored_rounds(new) in _all_rounds(stored):
-        raise BaselineError(f"{store.path(module)} has this run of {key} already: nothing changed")
-    entry = add_run(stored, new)
-    written = store.update(module, {key: entry})
-    _say(str(written or store.path(module)))
-    _say(f"{key}: {_summary(queries, run.rounds)}; run {len(entry.runs)} of its baseline")
-    _note_what_to_know(stored, new)
-    return 0
-
-
-def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
-    """`new` under the stored engine's digest if it ran a plan that is recorded there.
-
-    A plan cannot tell the digest of the model and options that it was built from.
-    """
-    plans = {run.plan for run in stored.runs} if stored else set()
-    if stored and new.runs[0].plan in plans:
-        return msgspec.structs.replace(new, engine=stored.engine)
-    return new
-
-
-def _stored_rounds(entry: BaselineEntry) -> list[BaselineRound]:
-    """The rounds of an entry's only run, rounded as a baseline file has them."""
-    file = decode(encode(BaselineFile(entries={"new": entry})), "this run")
-    return file.entries["new"].runs[0].rounds
-
-
-def _all_rounds(entry: BaselineEntry) -> list[list[BaselineRound]]:
-    return [run.rounds for run in entry.runs]
-
-
-def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None:
-    if stored and (reasons := differences(stored, new)):
-        _note(f"note: {len(stored.runs)} stored runs were replaced: {'; '.join(reasons)}")
-    rounds = new.runs[0].rounds
-    least = min(round.queries for round in rounds)
-    if least < LEAST_QUERIES_FOR_P99:
-        rate = sum(round.throughput for round in rounds) / len(rounds)
-        seconds = 1.1 * LEAST_ROUNDS * LEAST_QUERIES_FOR_P99 / rate
-        _note(
-            f"note: P99 will not be compared, which needs {LEAST_QUERIES_FOR_P99} queries a round "
-            f"and has {least}: run trtexec with --duration={seconds:.0f} or more"
-        )
-
-
-def _summary(queries: Sequence[TimedQuery], rounds: Sequence[BaselineRound]) -> str:
-    latency = Sample([query.latency_ms for query in queries])
-    counted = sum(round.queries for round in rounds)
-    span_s = sum(round.queries / round.throughput for round in rounds)
-    return (
-        f"latency P50 {latency.median:.4g} ms, P99 {latency.percentile(99):.4g} ms, "
-        f"{counted / span_s:.5g} QPS ({len(queries)} queries in {len(rounds)} rounds)"
-    )
-
-
-def _read(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(MAX_BYTES + 1)
-
-
-def _modified(path: Path) -> str:
-    """When a file was written, in UTC: trtexec's files do not tell when it ran."""
-    moment = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _checksum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _test_key(text: str) -> str:
-    module, _, test = text.partition("::")
-    if not (module.endswith(".py") and test):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like tests/test_perf.py::test_resnet50")
-    return text
-
-
-def _hardware_class(text: str) -> str:
-    try:
-        return gpu_class(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _software(text: str) -> tuple[str, str]:
-    name, _, version = text.partition("=")
-    if not (name and version):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VERSION")
-    return name, version
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-
-
-def _note(line: str) -> None:
-    sys.stderr.write(f"trtperf: {line}\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.regression import LOOKS, Change
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.report.record import RoundRecord, VerdictRecord
+from pytest_trtperf.report.record import RoundRecord, SweepRecord, VerdictRecord
+from pytest_trtperf.result import CONTENDED
 from pytest_trtperf.settings import Settings
 
 _WORDS = {
@@ -38,7 +39,7 @@ class Subject:
     Attributes:
         key: of the baseline entry. about: the engine, as it is recorded.
         baseline: None where there is none yet. compares: whether it is to be used.
-        records: whether it may become a baseline itself.
+        records: whether it may become a baseline itself. sweep: that it is a point of.
     """
 
     test: str
@@ -51,6 +52,7 @@ class Subject:
     baseline: BaselineEntry | None
     compares: bool
     records: bool
+    sweep: SweepRecord | None = None
 
 
 class Comparison:
@@ -111,7 +113,9 @@ class Comparison:
         runs = [run.rounds for run in self._baseline.runs]
         for gate in gates:
             if gate not in changes or _is_open(changes[gate]):
-                changes[gate] = compare(gate, self._rounds(), runs, self._tolerance(gate))
+                changes[gate] = compare(
+                    gate, self._rounds(), runs, self._tolerance(gate), self._disturbance()
+                )
 
     @staticmethod
     def _is_settled(gates: Sequence[Gate], changes: Mapping[Gate, Change]) -> bool:
@@ -124,6 +128,23 @@ class Comparison:
         if isinstance(tolerance, Mapping):
             return tolerance.get(gate.kind, gate.tolerance)
         return gate.tolerance if tolerance is None else tolerance
+
+    def _contention(self) -> float:
+        """The share of time that other processes took from the engine, on the CPU."""
+        known = [one.contention for one in self._rounds() if one.contention is not None]
+        return float(np.median(known)) if known else 0.0
+
+    def _blames_others(self, gate: Gate, change: Change) -> bool:
+        """Whether what is not sure to be within tolerance may be the work of other processes."""
+        if change.verdict.status is Status.PASS or self._contention() < CONTENDED:
+            return False
+        # Their time slices are longer than most queries: the tail has no bound.
+        return gate.kind == "p99" or change.verdict.status is Status.INCONCLUSIVE
+
+    def _disturbance(self) -> float:
+        """What that may have made of a query's time: run half the time, it takes twice as long."""
+        lost = self._contention()
+        return lost / (1 - lost) if lost < 1 else math.inf
 
     def _fits(self, gate: Gate) -> bool:
         stored = [round for run in self._baseline.runs for round in run.rounds]
@@ -172,14 +193,15 @@ class Comparison:
                 "enqueue_bound",
                 "bound by enqueue, so this gates the host and not the model: use cuda_graph",
             )
-        elif verdict.reason == "estimate" and _tells_nothing(change, self._tolerance(gate)):
+        elif self._blames_others(gate, change):
             verdict = self._undecided(
                 gate,
                 change.verdict,
-                "too_noisy",
-                f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}: "
-                "measure for longer (max_time, round_ms) or widen the tolerance",
+                "contended",
+                f"other processes took {self._contention():.0%} of the time: free the machine",
             )
+        elif verdict.reason == "estimate" and (noise := _noise(change, self._tolerance(gate))):
+            verdict = self._undecided(gate, change.verdict, "too_noisy", noise)
         if change.improved:
             self.notes.append(
                 f"{gate.name} improved by {abs(change.ratio - 1):.1%}: "
@@ -188,7 +210,8 @@ class Comparison:
         return VerdictRecord(
             kind="baseline", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
             message=self._message(gate, change, verdict), value=change.current,
-            lower=change.lower - 1, upper=_finite(change.upper - 1), limit=self._tolerance(gate),
+            lower=change.lower - 1, upper=_finite(change.upper - 1),
+            limit=_finite(max(self._tolerance(gate), change.supported)),
             baseline=change.baseline, change=change.ratio - 1,
             failed=verdict.status is Status.FAIL,
         )  # fmt: skip
@@ -208,14 +231,24 @@ class Comparison:
             "enqueue_bound": f"; {verdict.message}",
             "too_noisy": f"; {verdict.message}",
             "doubtful": f"; {verdict.message}",
+            "contended": f"; {verdict.message}",
         }.get(verdict.reason, "")
         return (
             f"{self._subject.key}: {gate.name} {_WORDS[verdict.status]}: "
             f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
             f"in the baseline, {change.ratio - 1:+.1%} {interval}, "
-            f"tolerance {self._tolerance(gate):.1%} "
+            f"tolerance {self._tolerance(gate):.1%}{self._widened(gate, change)} "
             f"({len(rounds)} rounds, {queries} queries on {self._subject.device}{why})"
         )
+
+    def _widened(self, gate: Gate, change: Change) -> str:
+        if change.supported <= self._tolerance(gate):
+            return ""
+        if change.supported <= self._disturbance():
+            return f", widened to {change.supported:.1%} since other processes took so much time"
+        runs = len(self._baseline.runs)
+        told = "the baseline's run supports" if runs == 1 else f"the baseline's {runs} runs support"
+        return f", widened to the {change.supported:.1%} that {told}"
 
     def differences(self, layers: Mapping[str, float]) -> list[str]:
         """What changed since the baseline's last run: it explains, and never excuses.
@@ -272,9 +305,21 @@ def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[
     return {**mode, **{f"shape of {name}": list(shape) for name, shape in shapes.items()}}
 
 
-def _tells_nothing(change: Change, tolerance: float) -> bool:
-    """Whether both a regression and an equal improvement are likely enough."""
-    return change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance
+def _noise(change: Change, tolerance: float) -> str | None:
+    """Why an estimate tells nothing, and what to do about it; None where it does."""
+    if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
+        return (
+            f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}: "
+            "measure for longer (max_time, round_ms) or widen the tolerance"
+        )
+    allowed = 1 + change.supported
+    beyond = not 1 / (1 + tolerance) <= change.ratio <= 1 + tolerance
+    if beyond and 1 / allowed <= change.ratio <= allowed:
+        return (
+            f"runs may differ by up to {change.supported:.1%} by themselves: record more "
+            "runs (--trtperf-update), measure for longer (round_ms) or free the machine"
+        )
+    return None
 
 
 def _finite(value: float) -> float | None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from pytest_trtperf.report import github
 from pytest_trtperf.report.json_file import write_json
+from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.terminal import header, summary_lines
+from pytest_trtperf.report.traces import TraceFile
 from pytest_trtperf.run import Run
 
 
@@ -14,11 +21,21 @@ class Controller:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._traces: TraceFile | None = None
 
     def pytest_report_header(self) -> str:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
         target = self._run.target
         return header(target.probe.backend, target.device, target.probe.software)
+
+    def pytest_sessionstart(self) -> None:
+        """Opens the file of raw times, so that a place that cannot be written is known at once."""
+        path = self._run.settings.traces
+        if path is not None:
+            try:
+                self._traces = TraceFile(path)
+            except OSError as error:
+                raise pytest.UsageError(f"--trtperf-traces: {path}: {error.strerror}") from None
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_deselected"""
@@ -28,23 +45,33 @@ class Controller:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collection_finish"""
         self._run.note_collected([item.nodeid for item in session.items])
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes the measurements that came with a report, from a worker or from here."""
-        self._run.add(getattr(report, "trtperf", ()), passed=report.passed)
+        data = getattr(report, "trtperf", ())
+        # Raw times are large: other reporters need not see them.
+        for key, packed in report.__dict__.pop("trtperf_traces", {}).items():
+            if (place := self._keep(packed)) is not None:
+                next(item for item in data if item["key"] == key)["traces"] = place
+        self._run.add(data, passed=report.passed)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Writes baselines and JSON; a run that measured nothing is not green."""
-        run = self._run
+        """Writes baselines and files; a run that measured nothing is not green."""
+        run, settings = self._run, self._run.settings
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         run.finish(complete=complete)
         if exitstatus == pytest.ExitCode.OK and not run.has_measured:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        if run.settings.json is not None:
-            try:
-                write_json(run.settings.json, run.record(int(session.exitstatus)))
-            except OSError as error:
-                run.errors.append(f"--trtperf-json: {run.settings.json}: {error.strerror}")
+        if self._traces is not None:
+            self._write("--trtperf-traces", self._traces.close)
+        if settings.github and (path := os.environ.get("GITHUB_STEP_SUMMARY")):
+            text = markdown(run.title, run.everything, [*_told_missing(run), *run.errors])
+            summary = Path(path)
+            self._write("GITHUB_STEP_SUMMARY", lambda: github.append_summary(summary, text))
+        if settings.json is not None:
+            record, json = run.record(int(session.exitstatus)), settings.json
+            self._write("--trtperf-json", lambda: write_json(json, record))
         if run.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -60,7 +87,35 @@ class Controller:
             removed=run.settings.update,
             errors=run.errors,
         )
-        target = run.target
-        terminalreporter.section(f"trtperf: {target.probe.backend} on {target.device}", sep="=")
+        if run.settings.github and os.environ.get("GITHUB_ACTIONS") == "true":
+            folder = github.folder_in_repository(run.rootdir, os.environ)
+            lines += github.annotation_lines(run.everything, run.missing, run.errors, folder)
+        terminalreporter.section(run.title, sep="=")
         for line in lines:
             terminalreporter.write_line(line)
+
+    def _keep(self, packed: bytes) -> str | None:
+        """Adds raw times to their file; after an error there is none any more."""
+        if self._traces is None:
+            return None
+        try:
+            return self._traces.add(packed)
+        except OSError as error:
+            self._note("--trtperf-traces", error)
+            self._traces.discard()
+            self._traces = None
+            return None
+
+    def _write(self, source: str, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (OSError, ValueError) as error:
+            self._note(source, error)
+
+    def _note(self, source: str, error: OSError | ValueError) -> None:
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        self._run.errors.append(f"{source}: {told}")
+
+
+def _told_missing(run: Run) -> list[str]:
+    return [f"without a baseline, not compared: {key}" for key in run.missing]

@@ -84,7 +84,7 @@ def settle(
 
 
 def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = ()) -> None:
-    """Fails the test for failed verdicts, and warns of inconclusive ones.
+    """Fails the test for failed verdicts, or else warns of inconclusive ones.
 
     Args:
         context: lines that explain the failure.
@@ -93,8 +93,8 @@ def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = (
         PerfAssertionError: a verdict failed.
     """
     __tracebackhide__ = True
-    for record in records:
-        if record.status == Status.INCONCLUSIVE.value and not record.failed:
-            warnings.warn(record.message, InconclusiveWarning, stacklevel=4)
     if failed := [record.message for record in records if record.failed]:
         raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
+    for record in records:
+        if record.status == Status.INCONCLUSIVE.value:
+            warnings.warn(record.message, InconclusiveWarning, stacklevel=4)

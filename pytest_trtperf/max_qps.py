@@ -13,7 +13,12 @@ from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.limits import Limit, limit_here, raise_if_failed
 from pytest_trtperf.measure.load import LEAD_IN
 from pytest_trtperf.measure.measurement import Measurement
-from pytest_trtperf.report.record import CapacityRecord, VerdictRecord
+from pytest_trtperf.report.record import (
+    CapacityRecord,
+    EngineRecord,
+    FindingRecord,
+    VerdictRecord,
+)
 from pytest_trtperf.result import Result
 from pytest_trtperf.settings import Settings
 
@@ -129,7 +134,7 @@ class MaxQps:
             test=self._subject.test,
             key=self._subject.key,
             device=self._subject.device,
-            engine=dict(self._subject.about),
+            engine=EngineRecord(**self._subject.about),
             shapes={name: list(shape) for name, shape in self._session.shapes.items()},
             mode=self._mode,
             limit_ms=found.limit_ms,
@@ -139,7 +144,7 @@ class MaxQps:
             closed_qps=self.closed_qps,
             trials=[asdict(trial) for trial in found.trials],
             verdicts=list(self._verdicts.values()),
-            findings=[finding.message for finding in self.findings],
+            findings=[FindingRecord(**asdict(finding)) for finding in self.findings],
             message=str(self),
         )
 

@@ -24,6 +24,13 @@ from pytest_trtperf.measure.measurement import Measurement, Plan
 from pytest_trtperf.option_values import parse_count, parse_positive
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
+from pytest_trtperf.report.record import (
+    CapacityRecord,
+    MeasurementRecord,
+    PairRecord,
+    SweepRecord,
+)
+from pytest_trtperf.report.traces import pack
 from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
 from pytest_trtperf.runtime.session import Mode
@@ -88,6 +95,7 @@ class MeasureFactory:
         batch_sizes: Sequence[int] = (),
         request_rates: Sequence[float] = (),
         name: str | None = None,
+        baseline: bool = True,
         **options: Any,
     ) -> Sweep:
         """Measures an engine over batch sizes or over request rates.
@@ -98,6 +106,7 @@ class MeasureFactory:
             shapes: as in a single measurement; of a batch size, the first dimension is replaced,
                 or filled in where it is the only dynamic one.
             batch_sizes, request_rates: one of them, in the order of measuring.
+            baseline: False opts out of baselines.
 
         Raises:
             ValueError: none or both of them are given, or a value comes twice.
@@ -109,19 +118,25 @@ class MeasureFactory:
         labels = {value: f"{prefix}{variable}={_plain(value)}" for value in points}
         for label in labels.values():
             self._claim_label(label)
+        settings = self._settings.override(options, "trt_measure.sweep")
+        subjects = {
+            value: dataclasses.replace(
+                self._subject(engine, labels[value], baseline=baseline),
+                sweep=SweepRecord(name=self._key(name or ""), variable=variable, value=value),
+            )
+            for value in points
+        }
+        perfs = {}
         if variable == "batch_size":
             at = {size: _with_batch(engine, shapes, int(size)) for size in points}
-            return Sweep(
-                variable,
-                {size: self(engine, at[size], name=labels[size], **options) for size in points},
-            )
-        settings = self._settings.override(options, "trt_measure.sweep")
-        session = self._create_session(engine, shapes, settings)
-        perfs = {}
-        for rate in points:
-            here = dataclasses.replace(settings, request_rate=rate)
-            subject = self._subject(engine, labels[rate], baseline=True)
-            perfs[rate] = self._perf(session, subject, here, labels[rate])
+            for size, subject in subjects.items():
+                session = self._create_session(engine, at[size], settings)
+                perfs[size] = self._perf(session, subject, settings, labels[size])
+        else:
+            session = self._create_session(engine, shapes, settings)
+            for rate, subject in subjects.items():
+                here = dataclasses.replace(settings, request_rate=rate)
+                perfs[rate] = self._perf(session, subject, here, labels[rate])
         return Sweep(variable, perfs)
 
     def max_qps(
@@ -228,14 +243,23 @@ class MeasureFactory:
                     failures.append(f"no {suffix}{name} exported: {error}")
         return failures
 
-    def records(self) -> list[Any]:
-        """The measurements as plain data."""
+    def records(self) -> list[MeasurementRecord | CapacityRecord | PairRecord]:
+        """Everything that was measured."""
         kept: list[Perf | MaxQps | Pair] = [
             *self._perfs.values(),
             *self._max_qps.values(),
             *self._pairs.values(),
         ]
-        return [result.record().to_builtins() for result in kept]
+        return [result.record() for result in kept]
+
+    def traces(self) -> dict[str, bytes]:
+        """The raw times of each measurement by its key, if the run asked for them."""
+        if self._run.settings.traces is None:
+            return {}
+        return {
+            self._key(label): pack([round.trace for round in perf.rounds])
+            for label, perf in self._perfs.items()
+        }
 
     def close(self) -> None:
         """Frees the sessions."""
@@ -290,8 +314,7 @@ class MeasureFactory:
 
     def _subject(self, engine: Engine, label: str, *, baseline: bool) -> Subject:
         store, module = self._run.baseline_of(self._item.path)
-        test = self._item.nodeid.partition("::")[2]
-        key = f"{module}::{without_group(test)}" + (f"#{label}" if label else "")
+        key = self._key(label)
         return Subject(
             test=without_group(self._item.nodeid),
             key=key,
@@ -306,6 +329,12 @@ class MeasureFactory:
             compares=baseline and self._run.compares,
             records=baseline,
         )
+
+    def _key(self, label: str) -> str:
+        """A measurement's key in baselines and records."""
+        module = self._run.baseline_of(self._item.path)[1]
+        test = without_group(self._item.nodeid.partition("::")[2])
+        return f"{module}::{test}" + (f"#{label}" if label else "")
 
     def _file_name(self, label: str) -> str:
         """A test's node id as the name of a file, told apart by a digest from similar ones."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ INCONCLUSIVE_POLICIES = ("estimate", "fail", "warn")
 ARRIVALS = ("poisson", "constant")
 MOST = 1e7
 MOST_RATE = 1e9
+_SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+_AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -112,6 +116,26 @@ def parse_rate(value: object) -> float | None:
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"expected a number above 0, or closed, got {value!r}")
     return _bounded(number, MOST_RATE)
+
+
+def parse_size(value: object) -> float:
+    """Bytes, such as `20GiB`, `500 MB` or a number alone; `none` is no limit."""
+    text = str(value).strip()
+    if text.lower() == "none":
+        return math.inf
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *([A-Za-z]*)", text)
+    unit = _SIZES.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"expected a size such as 20GiB, or none, got {value!r}")
+    return float(found[1]) * unit
+
+
+def parse_age(value: object) -> float:
+    """Seconds, such as `30d`, `12h`, `30m` or `90s`."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([smhdw])", str(value).strip().lower())
+    if found is None:
+        raise ValueError(f"expected an age such as 30d or 12h, got {value!r}")
+    return float(found[1]) * _AGES[found[2]]
 
 
 def parse_choice(*choices: str) -> Callable[[object], str]:

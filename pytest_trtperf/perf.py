@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput
 from pytest_trtperf.analysis.layers import Layer, summarize_layers
 from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.summary import Sample
+from pytest_trtperf.analysis.summary import FloatArray, Sample
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
 from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.errors import MeasurementError
@@ -23,7 +23,15 @@ from pytest_trtperf.limits import (
 )
 from pytest_trtperf.measure.measurement import Measurement, Round
 from pytest_trtperf.option_values import Tolerance, parse_tolerance
-from pytest_trtperf.report.record import MeasurementRecord, RoundRecord, VerdictRecord
+from pytest_trtperf.report.as_baseline import against_record
+from pytest_trtperf.report.record import (
+    EngineRecord,
+    FindingRecord,
+    LayerRecord,
+    MeasurementRecord,
+    RoundRecord,
+    VerdictRecord,
+)
 from pytest_trtperf.report.trtexec import export_profile, export_times
 from pytest_trtperf.result import Result
 from pytest_trtperf.runtime.memory import DeviceMemory
@@ -47,6 +55,7 @@ class Perf(Result):
         self._compared: dict[str, list[VerdictRecord]] = {}
         self._statistics: list[RoundRecord] = []
         self._notes: list[str] = []
+        self._differences: list[str] = []
         self._layers: list[Layer] = []
         self._layer_queries, self._layers_refused = 0, False
         self._comparison_replaced = False
@@ -213,6 +222,7 @@ class Perf(Result):
     def record(self) -> MeasurementRecord:
         """Everything measured and judged, as plain data."""
         subject, warm_up = self._subject, self._measurement.warm_up
+        baseline = subject.baseline
         session = self._measurement.session
         return MeasurementRecord(
             test=subject.test,
@@ -220,7 +230,7 @@ class Perf(Result):
             module=subject.module,
             baseline_dir=subject.baseline_dir,
             device=subject.device,
-            engine=dict(subject.about),
+            engine=EngineRecord(**subject.about),
             shapes={name: list(shape) for name, shape in session.shapes.items()},
             mode=self._measurement.mode,
             warm_up=asdict(warm_up) if warm_up else {},
@@ -236,11 +246,14 @@ class Perf(Result):
                 _round_record(r, {name: Sample(r.trace.samples(name)) for name in self.metrics})
                 for r in self._measurement.set_aside
             ],
-            layers=[asdict(layer) for layer in self._layers],
+            layers=[LayerRecord(**asdict(layer)) for layer in self._layers],
             verdicts=list(self._verdicts.values()),
-            findings=[finding.message for finding in self.findings],
+            findings=[FindingRecord(**asdict(finding)) for finding in self.findings],
             baseline=self._baseline_state(),
             notes=list(self._notes),
+            against=against_record(baseline) if baseline and self._compared else None,
+            differences=self._differences,
+            sweep=subject.sweep,
         )
 
     def _baseline_state(self) -> str:
@@ -305,7 +318,8 @@ class Perf(Result):
             )
             self._notes += comparison.notes
             self._verdicts |= {("baseline", v.metric, key): v for v in self._compared[key]}
-        raise_if_failed(self._compared[key], comparison.differences(self._layer_medians()))
+        self._differences = comparison.differences(self._layer_medians())
+        raise_if_failed(self._compared[key], self._differences)
 
     def _is_host_bound(self) -> bool:
         return any(finding.code == "enqueue_bound" for finding in self._bounds())
@@ -360,15 +374,21 @@ def _budget_record(name: str, verdict: Verdict, message: str) -> VerdictRecord:
     )  # fmt: skip
 
 
+def _rounded(values: FloatArray) -> list[float]:
+    """Seven digits are what a GPU's events have, and make the record half as large."""
+    return [float(f"{value:.7g}") for value in values.tolist()]
+
+
 def _round_record(round: Round, samples: Mapping[str, Sample]) -> RoundRecord:
     trace = round.trace
     return RoundRecord(
         queries=trace.queries,
         throughput=trace.throughput,
-        quantiles={name: sample.quantiles().tolist() for name, sample in samples.items()},
+        quantiles={name: _rounded(sample.quantiles()) for name, sample in samples.items()},
         started=round.started,
         ended=round.ended,
         before=asdict(round.before),
         after=asdict(round.after),
         disturbances=list(round.disturbances),
+        contention=round.contention,
     )

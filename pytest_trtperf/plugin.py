@@ -102,5 +102,11 @@ def pytest_runtest_makereport(
     """Sends a test's measurements along with its report, which pytest-xdist carries."""
     report = yield
     if call.when == "call" and (factory := item.stash.get(MEASURE, None)):
-        report.trtperf = factory.records()  # type: ignore[attr-defined]
+        from pytest_trtperf.report.junit import properties
+
+        found = factory.records()
+        report.trtperf = [one.to_builtins() for one in found]  # type: ignore[attr-defined]
+        if traces := factory.traces():
+            report.trtperf_traces = traces  # type: ignore[attr-defined]
+        item.user_properties += properties(found)
     return report

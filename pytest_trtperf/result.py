@@ -20,6 +20,9 @@ from pytest_trtperf.analysis.summary import Sample, Summary
 from pytest_trtperf.measure.disturbance import mean_power_w, remarks
 from pytest_trtperf.measure.measurement import Measurement, Round
 
+CONTENDED = 0.05
+"""From this share of time that others took on, the tail is theirs."""
+
 
 class Result:
     """The numbers of one engine with concrete shapes, under one load.
@@ -90,6 +93,15 @@ class Result:
         return self._measurement.saturated
 
     @property
+    def contention(self) -> float:
+        """The share of time that other processes took from the engine; 0 where unknown.
+
+        On the CPU, the median of the rounds.
+        """
+        known = [round.contention for round in self.rounds if round.contention is not None]
+        return float(np.median(known)) if known else 0.0
+
+    @property
     def energy_per_query_mj(self) -> float | None:
         """Energy of the GPU over the rounds for each query, millijoules; None where unknown."""
         known = [(watts, r) for r in self.rounds if (watts := mean_power_w(r.before, r.after))]
@@ -128,6 +140,12 @@ class Result:
             yield Finding("disturbed", f"rounds were disturbed ({fate}): {reasons}")
         if notes := _told(note for r in self.rounds for note in remarks(r.before, r.after)):
             yield Finding("remark", notes)
+        if self.contention >= CONTENDED:
+            yield Finding(
+                "contended",
+                f"other processes took {self.contention:.0%} of the time in which queries wanted "
+                "to run: free the machine, since regressions smaller than that cannot be told",
+            )
         if "lateness" in self.metrics and (finding := late(self._sample("lateness"))):
             yield finding
 

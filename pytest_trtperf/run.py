@@ -7,24 +7,26 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from pytest_trtperf import __version__
 from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu_class, gpu_name
 from pytest_trtperf.baseline.locate import locate
 from pytest_trtperf.baseline.merge import add_run
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.report.as_baseline import baseline_entry
+from pytest_trtperf.report.ci import commit
 from pytest_trtperf.report.record import (
-    RUN_SCHEMA,
     CapacityRecord,
     MeasurementRecord,
     PairRecord,
     RunRecord,
+    utc_now,
 )
 from pytest_trtperf.runtime.probe import Probe
 from pytest_trtperf.settings import Settings
@@ -136,12 +138,30 @@ class Run:
         """Takes the measurements that a test report brought."""
         for item in data:
             record = msgspec.convert(item, MeasurementRecord | CapacityRecord | PairRecord)
+            self._forget(record.test, record.key)
             if isinstance(record, CapacityRecord):
                 self.max_qps.append(record)
             elif isinstance(record, PairRecord):
                 self.pairs.append(record)
             else:
                 self.measured.append((record, passed))
+
+    def _forget(self, test: str, key: str) -> None:
+        """Drops what an earlier attempt at a test measured: plugins may run it again."""
+        again = (test, key)
+        self.measured = [one for one in self.measured if (one[0].test, one[0].key) != again]
+        self.max_qps = [one for one in self.max_qps if (one.test, one.key) != again]
+        self.pairs = [one for one in self.pairs if (one.test, one.key) != again]
+
+    @property
+    def title(self) -> str:
+        """Backend and device, above what is reported."""
+        return f"trtperf: {self.target.probe.backend} on {self.target.device}"
+
+    @property
+    def everything(self) -> list[MeasurementRecord | CapacityRecord | PairRecord]:
+        """All that was measured."""
+        return [*(record for record, _ in self.measured), *self.max_qps, *self.pairs]
 
     @property
     def has_measured(self) -> bool:
@@ -193,7 +213,7 @@ class Run:
         for record, passed in self.measured:
             stored = self._stored(record)
             if passed and record.baseline != "off" and (self.settings.update or stored is None):
-                entry = add_run(stored, _entry(record, self.target.probe.software))
+                entry = add_run(stored, baseline_entry(record, self.target.probe.software))
                 changes[Path(record.baseline_dir), record.module][record.key] = entry
         return changes
 
@@ -231,8 +251,10 @@ class Run:
     def record(self, exit_status: int) -> RunRecord:
         """The whole run as plain data."""
         return RunRecord(
-            schema=RUN_SCHEMA,
-            created=_now(),
+            created=utc_now(),
+            plugin=__version__,
+            pytest=pytest.__version__,
+            commit=commit(os.environ),
             backend=self.target.probe.backend,
             device=self.target.device,
             hardware_class=self.target.hardware_class,
@@ -244,20 +266,6 @@ class Run:
         )
 
 
-def entries_of(record: RunRecord, hardware_class: str) -> dict[str, BaselineEntry]:
-    """The measurements of another run as baseline entries, by key.
-
-    Raises:
-        BaselineError: it was made on other hardware.
-    """
-    if record.hardware_class != hardware_class:
-        raise BaselineError(
-            f"the record was made on {record.device}, this is {hardware_class}: "
-            "only runs on one machine compare"
-        )
-    return {one.key: _entry(one, record.software) for one in record.measurements}
-
-
 def without_group(nodeid: str) -> str:
     """A node id without the `@group` that pytest-xdist's loadgroup appends, once or more."""
     return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)
@@ -266,33 +274,3 @@ def without_group(nodeid: str) -> str:
 def _is_of(key: str, test: str) -> bool:
     """Whether a key is that of a test, or of one of its named measurements."""
     return key == test or key.startswith(f"{test}#")
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _entry(record: MeasurementRecord, software: dict[str, str]) -> BaselineEntry:
-    rounds = [
-        BaselineRound(
-            queries=round.queries,
-            throughput=round.throughput,
-            quantiles={
-                name: values
-                for name, values in round.quantiles.items()
-                if name in ("latency", "gpu_compute", record.judged_metric)
-            },
-            sm_clock_mhz=round.after.get("sm_clock_mhz"),
-        )
-        for round in record.rounds
-    ]
-    run = BaselineRun(
-        recorded=_now(),
-        plan=record.engine["plan_sha256"],
-        software=software,
-        rounds=rounds,
-        layers={layer["name"]: layer["median_ms"] for layer in record.layers},
-    )
-    return BaselineEntry(
-        engine=record.engine["digest"], mode=record.mode, shapes=record.shapes, runs=[run]
-    )

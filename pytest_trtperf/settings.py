@@ -26,6 +26,7 @@ from pytest_trtperf.option_values import (
     parse_path,
     parse_positive,
     parse_rate,
+    parse_size,
     parse_tolerance,
 )
 
@@ -65,6 +66,13 @@ class Settings:
         parse_bool,
         "Accept a cache directory that others may write to: they decide which plans run here.",
     )
+    cache_size: float | None = _option(
+        None,
+        parse_size,
+        "After a build the least recently used engines go until the rest fits, such as 20GiB; or "
+        "none (default: 50GiB, none for a shared cache).",
+        metavar="SIZE",
+    )
     baseline_dir: Path | None = _option(
         None,
         parse_path,
@@ -92,6 +100,17 @@ class Settings:
     )
     json: Path | None = _option(
         None, parse_path, "Write everything measured to this file.", metavar="FILE"
+    )
+    traces: Path | None = _option(
+        None,
+        parse_path,
+        "Write the raw times of all queries to this file, a compressed .npz.",
+        metavar="FILE",
+    )
+    github: bool = _option(
+        True,
+        parse_bool,
+        "In GitHub Actions, annotate what failed and append a table to the step summary.",
     )
     export_times: Path | None = _option(
         None,
@@ -228,7 +247,7 @@ class Settings:
         Raises:
             ValueError: a value is not acceptable; names where it was given.
         """
-        settings = cls(**dict(filter(None, (_lookup(option, config) for option in _OPTIONS))))
+        settings = cls(**dict(filter(None, (_lookup(option, config) for option in OPTIONS))))
         if settings.update and settings.update_new:
             raise ValueError("--trtperf-update and --trtperf-update-new exclude each other")
         if settings.against and (settings.update or settings.update_new):
@@ -241,7 +260,7 @@ class Settings:
         Raises:
             ValueError: an unknown option or a value that is not acceptable.
         """
-        known = {option.name: option for option in _OPTIONS if option.metadata["mark"]}
+        known = {option.name: option for option in OPTIONS if option.metadata["mark"]}
         unknown = sorted(set(options) - set(known))
         if unknown:
             raise ValueError(
@@ -257,22 +276,24 @@ class Settings:
         )
 
 
-_OPTIONS = dataclasses.fields(Settings)
+OPTIONS = dataclasses.fields(Settings)
 
 
-def _flag(option: dataclasses.Field[Any]) -> str:
+def flag_of(option: dataclasses.Field[Any]) -> str:
+    """The option on the command line."""
     suffix = "" if option.name == "enabled" else "-" + option.name.replace("_", "-")
     return f"--trtperf{suffix}"
 
 
-def _key(option: dataclasses.Field[Any]) -> str:
-    return _flag(option)[2:].replace("-", "_")
+def key_of(option: dataclasses.Field[Any]) -> str:
+    """The option in the ini file, and in capitals in the environment."""
+    return flag_of(option)[2:].replace("-", "_")
 
 
 def _lookup(option: dataclasses.Field[Any], config: pytest.Config) -> tuple[str, Any] | None:
-    key = _key(option)
+    key = key_of(option)
     if (value := config.getoption(key)) is not None:
-        return option.name, _parse(option, value, _flag(option))
+        return option.name, _parse(option, value, flag_of(option))
     if value := os.environ.get(key.upper()):
         return option.name, _parse(option, value, f"environment variable {key.upper()}")
     if value := config.getini(key):
@@ -293,8 +314,8 @@ def _parse(option: dataclasses.Field[Any], value: object, source: str) -> Any:
 def add_options(parser: pytest.Parser) -> None:
     """Declares each option on the command line and in the ini file."""
     group = parser.getgroup("trtperf", "performance of TensorRT engines")
-    for option in _OPTIONS:
-        flag, key, help_text = _flag(option), _key(option), option.metadata["help"]
+    for option in OPTIONS:
+        flag, key, help_text = flag_of(option), key_of(option), option.metadata["help"]
         if isinstance(option.default, bool):
             switch = argparse.BooleanOptionalAction
             group.addoption(flag, dest=key, action=switch, default=None, help=help_text)

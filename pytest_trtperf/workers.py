@@ -11,8 +11,9 @@ import pytest
 
 from pytest_trtperf.controller import Controller
 from pytest_trtperf.errors import BackendUnavailable, BaselineError
-from pytest_trtperf.report.json_file import read_json
-from pytest_trtperf.run import RUN, Run, Target, entries_of
+from pytest_trtperf.report.as_baseline import entries_of
+from pytest_trtperf.report.json_file import read_runs
+from pytest_trtperf.run import RUN, Run, Target
 from pytest_trtperf.runtime.probe import Probe, probe_in_subprocess
 from pytest_trtperf.settings import Settings
 
@@ -46,8 +47,8 @@ def _load_record(run: Run) -> None:
     if run.settings.against is None:
         return
     try:
-        record = read_json(run.settings.against)
-        run.against = entries_of(record, run.target.hardware_class)
+        runs = read_runs(run.settings.against)
+        run.against = entries_of(runs, run.target.hardware_class)
     except BaselineError as error:
         raise pytest.UsageError(f"--trtperf-against: {error}") from None
 

@@ -1,9 +1,10 @@
-"""What all tests share: an environment without the plugin's variables, and small models."""
+"""What all tests share: an environment without the plugin's variables, models and records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,12 @@ pytest_plugins = ["pytester"]
 
 WriteModel = Callable[..., Path]
 
+METRICS = ("latency", "gpu_compute")
+CI_VARIABLES = (
+    *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
+    *("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"),
+)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_environment() -> Iterator[None]:
@@ -21,7 +28,58 @@ def _plain_environment() -> Iterator[None]:
         for name in Settings.__dataclass_fields__:
             patch.delenv(f"TRTPERF_{name.upper()}", raising=False)
         patch.delenv("TRTPERF", raising=False)
+        for name in CI_VARIABLES:
+            patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def make_measurement() -> Callable[..., Any]:
+    """Makes the record of a measurement on a GPU: five rounds around `level` ms."""
+    from pytest_trtperf.analysis.summary import QUANTILES
+    from pytest_trtperf.report.record import EngineRecord, MeasurementRecord, RoundRecord
+
+    def make(key: str = "tests/test_x.py::test_a", level: float = 1.0, **changes: Any) -> Any:
+        engine = EngineRecord(name="m", backend="tensorrt", digest="d", plan_sha256="p")
+        figures = {"count": 2500.0, "min": level, "max": level, "mean": level, "median": level}
+        figures |= {"p90": level, "p95": level, "p99": level, "cov": 0.0}
+        rounds = [
+            RoundRecord(
+                queries=500, throughput=1e3 / level / wobble, started=number, ended=number + 0.2,
+                quantiles={name: [level * wobble] * len(QUANTILES) for name in METRICS},
+                before={}, after={},
+            )
+            for number, wobble in enumerate((0.999, 1.001, 1.0, 1.0005, 0.9995))
+        ]  # fmt: skip
+        fields: dict[str, Any] = {
+            "test": key.partition("#")[0], "key": key, "module": key.partition("::")[0],
+            "baseline_dir": "perf-baselines", "device": "NVIDIA H200", "engine": engine,
+            "shapes": {"x": [8]}, "mode": {"load": "closed"}, "warm_up": {}, "cold_start_ms": 1.0,
+            "time_to_steady_s": 0.3, "energy_per_query_mj": None, "device_memory": {},
+            "judged_metric": "latency", "summary": dict.fromkeys(METRICS, figures),
+            "throughput": 1e3 / level, "rounds": rounds, "set_aside": [], "layers": [],
+            "verdicts": [], "findings": [], "baseline": "missing",
+        }  # fmt: skip
+        return MeasurementRecord(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_run(make_measurement: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the record of a run; without `measurements` it has one."""
+    from pytest_trtperf.report.record import RunRecord
+
+    def make(*measurements: Any, **changes: Any) -> Any:
+        fields: dict[str, Any] = {
+            "created": "2026-01-02T03:04:05Z", "plugin": "0.1.0", "pytest": "9.0.0",
+            "commit": "c0ffee", "backend": "tensorrt", "device": "NVIDIA H200",
+            "hardware_class": "nvidia-h200", "software": {"driver": "580.1"}, "exit_status": 0,
+            "measurements": list(measurements or [make_measurement()]),
+        }  # fmt: skip
+        return RunRecord(**{**fields, **changes})
+
+    return make
 
 
 @pytest.fixture(scope="session")

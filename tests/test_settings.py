@@ -14,21 +14,25 @@ from hypothesis import strategies as st
 from pytest_trtperf.option_values import (
     INCONCLUSIVE_POLICIES,
     TOLERANCE_KINDS,
+    parse_age,
     parse_backends,
     parse_bool,
     parse_count,
     parse_path,
     parse_positive,
+    parse_size,
     parse_tolerance,
 )
 from pytest_trtperf.settings import Settings
 
 PARSERS = (
+    parse_age,
     parse_backends,
     parse_bool,
     parse_count(1),
     parse_path,
     parse_positive,
+    parse_size,
     parse_tolerance,
 )
 SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -82,6 +86,38 @@ def test_count_is_a_whole_number(value):
     assert parse_count(1)(str(value)) == value
     with pytest.raises(ValueError, match="whole number of at least"):
         parse_count(value + 1)(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("20GiB", 20 * 2**30),
+        ("1.5 kB", 1500),
+        ("500mb", 5e8),
+        ("0", 0),
+        (7, 7),
+        ("none", math.inf),
+    ],
+)
+def test_sizes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-1", "1e9", "3 apples", "1,5GB", "inf", "nan", True])
+def test_what_is_no_size(text):
+    with pytest.raises(ValueError, match="expected a size such as 20GiB, or none"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5400), ("30D", 30 * 86400)])
+def test_ages(text, seconds):
+    assert parse_age(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1y"])
+def test_what_is_no_age(text):
+    with pytest.raises(ValueError, match="expected an age such as 30d or 12h"):
+        parse_age(text)
 
 
 @given(value=st.floats(0.001, 1e6).filter(lambda number: not number.is_integer()))

@@ -76,11 +76,13 @@ def compare(
     current: Sequence[RoundStatistics],
     runs: Sequence[Sequence[RoundStatistics]],
     tolerance: float,
+    disturbance: float = 0.0,
 ) -> Change:
-    """The change of a gate's number against the runs of a baseline."""
+    """The change of a gate's number against the runs of a baseline, see `judge_change`."""
     return judge_change(
         gate.values(current),
         [gate.values(run) for run in runs],
         tolerance,
         higher_is_better=gate.kind == "throughput",
+        disturbance=disturbance,
     )

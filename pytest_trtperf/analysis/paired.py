@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import special
 from pytest_trtperf.analysis.summary import checked_positive
 from pytest_trtperf.analysis.verdict import Status, Verdict
 
-BLOCK_LOOKS = (4, 6, 10, 16)
+BLOCK_LOOKS = (4, 8, 12, 16)
 """Numbers of blocks at which a verdict is asked for; alpha is shared among these looks."""
 
 ALPHA = 0.01 / len(BLOCK_LOOKS)
@@ -32,19 +33,28 @@ class Ratio:
     reference: float
 
 
-def paired_ratio(new: npt.ArrayLike, reference: npt.ArrayLike, alpha: float = ALPHA) -> Ratio:
+def paired_ratio(
+    new: npt.ArrayLike,
+    reference: npt.ArrayLike,
+    new_first: Sequence[bool] | None = None,
+    alpha: float = ALPHA,
+) -> Ratio:
     """The ratio of two engines from blocks of rounds in the order new, reference, reference, new.
 
     Within a block a drift that is linear in time falls on both alike. A block's difference of mean
     logarithms is one observation, and the interval is Student's on them (1908), each side at level
-    1 - alpha; unbounded with a single block.
+    1 - alpha; unbounded with a single block. Which session was started first can make one engine
+    faster than itself: blocks of either order weigh the same then, and the spread is that within
+    an order.
 
     Args:
         new, reference: one value a round in the order of measuring, two a block.
+        new_first: for each block, whether the new engine's session was started first; None where
+            that was never changed.
 
     Raises:
         ValueError: a value is not positive and finite, or the numbers of rounds differ, are odd or
-            zero.
+            zero, or not those of `new_first`.
     """
     logs = [np.log(checked_positive(side)) for side in (new, reference)]
     if logs[0].size != logs[1].size or logs[0].size % 2:
@@ -52,11 +62,18 @@ def paired_ratio(new: npt.ArrayLike, reference: npt.ArrayLike, alpha: float = AL
             f"blocks have two rounds of each, but there are {logs[0].size} and {logs[1].size}"
         )
     blocks = [side.reshape(-1, 2).mean(axis=1) for side in logs]
-    differences = np.sort(blocks[0] - blocks[1])
-    change, half = float(differences.mean()), math.inf
-    if differences.size > 1:
-        t = float(special.stdtrit(differences.size - 1, 1 - alpha))
-        half = t * float(differences.std(ddof=1)) / math.sqrt(differences.size)
+    differences = blocks[0] - blocks[1]
+    first = np.ones(differences.size, bool) if new_first is None else np.asarray(new_first, bool)
+    if first.size != differences.size:
+        raise ValueError(f"{differences.size} blocks, but new_first has {first.size}")
+    orders = [np.sort(group) for group in (differences[first], differences[~first]) if group.size]
+    change, half = float(np.mean([group.mean() for group in orders])), math.inf
+    freedom = differences.size - len(orders)
+    if freedom > 0:
+        squares = math.fsum(float(group.var()) * group.size for group in orders)
+        share = sum(1 / group.size for group in orders) / len(orders) ** 2
+        t = float(special.stdtrit(freedom, 1 - alpha))
+        half = t * math.sqrt(squares / freedom * share)
     return Ratio(
         value=math.exp(change),
         lower=math.exp(change - half),

@@ -17,7 +17,7 @@ LOOKS = (5, 8, 12, 16, 20)
 """Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
 
 LEAST_RUNS = 5
-"""From this many baseline runs on, their spread counts as well: fewer estimate it too badly."""
+"""From this many baseline runs on, their own spread tells how runs differ."""
 
 # a change of exactly the tolerance must not fail on the rounding of a logarithm
 _SLACK = 1e-12
@@ -28,7 +28,8 @@ class Change:
     """A metric against its baseline; `ratio` is current / baseline, `lower` and `upper` its bounds.
 
     `current` and `baseline` are geometric means over rounds in the metric's unit. `improved` says
-    that the metric is surely better by more than the tolerance.
+    that the metric is surely better by more than the tolerance. `supported` is the least tolerance
+    that can be told from chance and disturbance, as a share.
     """
 
     verdict: Verdict
@@ -38,6 +39,7 @@ class Change:
     current: float
     baseline: float
     improved: bool
+    supported: float
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,18 @@ def judge_change(
     tolerance: float,
     higher_is_better: bool = False,
     alpha: float = 0.01 / len(LOOKS),
+    disturbance: float = 0.0,
 ) -> Change:
     """Judge the rounds of this run against the rounds of each baseline run.
 
     Works on logarithms of one value a round (a median, a percentile, a throughput). The interval
-    of the difference is that of Welch (1947), each side at level 1 - alpha; with `LEAST_RUNS` or
-    more runs it is widened to the prediction interval of one further run. Worse by more than
-    `tolerance` (0.05 is 5 %) is a regression: FAIL if the whole interval lies beyond, PASS if
-    none of it does. For a metric where higher is better the limit is 1 / (1 + tolerance).
+    of the difference is that of Welch (1947), each side at level 1 - alpha. Worse by more than
+    `tolerance` (0.05 is 5 %) is a regression: PASS if none of the interval lies beyond, FAIL if
+    all of it does, and lies beyond what the runs can support as well, see `supported_tolerance`.
+    For a metric where higher is better the limit is 1 / (1 + tolerance).
+
+    Args:
+        disturbance: a change, as a share, that circumstances of this run alone can make.
 
     Raises:
         ValueError: a value is not positive and finite, a run is empty, there are no runs, or
@@ -72,32 +78,49 @@ def judge_change(
         raise ValueError("no baseline runs: there is nothing to compare with")
     before = np.sort(np.concatenate(logs))
     change = float(now.mean() - before.mean())
-    interval = _interval(now, before, logs, change, alpha)
+    interval = _interval(now, before, change, alpha)
+    supported = supported_tolerance(logs, min(alpha * len(LOOKS), 0.25))
+    supported = max(supported, disturbance)
     return Change(
-        verdict=_verdict(change, interval, tolerance, higher_is_better),
+        verdict=_verdict(change, interval, tolerance, supported, higher_is_better),
         ratio=math.exp(change),
         lower=math.exp(interval.lower) if interval else 0.0,
         upper=math.exp(interval.upper) if interval else math.inf,
         current=math.exp(float(now.mean())),
         baseline=math.exp(float(before.mean())),
         improved=interval is not None
-        and _is_better(interval, math.log1p(tolerance), higher_is_better),
+        and _is_better(interval, math.log1p(max(tolerance, supported)), higher_is_better),
+        supported=supported,
     )
 
 
-def _interval(
-    now: FloatArray,
-    before: FloatArray,
-    runs: Sequence[FloatArray],
-    change: float,
-    alpha: float,
-) -> _Interval | None:
+def supported_tolerance(runs: Sequence[FloatArray], alpha: float) -> float:
+    """The change that one further run exceeds by chance with probability alpha, as a share.
+
+    t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991). With `LEAST_RUNS` or more s is the
+    standard deviation of their means. Fewer estimate that too badly: runs are then taken to differ
+    as rounds do within them, which is the least that they can. The run that is judged has no say:
+    a slowdown of some queries makes its rounds differ. Looking again draws no other run, so alpha
+    is that of all looks together. 0 where there is no spread to tell from.
+
+    Args:
+        runs: logarithms of one value a round.
+    """
+    enough = len(runs) >= LEAST_RUNS
+    groups = [np.sort([float(run.mean()) for run in runs])] if enough else list(runs)
+    freedom = sum(group.size - 1 for group in groups)
+    if freedom < 1:
+        return 0.0
+    squares = math.fsum(float(group.var()) * group.size for group in groups)
+    t = float(special.stdtrit(freedom, 1 - alpha))
+    return math.expm1(t * math.sqrt(squares / freedom) * math.sqrt(1 + 1 / len(runs)))
+
+
+def _interval(now: FloatArray, before: FloatArray, change: float, alpha: float) -> _Interval | None:
     """Bounds on the change of the logarithm; None where a side has one round and so no spread."""
     if now.size < 2 or before.size < 2:
         return None
     half = _welch_half_width(now, before, alpha)
-    if len(runs) >= LEAST_RUNS:
-        half = max(half, _between_runs_half_width(runs, alpha))
     return _Interval(change - half, change + half)
 
 
@@ -111,43 +134,36 @@ def _welch_half_width(now: FloatArray, before: FloatArray, alpha: float) -> floa
     return float(special.stdtrit(freedom, 1 - alpha)) * math.sqrt(a + b)
 
 
-def _between_runs_half_width(runs: Sequence[FloatArray], alpha: float) -> float:
-    """Half the interval that predicts the mean of one further run from S runs.
-
-    t * s * sqrt(1 + 1 / S) (Hahn & Meeker 1991). Looking again does not draw another run, so the
-    level is that of all looks together.
-    """
-    means = np.sort([float(run.mean()) for run in runs])
-    t = float(special.stdtrit(means.size - 1, 1 - min(alpha * len(LOOKS), 0.25)))
-    return t * float(means.std(ddof=1)) * math.sqrt(1 + 1 / means.size)
-
-
 def _verdict(
-    change: float, interval: _Interval | None, tolerance: float, higher_is_better: bool
+    change: float,
+    interval: _Interval | None,
+    tolerance: float,
+    supported: float,
+    higher_is_better: bool,
 ) -> Verdict:
-    limit = 1 / (1 + tolerance) if higher_is_better else 1 + tolerance
-    status, reason = _decide(interval, math.log1p(tolerance), higher_is_better)
+    allowed = max(tolerance, supported)
+    status, reason = _decide(interval, tolerance, allowed, higher_is_better)
     return Verdict(
         status=status,
         reason=reason,
-        message=_message(change, interval, tolerance),
+        message=_message(change, interval, tolerance, supported),
         value=math.exp(change),
         lower=math.exp(interval.lower) if interval else None,
         upper=math.exp(interval.upper) if interval else None,
-        limit=limit,
+        limit=1 / (1 + allowed) if higher_is_better else 1 + allowed,
         higher_is_better=higher_is_better,
     )
 
 
 def _decide(
-    interval: _Interval | None, allowed: float, higher_is_better: bool
+    interval: _Interval | None, tolerance: float, allowed: float, higher_is_better: bool
 ) -> tuple[Status, str]:
     if interval is None:
         return Status.INCONCLUSIVE, "too_few_rounds"
     worse = _worsening(interval, higher_is_better)
-    if worse.lower > allowed + _SLACK:
+    if worse.lower > math.log1p(allowed) + _SLACK:
         return Status.FAIL, "under_limit" if higher_is_better else "over_limit"
-    if worse.upper <= allowed + _SLACK:
+    if worse.upper <= math.log1p(tolerance) + _SLACK:
         return Status.PASS, "within_limit"
     return Status.INCONCLUSIVE, "overlaps_limit"
 
@@ -163,8 +179,10 @@ def _worsening(interval: _Interval, higher_is_better: bool) -> _Interval:
     return interval
 
 
-def _message(change: float, interval: _Interval | None, tolerance: float) -> str:
+def _message(change: float, interval: _Interval | None, tolerance: float, supported: float) -> str:
     allowed = f"tolerance {100 * tolerance:.4g} %"
+    if supported > tolerance:
+        allowed += f", widened to the {100 * supported:.2g} % that the runs can support"
     if interval is None:
         return f"{_percent(change)} (each side needs 2 rounds for a bound), {allowed}"
     bounds = f"[{_percent(interval.lower)}, {_percent(interval.upper)}]"

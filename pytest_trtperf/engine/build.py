@@ -2,56 +2,97 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
+from pytest_trtperf.engine.apply_options import apply_options, lacking
 from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
+from pytest_trtperf.engine.onnx_errors import build_messages, parser_messages
 from pytest_trtperf.engine.onnx_external import external_files
+from pytest_trtperf.engine.options import OPTIONS, PRECISIONS
+from pytest_trtperf.engine.progress import Report, attach_monitor, deferred_interrupt
 from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
+from pytest_trtperf.engine.timing_cache import TimingCacheFile
 from pytest_trtperf.errors import EngineBuildError, ShapeError
 
-_PRECISIONS = ("fp16", "bf16", "int8")
-_BYTES_PER_MIB = 1 << 20
 
-
-def build_plan(spec: EngineSpec, backend: str) -> bytes:
+def build_plan(
+    spec: EngineSpec,
+    backend: str,
+    timing_cache: TimingCacheFile | None = None,
+    report: Report | None = None,
+) -> bytes:
     """Builds the plan of a spec; no GPU is needed with ``tensorrt-rtx``.
 
     Networks are strongly typed, so that the precision is the ONNX file's own in every version,
-    unless ``fp16``, ``bf16`` or ``int8`` asks a TensorRT that still has them to choose.
+    unless options ask a TensorRT that still has weakly typed ones to choose.
 
     Args:
         spec: What to build.
         backend: ``"tensorrt"`` or ``"tensorrt-rtx"``.
+        timing_cache: What the option ``timing_cache`` asks for.
+        report: Called with the progress at each step; what it raises is lost.
 
     Raises:
         BackendUnavailable: the backend cannot be imported.
         EngineBuildError: the model cannot be read, parsed or built, or the backend lacks what an
             option asks for; carries TensorRT's own messages.
         ShapeError: the profiles do not fit the inputs; lists all inputs.
+        CacheError: the timing cache cannot be written.
         KeyboardInterrupt: Ctrl-C; TensorRT is asked to give up at its next step.
     """
     external_files(spec.onnx)  # TensorRT's own words for missing weights do not name the file
     trt = import_tensorrt(backend)
     _require(trt, "Builder", f"{backend} only loads plans, it cannot build them")
-    with collected(trt) as errors, _deferred_interrupt() as interrupted:
+    with collected(trt) as errors, deferred_interrupt() as interrupted:
         builder = _created(created(trt.Builder, shared_logger(trt)), "builder", errors)
+        _load_plugins(trt, builder, spec, backend, errors)
         network = _network(trt, builder, spec, backend, errors)
         parser = _parsed(trt, network, spec.onnx, errors)
         config = _created(builder.create_builder_config(), "builder configuration", errors)
-        _apply_options(trt, config, spec.options, backend)
+        apply_options(trt, config, spec.options, backend, errors)
         _add_profiles(builder, config, network, spec)
-        _cancel_when(trt, config, interrupted)
+        if timing_cache is not None:
+            timing_cache.attach(config)
+        if spec.configure is not None:
+            _configure(spec, config, errors)
+        attach_monitor(trt, config, interrupted, report)
         plan = builder.build_serialized_network(network, config)
         del parser  # it owns the weights that the network points to, so it outlives the build
+        if plan is not None and timing_cache is not None:
+            timing_cache.keep(config)
     if plan is None:
-        raise EngineBuildError(_with_details(f"{spec.onnx}: {backend} built no engine", errors()))
+        raise _not_built(spec, backend, build_messages(errors(), spec.onnx))
     return bytes(plan)
+
+
+# What TensorRT says, in lower case -> what to do about it.
+_ADVICE: Mapping[str, str] = {
+    "out of ?memory": "free device memory (nvidia-smi shows who uses it), give the build less with "
+    "memory_pool_limit_mib={'workspace': …}, or build for smaller shapes",
+    "(insufficient|within) workspace": "give more with memory_pool_limit_mib={'workspace': …}",
+    "generateforcurrent": "this model is built for the GPU at hand, and there is none: build it "
+    "where there is one",
+    "libnvinfer_lean": "a version compatible plan takes in the lean runtime: install it beside "
+    "TensorRT, or add exclude_lean_runtime=True",
+}
+
+
+def _not_built(spec: EngineSpec, backend: str, said: Sequence[str]) -> EngineBuildError:
+    text = "\n".join(said).lower()
+    advice = [f"what to do: {what}" for sign, what in _ADVICE.items() if re.search(sign, text)]
+    return EngineBuildError(
+        _with_details(f"{spec.onnx}: {backend} built no engine", [*said, *advice])
+    )
+
+
+def has_weakly_typed_networks(trt: ModuleType, backend: str) -> bool:
+    """Whether TensorRT may choose the precision, as trtexec of TensorRT 10 lets it."""
+    # TensorRT for RTX 1.4 still has the flag, and refuses to build with it.
+    return hasattr(trt.BuilderFlag, "FP16") and backend != "tensorrt-rtx"
 
 
 def _require(owner: Any, name: str, why: str) -> Any:
@@ -70,18 +111,44 @@ def _with_details(headline: str, details: Sequence[str]) -> str:
     return "\n  ".join([f"{headline}:" if details else headline, *details])
 
 
+def _configure(spec: EngineSpec, config: Any, errors: Callable[[], list[str]]) -> None:
+    assert spec.configure is not None
+    before = len(errors())
+    spec.configure(config)
+    if said := errors()[before:]:
+        raise EngineBuildError(_with_details("configure=: TensorRT refuses what it does", said))
+
+
+def _load_plugins(
+    trt: ModuleType, builder: Any, spec: EngineSpec, backend: str, errors: Callable[[], list[str]]
+) -> None:
+    paths = spec.options.get("plugins", ())
+    if paths and backend not in OPTIONS["plugins"].versions:
+        raise lacking(trt, OPTIONS["plugins"], paths, backend)
+    for path in paths:
+        if builder.get_plugin_registry().load_library(str(Path(path).resolve())) is None:
+            raise EngineBuildError(
+                _with_details(f"{path}: TensorRT cannot load this plugin library", errors())
+            )
+
+
 def _network(
     trt: ModuleType, builder: Any, spec: EngineSpec, backend: str, errors: Callable[[], list[str]]
 ) -> Any:
-    chooses_precision = any(spec.options.get(name) for name in _PRECISIONS)
-    if chooses_precision and backend == "tensorrt-rtx":
-        raise EngineBuildError(
-            f"{spec.onnx}: this TensorRT has no choice of precision: tensorrt-rtx networks are "
-            "strongly typed; drop fp16, bf16 and int8 and export the model in that precision"
-        )
+    may_be_weak = has_weakly_typed_networks(trt, backend)
+    precisions = [name for name in PRECISIONS if spec.options.get(name)]
+    is_strong = spec.options.get("strongly_typed", not precisions)
+    if not may_be_weak:
+        for name in precisions:
+            raise lacking(trt, OPTIONS[name], True, backend)
+        if not is_strong:
+            raise EngineBuildError(
+                f"{spec.onnx}: strongly_typed=False: {backend} {trt.__version__} has strongly "
+                "typed networks only; drop the option"
+            )
     kinds = trt.NetworkDefinitionCreationFlag
     flags = 0
-    if not chooses_precision and hasattr(kinds, "STRONGLY_TYPED"):
+    if is_strong and hasattr(kinds, "STRONGLY_TYPED"):
         flags |= 1 << int(kinds.STRONGLY_TYPED)
     return _created(builder.create_network(flags), "network", errors)
 
@@ -89,77 +156,47 @@ def _network(
 def _parsed(trt: ModuleType, network: Any, onnx: Path, errors: Callable[[], list[str]]) -> Any:
     parser = _created(created(trt.OnnxParser, network, shared_logger(trt)), "parser", errors)
     if not parser.parse_from_file(str(onnx)):
-        found = [_parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
-        raise EngineBuildError(
-            _with_details(f"{onnx}: TensorRT cannot parse this model", found or errors())
-        )
+        found = parser_messages(parser, onnx) or build_messages(errors(), onnx)
+        raise EngineBuildError(_with_details(f"{onnx}: TensorRT cannot parse this model", found))
     return parser
-
-
-def _parser_error(error: Any) -> str:
-    where = f"node {error.node()}"
-    if hasattr(error, "node_operator"):
-        where += f" {error.node_name()!r} ({error.node_operator()})"
-    return f"{where}: {error.desc()} [{error.file()}:{error.line()}]"
-
-
-def _apply_options(trt: ModuleType, config: Any, options: Mapping[str, Any], backend: str) -> None:
-    for name in ("builder_optimization_level", "max_aux_streams"):
-        if name in options:
-            _require(config, name, f"drop the build option {name}")
-            setattr(config, name, options[name])
-    if "workspace_mib" in options:
-        size = int(options["workspace_mib"] * _BYTES_PER_MIB)
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, size)
-    for name in ("tf32", *_PRECISIONS):
-        if name in options:
-            _apply_flag(trt, config, name, options[name], backend)
-
-
-def _apply_flag(trt: ModuleType, config: Any, name: str, value: bool, backend: str) -> None:
-    flag = getattr(trt.BuilderFlag, name.upper(), None)
-    if flag is not None:
-        (config.set_flag if value else config.clear_flag)(flag)
-    elif value:
-        raise EngineBuildError(
-            f"this TensorRT has no BuilderFlag.{name.upper()} ({backend} "
-            f"{getattr(trt, '__version__', '?')}): networks are strongly typed; drop the build "
-            f"option {name} and export the model in that precision"
-        )
 
 
 def _add_profiles(builder: Any, config: Any, network: Any, spec: EngineSpec) -> None:
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
-    _check_profiles(spec, inputs)
-    if not any(_needs_profile(tensor) for tensor in inputs):
-        return
-    profile = builder.create_optimization_profile()
-    for tensor in inputs:
-        if not _needs_profile(tensor):
+    for number, shapes in enumerate(spec.profiles or ({},)):
+        where = f"{spec.onnx}: profile {number}" if len(spec.profiles) > 1 else str(spec.onnx)
+        _check_profile(where, shapes, inputs)
+        if not any(_needs_profile(tensor) for tensor in inputs):
             continue
-        wanted = spec.profiles[tensor.name]
-        # As in trtexec, the "shape" of an input that is itself a shape gives its values.
-        put = profile.set_shape_input if tensor.is_shape_tensor else profile.set_shape
-        put(tensor.name, wanted.min, wanted.opt, wanted.max)
-    if config.add_optimization_profile(profile) < 0:
-        raise ShapeError(f"{spec.onnx}: TensorRT refuses these shapes; {_known(inputs)}")
+        profile = builder.create_optimization_profile()
+        for tensor in inputs:
+            if not _needs_profile(tensor):
+                continue
+            wanted = shapes[tensor.name]
+            # As in trtexec, the "shape" of an input that is itself a shape gives its values.
+            put = profile.set_shape_input if tensor.is_shape_tensor else profile.set_shape
+            put(tensor.name, wanted.min, wanted.opt, wanted.max)
+        if config.add_optimization_profile(profile) < 0:
+            raise ShapeError(f"{where}: TensorRT refuses these shapes; {_known(inputs)}")
 
 
 def _needs_profile(tensor: Any) -> bool:
     return bool(tensor.is_shape_tensor) or -1 in tuple(tensor.shape)
 
 
-def _check_profiles(spec: EngineSpec, inputs: Sequence[Any]) -> None:
+def _check_profile(where: str, shapes: Mapping[str, Profile], inputs: Sequence[Any]) -> None:
     names = {tensor.name for tensor in inputs}
-    problems = [f"there is no input {name!r}" for name in spec.profiles if name not in names]
+    problems = [f"there is no input {name!r}" for name in shapes if name not in names]
     for tensor in inputs:
-        profile = spec.profiles.get(tensor.name)
+        profile = shapes.get(tensor.name)
         if profile is not None:
             problems += _mismatches(tensor, profile)
+        elif tensor.is_shape_tensor:
+            problems.append(f"input {tensor.name!r} is a shape tensor and has no values")
         elif _needs_profile(tensor):
             problems.append(f"input {tensor.name!r} is dynamic and has no shape")
     if problems:
-        raise ShapeError(f"{spec.onnx}: {'; '.join(problems)}. {_known(inputs)}")
+        raise ShapeError(f"{where}: {'; '.join(problems)}. {_known(inputs)}")
 
 
 def _mismatches(tensor: Any, profile: Profile) -> list[str]:
@@ -189,49 +226,3 @@ def _tensor_info(tensor: Any) -> TensorInfo:
 def _dtype_name(dtype: Any) -> str:
     names = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16"}
     return names.get(dtype.name, str(dtype.name).lower())
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Turns Ctrl-C into an event for the length of the block and delivers it afterwards.
-
-    An exception raised in a callback of TensorRT would be printed and lost.
-    """
-    interrupted = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
-    # Only the main thread may set handlers, and one that ignores Ctrl-C has to go on doing so.
-    if threading.current_thread() is not threading.main_thread() or not callable(previous):
-        yield interrupted
-        return
-
-    def remember(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
-        if interrupted.is_set():
-            signal.raise_signal(signal.SIGINT)
-
-
-def _cancel_when(trt: ModuleType, config: Any, interrupted: threading.Event) -> None:
-    """Lets TensorRT stop at its next step once the event is set, where it can be asked to."""
-    if not hasattr(trt, "IProgressMonitor") or not hasattr(config, "progress_monitor"):
-        return
-
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
-
-        def phase_start(self, name: str, parent: str | None, steps: int) -> None:
-            """Nothing to show: a build is silent."""
-
-        def phase_finish(self, name: str) -> None:
-            """Nothing to show: a build is silent."""
-
-        def step_complete(self, name: str, step: int) -> bool:
-            return not interrupted.is_set()
-
-    config.progress_monitor = Monitor()

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import json
+import math
 import os
-import re
-import stat
-import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timezone
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from filelock import FileLock, Timeout
+import msgspec
 
-from pytest_trtperf.errors import CacheError, EngineLoadError
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
-_OTHER_DIRECTORY = "name another directory with --trtperf-cache-dir"
-_CHUNK_BYTES = 1 << 20
-_SHA256_BYTES = 32
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+from pytest_trtperf.engine.cache_entries import (
+    Damaged,
+    explain_build,
+    open_plan,
+    read_identity,
+    read_plan,
+    read_runtime,
+    with_checksum,
+)
+from pytest_trtperf.engine.cache_files import (
+    IDENTITY,
+    PLAN,
+    RUNTIME,
+    CacheFiles,
+    explained,
+)
+from pytest_trtperf.engine.cache_size import shrink
+from pytest_trtperf.engine.file_locks import use
+from pytest_trtperf.engine.identity import Identity, encode_json
+from pytest_trtperf.engine.trust import check_directory
+from pytest_trtperf.errors import CacheError
 
 
 class EngineCacheWarning(UserWarning):
     """A file in the engine cache was damaged and is made again."""
-
-
-class _Damaged(Exception):
-    """A cached file is not what was written; the text says why."""
 
 
 def default_cache_dir() -> Path:
@@ -51,40 +55,28 @@ def default_cache_dir() -> Path:
     try:
         return Path.home() / ".cache" / "trtperf"
     except RuntimeError as error:
-        raise CacheError(f"no home directory for the engine cache; {_OTHER_DIRECTORY}") from error
+        raise CacheError(
+            "no home directory for the engine cache; name a directory with --trtperf-cache-dir"
+        ) from error
 
 
 @dataclass(frozen=True)
 class CachedPlan:
-    """A plan on disk.
+    """A plan on disk, in use until its cache is closed.
 
     Attributes:
         key: What it was asked for by.
         path: The file, for programs that read plans themselves.
-        sha256: Of the plan, hexadecimal.
+        data: The plan, the same bytes that the checksum was taken of.
         built: Whether this call built it, rather than found it.
-        build_s: How long that took, in seconds.
+        identity: What it is and what it was built from.
     """
 
     key: str
     path: Path
-    sha256: str
+    data: bytes = field(repr=False)
     built: bool
-    build_s: float | None
-
-    def read(self) -> bytes:
-        """The bytes of the plan, the same that the checksum was taken of.
-
-        Raises:
-            EngineLoadError: the file was changed, removed or made unreadable since.
-        """
-        try:
-            plan = self.path.read_bytes()
-        except OSError as error:
-            raise EngineLoadError(f"{self.path}: cannot be read: {error.strerror}") from error
-        if hashlib.sha256(plan).hexdigest() != self.sha256:
-            raise EngineLoadError(f"{self.path}: the plan changed after it was verified; run again")
-        return plan
+    identity: Identity
 
 
 class PlanCache:
@@ -94,49 +86,69 @@ class PlanCache:
         directory: Made on first use, for this user alone (0700) unless ``shared`` (0755).
         shared: Accept a directory that others own or may write to; its plans are loaded as they
             are, so everyone who may write there is trusted. It may be read-only if it has the plan.
+        limit: Bytes; after a build the least recently used plans go until the rest fits.
     """
 
-    def __init__(self, directory: Path, shared: bool = False) -> None:
+    def __init__(self, directory: Path, shared: bool = False, limit: float = math.inf) -> None:
         self.directory = Path(directory)
         self.shared = shared
+        self.limit = limit
+        self._files = CacheFiles(self.directory, shared=shared)
+        self._in_use: dict[str, BinaryIO] = {}
+        weakref.finalize(self, _close_all, self._in_use)
 
     def get_or_build(
         self, key: str, build: Callable[[], bytes], about: Mapping[str, Any]
     ) -> CachedPlan:
         """The plan of a key, built by exactly one process when it is not there yet.
 
-        A plan that is truncated, changed or unreadable is built again with an
+        A plan that is truncated, changed, unreadable or not to be trusted is built again with an
         `EngineCacheWarning`. What ``build`` raises passes through, and nothing is left behind.
 
         Args:
-            key: Hexadecimal digest, or another name of letters, digits, ``-`` and ``_``.
+            key: A SHA-256, hexadecimal.
             build: Returns the bytes of the plan.
-            about: JSON values to keep beside the plan, for people.
+            about: JSON values to keep in its identity.
 
         Raises:
             CacheError: the directory cannot be used: permissions, space, owner.
-            ValueError: ``key`` cannot be a file name.
+            ValueError: ``key`` is no SHA-256.
         """
-        plan_path = self._path(key, ".plan")
-        about_text = json.dumps(dict(about), sort_keys=True, allow_nan=False)
+        self._files.path(key, PLAN)
+        encode_json(dict(about))
         self._prepare()
         # Without the lock first: a read-only cache has no place for one.
-        with suppress(_Damaged):
-            if found := self._find(key):
+        with suppress(Damaged):
+            if found := self._find(key, wait=False):
                 return found
-        with self._locked(key):
+        with self._files.locked(key):
             if found := self._find_or_warn(key):
                 return found
-            self._sweep(key)
-            started = time.perf_counter()
-            plan = build()
-            build_s = time.perf_counter() - started
-            sha256 = self._publish(key, plan, about_text)
-        return CachedPlan(key, plan_path, sha256, built=True, build_s=build_s)
+            self._files.sweep(key)
+            plan = self._build(key, build, about)
+        if self.limit < math.inf:
+            shrink(self._files, self.limit)
+        return plan
+
+    def close(self) -> None:
+        """Lets other processes remove the plans that this object has handed out."""
+        _close_all(self._in_use)
+
+    def store_layers(self, key: str, layers: Sequence[Mapping[str, Any]]) -> None:
+        """Adds the engine inspector's entries to the identity of a plan.
+
+        Raises:
+            CacheError: the directory cannot be written.
+        """
+        self._prepare()
+        with self._files.locked(key), suppress(Damaged):
+            known = read_identity(self._files, key)
+            identity = msgspec.structs.replace(known, layers=[dict(layer) for layer in layers])
+            self._files.replace(key, {IDENTITY: identity.encode()})
 
     def runtime_cache_path(self, key: str) -> Path:
         """Where the kernels that TensorRT for RTX compiled for a plan are kept: beside it."""
-        return self._path(key, ".runtime")
+        return self._files.path(key, RUNTIME)
 
     def load_runtime_cache(self, key: str) -> bytes | None:
         """What `store_runtime_cache` wrote, or None; damage is reported by a warning.
@@ -145,19 +157,11 @@ class PlanCache:
             CacheError: the directory cannot be used.
         """
         self._prepare()
-        path = self.runtime_cache_path(key)
         try:
-            stored = path.read_bytes()
-        except FileNotFoundError:
+            return read_runtime(self._files, key)
+        except Damaged as reason:
+            _warn(self.runtime_cache_path(key), str(reason), "it is compiled again")
             return None
-        except OSError as error:
-            _warn(path, f"cannot be read: {error.strerror}", "it is compiled again")
-            return None
-        data = stored[_SHA256_BYTES:]
-        if hashlib.sha256(data).digest() != stored[:_SHA256_BYTES]:
-            _warn(path, "does not match its checksum", "it is compiled again")
-            return None
-        return data
 
     def store_runtime_cache(self, key: str, data: bytes) -> None:
         """Replaces the runtime cache of a plan.
@@ -165,169 +169,72 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be written.
         """
-        path = self.runtime_cache_path(key)
+        self._files.path(key, RUNTIME)
         self._prepare()
-        with self._locked(key), self._explained():
-            self._replace_all({path: hashlib.sha256(data).digest() + data}, key)
-
-    def _path(self, key: str, suffix: str) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}", key):
-            raise ValueError(f"{key!r} is no cache key: use letters, digits, '-' and '_'")
-        return self.directory / f"{key}{suffix}"
+        with self._files.locked(key):
+            self._files.replace(key, {RUNTIME: with_checksum(data)})
 
     def _prepare(self) -> None:
-        with self._explained():
-            mode = 0o755 if self.shared else 0o700
-            self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
-            status = self.directory.stat()
-        if self.shared or not hasattr(os, "geteuid"):
-            return
-        if status.st_uid != os.geteuid():
-            raise CacheError(
-                f"{self.directory}: this engine cache belongs to user {status.st_uid}, whose plans "
-                f"would be trusted; {_OTHER_DIRECTORY}"
-            )
-        if status.st_mode & _WRITABLE_BY_OTHERS:
-            raise CacheError(
-                f"{self.directory}: other users may write to this engine cache, whose plans "
-                f"would be trusted; run chmod 700 on it, or {_OTHER_DIRECTORY}"
-            )
+        with explained(self.directory):
+            self._files.make_directory()
+            if not self.shared:
+                check_directory(self.directory)
 
-    def _find(self, key: str) -> CachedPlan | None:
-        """The plan if it is there and whole; raises _Damaged if it is there and is not."""
-        path = self._path(key, ".plan")
+    def _find(self, key: str, *, wait: bool) -> CachedPlan | None:
+        """The plan if it is there and whole; raises Damaged if it is there and is not."""
         try:
-            with path.open("rb") as file:
-                sha256, size = _read_sidecar(self._path(key, ".json"))
-                actual_size = os.fstat(file.fileno()).st_size
-                if actual_size != size:
-                    raise _Damaged(f"has {actual_size} bytes instead of {size}")
-                if _hash_stream(file) != sha256:
-                    raise _Damaged("does not match its checksum")
+            file = open_plan(self._files, key)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise _Damaged(f"cannot be read: {error.strerror}") from error
-        return CachedPlan(key, path, sha256, built=False, build_s=None)
+        try:
+            if not use(file.fileno(), wait=wait):
+                file.close()
+                return None
+            identity = read_identity(self._files, key)
+            plan = read_plan(file, identity)
+        except BaseException:
+            file.close()
+            raise
+        self._keep(key, file)
+        path = self._files.path(key, PLAN)
+        # The time of use, for the limit of size; a read-only cache has none.
+        with suppress(OSError):
+            os.utime(self._files.path(key, IDENTITY))
+        return CachedPlan(key, path, plan, built=False, identity=identity)
 
     def _find_or_warn(self, key: str) -> CachedPlan | None:
         try:
-            return self._find(key)
-        except _Damaged as reason:
-            _warn(self._path(key, ".plan"), str(reason), "the engine is built again")
+            return self._find(key, wait=True)
+        except Damaged as reason:
+            _warn(self._files.path(key, PLAN), str(reason), "the engine is built again")
             return None
 
-    def _publish(self, key: str, plan: bytes, about_text: str) -> str:
-        sha256 = hashlib.sha256(plan).hexdigest()
-        sidecar = {
-            "about": json.loads(about_text),
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "sha256": sha256,
-            "size": len(plan),
-        }
-        text = json.dumps(sidecar, sort_keys=True, indent=2) + "\n"
-        with self._explained():
-            # In this order: a plan is never visible without the checksum to judge it by.
-            self._replace_all(
-                {self._path(key, ".json"): text.encode(), self._path(key, ".plan"): plan}, key
-            )
-        return sha256
+    def _build(self, key: str, build: Callable[[], bytes], about: Mapping[str, Any]) -> CachedPlan:
+        why = ""
+        with suppress(OSError):
+            why = explain_build(self._files, about)
+        started = time.perf_counter()
+        plan = build()
+        identity = Identity.of_plan(plan, time.perf_counter() - started, about, why)
+        # In this order: a plan is never visible without the checksum to judge it by.
+        self._files.replace(key, {IDENTITY: identity.encode(), PLAN: plan})
+        path = self._files.path(key, PLAN)
+        with explained(self.directory):
+            file = path.open("rb")
+            use(file.fileno(), wait=True)
+        self._keep(key, file)
+        return CachedPlan(key, path, plan, built=True, identity=identity)
 
-    def _replace_all(self, contents: Mapping[Path, bytes], key: str) -> None:
-        """Writes all files under temporary names, then renames them in order."""
-        written: dict[Path, str] = {}
-        try:
-            for path, content in contents.items():
-                handle, written[path] = tempfile.mkstemp(".tmp", f".{key}.", self.directory)
-                self._write(handle, content)
-            for path, temporary in written.items():
-                os.replace(temporary, path)
-            _sync_directory(self.directory)
-        finally:
-            for temporary in written.values():
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary)
-
-    def _write(self, handle: int, content: bytes) -> None:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            if self.shared:
-                os.chmod(file.name, 0o644)
-            os.fsync(file.fileno())
-
-    def _sweep(self, key: str) -> None:
-        """Removes what killed writers left: of this key, and of any that nobody is writing."""
-        with self._explained():
-            for path in self.directory.glob(".*.tmp"):
-                owner = path.name.split(".")[1]
-                if owner == key:
-                    path.unlink(missing_ok=True)
-                    continue
-                with suppress(Timeout, OSError, ValueError), self._lock(owner).acquire(timeout=0):
-                    path.unlink(missing_ok=True)
-
-    def _lock(self, key: str) -> FileLock:
-        return FileLock(self._path(key, ".lock"), mode=0o666 if self.shared else 0o600)
-
-    @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
-        lock = self._lock(key)
-        with self._explained():
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns what the operating system refuses into words about the directory."""
-        try:
-            yield
-        except (OSError, NotImplementedError) as error:
-            raise CacheError(f"engine cache {self.directory}: {_explain(error)}") from error
+    def _keep(self, key: str, file: BinaryIO) -> None:
+        """Holds a plan open, which holds its lock, until `close`."""
+        previous, self._in_use[key] = self._in_use.get(key), file
+        if previous is not None:
+            previous.close()
 
 
-def _explain(error: OSError | NotImplementedError) -> str:
-    if not isinstance(error, OSError):
-        return f"its file system has no locks ({error}); {_OTHER_DIRECTORY}"
-    said = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
-    if error.errno in _NO_SPACE:
-        return f"no room to write: {said}; free some space, or {_OTHER_DIRECTORY}"
-    if error.errno in _NO_PERMISSION:
-        return f"not permitted: {said}; make it writable, or {_OTHER_DIRECTORY}"
-    return f"{said}; {_OTHER_DIRECTORY}"
-
-
-def _read_sidecar(path: Path) -> tuple[str, int]:
-    try:
-        sidecar = json.loads(path.read_bytes())
-        sha256, size = sidecar["sha256"], sidecar["size"]
-    except FileNotFoundError:
-        raise _Damaged(f"has no {path.name} with its checksum") from None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise _Damaged(f"has a broken {path.name}") from None
-    if not isinstance(sha256, str) or not isinstance(size, int):
-        raise _Damaged(f"has a broken {path.name}")
-    return sha256, size
-
-
-def _hash_stream(file: Any) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _sync_directory(directory: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _close_all(files: dict[str, BinaryIO]) -> None:
+    while files:
+        files.popitem()[1].close()
 
 
 def _warn(path: Path, reason: str, consequence: str) -> None:

@@ -1,8 +1,7 @@
 """Finds the files that an ONNX model keeps its weights in, without the onnx package.
 
-A reader of the protobuf wire format that descends only into the messages which may hold a tensor.
-The file is mapped, not read: weights stored inside it are stepped over. Field numbers are those of
-onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+It descends only into the messages which may hold a tensor. Field numbers are those of onnx.proto
+(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
 from __future__ import annotations
@@ -11,11 +10,8 @@ import mmap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_trtperf.engine.protobuf import Malformed, Span, fields, text
 from pytest_trtperf.errors import EngineBuildError
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FIXED_BYTES: Mapping[int, int] = {_FIXED64: 8, _FIXED32: 4}
-_VARINT_BYTES = 10
 
 # Which fields of a message lead to a tensor: message -> field number -> message.
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
@@ -30,14 +26,9 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "Sparse": {1: "Tensor", 2: "Tensor"},
 }  # fmt: skip
 _MODEL_NEEDS: Mapping[int, str] = {1: "ir_version", 7: "graph", 8: "opset_import"}
+_MOST_BYTES = 2**31 - 1
 _EXTERNAL_DATA, _DATA_LOCATION, _EXTERNAL = 13, 14, 1
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
-
-_Span = tuple[int, int]
-
-
-class _Malformed(Exception):
-    """The bytes are not the message they should be."""
 
 
 def external_files(onnx: Path) -> list[Path]:
@@ -45,7 +36,8 @@ def external_files(onnx: Path) -> list[Path]:
 
     Raises:
         EngineBuildError: naming the file, when the model is missing, empty, truncated or no ONNX
-            model, or external data is missing, too short or outside the model's directory.
+            model, or above 2 GiB, or external data is missing, too short or outside the model's
+            directory.
     """
     needed: dict[str, int] = {}
     for entries in _external_entries(onnx):
@@ -57,8 +49,7 @@ def external_files(onnx: Path) -> list[Path]:
 def _external_entries(onnx: Path) -> list[dict[str, str]]:
     try:
         with onnx.open("rb") as file:
-            if not onnx.stat().st_size:
-                raise EngineBuildError(f"{onnx}: the file is empty, not an ONNX model")
+            _check_size(onnx, onnx.stat().st_size)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return list(_walk(data))
     except FileNotFoundError:
@@ -67,17 +58,28 @@ def _external_entries(onnx: Path) -> list[dict[str, str]]:
         raise EngineBuildError(f"{onnx}: this is a directory, not an ONNX file") from None
     except OSError as error:
         raise EngineBuildError(f"{onnx}: cannot be read: {error.strerror}") from error
-    except _Malformed as error:
+    except Malformed as error:
         raise EngineBuildError(
             f"{onnx}: not a complete ONNX model ({error}); is it truncated, or a Git LFS pointer?"
         ) from None
+
+
+def _check_size(onnx: Path, size: int) -> None:
+    if not size:
+        raise EngineBuildError(f"{onnx}: the file is empty, not an ONNX model")
+    if size > _MOST_BYTES:
+        raise EngineBuildError(
+            f"{onnx}: the file has {size / 2**30:.1f} GiB, and no parser reads a protobuf above "
+            "2 GiB; keep the weights in a file beside it: "
+            "onnx.save(model, path, save_as_external_data=True)"
+        )
 
 
 def _walk(data: mmap.mmap) -> Iterator[dict[str, str]]:
     """The external data entries of every tensor of the model."""
     _check_model(data)
     # A stack of our own: nesting in a hostile file must not exhaust Python's.
-    pending: list[tuple[str, _Span]] = [("Model", (0, len(data)))]
+    pending: list[tuple[str, Span]] = [("Model", (0, len(data)))]
     while pending:
         message, span = pending.pop()
         if message == "Tensor":
@@ -86,75 +88,32 @@ def _walk(data: mmap.mmap) -> Iterator[dict[str, str]]:
                 yield entries
             continue
         children = _CHILDREN[message]
-        for number, value in _fields(data, span):
+        for number, value in fields(data, span):
             if number in children and isinstance(value, tuple):
                 pending.append((children[number], value))
 
 
 def _check_model(data: mmap.mmap) -> None:
-    seen = {number for number, _ in _fields(data, (0, len(data)))}
+    seen = {number for number, _ in fields(data, (0, len(data)))}
     missing = [name for number, name in _MODEL_NEEDS.items() if number not in seen]
     if missing:
-        raise _Malformed(f"it has no {', '.join(missing)}")
+        raise Malformed(f"it has no {', '.join(missing)}")
 
 
-def _tensor_entries(data: mmap.mmap, span: _Span) -> dict[str, str] | None:
+def _tensor_entries(data: mmap.mmap, span: Span) -> dict[str, str] | None:
     entries: dict[str, str] = {}
     external = False
-    for number, value in _fields(data, span):
-        if number == _DATA_LOCATION:
-            external = value == _EXTERNAL
+    for number, value in fields(data, span):
+        if number == _DATA_LOCATION and isinstance(value, int):
+            # Protobuf cuts an enumeration to 32 bits, and skips values that it does not know.
+            external |= value & 0xFFFFFFFF == _EXTERNAL
         elif number == _EXTERNAL_DATA and isinstance(value, tuple):
-            entry = dict(_fields(data, value))
-            entries[_text(data, entry.get(_ENTRY_KEY))] = _text(data, entry.get(_ENTRY_VALUE))
+            entry = dict(fields(data, value))
+            key, told = (text(data, entry.get(part)) for part in (_ENTRY_KEY, _ENTRY_VALUE))
+            # Readers may differ in which of two counts, and only one would have been checked.
+            if entries.setdefault(key, told) != told:
+                raise Malformed(f"a tensor has two values for {key!r} of its external data")
     return entries if external else None
-
-
-def _fields(data: mmap.mmap, span: _Span) -> Iterator[tuple[int, int | _Span]]:
-    """Field numbers of one message with their numbers, or their spans of bytes."""
-    position, end = span
-    while position < end:
-        tag, position = _varint(data, position, end)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise _Malformed(f"field number 0 at byte {position}")
-        if wire_type == _VARINT:
-            value, position = _varint(data, position, end)
-            yield number, value
-            continue
-        if wire_type == _BYTES:
-            length, position = _varint(data, position, end)
-        elif wire_type in _FIXED_BYTES:
-            length = _FIXED_BYTES[wire_type]
-        else:
-            raise _Malformed(f"unknown wire type {wire_type} at byte {position}")
-        if length > end - position:
-            raise _Malformed(f"a field at byte {position} ends after its message")
-        yield number, (position, position + length)
-        position += length
-
-
-def _varint(data: mmap.mmap, position: int, end: int) -> tuple[int, int]:
-    value = 0
-    for index in range(_VARINT_BYTES):
-        if position + index >= end:
-            raise _Malformed(f"a number at byte {position} is cut off")
-        byte = data[position + index]
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return value, position + index + 1
-    raise _Malformed(f"a number at byte {position} is too long")
-
-
-def _text(data: mmap.mmap, span: int | _Span | None) -> str:
-    if span is None:
-        return ""
-    if not isinstance(span, tuple):
-        raise _Malformed("an external data entry is no text")
-    try:
-        return data[slice(*span)].decode()
-    except UnicodeDecodeError:
-        raise _Malformed("an external data entry is not UTF-8") from None
 
 
 def _location_and_end(onnx: Path, entries: Mapping[str, str]) -> tuple[str, int]:

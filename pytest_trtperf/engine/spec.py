@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, SupportsIndex, TypeAlias
 
+from pytest_trtperf.engine.digests import chunked_file_digest
 from pytest_trtperf.engine.onnx_external import external_files
+from pytest_trtperf.engine.options import FILE_OPTIONS, OPTIONS, checked_options
 from pytest_trtperf.errors import EngineBuildError, ShapeError
 
 ShapeLike: TypeAlias = "str | Sequence[int]"
 Shape = tuple[int, ...]
 
-_CHUNK_BYTES = 1 << 20
 _LARGEST_DIM = 2**63 - 1
+_LARGEST_PROTOBUF = 2**31
 # Part of every digest, so that a change of its layout cannot hit plans of an older one.
-_DIGEST_LAYOUT = "trtperf-engine/1"
+_DIGEST_LAYOUT = "trtperf-engine/2"
 
 
 def parse_shape(shape: ShapeLike) -> Shape:
@@ -93,22 +95,37 @@ def format_shape(shape: Sequence[int | None]) -> str:
     return "x".join("?" if dim is None else str(dim) for dim in shape) or "scalar"
 
 
-def parse_profiles(
-    shapes: Mapping[str, ShapeLike | Sequence[ShapeLike]] | None,
-) -> dict[str, Profile]:
-    """What a user writes for ``shapes=`` as one profile per tensor.
+Shapes: TypeAlias = "Mapping[str, ShapeLike | Sequence[ShapeLike]]"
+"""What a user writes for one profile: one shape for each tensor, or its min, opt and max."""
+
+
+def parse_profiles(shapes: Shapes | Sequence[Shapes] | None) -> tuple[dict[str, Profile], ...]:
+    """What a user writes for ``shapes=``: one optimization profile, or a list of several.
 
     One shape stands for min, opt and max; three shapes are min, opt and max in this order.
 
     Raises:
         ShapeError: naming the tensor whose shapes cannot be read.
     """
+    if not shapes:
+        return ()
+    if isinstance(shapes, Mapping):
+        return (_parse_one_profile(shapes, ""),)
+    if not all(isinstance(one, Mapping) for one in shapes):
+        raise ShapeError(
+            f"shapes={shapes!r}: give a mapping from tensors to shapes, or a list of mappings, "
+            "one for each optimization profile"
+        )
+    return tuple(_parse_one_profile(one, f"profile {i}: ") for i, one in enumerate(shapes))
+
+
+def _parse_one_profile(shapes: Shapes, where: str) -> dict[str, Profile]:
     profiles: dict[str, Profile] = {}
-    for name, value in (shapes or {}).items():
+    for name, value in shapes.items():
         try:
             profiles[name] = _parse_profile(value)
         except ShapeError as error:
-            raise ShapeError(f"shapes of tensor {name!r}: {error}") from None
+            raise ShapeError(f"{where}shapes of tensor {name!r}: {error}") from None
     return profiles
 
 
@@ -134,112 +151,155 @@ class TensorInfo:
         return f"{self.name!r} {self.dtype} {format_shape(self.shape)}"
 
 
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("True or False")
-    return value
-
-
-def _int_between(low: int, high: int) -> Callable[[object], int]:
-    def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return value
-
-    return check
-
-
-def _positive(value: object) -> float:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
-        raise ValueError("a number above 0")
-    return float(value)  # type: ignore[arg-type]
-
-
-_OPTIONS: Mapping[str, Callable[[object], bool | int | float]] = {
-    "builder_optimization_level": _int_between(0, 5),
-    "workspace_mib": _positive,
-    "max_aux_streams": _int_between(0, 1024),
-    "tf32": _flag,
-    "fp16": _flag,
-    "bf16": _flag,
-    "int8": _flag,
-}
-
-
-def _checked_options(options: Mapping[str, Any]) -> Mapping[str, bool | int | float]:
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise ValueError(
-            f"unknown build option {', '.join(map(repr, unknown))}; known are {', '.join(_OPTIONS)}"
-        )
-    checked: dict[str, bool | int | float] = {}
-    for name in sorted(options):
-        try:
-            checked[name] = _OPTIONS[name](options[name])
-        except ValueError as wanted:
-            raise ValueError(f"build option {name}={options[name]!r}: it takes {wanted}") from None
-    return MappingProxyType(checked)
-
-
 @dataclass(frozen=True)
 class EngineSpec:
     """An ONNX file with the profiles and options an engine is built from.
 
     Attributes:
         onnx: The model; external data is looked up beside it.
-        profiles: One range of shapes per tensor, as `parse_profiles` returns them.
-        options: ``builder_optimization_level`` (0 to 5), ``workspace_mib`` (MiB),
-            ``max_aux_streams``, ``tf32``, and ``fp16``, ``bf16``, ``int8`` where the backend has
-            the flag. What is absent keeps TensorRT's own default.
+        profiles: Optimization profiles, each one range of shapes per tensor, as `parse_profiles`
+            returns them.
+        options: Build options, see `options.OPTIONS`; ``precision`` as well. What is absent keeps
+            TensorRT's own default.
+        configure: Called with the builder configuration once all options are set. The option
+            ``configure_key`` has to come with it: code does not tell what it closes over.
+        build_index: Tells apart several builds of the same.
 
     Raises:
         ValueError: an option is unknown or its value does not fit; the message lists the known.
     """
 
     onnx: Path
-    profiles: Mapping[str, Profile]
+    profiles: Sequence[Mapping[str, Profile]] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    configure: Callable[[Any], object] | None = None
+    build_index: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "onnx", Path(self.onnx))
-        object.__setattr__(self, "profiles", MappingProxyType(dict(self.profiles)))
-        object.__setattr__(self, "options", _checked_options(self.options))
+        profiles = tuple(MappingProxyType(dict(profile)) for profile in self.profiles)
+        object.__setattr__(self, "profiles", profiles)
+        object.__setattr__(self, "options", checked_options(self.options))
+        if (self.configure is None) != ("configure_key" not in self.options):
+            raise ValueError(
+                "configure= and configure_key= go together: the key is a text of yours that "
+                "changes whenever what configure does changes, for the engine's cache"
+            )
+        if self.optimization_profile >= max(len(profiles), 1):
+            raise ValueError(
+                f"optimization_profile={self.optimization_profile}: shapes= has "
+                f"{len(profiles)} profile(s), counted from 0"
+            )
 
-    def digest(self, backend: str, backend_version: str, device: str | None) -> str:
-        """SHA-256 (hex) of everything the plan depends on, and of no path.
+    @property
+    def optimization_profile(self) -> int:
+        """The index of the profile that sessions use."""
+        return int(self.options.get("optimization_profile", 0))
 
-        The bytes of the ONNX file and of its external data are streamed into the hash, together
-        with profiles, options, backend, its version and the device, so a repository that moved
-        finds its plans again.
+    @property
+    def profile(self) -> Mapping[str, Profile]:
+        """The profile that sessions use; empty where there is none."""
+        return self.profiles[self.optimization_profile] if self.profiles else {}
+
+    @property
+    def load_options(self) -> dict[str, Any]:
+        """The options that matter when the plan is loaded only."""
+        return {n: v for n, v in self.options.items() if OPTIONS[n].kind == "load"}
+
+    @cached_property
+    def model_digest(self) -> str:
+        """SHA-256 (hex) of the ONNX file and its external data, which are read once.
 
         Raises:
             EngineBuildError: the model or its external data is missing, broken or unreadable.
         """
-        described = {
-            "layout": _DIGEST_LAYOUT,
+        _check_size(self.onnx)
+        digest = hashlib.sha256()
+        for path in (self.onnx, *external_files(self.onnx)):
+            digest.update(_file_digest(path).encode())
+        return digest.hexdigest()
+
+    def describe(self, backend: str, backend_version: str, device: str | None) -> dict[str, Any]:
+        """Everything the plan depends on, as JSON can hold it, and no path.
+
+        Raises:
+            EngineBuildError: as `model_digest`, and for other files that options name.
+        """
+        return {
+            "model": self.model_digest,
             "backend": backend,
             "backend_version": backend_version,
             "device": device,
-            "options": dict(self.options),
-            "profiles": {
-                name: [profile.min, profile.opt, profile.max]
-                for name, profile in self.profiles.items()
-            },
+            "options": without_paths(
+                {n: v for n, v in self.options.items() if n not in self.load_options}
+            ),
+            "profiles": [
+                {name: [p.min, p.opt, p.max] for name, p in profile.items()}
+                for profile in self.profiles
+            ],
+            "build_index": self.build_index,
         }
-        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-        for path in (self.onnx, *external_files(self.onnx)):
-            digest.update(_file_digest(path))
-        return digest.hexdigest()
+
+    def digest(self, backend: str, backend_version: str, device: str | None) -> str:
+        """SHA-256 (hex) of `describe`, so that a repository that moved finds its plans again.
+
+        Raises:
+            EngineBuildError: as `describe`.
+        """
+        described = {"layout": _DIGEST_LAYOUT, **self.describe(backend, backend_version, device)}
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def _file_digest(path: Path) -> bytes:
+def without_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a digest of the content in place of each path.
+
+    Raises:
+        EngineBuildError: there is no such file, or it cannot be read.
+    """
+    found = dict(options)
+    for name in FILE_OPTIONS:
+        value = found.get(name)
+        if isinstance(value, list):
+            found[name] = [_named_digest(name, path) for path in value]
+        elif isinstance(value, str):
+            found[name] = _named_digest(name, value)
+    return found
+
+
+def digest_with(digest: str, load_options: Mapping[str, Any]) -> str:
+    """The digest of a plan, or another one where it is loaded with options.
+
+    Raises:
+        EngineBuildError: as `without_paths`.
+    """
+    if not load_options:
+        return digest
+    described = json.dumps(without_paths(load_options), sort_keys=True)
+    return hashlib.sha256(f"{digest} {described}".encode()).hexdigest()
+
+
+def _named_digest(option: str, path: str) -> str:
+    if not Path(path).is_file():
+        raise EngineBuildError(
+            f"build option {option}: there is no file {path}; paths are relative to the working "
+            "directory or to pytest's rootdir"
+        )
+    return _file_digest(Path(path))
+
+
+def _check_size(onnx: Path) -> None:
+    """Refuses, before it is read, what no reader of protobuf can."""
+    if onnx.is_file() and onnx.stat().st_size >= _LARGEST_PROTOBUF:
+        raise EngineBuildError(
+            f"{onnx}: {onnx.stat().st_size} bytes, and protobuf ends at 2 GiB; keep the weights in "
+            "a file beside the model: onnx.save(model, path, save_as_external_data=True), or "
+            "torch.onnx.export(…, external_data=True)"
+        )
+
+
+def _file_digest(path: Path) -> str:
     """A digest of fixed length per file, so that bytes cannot move from one file to the next."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
+        return chunked_file_digest(path)
     except OSError as error:
-        raise EngineBuildError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.digest()
+        raise EngineBuildError(f"{path}: cannot be read: {error.strerror or error}") from error

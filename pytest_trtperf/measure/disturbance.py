@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntFlag
 
+import numpy as np
+
 from pytest_trtperf.measure.device_state import DeviceState
+from pytest_trtperf.measure.trace import Trace
 
 
 class ClocksEventReasons(IntFlag):
@@ -45,6 +48,10 @@ _LIMITS = (
 )
 
 
+STALL_MS = 10.0
+STALL_QUERIES = 10
+"""A gap between completions counts as a stall from the longer of these on."""
+
 LEAST_OTHER_PERCENT = 5.0
 """A desktop's compositor takes less of a GPU, all the time."""
 
@@ -57,6 +64,20 @@ def disturbances(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
     `after` must have been read with `since=before` for other processes to be seen.
     """
     return tuple(_disturbances(before, after))
+
+
+def stall(trace: Trace) -> tuple[str, ...]:
+    """Why a round under a closed load should be measured again: nothing was completed for long.
+
+    A host that pauses a virtual machine does so. A slow query is no stall unless it is as long as
+    many, and an engine that has such queries has them again.
+    """
+    gaps_ms = np.diff(trace.done) / 1e6
+    if not gaps_ms.size or (longest := float(gaps_ms.max())) < STALL_MS:
+        return ()
+    if longest < STALL_QUERIES * float(np.median(gaps_ms)):
+        return ()
+    return (f"nothing was completed for {longest:.0f} ms",)
 
 
 def remarks(before: DeviceState, after: DeviceState) -> tuple[str, ...]:

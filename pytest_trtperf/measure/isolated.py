@@ -31,6 +31,7 @@ from pytest_trtperf.measure.messages import (
     unpack_trace,
 )
 from pytest_trtperf.measure.trace import Extent, Times, Trace
+from pytest_trtperf.runtime.load_options import LoadOptions
 from pytest_trtperf.runtime.memory import DeviceMemory
 from pytest_trtperf.runtime.session import GivenInputs, Mode
 
@@ -142,13 +143,20 @@ class IsolatedEngine:
     Args:
         backend: of the TensorRT family.
         runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
+        load: what else it takes to load it.
 
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
     """
 
-    def __init__(self, backend: str, plan: bytes, runtime_cache: bytes | None = None) -> None:
-        self._backend, self._plan = backend, plan
+    def __init__(
+        self,
+        backend: str,
+        plan: bytes,
+        runtime_cache: bytes | None = None,
+        load: LoadOptions | None = None,
+    ) -> None:
+        self._backend, self._plan, self._how = backend, plan, load or LoadOptions()
         self._kernels, self._has_new_kernels = runtime_cache, False
         # Loaded to tell of inputs and outputs, and good for the first session.
         self._spare: _Process | None = None
@@ -160,12 +168,25 @@ class IsolatedEngine:
         process = _Process()
         try:
             about = process.call(
-                "load", backend=self._backend, plan=self._plan, kernels=self._kernels
+                "load",
+                backend=self._backend,
+                plan=self._plan,
+                kernels=self._kernels,
+                load=vars(self._how),
             )
         except BaseException:
             process.close()
             raise
         return process, about
+
+    def inspect(self) -> list[dict[str, Any]]:
+        """See `TensorRTEngine.inspect`; in a process that measures nothing afterwards."""
+        process, _ = self._load()
+        try:
+            layers: list[dict[str, Any]] = process.call("inspect")["layers"]
+        finally:
+            process.close()
+        return layers
 
     def new_runtime_cache(self) -> bytes | None:
         """RTX's compiled kernels if any were compiled since this was last asked, else None."""
@@ -208,6 +229,7 @@ class IsolatedSession:
 
     Attributes:
         pid: of the process that uses the GPU.
+        again: creates another such session, in a process of its own.
     """
 
     def __init__(
@@ -216,7 +238,7 @@ class IsolatedSession:
         about: Mapping[str, Any],
         again: Callable[[], IsolatedSession],
     ) -> None:
-        self._process, self._again = process, again
+        self._process, self.again = process, again
         self.pid = process.pid
         self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
         self.mode: dict[str, bool | int | float | str] = about["mode"]
@@ -239,9 +261,14 @@ class IsolatedSession:
         packed = pack_array(schedule)
         return unpack_trace(self._process.call("run_open", schedule=packed, **load))
 
+    def output_values(self) -> dict[str, np.ndarray]:
+        """See `TensorRTSession.output_values`."""
+        reply = self._process.call("output_values")
+        return {name: unpack_array(values) for name, values in reply["outputs"].items()}
+
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """See `TensorRTEngine.profile_layers`; in yet another process, for this one measures on."""
-        other = self._again()
+        other = self.again()
         try:
             return other.profile_layers_here(queries)
         finally:

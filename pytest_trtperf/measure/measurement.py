@@ -12,7 +12,8 @@ import numpy as np
 
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.measure.disturbance import disturbances
+from pytest_trtperf.measure.disturbance import disturbances, stall
+from pytest_trtperf.measure.host_state import contention, read_host_state
 from pytest_trtperf.measure.isolated import session_pids
 from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.loops import Session, run_closed, run_open
@@ -66,6 +67,7 @@ class Round:
     Attributes:
         started, ended: seconds of CLOCK_MONOTONIC, which all processes of a host share.
         disturbances: why the round does not tell of the engine alone; empty for a good one.
+        contention: on the CPU, the share of time that other processes took; None where unknown.
     """
 
     trace: Trace
@@ -74,6 +76,7 @@ class Round:
     started: float
     ended: float
     disturbances: tuple[str, ...] = ()
+    contention: float | None = None
 
     @property
     def sm_clock_mhz(self) -> float | None:
@@ -108,7 +111,7 @@ class Measurement:
         self.set_aside: list[Round] = []
         self.warm_up: WarmUp | None = None
         self._lock, self._uuid, self._label = lock, uuid, label
-        self._rate, self._released = 0.0, False
+        self._rate, self._warm, self._released = 0.0, False, False
 
     @property
     def mode(self) -> dict[str, bool | int | float | str]:
@@ -137,10 +140,10 @@ class Measurement:
         if self._released:
             raise MeasurementError("the test that measured this has ended: no rounds can be added")
         with self._lock:
-            if self.rounds:
+            if self._warm:
                 self._settle()
             else:
-                self.warm_up = self._warm_up()
+                self._warm_up()
             while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
                 round = self._round()
                 saturated = round.trace.saturated
@@ -162,6 +165,10 @@ class Measurement:
         with self._lock:
             return self.session.profile_layers(queries)
 
+    def renew(self, session: Session) -> None:
+        """Goes on with another session of the same kind, warmed up like the first."""
+        self.session, self._warm = session, False
+
     def release(self) -> None:
         """Frees the session; what was measured stays."""
         self._released = True
@@ -177,7 +184,7 @@ class Measurement:
         extent = self._extent(self.plan.warm_up_ms / 2, 1)
         run_closed(self.session, extent, idle_ms=self.load.idle_ms)
 
-    def _warm_up(self) -> WarmUp:
+    def _warm_up(self) -> None:
         start = time.perf_counter()
         medians: list[float] = []
         queries, steady, elapsed = 0, False, 0.0
@@ -191,17 +198,25 @@ class Measurement:
             elapsed = time.perf_counter() - start
             steady = elapsed * 1e3 >= self.plan.warm_up_ms and is_steady(medians)
         drift = trend(medians) if len(medians) >= 2 * GROUP else None
-        return WarmUp(queries, elapsed, steady, drift)
+        # One session that never settled makes the whole measurement doubtful.
+        if self.warm_up is None or self.warm_up.steady:
+            self.warm_up = WarmUp(queries, elapsed, steady, drift)
+        self._warm = True
 
     def _round(self) -> Round:
         # A sibling that measured just before shows in NVML's samples for a while.
         pids = session_pids() | {getattr(self.session, "pid", os.getpid())}
         before = read_device_state(self._uuid, pids=pids)
+        host = None if self._uuid else read_host_state()
         started = time.monotonic()
         trace = self._open() if self.load.is_open else self._closed()
         ended = time.monotonic()
+        contended = contention(host, read_host_state()) if host else None
         after = read_device_state(self._uuid, since=before, pids=pids)
-        return Round(trace, before, after, started, ended, disturbances(before, after))
+        disturbed = disturbances(before, after)
+        if self._uuid and not self.load.is_open:
+            disturbed += stall(trace)
+        return Round(trace, before, after, started, ended, disturbed, contended)
 
     def _closed(self) -> Trace:
         extent = self._extent(self.plan.round_ms, self._round_queries(self._rate))

@@ -13,6 +13,7 @@ from pytest_trtperf.errors import TrtPerfError
 from pytest_trtperf.measure.loops import run_closed, run_open
 from pytest_trtperf.measure.messages import pack_array, pack_trace, receive, send, unpack_array
 from pytest_trtperf.measure.trace import Extent
+from pytest_trtperf.runtime.load_options import LoadOptions
 from pytest_trtperf.runtime.session import Mode
 from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
 
@@ -27,7 +28,8 @@ class _Server:
     def operations(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """The operations by name."""
         known = (
-            self.load, self.create_session, self.run_closed, self.run_open, self.profile_layers
+            self.load, self.create_session, self.run_closed, self.run_open, self.output_values,
+            self.profile_layers, self.inspect,
         )  # fmt: skip
         return {operation.__name__: operation for operation in known}
 
@@ -37,12 +39,17 @@ class _Server:
             if hasattr(self, name):
                 getattr(self, name).close()
 
-    def load(self, *, backend: str, plan: bytes, kernels: bytes | None) -> dict[str, Any]:
-        self._engine = TensorRTEngine(backend, plan, kernels)
+    def load(
+        self, *, backend: str, plan: bytes, kernels: bytes | None, load: dict[str, Any]
+    ) -> dict[str, Any]:
+        self._engine = TensorRTEngine(backend, plan, kernels, LoadOptions(**load))
         return {
             "inputs": [asdict(tensor) for tensor in self._engine.inputs],
             "outputs": [asdict(tensor) for tensor in self._engine.outputs],
         }
+
+    def inspect(self) -> dict[str, Any]:
+        return {"layers": self._engine.inspect()}
 
     def create_session(
         self, *, shapes: dict[str, Any], mode: dict[str, Any], inputs: dict[str, Any]
@@ -64,6 +71,10 @@ class _Server:
 
     def run_open(self, *, schedule: dict[str, Any], **load: Any) -> dict[str, Any]:
         return pack_trace(run_open(self._session, unpack_array(schedule), **load))
+
+    def output_values(self) -> dict[str, Any]:
+        values = self._session.output_values()
+        return {"outputs": {name: pack_array(array) for name, array in values.items()}}
 
     def profile_layers(self, *, queries: int) -> dict[str, Any]:
         times, information = self._session.profile_layers(queries)

@@ -1,42 +1,126 @@
-"""The JSON file of a run."""
+"""The record of a run as a JSON file: written whole, and checked when it is read."""
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.report.files import write_atomically
-from pytest_trtperf.report.record import RUN_SCHEMA, RunRecord
+from pytest_trtperf.report.record import (
+    MERGED_SCHEMA,
+    RUN_SCHEMA,
+    CapacityRecord,
+    MeasurementRecord,
+    MergedRecord,
+    PairRecord,
+    RunRecord,
+)
+from pytest_trtperf.report.words import shortened
+
+_DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
 
 
-def write_json(path: Path, record: RunRecord) -> None:
-    """Writes a run's record, whole or not at all.
+class _Header(msgspec.Struct):
+    schema: str = ""
+
+
+def write_json(path: Path, record: RunRecord | MergedRecord) -> None:
+    """Writes a record, whole or not at all.
 
     Raises:
         OSError: the directory cannot be written.
+        ValueError: a text cannot be written as UTF-8.
     """
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    write_atomically(path, msgspec.json.encode(record) + b"\n")
 
 
-def read_json(path: Path) -> RunRecord:
-    """A run's record as `write_json` wrote it.
+def read_runs(path: Path) -> list[RunRecord]:
+    """The runs of a record: one, or those that `trtperf merge` put together.
 
     Raises:
-        BaselineError: the file cannot be read, is cut short or of another schema; says where.
+        BaselineError: the file cannot be read, is cut short, of another version, or has a value
+            that does not fit or a measurement twice; names file and place.
     """
     try:
-        content = msgspec.json.decode(path.read_bytes())
-        schema = content.get("schema") if isinstance(content, dict) else None
-        if schema != RUN_SCHEMA:
-            raise BaselineError(
-                f"{path}: a record of --trtperf-json has the schema {RUN_SCHEMA!r}, this has "
-                f"{schema!r}: record it with this version of pytest-trtperf"
-            )
-        return msgspec.convert(content, RunRecord)
+        data = path.read_bytes()
     except OSError as error:
         raise BaselineError(f"{path}: the record cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        message = f"{path}: this is no whole record of --trtperf-json: {error}"
-        raise BaselineError(message) from error
+    try:
+        record = _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BaselineError(f"{path}: {_told(data, error)}") from error
+    runs = record.runs if isinstance(record, MergedRecord) else [record]
+    if flaw := next(itertools.chain(_flaws(runs), _twice(runs)), None):
+        raise BaselineError(f"{path}: {flaw}")
+    return runs
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What tells a measurement from all others; the test has a part since keys may collide.
+
+    Keys are relative to a baseline directory, and there may be several of those in a repository.
+    """
+
+    hardware_class: str
+    backend: str
+    test: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{shortened(self.key)} ({self.backend} on {self.hardware_class})"
+
+
+def identities(runs: Sequence[RunRecord]) -> Iterator[Identity]:
+    """The identities of everything that was measured."""
+    for run in runs:
+        kinds: tuple[Sequence[MeasurementRecord | CapacityRecord | PairRecord], ...]
+        kinds = run.measurements, run.max_qps, run.pairs
+        for kind in kinds:
+            yield from (identity(run, one) for one in kind)
+
+
+def identity(run: RunRecord, one: MeasurementRecord | CapacityRecord | PairRecord) -> Identity:
+    """The identity of one measurement of a run."""
+    return Identity(run.hardware_class, run.backend, one.test, one.key)
+
+
+def _told(data: bytes, error: Exception) -> str:
+    """What is wrong with a file; another version's would fail anywhere, so that comes first."""
+    if isinstance(error, msgspec.ValidationError):
+        try:
+            schema = msgspec.json.decode(data, type=_Header).schema
+        except msgspec.DecodeError:
+            schema = ""
+        if schema not in (RUN_SCHEMA, MERGED_SCHEMA):
+            return (
+                f"a record of --trtperf-json has the schema {RUN_SCHEMA!r} or {MERGED_SCHEMA!r}, "
+                f"this has {schema!r}: record it with this version of pytest-trtperf"
+            )
+        return f"this is no record of --trtperf-json: {error}"
+    return f"this is no whole record of --trtperf-json: {error} ({len(data)} bytes)"
+
+
+def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """What types alone cannot refuse."""
+    for run in runs:
+        for index, one in enumerate(run.measurements):
+            place = f"at `$.measurements[{index}]` ({one.key})"
+            if one.judged_metric not in one.summary:
+                yield f"there is no summary of {one.judged_metric} - {place}"
+            if _metrics_differ(one):
+                yield f"the rounds do not all have the metrics of the summary - {place}"
+
+
+def _metrics_differ(one: MeasurementRecord) -> bool:
+    return any(round.quantiles.keys() != one.summary.keys() for round in one.rounds)
+
+
+def _twice(runs: Sequence[RunRecord]) -> Iterator[str]:
+    for one, count in Counter(identities(runs)).items():
+        if count > 1:
+            yield f"{one} is there {count} times: leave one out"

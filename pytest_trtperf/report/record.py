@@ -1,12 +1,32 @@
-"""What a run leaves behind, as plain data: it travels on test reports and is written as JSON."""
+"""What a run leaves behind, as plain data: it travels on test reports and is written as JSON.
+
+These structs are the schema of the file, and `run.schema.json` beside them says the same. Within a
+version fields may be added, and readers skip those that they do not know.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime, timezone
+from typing import Annotated, Any
 
 import msgspec
 
+from pytest_trtperf.analysis.summary import QUANTILES
+
+RUN_SCHEMA = "trtperf-run/2"
+MERGED_SCHEMA = "trtperf-runs/2"
+
 Number = float | None
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Quantiles = Annotated[
+    list[float], msgspec.Meta(min_length=len(QUANTILES), max_length=len(QUANTILES))
+]
+
+
+def utc_now() -> str:
+    """The time of a record, to the second."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +40,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class VerdictRecord(Record, frozen=True, kw_only=True):
     """A verdict on one number; `change` is against the baseline, as a share."""
 
-    kind: str  # budget or baseline
+    kind: str  # budget, baseline or pair
     metric: str
     status: str
     reason: str
@@ -34,28 +54,95 @@ class VerdictRecord(Record, frozen=True, kw_only=True):
     failed: bool = False
 
 
-class RoundRecord(Record, frozen=True, kw_only=True):
-    """A round; `started` and `ended` are seconds of the host's monotonic clock."""
+class FindingRecord(Record, frozen=True, kw_only=True):
+    """A remark on a measurement: `code` for programs, `message` for people."""
 
-    queries: int
-    throughput: float
-    quantiles: dict[str, list[float]]
+    code: str
+    message: str
+
+
+class EngineRecord(Record, frozen=True, kw_only=True):
+    """A built engine: the digest of what it was built from, and that of its plan."""
+
+    name: str
+    backend: str
+    digest: str
+    plan_sha256: str
+
+
+class LayerRecord(Record, frozen=True, kw_only=True):
+    """A layer as profiled; `share` is of the sum of the layers' medians.
+
+    `information` is the engine inspector's entry.
+    """
+
+    name: str
+    median_ms: float
+    average_ms: float
+    total_ms: float
+    share: float
+    information: dict[str, Any] | None = None
+
+
+class SweepRecord(Record, frozen=True, kw_only=True):
+    """A point of a sweep; the points of one sweep share its `name`.
+
+    `variable` is batch_size or request_rate.
+    """
+
+    name: str
+    variable: str
+    value: float
+
+
+class RoundRecord(Record, frozen=True, kw_only=True):
+    """A round: queries per second, and by metric the 21 quantiles in milliseconds.
+
+    `started` and `ended` are seconds of the host's monotonic clock, `before` and `after` the state
+    of the device.
+    """
+
+    queries: Count
+    throughput: Positive
+    quantiles: dict[str, Quantiles]
     started: float
     ended: float
     before: dict[str, Number]
     after: dict[str, Number]
     disturbances: list[str] = []
+    contention: Number = None
+
+
+class AgainstRecord(Record, frozen=True, kw_only=True):
+    """What a measurement was compared with: the middle over the rounds of all baseline runs.
+
+    `recorded`, `plan`, `software` and `layers` (median milliseconds) are those of the last run.
+    """
+
+    runs: Count
+    rounds: Count
+    throughput: Positive
+    quantiles: dict[str, Quantiles]
+    recorded: str
+    plan: str
+    software: dict[str, str]
+    layers: dict[str, float] = {}
 
 
 class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
-    """A measurement with everything that was found out about it."""
+    """A measurement with everything that was found out about it.
+
+    `key` is that of its baseline, `test` the test's id. Figures of `summary` are milliseconds, by
+    metric, over all rounds. `differences` says in words what else changed since the baseline,
+    slower layers included. `traces` is where its queries are in the file of --trtperf-traces.
+    """
 
     test: str
     key: str
     module: str
     baseline_dir: str
     device: str
-    engine: dict[str, Any]
+    engine: EngineRecord
     shapes: dict[str, list[int]]
     mode: dict[str, Any]
     warm_up: dict[str, Any]
@@ -65,14 +152,18 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     device_memory: dict[str, int]
     judged_metric: str
     summary: dict[str, dict[str, float]]
-    throughput: float
-    rounds: list[RoundRecord]
+    throughput: Positive
+    rounds: Annotated[list[RoundRecord], msgspec.Meta(min_length=1)]
     set_aside: list[RoundRecord]
-    layers: list[dict[str, Any]]
+    layers: list[LayerRecord]
     verdicts: list[VerdictRecord]
-    findings: list[str]
+    findings: list[FindingRecord]
     baseline: str  # compared, missing, replaced or off
     notes: list[str] = []
+    against: AgainstRecord | None = None
+    differences: list[str] = []
+    sweep: SweepRecord | None = None
+    traces: str | None = None
 
 
 class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
@@ -81,7 +172,7 @@ class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
     test: str
     key: str
     device: str
-    engine: dict[str, Any]
+    engine: EngineRecord
     shapes: dict[str, list[int]]
     mode: dict[str, Any]
     limit_ms: float
@@ -90,7 +181,7 @@ class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
     upper: float
     closed_qps: float
     trials: list[dict[str, Any]]
-    findings: list[str]
+    findings: list[FindingRecord]
     verdicts: list[VerdictRecord]
     message: str
 
@@ -101,20 +192,25 @@ class PairRecord(Record, frozen=True, kw_only=True, tag="pair"):
     test: str
     key: str
     device: str
-    engines: dict[str, Any]
+    engines: dict[str, EngineRecord]
     modes: dict[str, dict[str, Any]]
     blocks: int
     ratios: dict[str, dict[str, float]]
     verdicts: list[VerdictRecord]
-    findings: list[str]
+    findings: list[FindingRecord]
     message: str
 
 
-class RunRecord(Record, frozen=True, kw_only=True):
-    """A run of `pytest --trtperf`."""
+class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_SCHEMA):
+    """A run of `pytest --trtperf`.
 
-    schema: str
+    `created` is when it ended (UTC), `commit` what CI said it tests, `exit_status` pytest's.
+    """
+
     created: str
+    plugin: str
+    pytest: str
+    commit: str | None = None
     backend: str
     device: str
     hardware_class: str
@@ -125,4 +221,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     pairs: list[PairRecord] = []
 
 
-RUN_SCHEMA = "trtperf-run/1"
+class MergedRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=MERGED_SCHEMA):
+    """Several runs in one file, as `trtperf merge` makes it."""
+
+    runs: Annotated[list[RunRecord], msgspec.Meta(min_length=1)]

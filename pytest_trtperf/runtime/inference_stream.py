@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.engine.spec import TensorInfo, format_shape
+from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.runtime.cuda import Buffer, Events, checked, cudart
-from pytest_trtperf.runtime.inputs import ITEM_SIZES
+from pytest_trtperf.runtime.dtypes import ITEM_SIZES, stored_dtype
 from pytest_trtperf.runtime.output_memory import output_allocator
 from pytest_trtperf.runtime.session import Mode
 
@@ -52,6 +52,7 @@ class InferenceStream:
         self._buffers: list[Buffer] = []
         self.inputs: list[Buffer] = []
         self.outputs: list[Buffer | _Part] = []
+        self._returned: list[tuple[TensorInfo, Shape, Buffer | _Part]] = []
         self.slots: list[Events] = []
         self._streams: list[Any] = []
         try:
@@ -77,7 +78,10 @@ class InferenceStream:
         dynamic = [tensor for tensor in outputs if not self._bind_output(tensor)]
         self.cold_start_ms = self._first_query()
         for tensor, allocator in zip(dynamic, self._allocators, strict=True):
-            self.outputs.append(_filled(tensor, allocator))
+            part = _filled(tensor, allocator)
+            self.outputs.append(part)
+            self._returned.append((tensor, allocator.shape, part))
+            self._copy_to_host([part])
         self.enqueue = self._capture() if mode.cuda_graph else self._enqueue
 
     def _bind_input(self, name: str, values: np.ndarray) -> None:
@@ -105,6 +109,7 @@ class InferenceStream:
             return False
         buffer = Buffer(math.prod(shape) * ITEM_SIZES[tensor.dtype])
         self._buffers.append(buffer)
+        self._returned.append((tensor, shape, buffer))
         on_host = tensor.name in self._shape_tensors
         self._context.set_tensor_address(
             tensor.name, int(buffer.host if on_host else buffer.device)
@@ -119,10 +124,14 @@ class InferenceStream:
         for buffer in self.inputs:
             _copy(buffer.device, buffer.host, buffer.size, kinds.cudaMemcpyHostToDevice, stream)
         self._enqueue()
-        for output in self.outputs:
-            _copy(output.host, output.device, output.size, kinds.cudaMemcpyDeviceToHost, stream)
-        checked(cudart().cudaStreamSynchronize(stream))
+        self._copy_to_host(self.outputs)
         return (perf_counter_ns() - start) / 1e6
+
+    def _copy_to_host(self, outputs: Sequence[Buffer | _Part]) -> None:
+        kind, stream = cudart().cudaMemcpyKind.cudaMemcpyDeviceToHost, self.compute_stream
+        for output in outputs:
+            _copy(output.host, output.device, output.size, kind, stream)
+        checked(cudart().cudaStreamSynchronize(stream))
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self.compute_stream)):
@@ -154,9 +163,9 @@ class InferenceStream:
 
         return replay
 
-    def output_values(self) -> list[bytes]:
-        """What the last query that copied its outputs left in the host's buffers."""
-        return [ctypes.string_at(int(buffer.host), buffer.size) for buffer in self.outputs]
+    def output_values(self) -> dict[str, np.ndarray]:
+        """What the last query that copied its outputs left in the host's buffers, by output."""
+        return {returned[0].name: _read(*returned) for returned in self._returned}
 
     def close(self) -> None:
         """Frees everything, once the GPU is done with it."""
@@ -172,6 +181,7 @@ class InferenceStream:
             runtime.cudaStreamDestroy(stream)
         self.slots, self.inputs, self.outputs = [], [], []
         self._buffers, self._allocators, self._streams = [], [], []
+        self._returned = []
 
 
 @dataclass(frozen=True)
@@ -191,6 +201,12 @@ def _filled(tensor: TensorInfo, allocator: Any) -> _Part:
             f"shape {format_shape(allocator.shape)}: is the GPU out of memory?"
         )
     return _Part(allocator.buffer.host, allocator.buffer.device, size)
+
+
+def _read(tensor: TensorInfo, shape: Shape, buffer: Buffer | _Part) -> np.ndarray:
+    array = np.empty(shape, stored_dtype(tensor.dtype))
+    ctypes.memmove(array.ctypes.data, int(buffer.host), array.nbytes)
+    return array
 
 
 def _copy(target: Any, source: Any, size: int, kind: Any, stream: Any) -> None:

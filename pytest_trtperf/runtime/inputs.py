@@ -17,24 +17,22 @@ from numpy.typing import NDArray
 
 from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import MeasurementError, ShapeError
+from pytest_trtperf.runtime.dtypes import ITEM_SIZES, is_held_as_bits, numbers, stored_dtype
 
 # An array, or the bytes of a raw file, which know neither dtype nor shape.
 InputValue: TypeAlias = "np.ndarray | bytes"
 _Draw: TypeAlias = Callable[[NDArray[np.uint64]], np.ndarray]
 
-ITEM_SIZES = {
-    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4,
-    "int8": 1, "uint8": 1, "bool": 1,
-}  # fmt: skip
-
-_WHOLE_RANGES = {"int64": (-128, 127), "int32": (-128, 127), "int8": (-128, 127),
-                 "uint8": (0, 255), "bool": (0, 1)}  # fmt: skip
+_WHOLE_RANGES = {
+    **dict.fromkeys(("int64", "int32", "int16", "int8"), (-128, 127)),
+    **dict.fromkeys(("uint64", "uint32", "uint16", "uint8"), (0, 255)),
+    "bool": (0, 1),
+}
 # What trtexec does (samples/common/sampleUtils.cpp, fillBuffer) with libstdc++, whose
 # default_random_engine is minstd_rand0: x <- 16807 x mod (2^31 - 1).
 _MULTIPLIER, _MODULUS = 16807, 2**31 - 1
 _BLOCK = 1 << 15  # draws made at once; what is computed from them stays in the cache
 _BELOW_ONE = np.float32(1 - 2**-24)
-_BFLOAT16_EXPONENT = np.uint16(0x7F80)
 _SPELLING = "write name:file,name2:file2 or the path of one .npz file"
 _Read = TypeVar("_Read")
 
@@ -43,20 +41,25 @@ def random_input(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> np
     """A C-contiguous array of `shape`; bfloat16 comes as its bits in uint16.
 
     Seed 0 gives the values of trtexec on Linux, bit for bit: floats in [-1, 1], signed integers
-    in [-128, 127], uint8 in [0, 255], bool in {0, 1}. Each input starts the same sequence anew, so
-    inputs of one type hold the same values. Any other seed starts at a state hashed from seed and
-    name, so inputs differ. float64, which trtexec lacks, is the float32 values widened.
+    in [-128, 127], unsigned ones in [0, 255], bool in {0, 1}. Each input starts the same sequence
+    anew, so inputs of one type hold the same values. Any other seed starts at a state hashed from
+    seed and name, so inputs differ. Types that trtexec lacks are those of its widened.
 
     Raises:
         MeasurementError: no values can be made for `dtype`.
     """
     _check_dtype(name, dtype)
+    if dtype == "float8_e4m3fn":
+        raise MeasurementError(
+            f"input {name!r} has dtype {dtype}, for which no values can be generated: "
+            f"give them, inputs={{{name!r}: …}}"
+        )
     draw: _Draw = _floats
     if dtype in _WHOLE_RANGES:
         draw = partial(_whole_numbers, *_WHOLE_RANGES[dtype])
     elif dtype == "bfloat16":
         draw = _bfloat16_bits
-    values = np.empty(math.prod(shape), _stored(dtype))
+    values = np.empty(math.prod(shape), stored_dtype(dtype))
     _fill(values, _first_state(name, seed), draw)
     return values.reshape(shape)
 
@@ -64,13 +67,9 @@ def random_input(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> np
 def _check_dtype(name: str, dtype: str) -> None:
     if dtype not in ITEM_SIZES:
         raise MeasurementError(
-            f"input {name!r} has dtype {dtype}, for which no values can be made; "
+            f"input {name!r} has dtype {dtype}, which cannot be fed; "
             f"supported are {', '.join(ITEM_SIZES)}"
         )
-
-
-def _stored(dtype: str) -> np.dtype:
-    return np.dtype("uint16" if dtype == "bfloat16" else dtype)
 
 
 def _first_state(name: str, seed: int) -> int:
@@ -273,18 +272,13 @@ def fit_input(tensor: TensorInfo, shape: Shape, value: InputValue) -> np.ndarray
         fitted = _from_bytes(tensor, shape, value)
     else:
         fitted = _from_array(tensor, shape, value)
-    if count := _not_finite(fitted, tensor.dtype):
+    values = numbers(fitted, tensor.dtype)
+    if values.dtype.kind == "f" and (count := np.count_nonzero(~np.isfinite(values))):
         raise MeasurementError(
             f"input {tensor.name!r}: {count} of {fitted.size} values are NaN or infinite, with "
-            "which time and power mean nothing; give finite values"
+            f"which time and power of {tensor.dtype} arithmetic mean nothing; give finite values"
         )
     return fitted
-
-
-def _not_finite(values: np.ndarray, dtype: str) -> int:
-    if dtype == "bfloat16":
-        return int(np.count_nonzero(values & _BFLOAT16_EXPONENT == _BFLOAT16_EXPONENT))
-    return 0 if dtype in _WHOLE_RANGES else int(np.count_nonzero(~np.isfinite(values)))
 
 
 def _from_bytes(tensor: TensorInfo, shape: Shape, value: bytes) -> np.ndarray:
@@ -294,17 +288,18 @@ def _from_bytes(tensor: TensorInfo, shape: Shape, value: bytes) -> np.ndarray:
             f"input {tensor.name!r}: its raw file holds {len(value)} bytes, but {tensor.dtype} "
             f"{format_shape(shape)} takes {wanted}; save values of this dtype and shape"
         )
-    fitted: np.ndarray = np.frombuffer(value, _stored(tensor.dtype)).reshape(shape).copy()
+    fitted: np.ndarray = np.frombuffer(value, stored_dtype(tensor.dtype)).reshape(shape).copy()
     return fitted
 
 
 def _from_array(tensor: TensorInfo, shape: Shape, value: np.ndarray) -> np.ndarray:
-    stored, given = _stored(tensor.dtype), value.dtype
-    # ml_dtypes names its bfloat16; np.save keeps only that it has two bytes.
-    if tensor.dtype == "bfloat16" and (given.name == "bfloat16" or given == np.dtype("V2")):
-        value = value.view(np.uint16)
+    stored, given = stored_dtype(tensor.dtype), value.dtype
+    as_bits = is_held_as_bits(tensor.dtype)
+    # ml_dtypes names its types; np.save keeps only how many bytes they have.
+    if as_bits and given.name in (tensor.dtype, f"void{8 * stored.itemsize}"):
+        value = value.view(stored)
     if value.dtype.newbyteorder("=") != stored:
-        wanted = "ml_dtypes.bfloat16" if tensor.dtype == "bfloat16" else repr(tensor.dtype)
+        wanted = f"ml_dtypes.{tensor.dtype}" if as_bits else repr(tensor.dtype)
         raise MeasurementError(
             f"input {tensor.name!r} takes {tensor.dtype}, but the given values are {given}; "
             f"convert them with .astype({wanted})"

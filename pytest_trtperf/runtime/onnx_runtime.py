@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ctypes
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
@@ -10,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.engine.onnx_errors import build_messages
 from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo
 from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
+from pytest_trtperf.runtime.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
 from pytest_trtperf.runtime.session import (
     GivenInputs,
     Mode,
@@ -22,10 +26,9 @@ from pytest_trtperf.runtime.session import (
     resolve_shapes,
 )
 
-_DTYPES = {
-    "float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16",
-    "int8": "int8", "int32": "int32", "int64": "int64", "uint8": "uint8", "bool": "bool",
-}  # fmt: skip
+_DTYPES = {"float": "float32", "double": "float64", "float8e4m3fn": "float8_e4m3fn"}
+# Of onnx.TensorProto, as which ONNX Runtime is told of types that numpy lacks.
+_ONNX_TYPES = {"bfloat16": 16, "float8_e4m3fn": 17}
 
 
 class OnnxRuntimeEngine:
@@ -54,8 +57,7 @@ class OnnxRuntimeEngine:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's exceptions share no base class
-            message = f"{path}: ONNX Runtime cannot load the model: {error}"
-            raise EngineBuildError(message) from error
+            raise EngineBuildError(_cannot_load(path, error)) from error
         self.inputs = [_info(value) for value in self._session.get_inputs()]
         self.outputs = [_info(value) for value in self._session.get_outputs()]
         self._profiles = dict(profiles or {})
@@ -82,11 +84,8 @@ class OnnxRuntimeEngine:
         resolved = resolve_shapes(self.inputs, shapes, given)
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
-        for tensor in self.inputs:
-            if tensor.dtype == "bfloat16":
-                raise MeasurementError(f"input {tensor.name!r}: bfloat16 cannot be fed on the CPU")
         values = input_values(self.inputs, resolved, given, mode.seed)
-        return OnnxRuntimeSession(self._session, values, mode, given)
+        return OnnxRuntimeSession(self._session, self.inputs, self.outputs, values, mode, given)
 
     def close(self) -> None:
         """Frees the model."""
@@ -106,7 +105,13 @@ class OnnxRuntimeSession:
     memory = None
 
     def __init__(
-        self, session: Any, values: Mapping[str, np.ndarray], mode: Mode, given: GivenInputs
+        self,
+        session: Any,
+        inputs: Sequence[TensorInfo],
+        outputs: Sequence[TensorInfo],
+        values: Mapping[str, np.ndarray],
+        mode: Mode,
+        given: GivenInputs,
     ) -> None:
         self.shapes = {name: tuple(array.shape) for name, array in values.items()}
         self.in_flight = mode.streams * (mode.concurrency or 1)
@@ -114,13 +119,31 @@ class OnnxRuntimeSession:
             "concurrency": self.in_flight,
             **describe_inputs(given, values, mode.seed),
         }
-        self.queries = [_bind(session, values) for _ in range(self.in_flight)]
+        # Inputs of types that numpy lacks are bound by their address: they live as long as this.
+        self._outputs, self._values = outputs, values
+        self._bindings = [_bind(session, inputs, outputs, values) for _ in range(self.in_flight)]
+        self.queries: list[Callable[[], None]] = [
+            partial(session.run_with_iobinding, binding) for binding in self._bindings
+        ]
         start = perf_counter_ns()
         try:
             self.queries[0]()
         except Exception as error:  # onnxruntime's exceptions share no base class
-            raise MeasurementError(f"ONNX Runtime cannot run the model: {error}") from error
+            reason = _reason(error)
+            raise MeasurementError(f"ONNX Runtime cannot run the model: {reason}") from error
         self.cold_start_ms = (perf_counter_ns() - start) / 1e6
+
+    def output_values(self) -> dict[str, np.ndarray]:
+        """Copies of what a query returned; types that numpy lacks as their bits.
+
+        Raises:
+            MeasurementError: an output is a sequence, an optional or text.
+        """
+        values = self._bindings[0].get_outputs()
+        return {
+            tensor.name: _copied(tensor, value)
+            for tensor, value in zip(self._outputs, values, strict=True)
+        }
 
     def profile_layers(self, _queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """There is no layer profile on the CPU.
@@ -135,19 +158,64 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         """Frees the bound buffers."""
-        self.queries = []
+        self.queries, self._bindings = [], []
 
 
-def _bind(session: Any, values: Mapping[str, np.ndarray]) -> Callable[[], None]:
+def _cannot_load(path: Path, error: Exception) -> str:
+    reason = _reason(error)
+    details = "\n  ".join(build_messages([reason], path))
+    if "IR version" in reason or "opset" in reason.lower():
+        details += "\n  update onnxruntime, or export the model for an older opset and IR version"
+    return f"{path}: ONNX Runtime cannot load the model: {details}"
+
+
+def _reason(error: Exception) -> str:
+    """ONNX Runtime's message without the C++ function that it comes from."""
+    return re.sub(r"/onnxruntime_src/\S+ [^()]*\([^()]*\) ", "", str(error)).strip()
+
+
+def _bind(
+    session: Any,
+    inputs: Sequence[TensorInfo],
+    outputs: Sequence[TensorInfo],
+    values: Mapping[str, np.ndarray],
+) -> Any:
     binding = session.io_binding()
-    for name, array in values.items():
-        binding.bind_cpu_input(name, array)
-    for output in session.get_outputs():
-        binding.bind_output(output.name)
-    return partial(session.run_with_iobinding, binding)
+    for tensor in inputs:
+        _bind_input(binding, tensor, values[tensor.name])
+    for tensor in outputs:
+        binding.bind_output(tensor.name)
+    return binding
+
+
+def _bind_input(binding: Any, tensor: TensorInfo, values: np.ndarray) -> None:
+    if not is_held_as_bits(tensor.dtype):
+        binding.bind_cpu_input(tensor.name, values)
+        return
+    kind, address = _ONNX_TYPES[tensor.dtype], values.ctypes.data
+    try:
+        binding.bind_input(tensor.name, "cpu", 0, kind, values.shape, address)
+    except (RuntimeError, TypeError) as error:
+        raise MeasurementError(
+            f"input {tensor.name!r}: this ONNX Runtime cannot be fed with {tensor.dtype} "
+            f"({error}): update onnxruntime"
+        ) from error
+
+
+def _copied(tensor: TensorInfo, value: Any) -> np.ndarray:
+    if tensor.dtype not in ITEM_SIZES:
+        raise MeasurementError(
+            f"output {tensor.name!r} has dtype {tensor.dtype}, whose values cannot be read; "
+            f"supported are {', '.join(ITEM_SIZES)}"
+        )
+    array = np.empty(value.shape(), stored_dtype(tensor.dtype))
+    ctypes.memmove(array.ctypes.data, value.data_ptr(), array.nbytes)
+    return array
 
 
 def _info(value: Any) -> TensorInfo:
     dims = tuple(dim if isinstance(dim, int) else None for dim in value.shape)
-    kind = value.type.removeprefix("tensor(").removesuffix(")")
+    kind = value.type
+    if kind.startswith("tensor("):
+        kind = kind[len("tensor(") : -1]
     return TensorInfo(value.name, dims, _DTYPES.get(kind, kind))

@@ -13,6 +13,7 @@ from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.runtime.cuda import checked, cudart
 from pytest_trtperf.runtime.inference_stream import CONCURRENCY, InferenceStream
 from pytest_trtperf.runtime.layers import layer_information, layer_times
+from pytest_trtperf.runtime.load_options import LoadOptions, prepare_engine, prepare_runtime
 from pytest_trtperf.runtime.memory import (
     DeviceMemory,
     MemoryRecord,
@@ -30,8 +31,11 @@ from pytest_trtperf.runtime.session import (
 
 _DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "INT8": "int8", "INT32": "int32",
-    "INT64": "int64", "BOOL": "bool", "UINT8": "uint8",
+    "INT64": "int64", "BOOL": "bool", "UINT8": "uint8", "FP8": "float8_e4m3fn",
 }  # fmt: skip
+
+
+_DEFAULT_STREAM = 0
 
 
 class TensorRTEngine:
@@ -39,12 +43,20 @@ class TensorRTEngine:
 
     Args:
         runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
+        load: What else it takes to load it.
 
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
     """
 
-    def __init__(self, backend: str, plan: bytes, runtime_cache: bytes | None = None) -> None:
+    def __init__(
+        self,
+        backend: str,
+        plan: bytes,
+        runtime_cache: bytes | None = None,
+        load: LoadOptions | None = None,
+    ) -> None:
+        self._load = load or LoadOptions()
         self._trt = import_tensorrt(backend)
         with collected(self._trt) as errors:
             self._runtime = created(self._trt.Runtime, shared_logger(self._trt))
@@ -57,7 +69,10 @@ class TensorRTEngine:
         self._allocator = create_allocator(self._trt, self._record)
         self._runtime.gpu_allocator = self._allocator
         with collected(self._trt) as errors, self._record.watch() as self._loading:
+            prepare_runtime(self._runtime, self._load, errors)
             self._engine = self._runtime.deserialize_cuda_engine(plan)
+            if self._engine is not None:
+                prepare_engine(self._trt, self._engine, self._load, errors)
         self._allocator.check()
         if self._engine is None:
             reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
@@ -82,7 +97,16 @@ class TensorRTEngine:
         return TensorInfo(name, dims, _DTYPES.get(dtype, dtype.lower()))
 
     def _create_context(self) -> tuple[Any, Any]:
-        """A context, and RTX's runtime cache that its kernels go into."""
+        """A context with its profile, and RTX's runtime cache that its kernels go into."""
+        context, cache = self._new_context()
+        profile = self._load.optimization_profile
+        if context is not None and profile:
+            if not context.set_optimization_profile_async(profile, _DEFAULT_STREAM):
+                raise MeasurementError(f"TensorRT refuses optimization profile {profile}")
+            checked(cudart().cudaStreamSynchronize(_DEFAULT_STREAM))
+        return context, cache
+
+    def _new_context(self) -> tuple[Any, Any]:
         if not hasattr(self._engine, "create_runtime_config"):
             return self._engine.create_execution_context(), None
         # A second context made with the same runtime config gets unspecialised, slow kernels.
@@ -155,6 +179,26 @@ class TensorRTEngine:
         finally:
             stream.close()
 
+    def inspect(self) -> list[dict[str, Any]]:
+        """What the engine inspector knows of each layer, at the shapes built for (opt).
+
+        Raises:
+            MeasurementError: the engine cannot be inspected.
+        """
+        context, _ = self._create_context()
+        if context is None:
+            raise MeasurementError("no execution context for the inspector: out of memory?")
+        for tensor in self.inputs:
+            if None in tensor.shape and tensor.name not in self._shape_tensors:
+                context.set_input_shape(tensor.name, self._profile_shapes(tensor.name)[1])
+        return layer_information(self._trt, self._engine, context)
+
+    def _profile_shapes(self, name: str) -> tuple[Shape, Shape, Shape]:
+        """Of an input: min, opt and max of the profile; empty where it has none."""
+        profile = self._load.optimization_profile
+        low, best, high = self._engine.get_tensor_profile_shape(name, profile)
+        return tuple(low), tuple(best), tuple(high)
+
     def _create_stream(self, values: Mapping[str, np.ndarray], mode: Mode) -> InferenceStream:
         with collected(self._trt) as errors:
             context, cache = self._create_context()
@@ -185,7 +229,7 @@ class TensorRTEngine:
                     f"pass them, inputs={{{name!r}: …}}"
                 )
             return
-        low, _, high = (tuple(s) for s in self._engine.get_tensor_profile_shape(name, 0))
+        low, _, high = self._profile_shapes(name)
         if low:
             check_range(name, shape, low, high)
 
@@ -236,6 +280,10 @@ class TensorRTSession:
         ]
         self.round_start = checked(cudart().cudaEventCreateWithFlags(0))
         self.cold_start_ms = self.streams[0].cold_start_ms
+
+    def output_values(self) -> dict[str, np.ndarray]:
+        """What a query returned, by output; types that numpy lacks as their bits."""
+        return self.streams[0].output_values()
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """See `TensorRTEngine.profile_layers`."""

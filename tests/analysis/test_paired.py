@@ -57,6 +57,26 @@ def test_one_block_bounds_nothing():
     assert judge_ratio(ratio, 1.05).status is Status.INCONCLUSIVE
 
 
+def test_order_in_which_sessions_were_started_falls_out():
+    new, reference = rounds(0.01, 8, 0.001, 0)
+    new_first = np.array([True, True, False, False, False, False, True, True])
+    moved = new * np.repeat(np.where(new_first, 1.003, 1 / 1.003), 2)
+    plain, turned = (paired_ratio(side, reference, new_first.tolist()) for side in (new, moved))
+    assert turned.value == pytest.approx(plain.value, rel=1e-12)
+    assert turned.lower == pytest.approx(plain.lower, rel=1e-12)
+    assert paired_ratio(moved, reference).lower < turned.lower
+
+
+def test_orders_weigh_the_same_however_many_blocks_each_has():
+    ratio = paired_ratio([2.0] * 6, [1.0] * 4 + [2.0] * 2, [True, True, False])
+    assert ratio.value == pytest.approx(math.sqrt(2))
+
+
+def test_orders_of_other_blocks_are_refused():
+    with pytest.raises(ValueError, match="2 blocks, but new_first has 1"):
+        paired_ratio([1.0] * 4, [1.0] * 4, [True])
+
+
 def status(slower, tolerance, seed, noise=0.001):
     """The verdict at the first look that is conclusive."""
     new, reference = rounds(slower, BLOCK_LOOKS[-1], noise, seed)

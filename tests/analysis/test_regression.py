@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from pytest_trtperf.analysis.regression import LEAST_RUNS, judge_change
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
@@ -108,13 +109,46 @@ def test_unit_does_not_matter(
     assert scaled.current == pytest.approx(first.current * factor)
 
 
-def test_baseline_that_moves_between_runs_forgives_more_once_it_has_enough_runs() -> None:
+def test_baseline_that_moves_between_runs_widens_the_tolerance() -> None:
     levels = [0.97, 1.0, 1.03, 0.98, 1.02]
     runs = [noisy(seed, level, noise=0.001) for seed, level in enumerate(levels)]
     steady = [noisy(seed, noise=0.001) for seed in range(LEAST_RUNS)]
     current = noisy(9, 1.09, noise=0.001)
     assert judge_change(current, steady, 0.05).verdict.status is Status.FAIL
-    assert judge_change(current, runs, 0.05).verdict.status is Status.INCONCLUSIVE
+    moved = judge_change(current, runs, 0.05)
+    assert moved.verdict.status is Status.INCONCLUSIVE
+    assert 0.09 < moved.supported == pytest.approx(moved.verdict.limit - 1)
+    assert "tolerance 5 %, widened to the 11 % that the runs can support" in moved.verdict.message
+    assert decide_by_estimate(moved.verdict).status is Status.PASS
+
+
+@pytest.mark.parametrize("runs", range(1, LEAST_RUNS))
+def test_few_runs_are_taken_to_differ_as_rounds_do(runs: int) -> None:
+    before = [noisy(seed, rounds=9, noise=0.04) for seed in range(runs)]
+    change = judge_change(noisy(20, 1.07, rounds=20, noise=0.04), before, 0.05)
+    spread = math.sqrt(np.mean([np.log(run).var(ddof=1) for run in before]))
+    t = stats.t.ppf(0.99, 8 * runs)
+    assert math.log1p(change.supported) == pytest.approx(t * spread * math.sqrt(1 + 1 / runs))
+    assert change.verdict.status is Status.INCONCLUSIVE
+    assert decide_by_estimate(change.verdict).status is Status.PASS
+
+
+def test_noise_of_the_judged_run_alone_excuses_nothing() -> None:
+    tail = np.array([1.0, 2.0] * 10)
+    change = judge_change(tail, [noisy(0, noise=0.001)], 0.05)
+    assert change.verdict.status is Status.FAIL
+
+
+def test_disturbance_widens_the_tolerance_too() -> None:
+    def status(slowdown: float) -> Status:
+        change = judge_change(noisy(1, slowdown), [noisy(2)], 0.05, disturbance=0.5)
+        return change.verdict.status
+
+    assert (status(1.0), status(1.3), status(2.0)) == tuple(ORDER)
+
+
+def test_a_single_round_on_each_side_supports_no_statement() -> None:
+    assert judge_change([1.0], [[1.0]], 0.05).supported == 0
 
 
 def test_unchanged_engines_never_alarm_and_real_slowdowns_are_found() -> None:

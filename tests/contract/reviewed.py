@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_trtperf.engine.options import OPTIONS, Kind
 from tests.contract.uses import MODULE, OURS, Review
+
+
+def _names(kind: Kind) -> tuple[str, ...]:
+    return tuple(option.name for option in OPTIONS.values() if option.kind == kind)
+
 
 REVIEW = Review(
     names={
+        "engine/apply_options.py": {
+            "config": "IBuilderConfig",
+            "value": OURS,
+            "enum": OURS,  # any of those in the table of options, by the names of its members
+        },
         "engine/backends.py": {"module": MODULE},
         "engine/build.py": {
             "builder": "Builder",
@@ -17,8 +28,8 @@ REVIEW = Review(
             "parser": "OnnxParser",
             "tensor": "ITensor",
             "_dtype_name:dtype": "DataType",
-            "_parser_error:error": "ParserError",
         },
+        "engine/onnx_errors.py": {"parser": "OnnxParser", "error": "ParserError"},
         "runtime/inference_stream.py": {
             "allocator": OURS,  # what output_allocator returns: own members only
             "context": "IExecutionContext",
@@ -29,6 +40,20 @@ REVIEW = Review(
             "engine": "ICudaEngine",
             "layer": OURS,  # an entry of the inspector's JSON
             "profiler": "IProfiler",
+        },
+        "engine/progress.py": {"config": "IBuilderConfig"},
+        "engine/timing_cache.py": {
+            "config": "IBuilderConfig",
+            "cache": "ITimingCache",
+            "merged": "ITimingCache",
+            "timed": "ITimingCache",
+        },
+        "runtime/load_options.py": {
+            "runtime": "Runtime",
+            "engine": "ICudaEngine",
+            "logger": "ILogger",
+            "refitter": "Refitter",
+            "parser": "OnnxParserRefitter",
         },
         "runtime/memory.py": {"error": OURS},  # CUDA's
         "runtime/output_memory.py": {},
@@ -45,16 +70,21 @@ REVIEW = Review(
         "Builder.create_builder_config": "IBuilderConfig",
         "Builder.create_network": "INetworkDefinition",
         "Builder.create_optimization_profile": "IOptimizationProfile",
+        "Builder.get_plugin_registry": "IPluginRegistry",
         "ICudaEngine.create_engine_inspector": "EngineInspector",
         "ICudaEngine.create_execution_context": "IExecutionContext",
         "ICudaEngine.create_runtime_config": "IRuntimeConfig",
         "ICudaEngine.get_tensor_dtype": "DataType",
+        "IBuilderConfig.create_timing_cache": "ITimingCache",
+        "IBuilderConfig.get_timing_cache": "ITimingCache",
         "INetworkDefinition.get_input": "ITensor",
         "IRuntimeConfig.create_runtime_cache": "IRuntimeCache",
         "ITensor.dtype": "DataType",
         "OnnxParser.get_error": "ParserError",
         "Runtime.deserialize_cuda_engine": "ICudaEngine",
+        "Runtime.get_plugin_registry": "IPluginRegistry",
         "DataType.name": OURS,
+        "ParserError.desc": OURS,
     },
     functions={
         "import_tensorrt": MODULE,
@@ -65,17 +95,30 @@ REVIEW = Review(
     },
     forwards=frozenset({"_created"}),
     accessors=frozenset({"_require"}),
-    computed={"engine/build.py:_apply_flag": ("TF32", "FP16", "BF16", "INT8")},
+    computed={
+        "engine/apply_options.py:_set_flag": tuple(name.upper() for name in _names("flag")),
+        "engine/apply_options.py:_set_attribute": (*_names("number"), *_names("enum")),
+        "engine/apply_options.py:_set_enum": tuple(
+            option.enum for option in OPTIONS.values() if option.kind == "enum"
+        ),
+    },
     guards={
         # build_plan refuses a backend without builder first, and nothing else calls the rest.
+        "engine/apply_options.py": "Builder",
         "engine/build.py": "Builder",
+        "engine/onnx_errors.py": "Builder",
+        "engine/progress.py": "Builder",
+        "engine/timing_cache.py": "Builder",
+        # Other backends than RTX are refused before, by the table of options.
+        "engine/apply_options.py:_set_compute_capabilities": "ComputeCapability",
         # There is a cache only where _create_context could create one.
         "runtime/tensorrt.py:_keep_kernels": "IRuntimeConfig.create_runtime_cache",
     },
 )
 
-Majors = tuple[int, int | None]
-EVERY: Majors = (1, None)
+Version = tuple[int, ...]
+Versions = tuple[Version, "Version | None"]
+EVERY: Versions = ((1,), None)
 
 
 @dataclass(frozen=True)
@@ -83,34 +126,52 @@ class Feature:
     """A name that the code asks for before it uses it.
 
     Attributes:
-        needed: Backends that must have it all the same, with the first major version and the
-            first one that need not any more.
+        needed: Backends that must have it all the same, with the first version and the first
+            one that need not any more.
         why: What is lost without it.
     """
 
-    needed: Mapping[str, Majors]
+    needed: Mapping[str, Versions]
     why: str
 
-    def is_needed(self, backend: str, major: int) -> bool:
-        """Whether a backend must have it in a major version."""
-        first, end = self.needed.get(backend, (1, 1))
-        return first <= major and (end is None or major < end)
+    def is_needed(self, backend: str, version: str) -> bool:
+        """Whether a backend must have it in a version."""
+        first, end = self.needed.get(backend, ((1,), (1,)))
+        return first <= _version(version) and (end is None or _version(version) < end)
 
 
-_BUILDERS: Mapping[str, Majors] = {"tensorrt": EVERY, "tensorrt-rtx": EVERY}
-_ALL: Mapping[str, Majors] = {**_BUILDERS, "tensorrt-lean": EVERY}
-_WEAKLY_TYPED: Mapping[str, Majors] = {"tensorrt": (10, 11)}
+def _version(text: str) -> Version:
+    return tuple(int(part) for part in text.split("."))
+
+
+_BUILDERS: Mapping[str, Versions] = {"tensorrt": EVERY, "tensorrt-rtx": EVERY}
+_ALL: Mapping[str, Versions] = {**_BUILDERS, "tensorrt-lean": EVERY}
+
+
+def _option_features() -> dict[str, Feature]:
+    """The table of build options says where each has to be."""
+    found = {}
+    for option in OPTIONS.values():
+        needed = {
+            backend: (_version(first), _version(end) if end else None)
+            for backend, (first, end) in option.versions.items()
+        }
+        if option.kind in ("flag", "number", "enum"):
+            found[option.api] = Feature(needed, f"the build option {option.name}")
+        if option.kind == "enum":
+            found[option.enum] = Feature(needed, f"the build option {option.name}")
+    return found
+
 
 FEATURES: Mapping[str, Feature] = {
+    **_option_features(),
     "__version__": Feature(_ALL, "how import_tensorrt knows that it is TensorRT's module"),
+    "OnnxParserRefitter": Feature(_BUILDERS, "stripped plans could not be loaded"),
+    "ICudaEngine.weight_streaming_budget_v2": Feature(
+        {"tensorrt": ((10, 16), None), "tensorrt-rtx": EVERY}, "no weight streaming budget"
+    ),
     "EngineInspector": Feature(_BUILDERS, "no layer names in reports; lean has no inspector"),
     "Builder": Feature(_BUILDERS, "lean loads plans only, and build_plan says so"),
-    "BuilderFlag.TF32": Feature(_BUILDERS, "tf32=False would be ignored silently"),
-    "BuilderFlag.FP16": Feature(_WEAKLY_TYPED, "from 11 on, and in RTX, the model decides"),
-    "BuilderFlag.BF16": Feature(_WEAKLY_TYPED, "as FP16"),
-    "BuilderFlag.INT8": Feature(_WEAKLY_TYPED, "as FP16"),
-    "IBuilderConfig.builder_optimization_level": Feature(_BUILDERS, "a documented build option"),
-    "IBuilderConfig.max_aux_streams": Feature(_BUILDERS, "a documented build option"),
     "IBuilderConfig.progress_monitor": Feature(_BUILDERS, "Ctrl-C could not stop a build"),
     "ICudaEngine.create_runtime_config": Feature(
         {"tensorrt-rtx": EVERY}, "the way to RTX's runtime cache; others need it not"

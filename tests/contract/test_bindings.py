@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import pytest_trtperf
+from pytest_trtperf.engine.options import OPTIONS
 from tests.contract.bindings import Target, ask
 from tests.contract.reviewed import FEATURES, INTERFACES, REVIEW
 from tests.contract.uses import OURS, Found, Subclass, Use, read_package
@@ -61,9 +62,20 @@ def test_features_are_where_they_must_be(bindings, answer):
     lost = [
         f"{name}: {FEATURES[name].why}"
         for name, exists in answer["features"].items()
-        if not exists and FEATURES[name].is_needed(bindings.backend, bindings.major)
+        if not exists and FEATURES[name].is_needed(bindings.backend, bindings.version)
     ]
     assert not lost, f"{bindings} lacks:\n" + "\n".join(lost)
+
+
+def test_options_are_not_older_than_their_table_says(bindings, answer):
+    found = [
+        option.name
+        for option in OPTIONS.values()
+        if bindings.backend in option.versions
+        and answer["features"].get(option.api)
+        and not FEATURES[option.api].is_needed(bindings.backend, bindings.version)
+    ]
+    assert not found
 
 
 def test_results_are_what_was_reviewed(answer):
@@ -112,8 +124,23 @@ def test_the_packages_own_subclasses_work(bindings):
 def test_a_network_is_built(bindings, tmp_path, write_model):
     model = write_model(tmp_path / "model.onnx")
     shapes = {"x": ["1x256", "2x256", "8x256"]}
-    options = {"builder_optimization_level": 2, "workspace_mib": 64, "max_aux_streams": 0}
-    request = {"onnx": str(model), "shapes": shapes, "options": {**options, "tf32": False}}
+    options = {
+        "builder_optimization_level": 2,
+        "max_aux_streams": 0,
+        "tiling_optimization_level": "fast",
+        "l2_limit_for_tiling": 1 << 20,
+        "profiling_verbosity": "detailed",
+        "memory_pool_limit_mib": {"workspace": 64},
+        "preview_features": {"runtime_activation_resize_10_10": True},
+        "compute_capabilities": ["sm89", "sm120"],
+        "strongly_typed": True,
+        "tf32": False,
+        "sparse_weights": True,
+        "direct_io": True,
+        "distributive_independence": True,
+        "weight_streaming": True,
+    }
+    request = {"onnx": str(model), "shapes": shapes, "options": options}
     result = ask(bindings, "build", **request)
     if bindings.backend == "tensorrt-rtx":
         assert result["error"] is None, result

@@ -39,8 +39,11 @@ def external_model(tmp_path):
 @pytest.fixture
 def unsupported_model(tmp_path):
     onnx = pytest.importorskip("onnx")
-    node = onnx.helper.make_node("Nope", ["x"], ["y"], name="mystery")
-    return _save(onnx, tmp_path / "unsupported.onnx", [node], [])
+    nodes = [
+        onnx.helper.make_node("Nope", ["x"], ["h"], name="mystery"),
+        onnx.helper.make_node("Nada", ["h"], ["y"], name="riddle"),
+    ]
+    return _save(onnx, tmp_path / "unsupported.onnx", nodes, [])
 
 
 def _save_matmul(path: Path, batch: int | str = 2, **how_to_save: object) -> Path:

@@ -62,9 +62,94 @@ def test_weights_beside_the_model_are_found(external_model):
 
 def test_all_options_that_a_backend_has_are_accepted(fixed_model):
     spec = spec_of(
-        fixed_model, builder_optimization_level=2, workspace_mib=16, max_aux_streams=0, tf32=False
+        fixed_model,
+        builder_optimization_level=2,
+        max_aux_streams=0,
+        tiling_optimization_level="Fast",
+        l2_limit_for_tiling=1 << 20,
+        profiling_verbosity="detailed",
+        memory_pool_limit_mib={"workspace": 16, "tactic_shared_memory": 0.25},
+        preview_features={"aliased_plugin_io_10_03": False},
+        compute_capabilities=["sm89", "SM120"],
+        strongly_typed=True,
+        tf32=False,
+        sparse_weights=True,
+        direct_io=True,
+        distributive_independence=True,
+        weight_streaming=True,
+        refit=False,
     )
     assert build_plan(spec, RTX)
+
+
+def test_several_profiles_are_built_and_checked_one_by_one(dynamic_model):
+    spec = EngineSpec(dynamic_model, parse_profiles([RANGE, {"x": "32x4"}]))
+    assert build_plan(spec, RTX)
+    with pytest.raises(ShapeError, match=r"dynamic\.onnx: profile 1: input 'x' has rank 2"):
+        build_plan(EngineSpec(dynamic_model, parse_profiles([RANGE, {"x": "32"}])), RTX)
+
+
+def test_configure_is_called_with_the_configuration(fixed_model):
+    def configure(config):
+        config.builder_optimization_level = 7 - config.builder_optimization_level
+        seen.append(config.builder_optimization_level)
+
+    seen: list[int] = []
+    options = {"configure_key": "five", "builder_optimization_level": 2}
+    assert build_plan(EngineSpec(fixed_model, (), options, configure), RTX)
+    assert seen == [5]
+
+    def refused(config):
+        config.builder_optimization_level = -1
+
+    spec = EngineSpec(fixed_model, (), {"configure_key": "minus"}, refused)
+    with pytest.raises(EngineBuildError, match=r"(?s)configure=: TensorRT refuses.*OptimizationL"):
+        build_plan(spec, RTX)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("hardware_compatibility_level", "ampere_plus", "Those that have it: TensorRT 10.0 and"),
+        ("timing_cache", True, "no effect there"),
+        ("max_num_tactics", 2, "no effect there"),
+        ("DLA_core", 0, "no effect there"),
+        ("plugins", [__file__], "no effect there"),
+        ("version_compatible", True, "no effect there"),
+        ("profiling_verbosity", "loud", "has no LOUD; it has .*DETAILED"),
+        ("memory_pool_limit_mib", {"attic": 1}, "has no ATTIC; it has WORKSPACE"),
+        ("memory_pool_limit_mib", {"dla_managed_sram": 1}, "TensorRT refuses it:\n.*DLA"),
+        ("compute_capabilities", ["sm89", "current"], "refuse"),
+        ("compute_capabilities", ["sm10"], "has no SM10; it has .*SM89"),
+    ],
+)
+def test_what_this_tensorrt_does_not_take_is_refused(fixed_model, name, value, complaint):
+    with pytest.raises(EngineBuildError, match=f"build option {name}.*{complaint}"):
+        build_plan(spec_of(fixed_model, **{name: value}), RTX)
+
+
+def test_a_value_that_tensorrt_changes_is_no_option(fixed_model, without):
+    # Its setter only warns, and the getter says that nothing was set.
+    with pytest.raises(EngineBuildError, match=r"TensorRT (makes|refuses)"):
+        build_plan(spec_of(fixed_model, hardware_compatibility_level="ampere_plus"), without())
+
+
+def test_a_plugin_library_that_cannot_be_loaded_is_named(fixed_model, without):
+    with pytest.raises(EngineBuildError, match=r"(?s)test_build\.py: TensorRT cannot load this.*"):
+        build_plan(spec_of(fixed_model, plugins=[__file__]), without())
+
+
+def test_too_little_workspace_says_what_to_do(dynamic_model):
+    spec = EngineSpec(
+        dynamic_model, parse_profiles(RANGE), {"memory_pool_limit_mib": {"workspace": 0.01}}
+    )
+    with pytest.raises(EngineBuildError, match=r"(?s)built no engine.*what to do: give more with"):
+        build_plan(spec, RTX)
+
+
+def test_a_weakly_typed_network_needs_a_tensorrt_that_has_them(fixed_model, without):
+    with pytest.raises(EngineBuildError, match="has strongly typed networks only"):
+        build_plan(spec_of(fixed_model, strongly_typed=False), RTX)
 
 
 def test_precisions_that_are_off_are_no_demand(fixed_model):
@@ -92,7 +177,7 @@ def test_an_input_that_is_a_shape_takes_values(tmp_path):
     assert build_plan(spec_of(path, {"x": "4x4", "s": "2x8"}), RTX)
     with pytest.raises(ShapeError, match="input 's' takes 2 values"):
         build_plan(spec_of(path, {"x": "4x4", "s": "2x8x1"}), RTX)
-    with pytest.raises(ShapeError, match="input 's' is dynamic and has no shape"):
+    with pytest.raises(ShapeError, match="input 's' is a shape tensor and has no values"):
         build_plan(spec_of(path, {"x": "4x4"}), RTX)
 
 
@@ -117,12 +202,13 @@ def test_all_misfits_are_told_at_once(dynamic_model):
         build_plan(spec_of(dynamic_model, {"z": "1", "x": "4"}), RTX)
 
 
-def test_an_operator_that_cannot_be_parsed_is_named(unsupported_model):
+def test_all_operators_that_cannot_be_parsed_are_named(unsupported_model):
     with pytest.raises(EngineBuildError, match="cannot parse") as failure:
         build_plan(spec_of(unsupported_model), RTX)
     message = str(failure.value)
     assert "unsupported.onnx" in message
     assert "node 0 'mystery' (Nope)" in message
+    assert "node 1 'riddle' (Nada)" in message
 
 
 def test_a_missing_model_is_named(tmp_path):
@@ -130,16 +216,16 @@ def test_a_missing_model_is_named(tmp_path):
         build_plan(spec_of(tmp_path / "absent.onnx"), RTX)
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8", "fp8"])
 def test_rtx_refuses_to_choose_a_precision(fixed_model, precision):
-    with pytest.raises(EngineBuildError, match=r"fixed\.onnx: this TensorRT has no choice"):
-        build_plan(spec_of(fixed_model, **{precision: True}), RTX)
+    with pytest.raises(EngineBuildError, match=r"strongly typed.*ONNX file decides"):
+        build_plan(spec_of(fixed_model, precision=precision), RTX)
 
 
 def test_a_release_without_the_flag_says_so(fixed_model, without):
     backend = without(BuilderFlag=SimpleNamespace(TF32=trt.BuilderFlag.TF32))
     assert build_plan(spec_of(fixed_model, tf32=True, fp16=False), backend)
-    with pytest.raises(EngineBuildError, match=r"this TensorRT has no BuilderFlag\.FP16"):
+    with pytest.raises(EngineBuildError, match="does not choose a precision"):
         build_plan(spec_of(fixed_model, fp16=True), backend)
 
 
@@ -215,4 +301,4 @@ def test_a_real_plan_is_built_once_and_found_again(dynamic_model, tmp_path):
     first = cache.get_or_build(key, lambda: build_plan(spec, RTX), {"onnx": "dynamic.onnx"})
     again = cache.get_or_build(key, lambda: pytest.fail("built twice"), {})
     assert (first.built, again.built) == (True, False)
-    assert first.read() == again.read()
+    assert first.data == again.data

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -9,12 +11,16 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_trtperf.engine.cache import EngineCacheWarning, PlanCache, default_cache_dir
-from pytest_trtperf.errors import CacheError, EngineLoadError
+from pytest_trtperf.engine.cache_files import CacheFiles
+from pytest_trtperf.engine.cache_size import shrink
+from pytest_trtperf.engine.identity import Identity
+from pytest_trtperf.errors import CacheError
 
+KEY, OTHER = "a" * 64, "b" * 64
 PLAN = b"a plan of some length"
 
 
@@ -25,7 +31,7 @@ def cache(tmp_path):
 
 @pytest.fixture
 def filled(cache):
-    cache.get_or_build("key", lambda: PLAN, {"onnx": "m.onnx"})
+    cache.get_or_build(KEY, lambda: PLAN, {"onnx": "m.onnx"})
     return cache
 
 
@@ -42,44 +48,69 @@ def mode(path: Path) -> int:
 
 
 def test_the_first_call_builds_and_the_next_finds(cache):
-    first = cache.get_or_build("key", lambda: PLAN, {})
-    again = cache.get_or_build("key", never, {})
-    assert first.built
-    assert first.build_s is not None
-    assert first.build_s >= 0
-    assert (again.built, again.build_s) == (False, None)
-    assert first.sha256 == again.sha256 == hashlib.sha256(PLAN).hexdigest()
-    assert first.read() == again.read() == again.path.read_bytes() == PLAN
+    first = cache.get_or_build(KEY, lambda: PLAN, {})
+    again = cache.get_or_build(KEY, never, {})
+    assert (first.built, again.built) == (True, False)
+    assert first.identity == again.identity
+    assert first.data == again.data == again.path.read_bytes() == PLAN
 
 
 def test_keys_do_not_share_plans(filled):
-    assert filled.get_or_build("other", lambda: b"other", {}).read() == b"other"
-    assert filled.get_or_build("key", never, {}).read() == PLAN
+    assert filled.get_or_build(OTHER, lambda: b"other", {}).data == b"other"
+    assert filled.get_or_build(KEY, never, {}).data == PLAN
 
 
-def test_the_sidecar_says_what_the_plan_is(filled):
-    sidecar = json.loads((filled.directory / "key.json").read_text())
-    assert sidecar["about"] == {"onnx": "m.onnx"}
-    assert sidecar["size"] == len(PLAN)
-    assert sidecar["sha256"] == hashlib.sha256(PLAN).hexdigest()
-    assert sidecar["created"].endswith("+00:00")
+def test_the_identity_lies_beside_the_plan(filled):
+    identity = json.loads((filled.directory / f"{KEY}.json").read_text())
+    assert identity["about"] == {"onnx": "m.onnx"}
+    assert identity["size"] == len(PLAN)
+    assert identity["sha256"] == hashlib.sha256(PLAN).hexdigest()
+    assert identity["created"].endswith("+00:00")
+    assert identity["build_s"] >= 0
+    assert identity["layers"] is None
+    assert filled.get_or_build(KEY, never, {}).identity == Identity(**identity)
+
+
+def test_the_identity_tells_why_no_cached_plan_would_do(cache):
+    def why(**about: object) -> object:
+        about = {"model": "m", "device": "H200", "backend_version": "1.4", "options": {}} | about
+        key = hashlib.sha256(repr(about).encode()).hexdigest()
+        return cache.get_or_build(key, lambda: PLAN, about).identity.why
+
+    assert why() == "no engine of this model was cached"
+    assert why(model="other") == "no engine of this model was cached"
+    other = why(device="L4", backend_version="1.3")
+    assert other == "the nearest in the cache differs in device (H200), backend_version (1.4)"
+    assert why(device="L4") == "the nearest in the cache differs in device (H200)"
+    assert why(options={"tf32": False}) == "the nearest in the cache differs in options"
+
+
+def test_layers_join_the_identity(filled):
+    filled.store_layers(KEY, [{"Name": "conv", "TacticValue": "0x1"}])
+    found = filled.get_or_build(KEY, never, {})
+    assert found.identity.layers == [{"Name": "conv", "TacticValue": "0x1"}]
+    assert found.data == PLAN
+    filled.store_layers(OTHER, [])
+    assert names(filled) == {f"{KEY}.plan", f"{KEY}.json"}
 
 
 def test_what_is_no_json_is_refused_before_the_build(cache):
     with pytest.raises((TypeError, ValueError)):
-        cache.get_or_build("key", never, {"number": float("nan")})
+        cache.get_or_build(KEY, never, {"number": float("nan")})
     with pytest.raises(TypeError):
-        cache.get_or_build("key", never, {"path": Path()})
+        cache.get_or_build(KEY, never, {"path": Path()})
 
 
-@pytest.mark.parametrize("key", ["", "../key", "a/b", ".key", "a.b", "k" * 201, "k\n"])
+@pytest.mark.parametrize(
+    "key", ["", "../" + KEY, "a/b", "." + KEY, KEY + ".b", KEY[1:], KEY + "\n", KEY.upper()]
+)
 def test_a_key_cannot_leave_the_directory(cache, key):
     with pytest.raises(ValueError, match="is no cache key"):
         cache.get_or_build(key, never, {})
 
 
 def test_everything_is_private(filled):
-    filled.store_runtime_cache("key", b"kernels")
+    filled.store_runtime_cache(KEY, b"kernels")
     assert mode(filled.directory) == 0o700
     assert {mode(path) for path in filled.directory.iterdir()} == {0o600}
 
@@ -89,67 +120,65 @@ def flip(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "damage", "reason"),
+    ("suffix", "damage", "reason"),
     [
-        ("key.plan", lambda plan: plan[:-1], "has 20 bytes instead of 21"),
-        ("key.plan", lambda _: b"", "has 0 bytes instead of 21"),
-        ("key.plan", flip, "does not match its checksum"),
-        ("key.json", lambda text: text[:-5], r"has a broken key\.json"),
-        ("key.json", lambda _: b"\xff", r"has a broken key\.json"),
-        ("key.json", lambda _: b"[]", r"has a broken key\.json"),
-        ("key.json", lambda _: b'{"sha256": 1, "size": 2}', r"has a broken key\.json"),
-        ("key.json", lambda _: b"[" * 100_000, r"has a broken key\.json"),
+        (".plan", lambda plan: plan[:-1], "has 20 bytes instead of 21"),
+        (".plan", lambda _: b"", "has 0 bytes instead of 21"),
+        (".plan", flip, "does not match its checksum"),
+        (".json", lambda text: text[:-5], r"has a broken a+\.json"),
+        (".json", lambda _: b"\xff", r"has a broken a+\.json"),
+        (".json", lambda _: b"[]", r"has a broken a+\.json"),
+        (".json", lambda _: b'{"sha256": 1, "size": 2}', r"has a broken a+\.json"),
+        (".json", lambda _: b"[" * 100_000, r"has a broken a+\.json"),
+        (".json", lambda text: text.replace(b"plan/1", b"plan/0"), r"has a broken a+\.json"),
     ],
 )
-def test_a_damaged_plan_is_built_again_with_a_warning(filled, name, damage, reason):
-    path = filled.directory / name
+def test_a_damaged_plan_is_built_again_with_a_warning(filled, suffix, damage, reason):
+    path = filled.directory / (KEY + suffix)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.warns(EngineCacheWarning, match=rf"key\.plan: {reason}"):
-        plan = filled.get_or_build("key", lambda: b"new", {})
-    assert (plan.built, plan.read()) == (True, b"new")
-    assert filled.get_or_build("key", never, {}).read() == b"new"
+    with pytest.warns(EngineCacheWarning, match=rf"a\.plan: {reason}"):
+        plan = filled.get_or_build(KEY, lambda: b"new", {})
+    assert (plan.built, plan.data) == (True, b"new")
+    assert filled.get_or_build(KEY, never, {}).data == b"new"
 
 
 def test_a_plan_without_its_checksum_is_not_trusted(filled):
-    (filled.directory / "key.json").unlink()
-    with pytest.warns(EngineCacheWarning, match=r"has no key\.json with its checksum"):
-        assert filled.get_or_build("key", lambda: b"new", {}).built
+    (filled.directory / f"{KEY}.json").unlink()
+    with pytest.warns(EngineCacheWarning, match=r"has no a+\.json with its checksum"):
+        assert filled.get_or_build(KEY, lambda: b"new", {}).built
 
 
 def test_a_plan_somebody_deleted_is_built_without_a_word(filled):
-    (filled.directory / "key.plan").unlink()
-    assert filled.get_or_build("key", lambda: b"new", {}).read() == b"new"
+    (filled.directory / f"{KEY}.plan").unlink()
+    assert filled.get_or_build(KEY, lambda: b"new", {}).data == b"new"
 
 
 def test_a_directory_in_the_place_of_a_plan_is_an_error(filled):
-    (filled.directory / "key.plan").unlink()
-    (filled.directory / "key.plan").mkdir()
+    (filled.directory / f"{KEY}.plan").unlink()
+    (filled.directory / f"{KEY}.plan").mkdir()
     with (
-        pytest.warns(EngineCacheWarning, match="cannot be read"),
+        pytest.warns(EngineCacheWarning, match="is no ordinary file"),
         pytest.raises(CacheError, match="--trtperf-cache-dir"),
     ):
-        filled.get_or_build("key", lambda: PLAN, {})
-    assert names(filled) <= {"key.plan", "key.json"}
+        filled.get_or_build(KEY, lambda: PLAN, {})
+    assert names(filled) <= {f"{KEY}.plan", f"{KEY}.json"}
 
 
+@settings(max_examples=40, deadline=None)
 @given(content=st.binary(min_size=1, max_size=300), data=st.data())
 def test_no_changed_plan_is_ever_returned(tmp_path_factory, content, data):
     cache = PlanCache(tmp_path_factory.mktemp("any") / "cache")
-    path = cache.get_or_build("key", lambda: content, {}).path
+    path = cache.get_or_build(KEY, lambda: content, {}).path
     changed = data.draw(st.binary(max_size=300).filter(lambda other: other != content))
     path.write_bytes(changed)
     with pytest.warns(EngineCacheWarning):
-        assert cache.get_or_build("key", lambda: content, {}).read() == content
+        assert cache.get_or_build(KEY, lambda: content, {}).data == content
 
 
-def test_a_plan_that_changes_after_it_was_found_is_not_read(filled):
-    plan = filled.get_or_build("key", never, {})
+def test_a_plan_that_changes_after_it_was_found_is_still_what_was_verified(filled):
+    plan = filled.get_or_build(KEY, never, {})
     plan.path.write_bytes(flip(PLAN))
-    with pytest.raises(EngineLoadError, match=r"key\.plan: the plan changed"):
-        plan.read()
-    plan.path.unlink()
-    with pytest.raises(EngineLoadError, match=r"key\.plan: cannot be read"):
-        plan.read()
+    assert plan.data == PLAN
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError, OSError])
@@ -158,9 +187,9 @@ def test_a_build_that_stops_leaves_nothing_and_no_lock(cache, stop):
         raise stop("in the build")
 
     with pytest.raises(stop, match="in the build"):
-        cache.get_or_build("key", build, {})
+        cache.get_or_build(KEY, build, {})
     assert names(cache) == set()
-    assert cache.get_or_build("key", lambda: PLAN, {}).built
+    assert cache.get_or_build(KEY, lambda: PLAN, {}).built
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -171,9 +200,9 @@ def test_ctrl_c_while_writing_leaves_no_half_plan(cache, monkeypatch, call):
     with monkeypatch.context() as patch:
         patch.setattr(os, call, interrupt)
         with pytest.raises(KeyboardInterrupt):
-            cache.get_or_build("key", lambda: PLAN, {})
+            cache.get_or_build(KEY, lambda: PLAN, {})
     assert names(cache) == set()
-    assert cache.get_or_build("key", lambda: PLAN, {}).read() == PLAN
+    assert cache.get_or_build(KEY, lambda: PLAN, {}).data == PLAN
 
 
 def test_threads_that_want_one_plan_build_it_once(cache):
@@ -186,7 +215,7 @@ def test_threads_that_want_one_plan_build_it_once(cache):
 
     def want() -> None:
         ready.wait()
-        cache.get_or_build("key", build, {})
+        cache.get_or_build(KEY, build, {})
 
     threads = [threading.Thread(target=want) for _ in range(4)]
     for thread in threads:
@@ -196,57 +225,56 @@ def test_threads_that_want_one_plan_build_it_once(cache):
     assert builds == [1]
 
 
-def test_a_directory_that_others_may_write_is_refused(filled):
-    filled.directory.chmod(0o770)
-    with pytest.raises(CacheError, match=r"other users may write .*chmod 700"):
-        filled.get_or_build("key", never, {})
-    assert PlanCache(filled.directory, shared=True).get_or_build("key", never, {}).read() == PLAN
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_a_directory_of_another_user_is_refused(filled):
-    os.chown(filled.directory, 65534, 65534)
-    with pytest.raises(CacheError, match="belongs to user 65534"):
-        filled.get_or_build("key", never, {})
-    assert PlanCache(filled.directory, shared=True).get_or_build("key", never, {}).read() == PLAN
-
-
 def test_a_shared_cache_can_be_read_by_others(tmp_path):
     cache = PlanCache(tmp_path / "shared", shared=True)
-    cache.get_or_build("key", lambda: PLAN, {})
-    assert mode(cache.directory / "key.plan") == mode(cache.directory / "key.json") == 0o644
+    cache.get_or_build(KEY, lambda: PLAN, {})
+    assert mode(cache.directory / f"{KEY}.plan") == mode(cache.directory / f"{KEY}.json") == 0o644
 
 
 def test_a_file_in_the_place_of_the_directory_is_an_error(tmp_path):
     (tmp_path / "cache").write_text("not a directory")
     with pytest.raises(CacheError, match=r"cache: .*--trtperf-cache-dir"):
-        PlanCache(tmp_path / "cache").get_or_build("key", never, {})
+        PlanCache(tmp_path / "cache").get_or_build(KEY, never, {})
 
 
 def test_the_runtime_cache_lies_beside_the_plan(filled):
-    assert filled.load_runtime_cache("key") is None
-    filled.store_runtime_cache("key", b"kernels")
-    assert filled.load_runtime_cache("key") == b"kernels"
-    filled.store_runtime_cache("key", b"")
-    assert filled.load_runtime_cache("key") == b""
-    assert filled.runtime_cache_path("key").parent == filled.directory
-    assert names(filled) == {"key.plan", "key.json", "key.runtime"}
+    assert filled.load_runtime_cache(KEY) is None
+    filled.store_runtime_cache(KEY, b"kernels")
+    assert filled.load_runtime_cache(KEY) == b"kernels"
+    filled.store_runtime_cache(KEY, b"")
+    assert filled.load_runtime_cache(KEY) == b""
+    assert filled.runtime_cache_path(KEY).parent == filled.directory
+    assert names(filled) == {f"{KEY}.plan", f"{KEY}.json", f"{KEY}.runtime"}
 
 
 @pytest.mark.parametrize("damage", [flip, lambda stored: stored[:-1], lambda _: b""])
 def test_a_damaged_runtime_cache_is_not_loaded(filled, damage):
-    filled.store_runtime_cache("key", b"kernels")
-    path = filled.runtime_cache_path("key")
+    filled.store_runtime_cache(KEY, b"kernels")
+    path = filled.runtime_cache_path(KEY)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.warns(EngineCacheWarning, match=r"key\.runtime: does not match its checksum"):
-        assert filled.load_runtime_cache("key") is None
+    with pytest.warns(EngineCacheWarning, match=r"a\.runtime: does not match its checksum"):
+        assert filled.load_runtime_cache(KEY) is None
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_without_locks_what_is_there_is_given_and_nothing_is_built(filled, monkeypatch, error):
+    def refuse(*_arguments: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert filled.get_or_build(KEY, never, {}).data == PLAN
+    with pytest.raises(CacheError, match=r"its file system has no locks .*--trtperf-cache-dir"):
+        filled.get_or_build(OTHER, never, {})
+    with pytest.raises(CacheError, match="has no locks"):
+        shrink(CacheFiles(filled.directory, shared=False), 0)
+    assert names(filled) == {f"{KEY}.plan", f"{KEY}.json"}
 
 
 def test_nothing_warns_when_nothing_is_wrong(cache):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cache.get_or_build("key", lambda: PLAN, {})
-        cache.get_or_build("key", never, {})
+        cache.get_or_build(KEY, lambda: PLAN, {})
+        cache.get_or_build(KEY, never, {})
 
 
 @pytest.mark.parametrize("configured", ["", "relative/path"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from pytest_trtperf.engine.cache import PlanCache
 
+KEY, OTHER = "a" * 64, "b" * 64
 PLAN = b"plan" * 1000
 
 # argv: directory, key, whether the cache is shared; the code of a test comes after this.
@@ -34,7 +37,7 @@ def get(build=lambda: plan):
     except CacheError as error:
         say(f"CacheError: {error}")
     else:
-        say(f"{found.built} {found.sha256} {found.read() == plan}")
+        say(f"{found.built} {found.identity.sha256} {found.data == plan}")
 """
 
 # Root may do anything, so permissions are tested as somebody else.
@@ -63,14 +66,14 @@ def test_processes_that_race_for_a_key_build_once(tmp_path, start):
         "say('ready')\n"
         "get(build)\n"
     )
-    children = [start(code, tmp_path / "cache", "key", cwd=tmp_path) for _ in range(3)]
+    children = [start(code, tmp_path / "cache", KEY, cwd=tmp_path) for _ in range(8)]
     for child in children:
         assert child.stdout.readline() == "ready\n"
     wait_for((tmp_path / "builds").exists)
     (tmp_path / "go").touch()
     outcomes = [finish(child).split() for child in children]
     assert (tmp_path / "builds").read_text() == "x"
-    assert sorted(outcome[-3] for outcome in outcomes) == ["False", "False", "True"]
+    assert sorted(outcome[-3] for outcome in outcomes) == ["False"] * 7 + ["True"]
     assert {outcome[-1] for outcome in outcomes} == {"True"}
     assert len({outcome[-2] for outcome in outcomes}) == 1
 
@@ -101,37 +104,37 @@ HANG_BETWEEN_RENAMES = PRELUDE + (
 @pytest.mark.parametrize("code", [HANG_IN_WRITE, HANG_BETWEEN_RENAMES])
 def test_a_writer_that_is_killed_leaves_nothing_that_counts(tmp_path, start, code):
     cache = PlanCache(tmp_path / "cache")
-    child = start(code, cache.directory, "key")
+    child = start(code, cache.directory, KEY)
     assert child.stdout.readline() == "writing\n"
     child.send_signal(signal.SIGKILL)
     child.wait(timeout=60)
-    assert temporary(cache, "key")
-    assert not (cache.directory / "key.plan").exists()
+    assert temporary(cache, KEY)
+    assert not (cache.directory / f"{KEY}.plan").exists()
 
-    plan = cache.get_or_build("key", lambda: PLAN, {})
-    assert (plan.built, plan.read()) == (True, PLAN)
-    assert temporary(cache, "key") == []
+    plan = cache.get_or_build(KEY, lambda: PLAN, {})
+    assert (plan.built, plan.data) == (True, PLAN)
+    assert temporary(cache, KEY) == []
 
 
 def test_what_a_killed_writer_left_goes_with_the_build_of_another_key(tmp_path, start):
     cache = PlanCache(tmp_path / "cache")
-    child = start(HANG_IN_WRITE, cache.directory, "old")
+    child = start(HANG_IN_WRITE, cache.directory, "0" * 64)
     assert child.stdout.readline() == "writing\n"
 
-    cache.get_or_build("first", lambda: PLAN, {})
-    assert temporary(cache, "old"), "a living writer lost its file"
+    cache.get_or_build("1" * 64, lambda: PLAN, {})
+    assert temporary(cache, "0" * 64), "a living writer lost its file"
 
     child.send_signal(signal.SIGKILL)
     child.wait(timeout=60)
-    cache.get_or_build("second", lambda: PLAN, {})
-    assert temporary(cache, "old") == []
+    cache.get_or_build("2" * 64, lambda: PLAN, {})
+    assert temporary(cache, "0" * 64) == []
 
 
 def test_a_builder_that_is_killed_lets_the_next_one_build(tmp_path, start):
     code = PRELUDE + "get(lambda: say('building') or time.sleep(600))\n"
-    child = start(code, tmp_path / "cache", "key")
+    child = start(code, tmp_path / "cache", KEY)
     assert child.stdout.readline() == "building\n"
-    waiting = start(PRELUDE + "get()\n", tmp_path / "cache", "key")
+    waiting = start(PRELUDE + "get()\n", tmp_path / "cache", KEY)
     child.send_signal(signal.SIGKILL)
     assert finish(waiting).startswith("True ")
 
@@ -140,7 +143,7 @@ def test_a_file_size_limit_is_explained_and_leaves_nothing(tmp_path, start):
     code = PRELUDE + (
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\nget()\n"
     )
-    output = finish(start(code, tmp_path / "cache", "key"))
+    output = finish(start(code, tmp_path / "cache", KEY))
     assert output.startswith(f"CacheError: engine cache {tmp_path / 'cache'}: no room to write")
     assert "--trtperf-cache-dir" in output
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} <= {".lock"}
@@ -153,10 +156,10 @@ def test_a_full_disk_is_explained_and_leaves_nothing(tmp_path, start):
         pytest.skip("this user cannot mount a small disk")
     code = PRELUDE + "plan *= 100\nget()\nsay(os.listdir(sys.argv[1]))\nplan = b'small'\nget()\n"
     complaint, left, retried = finish(
-        start(code, tmp_path / "cache", "key", before=small_disk)
+        start(code, tmp_path / "cache", KEY, before=small_disk)
     ).splitlines()
     assert "no room to write: No space left on device" in complaint
-    assert left in ("[]", "['key.lock']")
+    assert left in ("[]", f"['{KEY}.lock']")
     assert retried.startswith("True ")
 
 
@@ -173,34 +176,47 @@ def common():
 
 def test_a_place_that_cannot_be_written_is_explained(common, start):
     common.chmod(0o555)
-    output = finish(start(ORDINARY_USER + "get()\n", common / "cache", "key"))
+    output = finish(start(ORDINARY_USER + "get()\n", common / "cache", KEY))
     assert output.startswith(f"CacheError: engine cache {common / 'cache'}: not permitted: Perm")
     assert "--trtperf-cache-dir" in output
 
 
 def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
     cache = PlanCache(common / "cache", shared=True)
-    cache.get_or_build("here", lambda: PLAN, {})
+    cache.get_or_build(KEY, lambda: PLAN, {})
     cache.directory.chmod(0o555)
     common.chmod(0o755)
-    found = start(ORDINARY_USER + "get()\n", cache.directory, "here", "shared")
+    found = start(ORDINARY_USER + "get()\n", cache.directory, KEY, "shared")
     assert finish(found).startswith("False ")
-    absent = start(ORDINARY_USER + "get()\n", cache.directory, "absent", "shared")
+    absent = start(ORDINARY_USER + "get()\n", cache.directory, OTHER, "shared")
     assert finish(absent).startswith(f"CacheError: engine cache {cache.directory}: not permitted")
 
 
 def test_a_plan_that_cannot_be_read_is_built_again(common, start):
-    common.chmod(0o777)
+    common.chmod(0o1777)
     code = ORDINARY_USER + (
         "import warnings\n"
         "get()\n"
-        "os.chmod(cache.directory / 'key.plan', 0)\n"
+        "os.chmod(cache.directory / (key + '.plan'), 0)\n"
         "with warnings.catch_warnings(record=True) as caught:\n"
         "    warnings.simplefilter('always')\n"
         "    get()\n"
         "say(caught[0].message)\n"
     )
-    first, again, warning = finish(start(code, common / "cache", "key")).splitlines()
+    first, again, warning = finish(start(code, common / "cache", KEY)).splitlines()
     assert first.startswith("True ")
     assert again.startswith("True ")
-    assert "key.plan: cannot be read: Permission denied" in warning
+    assert f"{KEY}.plan: cannot be read: Permission denied" in warning
+
+
+def test_random_kills_while_publishing_do_no_harm():
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "cache_kill.py"
+    done = subprocess.run(
+        [sys.executable, benchmark, "--rounds=40"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "temporary files left" in done.stdout, "no kill came while something was written"

@@ -136,19 +136,61 @@ def test_a_git_lfs_pointer_is_suspected(tmp_path):
         external_files(pointer)
 
 
-def test_hostile_nesting_does_not_exhaust_the_stack(tmp_path):
-    def field(number: int, content: bytes) -> bytes:
-        length, size = b"", len(content)
-        while size >= 0x80:
-            length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
-        return bytes([number << 3 | 2]) + length + bytes([size]) + content
+def field(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message that has a length."""
+    length, size = b"", len(content)
+    while size >= 0x80:
+        length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
 
+
+def model_around(graph: bytes) -> bytes:
+    return b"\x08\x08" + field(7, graph) + field(8, b"")
+
+
+def test_hostile_nesting_does_not_exhaust_the_stack(tmp_path):
     graph = b""
     for _ in range(2000):
         graph = field(1, field(5, field(6, graph)))
     path = tmp_path / "deep.onnx"
-    path.write_bytes(b"\x08\x08" + field(7, graph) + field(8, b""))
+    path.write_bytes(model_around(graph))
     assert external_files(path) == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(b"\x70\x81\x80\x80\x80\x10", id="2**32 + 1, which protobuf cuts to 1"),
+        pytest.param(b"\x70\x01\x70\x05", id="1, then a value that protobuf skips"),
+        pytest.param(b"\x70\x01\x72\x00", id="1, then a value of another type"),
+    ],
+)
+def test_what_only_protobuf_takes_for_external_is_checked_too(tmp_path, where):
+    onnx = pytest.importorskip("onnx")
+    location = field(13, field(1, b"location") + field(2, b"../outside.bin"))
+    path = tmp_path / "sly.onnx"
+    path.write_bytes(model_around(field(5, location + where)))
+    (tensor,) = onnx.ModelProto.FromString(path.read_bytes()).graph.initializer
+    assert tensor.data_location == onnx.TensorProto.EXTERNAL
+    with pytest.raises(EngineBuildError, match="outside the model's directory"):
+        external_files(path)
+
+
+def test_two_locations_of_one_tensor_are_refused(external_model):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(external_model, load_external_data=False)
+    model.graph.initializer[0].external_data.add(key="location", value="../outside.bin")
+    external_model.write_bytes(model.SerializeToString())
+    with pytest.raises(EngineBuildError, match="two values for 'location'"):
+        external_files(external_model)
+
+
+def test_a_linked_folder_that_leads_out_is_refused(external_model, tmp_path, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (tmp_path / "weights.bin").rename(outside / "weights.bin")
+    (tmp_path / "data").symlink_to(outside)
+    with pytest.raises(EngineBuildError, match="outside the model's directory"):
+        external_files(with_location(external_model, location="data/weights.bin"))
 
 
 @pytest.mark.parametrize(

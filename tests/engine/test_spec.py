@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_trtperf.engine.options import OPTIONS
 from pytest_trtperf.engine.spec import (
     EngineSpec,
     Profile,
@@ -50,16 +51,26 @@ def test_numbers_that_are_no_shape_are_refused(garbage):
 
 
 def test_one_shape_is_min_opt_and_max():
-    expected = {"x": Profile((1, 2, 3), (1, 2, 3), (1, 2, 3))}
+    expected = ({"x": Profile((1, 2, 3), (1, 2, 3), (1, 2, 3))},)
     assert parse_profiles({"x": (1, 2, 3)}) == parse_profiles({"x": "1x2x3"}) == expected
 
 
 def test_three_shapes_may_mix_text_and_numbers():
-    assert parse_profiles({"x": ("1x4", [2, 4], (8, 4))}) == {"x": Profile((1, 4), (2, 4), (8, 4))}
+    (profile,) = parse_profiles({"x": ("1x4", [2, 4], (8, 4))})
+    assert profile == {"x": Profile((1, 4), (2, 4), (8, 4))}
+
+
+def test_a_list_of_mappings_is_several_profiles():
+    first, second = parse_profiles([{"x": "1x4"}, {"x": ("1x4", "2x4", "8x4")}])
+    assert (first["x"].max, second["x"].max) == ((1, 4), (8, 4))
+    with pytest.raises(ShapeError, match=r"profile 1: shapes of tensor 'x': .*rank"):
+        parse_profiles([{"x": "1x4"}, {"x": ("4", "2x4", "8x4")}])
+    with pytest.raises(ShapeError, match="a mapping from tensors to shapes, or a list"):
+        parse_profiles(["1x4"])  # type: ignore[list-item]
 
 
 def test_no_shapes_are_no_profiles():
-    assert parse_profiles(None) == parse_profiles({}) == {}
+    assert parse_profiles(None) == parse_profiles({}) == parse_profiles([]) == ()
 
 
 @pytest.mark.parametrize(
@@ -94,33 +105,9 @@ def test_shapes_are_printed_for_people():
     assert str(TensorInfo("x", (None, 4), "float32")) == "'x' float32 ?x4"
 
 
-def test_an_unknown_option_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"unknown build option 'fp17'; known are .*fp16"):
-        EngineSpec(Path("m.onnx"), {}, {"fp17": True})
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("builder_optimization_level", 6),
-        ("builder_optimization_level", True),
-        ("builder_optimization_level", "3"),
-        ("workspace_mib", 0),
-        ("workspace_mib", float("nan")),
-        ("workspace_mib", float("inf")),
-        ("workspace_mib", "1GiB"),
-        ("max_aux_streams", -1),
-        ("tf32", 1),
-    ],
-)
-def test_a_wrong_option_value_says_what_it_takes(name, value):
-    with pytest.raises(ValueError, match=f"{name}=.* it takes "):
-        EngineSpec(Path("m.onnx"), {}, {name: value})
-
-
 def test_a_spec_cannot_be_changed_through_what_it_was_given():
     options = {"tf32": True}
-    spec = EngineSpec(Path("m.onnx"), {}, options)
+    spec = EngineSpec(Path("m.onnx"), (), options)
     options["tf32"] = False
     assert spec.options == {"tf32": True}
     with pytest.raises(TypeError):
@@ -149,6 +136,8 @@ def test_everything_the_plan_depends_on_changes_the_digest(dynamic_model, fixed_
         digest(dynamic_model, {"x": "1x4"}),
         digest(dynamic_model, {"x": "2x4"}),
         digest(dynamic_model, {"z": "2x4"}),
+        digest(dynamic_model, [{"x": "1x4"}, {"x": "2x4"}]),
+        digest(dynamic_model, [{"x": "2x4"}, {"x": "1x4"}]),
         digest(dynamic_model, options={"tf32": True}),
         digest(dynamic_model, options={"tf32": False}),
         digest(dynamic_model, backend="other"),
@@ -160,9 +149,18 @@ def test_everything_the_plan_depends_on_changes_the_digest(dynamic_model, fixed_
 
 
 def test_order_and_spelling_do_not_change_the_digest(dynamic_model):
-    one = digest(dynamic_model, {"x": "1x4", "y": "2"}, {"tf32": True, "workspace_mib": 8})
-    two = digest(dynamic_model, {"y": (2,), "x": [1, 4]}, {"workspace_mib": 8.0, "tf32": True})
+    pools = {"WORKSPACE": 8, "tactic_dram": 9.0}
+    one = digest(
+        dynamic_model, {"x": "1x4", "y": "2"}, {"tf32": True, "memory_pool_limit_mib": pools}
+    )
+    pools = {"Tactic_DRAM": 9, "workspace": 8.0}
+    two = digest(
+        dynamic_model, [{"y": (2,), "x": [1, 4]}], {"memory_pool_limit_mib": pools, "tf32": True}
+    )
     assert one == two
+    assert digest(dynamic_model, options={"precision": "FP16"}) == digest(
+        dynamic_model, options={"fp16": True}
+    )
 
 
 def test_one_bit_of_external_data_changes_the_digest(external_model, tmp_path):
@@ -172,6 +170,77 @@ def test_one_bit_of_external_data_changes_the_digest(external_model, tmp_path):
     data[5] ^= 1
     weights.write_bytes(data)
     assert digest(external_model) != before
+
+
+def test_each_option_changes_the_digest_but_those_for_loading(dynamic_model, tmp_path):
+    library = tmp_path / "plugin.so"
+    library.write_bytes(b"library")
+    samples = {
+        "memory_pool_limit_mib": {"workspace": 1}, "tactic_sources": {"jit_convolutions": False},
+        "preview_features": {"x": True}, "compute_capabilities": ["sm89"], "plugins": [library],
+        "configure_key": "1", "timing_cache": True,
+    }  # fmt: skip
+    needs = {
+        "exclude_lean_runtime": "version_compatible", "error_on_timing_cache_miss": "timing_cache"
+    }  # fmt: skip
+    plain = digest(dynamic_model)
+    seen = {plain}
+    for name, option in OPTIONS.items():
+        by_kind = {"number": 1, "enum": "none"}
+        options = {name: samples.get(name, by_kind.get(option.kind, True))}
+        if name in needs:
+            options[needs[name]] = True
+        if name in ("DLA_core", "gpu_fallback"):
+            options |= {"DLA_core": 0}
+        if name == "optimization_profile":
+            options[name] = 0
+        if name == "weight_streaming_budget_mib":
+            options[name] = 8
+        configure = print if name == "configure_key" else None
+        spec = EngineSpec(dynamic_model, (), options, configure)
+        found = spec.digest("b", "1", "d")
+        assert (found == plain) == (option.kind == "load"), name
+        assert found not in seen - {plain}, name
+        seen.add(found)
+
+
+def test_the_content_of_a_plugin_counts_and_not_its_place(dynamic_model, tmp_path):
+    places = [tmp_path / "a.so", tmp_path / "b.so"]
+    for place in places:
+        place.write_bytes(b"same")
+    one, two = (digest(dynamic_model, options={"plugins": [place]}) for place in places)
+    assert one == two
+    places[1].write_bytes(b"other")
+    assert digest(dynamic_model, options={"plugins": [places[1]]}) != one
+    with pytest.raises(EngineBuildError, match=r"option plugins: there is no file .*c\.so"):
+        digest(dynamic_model, options={"plugins": [tmp_path / "c.so"]})
+
+
+def test_builds_of_the_same_are_told_apart(dynamic_model):
+    digests = {EngineSpec(dynamic_model, build_index=i).digest("b", "1", None) for i in range(3)}
+    assert len(digests) == 3
+
+
+def test_configure_needs_its_key(dynamic_model):
+    for options, configure in (({}, print), ({"configure_key": "1"}, None)):
+        with pytest.raises(ValueError, match="configure= and configure_key= go together"):
+            EngineSpec(dynamic_model, (), options, configure)
+
+
+def test_a_profile_that_does_not_exist_is_refused(dynamic_model):
+    profiles = parse_profiles([{"x": "1x4"}, {"x": "2x4"}])
+    spec = EngineSpec(dynamic_model, profiles, {"optimization_profile": 1})
+    assert spec.profile["x"].opt == (2, 4)
+    with pytest.raises(ValueError, match=r"optimization_profile=2: shapes= has 2 profile\(s\)"):
+        EngineSpec(dynamic_model, profiles, {"optimization_profile": 2})
+
+
+def test_a_file_beyond_protobuf_is_refused_before_it_is_read(tmp_path):
+    large = tmp_path / "large.onnx"
+    with large.open("wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(EngineBuildError, match=r"large\.onnx: 3221225472 bytes.*external_data"):
+        digest(large)
 
 
 def test_a_missing_model_is_named(tmp_path):

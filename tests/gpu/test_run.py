@@ -145,3 +145,26 @@ def _spans(path: Path) -> list[tuple[float, float]]:
     record: dict[str, Any] = json.loads(path.read_text())
     rounds = [r for measurement in record["measurements"] for r in measurement["rounds"]]
     return [(r["started"], r["ended"]) for r in rounds]
+
+
+def test_pair_of_equal_engines_is_even_and_a_longer_one_is_slower(
+    project: pytest.Pytester, write_model: Callable[..., Path]
+) -> None:
+    write_model(project.path / "longer.onnx", layers=24, width=64)
+    project.makepyfile(
+        """
+        import pytest
+
+        def test_pair(trt_engine, trt_compare):
+            profile = {"x": ("1x64", "8x64", "32x64")}
+            chain = trt_engine("chain.onnx", shapes=profile)
+            longer = trt_engine("longer.onnx", shapes=profile)
+            options = dict(shapes={"x": (8, 64)}, cuda_graph=True)
+            even = trt_compare(chain, chain, name="even", **options)
+            even.assert_not_slower(tolerance=0.05)
+            slower = trt_compare(longer, chain, name="longer", **options)
+            with pytest.raises(AssertionError, match="is slower by more than 0.05"):
+                slower.assert_not_slower(tolerance=0.05)
+        """
+    )
+    assert run(project).ret == 0

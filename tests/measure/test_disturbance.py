@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,9 @@ from pytest_trtperf.measure.disturbance import (
     disturbances,
     mean_power_w,
     remarks,
+    stall,
 )
+from pytest_trtperf.measure.trace import Trace
 
 QUIET = DeviceState(
     unix_time_us=1_000_000,
@@ -171,3 +174,22 @@ def test_counters_that_did_not_move_say_nothing(state):
 def test_bits_are_those_of_nvml(reason):
     nvml = pytest.importorskip("cuda.bindings.nvml")
     assert getattr(nvml.ClocksEventReasons, reason.name) == reason
+
+
+@pytest.mark.parametrize(
+    ("queries_ms", "told"),
+    [
+        ([1.0] * 50, ()),
+        ([1.0] * 50 + [58.0], ("nothing was completed for 58 ms",)),
+        ([1.0] * 50 + [9.9], ()),
+        ([30.0] * 50 + [290.0], ()),
+        ([0.1] * 50 + [5.0], ()),
+        ([7.0], ()),
+    ],
+    ids=["even", "a pause", "short", "of slow queries", "of fast ones", "a single query"],
+)
+def test_pause_of_the_host_is_told_from_slow_queries(
+    queries_ms: list[float], told: tuple[str, ...]
+) -> None:
+    done = (np.cumsum(queries_ms) * 1e6).astype(np.int64)
+    assert stall(Trace(float(sum(queries_ms)), done, done)) == told

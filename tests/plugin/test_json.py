@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 
+import numpy as np
 import pytest
+
+from pytest_trtperf.report.json_file import read_runs
 
 
 @pytest.fixture
@@ -30,6 +38,15 @@ def test_environment(record):
     assert record["hardware_class"].startswith("cpu-")
     assert {"python", "onnxruntime"} <= set(record["software"])
     assert record["exit_status"] == 0
+    assert record["pytest"] == pytest.__version__
+    assert record["plugin"]
+    assert record["commit"] is None
+
+
+def test_commit_is_what_ci_says(repository, monkeypatch):
+    monkeypatch.setenv("CI_COMMIT_SHA", "c0ffee")
+    assert repository.run("--trtperf-json=run.json").ret == 0
+    assert json.loads((repository.path / "run.json").read_text())["commit"] == "c0ffee"
 
 
 def test_measurement(record):
@@ -60,6 +77,51 @@ def test_verdicts(record):
     assert not any(verdict["failed"] for verdict in measurement["verdicts"])
 
 
+def test_baseline_is_summed_up(repository):
+    repository.record()
+    assert repository.run("--trtperf-json=run.json").ret == 0
+    (run,) = read_runs(repository.path / "run.json")
+    (entry,) = repository.baselines().values()
+    (stored,) = entry["runs"]
+    against = run.measurements[0].against
+    assert against is not None
+    assert (against.runs, against.rounds) == (1, len(stored["rounds"]))
+    medians = [round["quantiles"]["latency"][8] for round in stored["rounds"]]
+    assert math.isclose(against.quantiles["latency"][8], float(np.median(medians)))
+    assert against.plan == run.measurements[0].engine.plan_sha256
+
+
+def test_what_changed_is_told(repository):
+    repository.tests()
+    assert repository.run("--trtperf-update").ret == 0
+    repository.model(layers=60)
+    assert repository.run("--trtperf-json=run.json").ret == 1
+    (run,) = read_runs(repository.path / "run.json")
+    assert "the engine was built from another model" in run.measurements[0].differences[0]
+
+
+@pytest.mark.parametrize("variable", ["batch_sizes", "request_rates"])
+def test_points_of_a_sweep_are_tied_together(project, variable):
+    project.model()
+    values = [8, 16] if variable == "batch_sizes" else [500.5, 1000]
+    shapes = {} if variable == "batch_sizes" else {"x": (8, 256)}
+    project.tests(
+        f"""
+        def test_model(trt_engine, trt_measure):
+            engine = trt_engine("model.onnx")
+            trt_measure.sweep(engine, {shapes}, {variable}={values}, name="s", baseline=False)
+            trt_measure(engine, shapes={{"x": (4, 256)}})
+        """
+    )
+    assert project.run("--trtperf-json=run.json").ret == 0
+    (run,) = read_runs(project.path / "run.json")
+    points = [one.sweep for one in run.measurements if one.sweep]
+    assert [(point.name, point.variable, point.value) for point in points] == [
+        ("test_perf.py::test_model#s", variable[:-1], value) for value in values
+    ]
+    assert [one.baseline for one in run.measurements] == ["off", "off", "missing"]
+
+
 def test_failed_tests_are_in_the_file_too(repository):
     repository.tests(
         """
@@ -86,3 +148,100 @@ def test_file_that_cannot_be_written_is_an_error(repository):
     assert result.ret == 1
     result.stdout.fnmatch_lines(["ERROR: --trtperf-json: *taken*"])
     assert (repository.path / "taken").read_text() == "a file"
+
+
+def test_raw_times(repository):
+    repository.tests(name="test_more")
+    options = ("--trtperf-json=run.json", "--trtperf-traces=out/traces.npz")
+    assert repository.run(*options).ret == 0
+    assert [path.name for path in (repository.path / "out").iterdir()] == ["traces.npz"]
+    (run,) = read_runs(repository.path / "run.json")
+    with np.load(repository.path / "out" / "traces.npz") as traces:
+        assert {name.partition("/")[0] for name in traces} == {"0", "1"}
+        for one in run.measurements:
+            for number, round in enumerate(one.rounds):
+                times = {
+                    name: traces[f"{one.traces}/{number}/{name}_ns"] for name in ("issued", "done")
+                }
+                assert len(times["issued"]) == round.queries
+                median = float(np.median(times["done"] - times["issued"])) / 1e6
+                assert math.isclose(median, round.quantiles["latency"][8], rel_tol=1e-6)
+
+
+def test_raw_times_that_cannot_be_written_are_a_usage_error(repository):
+    (repository.path / "taken").write_text("a file")
+    result = repository.run("--trtperf-traces=taken/traces.npz")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--trtperf-traces: *taken*"])
+
+
+def test_odd_names(repository):
+    names = ["<script>", "../../a", "日本🚀", "x" * 3000]
+    repository.tests(
+        f"""
+        def test_model(trt_engine, trt_measure):
+            for name in {names}:
+                trt_measure(trt_engine("model.onnx"), shapes={{"x": (64, 256)}}, name=name)
+        """
+    )
+    result = repository.run("--trtperf-json=run.json")
+    assert result.ret == 0
+    (run,) = read_runs(repository.path / "run.json")
+    assert [one.key for one in run.measurements] == [f"test_perf.py::test_model#{n}" for n in names]
+    table = [line for line in result.outlines if line.endswith("  measured")]
+    assert len(table) == 4
+    assert max(map(len, table)) < 250
+
+
+def test_test_that_ran_again_is_there_once(repository):
+    repository.pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for _ in range(2):
+                runtestprotocol(item, nextitem=nextitem, log=True)
+            return True
+        """
+    )
+    result = repository.run("--trtperf-json=run.json")
+    result.assert_outcomes(passed=2)
+    (run,) = read_runs(repository.path / "run.json")
+    assert [one.key for one in run.measurements] == ["test_perf.py::test_model"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
+def test_interrupt_keeps_what_was_measured(repository):
+    pytest.importorskip("xdist")
+    repository.tests(
+        """
+        import pathlib
+        import time
+
+        def test_first(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+
+        def test_second():
+            pathlib.Path("running").touch()
+            time.sleep(60)
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "-n1", "-pno:cacheprovider", "--trtperf"]
+    command += ["--trtperf-json=run.json", "--trtperf-round-ms=20", "--trtperf-round-queries=20"]
+    running = subprocess.Popen(
+        command, cwd=repository.path, start_new_session=True, stdout=subprocess.PIPE
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (repository.path / "running").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        output, _ = running.communicate(timeout=60)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == pytest.ExitCode.INTERRUPTED
+    (run,) = read_runs(repository.path / "run.json")
+    assert [one.key for one in run.measurements] == ["test_perf.py::test_first"]
+    assert run.exit_status == pytest.ExitCode.INTERRUPTED
+    assert b"test_perf.py::test_first" in output

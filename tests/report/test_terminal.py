@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.report.record import MeasurementRecord, VerdictRecord
-from pytest_trtperf.report.terminal import COLUMNS, header, summary_lines
+from pytest_trtperf.report.record import FindingRecord, MeasurementRecord, VerdictRecord
+from pytest_trtperf.report.terminal import header, summary_lines
+from pytest_trtperf.report.words import COLUMNS
 
 
 def measured(key="tests/test_x.py::test_a", **changes: Any) -> MeasurementRecord:
@@ -107,8 +108,14 @@ def test_measurements_without_a_baseline_are_listed():
 
 
 def test_findings_notes_and_errors_are_told():
+    finding = FindingRecord(code="enqueue_bound", message="bound by enqueue")
     printed = lines(
-        measured("a", baseline="off", findings=["bound by enqueue"], notes=["improved"]),
+        measured(
+            "a",
+            baseline="off",
+            findings=[finding],
+            notes=["improved"],
+        ),
         written=[Path("perf-baselines/x.json")],
         stale=["b", "c"],
         errors=["broken file"],

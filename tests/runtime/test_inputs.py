@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as npst
 
 from pytest_trtperf.engine.spec import TensorInfo
 from pytest_trtperf.errors import MeasurementError, ShapeError
+from pytest_trtperf.runtime.dtypes import ITEM_SIZES
 from pytest_trtperf.runtime.inputs import (
-    ITEM_SIZES,
     check_input_names,
     fit_input,
     given_shape,
@@ -26,10 +26,12 @@ from pytest_trtperf.runtime.inputs import (
     read_inputs,
 )
 
-DTYPES = st.sampled_from(sorted(ITEM_SIZES))
+FED = sorted(ITEM_SIZES)
+GENERATED = [dtype for dtype in FED if dtype != "float8_e4m3fn"]
+DTYPES = st.sampled_from(GENERATED)
 SHAPES = st.lists(st.integers(1, 7), max_size=4).map(tuple)
 SEEDS = st.integers(0, 2**31)
-RANGES = {"bool": (0, 1), "uint8": (0, 255)}
+RANGES = {"bool": (0, 1), **dict.fromkeys(["uint8", "uint16", "uint32", "uint64"], (0, 255))}
 
 # Printed by a C++ program with the body of fillBuffer (NVIDIA/TensorRT v11.1,
 # samples/common/sampleUtils.cpp), the ranges of Binding::fill (sampleInference.cpp), bfloat16.cpp
@@ -105,7 +107,7 @@ def test_values_lie_in_the_range_of_their_type(dtype, shape, seed):
     assert numbers.max() <= high
 
 
-@pytest.mark.parametrize("dtype", sorted(ITEM_SIZES))
+@pytest.mark.parametrize("dtype", GENERATED)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_range_is_used_up(dtype, seed):
     numbers = as_numbers(random_input("x", (20_000,), dtype, seed), dtype)
@@ -132,6 +134,8 @@ def test_other_seeds_and_other_names_give_other_values(seed):
 def test_type_without_values_is_refused():
     with pytest.raises(MeasurementError, match=r"'words' has dtype string.*supported are float64"):
         random_input("words", (1,), "string", 0)
+    with pytest.raises(MeasurementError, match=r"'x' has dtype float8_e4m3fn.*inputs=\{'x': "):
+        random_input("x", (1,), "float8_e4m3fn", 0)
 
 
 @pytest.mark.parametrize(
@@ -183,10 +187,17 @@ def test_what_inputs_cannot_be(value, message):
         parse_inputs(value)
 
 
-@given(data=st.data(), dtype=DTYPES, shape=SHAPES, layout=st.sampled_from(["npy", "npz", "raw"]))
+@given(
+    data=st.data(),
+    dtype=st.sampled_from(FED),
+    shape=SHAPES,
+    layout=st.sampled_from(["npy", "npz", "raw"]),
+)
 def test_written_values_come_back(tmp_path_factory, data, dtype, shape, layout):
     if dtype == "bfloat16":  # bits below 0x7f80 are finite
         arrays = npst.arrays(np.uint16, shape, elements=st.integers(0, 0x7F7F))
+    elif dtype == "float8_e4m3fn":
+        arrays = npst.arrays(np.uint8, shape, elements=st.integers(0, 0x7E))
     elif "float" in dtype:
         finite = npst.from_dtype(np.dtype(dtype), allow_nan=False, allow_infinity=False)
         arrays = npst.arrays(dtype, shape, elements=finite)
@@ -371,18 +382,23 @@ def test_values_that_are_not_finite_are_counted(dtype, raw):
     np.testing.assert_array_equal(fitted, values[3:])
 
 
-def test_bfloat16_comes_as_bits_or_from_ml_dtypes(tmp_path):
+BITS = {"bfloat16": [0x3F80, 0xC000], "float8_e4m3fn": [0x38, 0xC0]}
+
+
+@pytest.mark.parametrize("dtype", BITS)
+def test_types_that_numpy_lacks_come_as_bits_or_from_ml_dtypes(tmp_path, dtype):
     ml_dtypes = pytest.importorskip("ml_dtypes")
-    tensor = TensorInfo("x", (2,), "bfloat16")
-    values = np.array([1, -2], ml_dtypes.bfloat16)
+    tensor = TensorInfo("x", (2,), dtype)
+    values = np.array([1, -2], getattr(ml_dtypes, dtype))
     np.save(tmp_path / "x.npy", values)
     loaded = read_inputs({"x": Path("x.npy")}, tmp_path)["x"]
-    for value in (values, loaded, np.array([0x3F80, 0xC000], np.uint16)):
+    stored = np.dtype(f"uint{8 * values.itemsize}")
+    for value in (values, loaded, np.array(BITS[dtype], stored)):
         fitted = fit_input(tensor, (2,), value)
-        assert fitted.dtype == np.uint16
-        assert fitted.tolist() == [0x3F80, 0xC000]
+        assert fitted.dtype == stored
+        assert fitted.tolist() == BITS[dtype]
     for wrong in (np.float16, np.float32, np.int16):
-        with pytest.raises(MeasurementError, match=r"takes bfloat16.*astype\(ml_dtypes.bfloat16\)"):
+        with pytest.raises(MeasurementError, match=rf"takes {dtype}.*astype\(ml_dtypes.{dtype}\)"):
             fit_input(tensor, (2,), np.ones(2, wrong))
 
 

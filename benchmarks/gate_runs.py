@@ -1,0 +1,351 @@
+"""Take the runs that the figures of the verdicts come from; `gate_verdicts.py` counts them.
+
+    python benchmarks/gate_runs.py baseline FILE.jsonl --seconds 500
+    python benchmarks/gate_runs.py baseline FILE.jsonl --seconds 500 --cpu
+
+Cases are appended to FILE until the time is up, a line of JSON each, so that they may be gathered
+over days. Engines are chains of equal convolutions, and a slower one has more of them.
+
+- `baseline`: an engine against a run of the same and, by turns, of slower ones. Each run is a
+  process of its own; every tenth time the engine is built anew. On a GPU with a tolerance of 2 %
+  on the GPU compute median and 200 ms rounds; with --cpu as a user has it, on ONNX Runtime.
+- `paired`: the same engines by `trt_compare`, with a tolerance of 0.5 %.
+- `tail`: 1.5 % of queries run twice, which the P99 is to find and the median is not.
+- `verdict`: an engine of under a millisecond with the defaults, for the time that it takes.
+
+All but --cpu need a GPU and TensorRT for RTX.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import json
+import multiprocessing
+import random
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import harness
+import msgspec
+import numpy as np
+from filelock import FileLock
+from models import write_model
+from peer_gates import Samples, alarms
+
+from pytest_trtperf.analysis.regression import LOOKS
+from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.comparison import Subject
+from pytest_trtperf.limits import PerfAssertionError
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.loops import Session
+from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.pair import Pair
+from pytest_trtperf.perf import Perf
+from pytest_trtperf.report.as_baseline import baseline_entry
+from pytest_trtperf.report.record import MeasurementRecord
+from pytest_trtperf.runtime.locks import device_lock
+from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
+from pytest_trtperf.runtime.probe import Gpu
+from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+from pytest_trtperf.settings import Settings
+
+GPU_CHAINS = {layers: f"chain_{layers}_56_64_8" for layers in (100, 101, 103, 105)}
+SHORT_CHAINS = {layers: f"chain_{layers}_56_64_8" for layers in (20, 22)}
+PAIRED_CHAINS = {layers: f"chain_{layers}_56_64_8" for layers in (80, 81)}
+CPU_CHAINS = {layers: f"chain_{layers}_14" for layers in (20, 22)}
+TAIL_SHARE = 0.015
+REBUILD_EVERY = 10
+
+GPU_SETTINGS = Settings(tolerance={"median": 0.02}, round_queries=1)
+TAIL_SETTINGS = Settings(tolerance={"median": 0.02, "p99": 0.1})
+PAIRED_TOLERANCE = 0.005
+
+Case = dict[str, Any]
+
+
+@dataclass
+class Served:
+    """An engine on the GPU, built and with its kernels compiled."""
+
+    model: harness.Model
+    plan: bytes
+    kernels: bytes | None = None
+
+    @classmethod
+    def build(cls, chain: str) -> Served:
+        """Builds the engine of a chain, and compiles what it needs."""
+        model = harness.chain(chain)
+        served = cls(model, model.build())
+        engine = IsolatedEngine(harness.BACKEND, served.plan)
+        engine.create_session(model.shapes, Mode(cuda_graph=True)).close()
+        served.kernels = engine.new_runtime_cache()
+        engine.close()
+        return served
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session in a process of its own."""
+        engine = IsolatedEngine(harness.BACKEND, self.plan, self.kernels)
+        try:
+            session = engine.create_session(self.model.shapes, Mode(cuda_graph=True))
+            try:
+                yield session
+            finally:
+                session.close()
+        finally:
+            engine.close()
+
+
+def subject(device: str, entry: BaselineEntry | None = None, plan: bytes = b"") -> Subject:
+    """A measurement with or without a baseline."""
+    about = {"name": "chain", "backend": harness.BACKEND, "digest": "chain"}
+    about["plan_sha256"] = hashlib.sha256(plan).hexdigest()
+    return Subject(
+        test="benchmark", key="benchmark", module="benchmark", baseline_dir="", device=device,
+        about=about, software={}, baseline=entry, compares=True, records=True,
+    )  # fmt: skip
+
+
+def measurement(
+    session: Session, settings: Settings, gpu: Gpu | None, lock: FileLock
+) -> Measurement:
+    """A measurement with the rounds that settings ask for."""
+    plan = Plan(round_queries=settings.round_queries, max_time=settings.max_time)
+    return Measurement(session, plan, Load(), lock, gpu.uuid if gpu else None)
+
+
+@contextmanager
+def _recorded() -> Iterator[None]:
+    """Verdicts are read from the record."""
+    with suppress(PerfAssertionError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A run: what is recorded of it, and the queries of its first rounds, in milliseconds."""
+
+    record: MeasurementRecord
+    queries: Samples
+    seconds: float
+
+    @property
+    def entry(self) -> BaselineEntry:
+        """The run as a baseline."""
+        return baseline_entry(self.record, {})
+
+    def summary(self) -> Case:
+        """What is kept of it."""
+        engine_time = "gpu_compute" if "gpu_compute" in self.record.summary else "latency"
+        middle = QUANTILES.index(0.5)
+        return {
+            "median": [
+                float(f"{one.quantiles[engine_time][middle]:.6g}") for one in self.record.rounds
+            ],
+            "throughput": [float(f"{one.throughput:.6g}") for one in self.record.rounds],
+            "contention": [one.contention for one in self.record.rounds],
+            "sm_clock_mhz": [one.after.get("sm_clock_mhz") for one in self.record.rounds],
+            "queries": self.record.rounds[0].queries,
+            "set_aside": len(self.record.set_aside),
+            "steady": self.record.warm_up["steady"],
+            "warm_up_s": round(self.record.warm_up["seconds"], 3),
+            "rounds_s": round(sum(one.ended - one.started for one in self.record.rounds), 3),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def take(
+    session: Callable[[], AbstractContextManager[Session]],
+    settings: Settings,
+    gpu: Gpu | None,
+    device: str,
+    entry: BaselineEntry | None = None,
+) -> Taken:
+    """Takes one run, judged against a baseline if there is one."""
+    start = time.perf_counter()
+    with session() as opened:
+        lock = device_lock(None, gpu.uuid if gpu else "host")
+        perf = Perf(measurement(opened, settings, gpu, lock), subject(device, entry), settings)
+        with _recorded():
+            perf.conclude()
+        metric = "gpu_compute" if "gpu_compute" in perf.metrics else "latency"
+        rounds = [round.trace.samples(metric) for round in perf.rounds[: LOOKS[0]]]
+    seconds = time.perf_counter() - start
+    return Taken(perf.record(), np.concatenate(rounds), seconds)
+
+
+def case(part: str, device: str, engines: tuple[str, str], before: Taken, after: Taken) -> Case:
+    """A run beside its baseline, as it is kept."""
+    return {
+        "part": part,
+        "engines": engines,
+        "device": device,
+        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "verdicts": [
+            {
+                name: getattr(verdict, name)
+                for name in ("metric", "status", "reason", "change", "lower", "upper", "failed")
+            }
+            for verdict in after.record.verdicts
+        ],
+        "peers": alarms(before.queries, after.queries),
+        "before": before.summary(),
+        "after": after.summary(),
+    }
+
+
+def baseline_cases(gpu: Gpu) -> Iterator[Case]:
+    """An engine against a run of itself, and against one of three slower ones by turns."""
+    served = {layers: Served.build(chain) for layers, chain in GPU_CHAINS.items()}
+    for number, slower in enumerate(itertools.cycle((103, 101, 105))):
+        rebuilt = number % REBUILD_EVERY == REBUILD_EVERY - 1
+        before = take(served[100].session, GPU_SETTINGS, gpu, gpu.name)
+        if rebuilt:
+            served[100] = Served.build(GPU_CHAINS[100])
+        for layers in (100, slower):
+            after = take(served[layers].session, GPU_SETTINGS, gpu, gpu.name, before.entry)
+            names = GPU_CHAINS[100], GPU_CHAINS[layers]
+            made = case("baseline", gpu.name, names, before, after)
+            yield {**made, "rebuilt": rebuilt}
+
+
+def verdict_cases(gpu: Gpu) -> Iterator[Case]:
+    """An engine of under a millisecond with the defaults: unchanged, and slower by 10 %."""
+    served = {layers: Served.build(chain) for layers, chain in SHORT_CHAINS.items()}
+    while True:
+        before = take(served[20].session, Settings(), gpu, gpu.name)
+        for layers, chain in SHORT_CHAINS.items():
+            after = take(served[layers].session, Settings(), gpu, gpu.name, before.entry)
+            yield case("verdict", gpu.name, (SHORT_CHAINS[20], chain), before, after)
+
+
+def paired_cases(gpu: Gpu) -> Iterator[Case]:
+    """The same engine in turns with itself, and with one that is slower by about 1.2 %."""
+    served = {layers: Served.build(chain) for layers, chain in PAIRED_CHAINS.items()}
+    settings = replace(GPU_SETTINGS, tolerance=None)
+    for layers in itertools.cycle((80, 81)):
+        start = time.perf_counter()
+        with served[layers].session() as new, served[80].session() as reference:
+            lock = device_lock(None, gpu.uuid)
+            sides = [measurement(session, settings, gpu, lock) for session in (new, reference)]
+            pair = Pair(sides[0], sides[1], subject(gpu.name), settings, lock)
+            with _recorded():
+                pair.assert_not_slower(tolerance=PAIRED_TOLERANCE)
+            for side in sides:
+                side.release()  # the pair started sessions of its own
+            verdict = pair.record().verdicts[0]
+        yield {
+            "part": "paired",
+            "engines": (PAIRED_CHAINS[80], PAIRED_CHAINS[layers]),
+            "device": gpu.name,
+            "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "blocks": pair.blocks,
+            "verdicts": [msgspec.to_builtins(verdict)],
+            "seconds": round(time.perf_counter() - start, 3),
+        }
+
+
+def tail_cases(gpu: Gpu) -> Iterator[Case]:
+    """An engine against a run of itself in which a few queries run twice, and against another."""
+    served = Served.build(SHORT_CHAINS[20])
+    engine = TensorRTEngine(harness.BACKEND, served.plan, served.kernels)
+
+    @contextmanager
+    def session(share: float) -> Iterator[Session]:
+        opened = engine.create_session(served.model.shapes, Mode(cuda_graph=True))
+        stream, draw = opened.streams[0], random.Random(time.time_ns())
+        once = stream.enqueue
+
+        def enqueue() -> None:
+            once()
+            if draw.random() < share:
+                once()
+
+        stream.enqueue = enqueue
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    while True:
+        before = take(partial(session, 0.0), TAIL_SETTINGS, gpu, gpu.name)
+        for name, share in (("same", 0.0), ("tail", TAIL_SHARE)):
+            after = take(partial(session, share), TAIL_SETTINGS, gpu, gpu.name, before.entry)
+            yield case("tail", gpu.name, (SHORT_CHAINS[20], name), before, after)
+
+
+def _take_on_cpu(path: Path, shapes: Mapping[str, Any], entry: BaselineEntry | None) -> Taken:
+    @contextmanager
+    def session() -> Iterator[Session]:
+        opened = OnnxRuntimeEngine(path).create_session(shapes, Mode())
+        yield opened
+        opened.close()
+
+    return take(session, Settings(), None, "cpu", entry)
+
+
+def cpu_cases() -> Iterator[Case]:
+    """The defaults on ONNX Runtime: an engine against itself, and against one 10 % slower."""
+    models = {layers: harness.chain(chain) for layers, chain in CPU_CHAINS.items()}
+    spawn = multiprocessing.get_context("spawn")
+
+    def run(layers: int, entry: BaselineEntry | None = None) -> Taken:
+        with ProcessPoolExecutor(1, mp_context=spawn) as fresh:
+            model = models[layers]
+            return fresh.submit(_take_on_cpu, model.path, model.shapes, entry).result()
+
+    while True:
+        before = run(20)
+        for layers, chain in CPU_CHAINS.items():
+            after = run(layers, before.entry)
+            yield case("cpu", "cpu", (CPU_CHAINS[20], chain), before, after)
+
+
+GPU_PARTS: dict[str, Callable[[Gpu], Iterator[Case]]] = {
+    "baseline": baseline_cases,
+    "paired": paired_cases,
+    "tail": tail_cases,
+    "verdict": verdict_cases,
+}
+
+
+def main() -> None:
+    """Take cases until the time is up."""
+    parser = argparse.ArgumentParser(description="Take runs for the figures of the verdicts.")
+    parser.add_argument("part", choices=GPU_PARTS, help="what is compared")
+    parser.add_argument("file", type=Path, help="lines of JSON are appended to it")
+    parser.add_argument("--seconds", type=float, default=300, help="stop after the case then")
+    parser.add_argument("--cpu", action="store_true", help="ONNX Runtime; `baseline` alone")
+    options = parser.parse_args()
+    if options.cpu and options.part != "baseline":
+        parser.error("--cpu takes the part `baseline` alone")
+    start = time.monotonic()
+    chains = CPU_CHAINS if options.cpu else {**GPU_CHAINS, **SHORT_CHAINS, **PAIRED_CHAINS}
+    for chain in chains.values():
+        write_model(chain, harness.MODELS)
+    cases = cpu_cases() if options.cpu else GPU_PARTS[options.part](harness.find_gpu())
+    for one in cases:
+        with options.file.open("a") as file:
+            file.write(json.dumps(one) + "\n")
+        told = ", ".join(f"{v['metric']} {v['status']} {v['change']:+.2%}" for v in one["verdicts"])
+        print(f"{time.monotonic() - start:6.1f} s  {one['engines'][1]}: {told}", flush=True)
+        if time.monotonic() - start >= options.seconds:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""Writes what is generated from the code: docs/reference.md, and the JSON Schema of a record.
+
+python docs/generate.py
+
+A test compares both with what the code says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest_trtperf
+from pytest_trtperf import fixtures
+from pytest_trtperf.cli import build_parser
+from pytest_trtperf.commands.common import STATUSES
+from pytest_trtperf.engines import Engine, EngineFactory
+from pytest_trtperf.max_qps import MaxQps
+from pytest_trtperf.measures import MeasureFactory
+from pytest_trtperf.pair import Pair
+from pytest_trtperf.perf import Perf
+from pytest_trtperf.report import ci, schema
+from pytest_trtperf.settings import OPTIONS, flag_of, key_of
+from pytest_trtperf.sweep import Sweep
+
+REFERENCE = Path(__file__).parent / "reference.md"
+SCHEMA = Path(pytest_trtperf.__file__).parent / "report" / schema.FILE
+
+OTHER_VARIABLES: Mapping[str, str] = {
+    "CUDA_VISIBLE_DEVICES": "The GPUs that may be used; respected, and narrowed to one for each "
+    "worker of pytest-xdist.",
+    "XDG_CACHE_HOME": "Built engines are in its `trtperf` unless --trtperf-cache-dir is given.",
+    "GITHUB_ACTIONS": "`true` in GitHub Actions: failures are annotated.",
+    "GITHUB_STEP_SUMMARY": "The file that the table of results is appended to.",
+    "GITHUB_WORKSPACE": "The top of the repository, which annotations name files from.",
+    **dict.fromkeys(ci.COMMIT_VARIABLES, "The commit that a record names; the first that is set."),
+}
+
+OBJECTS: Mapping[str, tuple[type, str]] = {
+    "trt_engine": (EngineFactory, "EngineFactory"),
+    "trt_measure": (MeasureFactory, "MeasureFactory"),
+    "engine": (Engine, "what `trt_engine(…)` gives"),
+    "perf": (Perf, "what `trt_measure(…)` gives"),
+    "sweep": (Sweep, "what `trt_measure.sweep(…)` gives"),
+    "max_qps": (MaxQps, "what `trt_measure.max_qps(…)` gives"),
+    "pair": (Pair, "what `trt_compare(…)` gives"),
+}
+
+INTERNAL = frozenset(
+    {
+        *("close", "compare", "conclude", "export", "record", "records", "traces"),
+        *("about", "conditions", "create_session", "round_values", "title"),
+    }
+)
+"""Public for the plugin's own modules, and not for tests."""
+
+PYTEST_STATUSES: Mapping[int, str] = {
+    0: "all tests passed",
+    1: "a test failed, or a file that was asked for could not be written",
+    2: "interrupted; what was measured is in the files",
+    4: "wrong usage, or no usable backend",
+    5: "nothing was measured",
+}
+
+
+_OPTIONS = """\
+## Options
+
+Call > mark > command line > environment > ini file > default. Switches have a `--no-` form, too. A
+path in an ini file is relative to that file.
+
+| option | ini key | environment variable | default | |
+|---|---|---|---|---|
+"""
+
+_MARK = """\
+## The mark
+
+`@pytest.mark.trtperf(**options)` sets options for a test, class or module, and a call of
+`trt_measure` or `trt_compare` for one measurement. Tests that use the fixtures carry the mark by
+themselves. Its options are those of above by these names:
+"""
+
+_RECORD = f"""\
+## The record of `--trtperf-json`
+
+Its JSON Schema is [`{schema.FILE}`](../pytest_trtperf/report/{schema.FILE}), which the installed
+package has in `report` too. Times are milliseconds, throughput is queries per second, changes are
+shares (0.05 is 5 %). A round has the 21 quantiles of `pytest_trtperf.analysis.summary.QUANTILES`
+for each metric. A change that breaks readers gets another version in `schema`, an added field does
+not: skip what you do not know.
+
+`--trtperf-traces FILE.npz` keeps the raw times of each query beside it, as arrays
+`<place>/<round>/<column>`. The place is what a measurement has as `traces`; columns are
+`issued_ns`, `done_ns`, `enqueue_ns` and `due_ns` by the host's clock and `h2d_ms`, `gpu_compute_ms`
+and `d2h_ms` by the device's, as far as they were measured.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    lines = [
+        "# Reference",
+        "",
+        "Generated from the code by `python docs/generate.py`; a test keeps it so.",
+        "",
+        *_options(),
+        *_environment(),
+        *_mark(),
+        *_fixtures(),
+        *_commands(),
+        *_statuses(),
+        *_RECORD.splitlines(),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def schema_text() -> str:
+    """The content of the schema's file."""
+    return json.dumps(schema.record_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _options() -> Iterator[str]:
+    yield from _OPTIONS.splitlines()
+    for option in OPTIONS:
+        metavar = option.metadata["metavar"]
+        flag = flag_of(option) + (f" {metavar}" if metavar else "")
+        key = key_of(option)
+        cells = (f"`{flag}`", f"`{key}`", f"`{key.upper()}`", _default(option))
+        yield _row(*cells, option.metadata["help"])
+    yield ""
+
+
+def _default(option: dataclasses.Field[Any]) -> str:
+    if option.default is None:
+        return ""
+    if isinstance(option.default, bool):
+        return "on" if option.default else "off"
+    if isinstance(option.default, tuple):
+        return f"`{','.join(option.default)}`"
+    return f"`{option.default:g}`" if isinstance(option.default, float) else f"`{option.default}`"
+
+
+def _environment() -> Iterator[str]:
+    yield from ("## Other environment variables", "", "| variable | |", "|---|---|")
+    yield from (_row(f"`{name}`", text) for name, text in OTHER_VARIABLES.items())
+    yield ""
+
+
+def _mark() -> Iterator[str]:
+    yield from _MARK.splitlines()
+    yield from ("", f"{', '.join(f'`{o.name}`' for o in OPTIONS if o.metadata['mark'])}.", "")
+
+
+def _fixtures() -> Iterator[str]:
+    yield from ("## Fixtures", "", "| fixture | |", "|---|---|")
+    for name in sorted(fixtures.FIXTURES):
+        yield _row(f"`{name}`", _first_line(inspect.getattr_static(fixtures, name)))
+    yield ""
+    for name, (kind, about) in OBJECTS.items():
+        yield from (f"### `{name}`", "")
+        if kind.__name__ != about:
+            yield from (f"{about[0].upper()}{about[1:]}.", "")
+        yield from ("| | |", "|---|---|")
+        for member, value in _members(kind):
+            yield _row(f"`{_signature(name, member, value)}`", _first_line(value))
+        yield ""
+
+
+def _members(kind: type) -> Iterator[tuple[str, Any]]:
+    """What a test may use, in the order of the source: inherited first."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        found.update(vars(base))
+    for name, value in found.items():
+        is_public = name == "__call__" or not (name.startswith("_") or name in INTERNAL)
+        if is_public and (isinstance(value, property) or inspect.isfunction(value)):
+            yield name, value
+
+
+def _signature(owner: str, name: str, value: Any) -> str:
+    if isinstance(value, property):
+        return f"{owner}.{name}"
+    parts, starred = [], False
+    for parameter in list(inspect.signature(value).parameters.values())[1:]:
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            parts.append("*")
+            starred = True
+        prefix = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        has_default = parameter.default is not parameter.empty
+        parts.append(
+            f"{prefix}{parameter.name}" + (f"={parameter.default!r}" if has_default else "")
+        )
+    return f"{owner}{'' if name == '__call__' else f'.{name}'}({', '.join(parts)})"
+
+
+def _commands() -> Iterator[str]:
+    yield from ("## The command `trtperf`", "")
+    for name, parser in _parsers(build_parser(), "trtperf"):
+        yield from (f"### `{name}`", "", f"{parser.description}", "")
+        yield from ("| argument | |", "|---|---|")
+        for action in parser._actions:  # noqa: SLF001  # argparse has no other way to list them
+            if action.dest != "help":
+                yield _row(f"`{_argument(action)}`", _help(action))
+        yield from ("", "```", *(parser.epilog or "").rstrip().splitlines(), "```", "")
+
+
+def _parsers(
+    parser: argparse.ArgumentParser, name: str
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The commands that do something, with the parsers of their arguments."""
+    nested = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001
+    if not nested:
+        yield name, parser
+    for action in nested:
+        for word, inner in action.choices.items():
+            yield from _parsers(inner, f"{name} {word}")
+
+
+def _argument(action: argparse.Action) -> str:
+    metavar = action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper()
+    names = ", ".join(action.option_strings)
+    if not names:
+        return str(metavar)
+    return names if action.nargs == 0 else f"{names} {metavar}"
+
+
+def _help(action: argparse.Action) -> str:
+    return (action.help or "").replace("%(default)s", str(action.default))
+
+
+def _statuses() -> Iterator[str]:
+    yield from ("## Exit statuses", "", "`pytest --trtperf`, as pytest has them:", "")
+    yield from ("| | |", "|---|---|")
+    yield from (_row(str(status), text) for status, text in PYTEST_STATUSES.items())
+    yield from ("", "`trtperf`:", "", "| | |", "|---|---|")
+    for line in STATUSES.replace("\n     ", " ").splitlines()[1:]:
+        status, _, text = line.strip().partition("  ")
+        yield _row(status, text)
+    yield ""
+
+
+def _first_line(value: Any) -> str:
+    return (inspect.getdoc(value) or "").partition("\n")[0]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def main() -> None:
+    """Writes both files."""
+    REFERENCE.write_text(reference(), encoding="utf-8")
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

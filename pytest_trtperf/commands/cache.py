@@ -1,0 +1,297 @@
+"""`trtperf cache`: what the engine cache holds, whether it is whole, and room in it.
+
+Needs neither a GPU nor TensorRT, and never loads an engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_command,
+    note,
+    say,
+    say_json,
+)
+from pytest_trtperf.commands.this_machine import Fit, ThisMachine
+from pytest_trtperf.engine.cache import default_cache_dir
+from pytest_trtperf.engine.cache_entries import Entry, entries, find_problem
+from pytest_trtperf.engine.cache_files import PLAN, CacheFiles, explained
+from pytest_trtperf.engine.cache_size import Removal, remove, remove_leftovers, shrink
+from pytest_trtperf.engine.trust import check_directory
+from pytest_trtperf.errors import CacheError
+from pytest_trtperf.option_values import parse_age, parse_bool, parse_path, parse_size
+
+Act = Callable[[argparse.Namespace, CacheFiles], Status]
+
+_SHORT_KEY = 12
+
+
+def add(commands: Parsers) -> None:
+    """Adds `cache` and its actions."""
+    parser = commands.add_parser(
+        "cache",
+        help="list, verify and remove built engines",
+        description="Looks after the cache of built engines; needs no GPU and no TensorRT.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_action(
+        actions, "list", _list,
+        help="list the engines, the least recently used first, and which are for this machine",
+        example="  trtperf cache list --json",
+        details="Engines of other GPUs and versions have other keys, and are never loaded here.",
+    )  # fmt: skip
+    show = _add_action(
+        actions, "show", _show,
+        help="show an engine's checksums, what it was built from and for, and its layers",
+        example="  trtperf cache show 3f2a9c",
+    )  # fmt: skip
+    show.add_argument("key", metavar="KEY", help="its key, or how that begins")
+    verify = _add_action(
+        actions, "verify", _verify,
+        help="verify checksum, owner and permissions of the engines",
+        example="  trtperf cache verify",
+        details="Exits 1 if any is bad: it would not be loaded, but built again.",
+    )  # fmt: skip
+    verify.add_argument("keys", metavar="KEY", nargs="*", help="these alone (default: all)")
+    prune = _add_action(
+        actions, "prune", _prune,
+        help="remove what killed processes left and, if asked to, old engines",
+        example="  trtperf cache prune --size 10GiB --older-than 30d",
+        details="Engines in use stay. Exits 1 if one had to.",
+    )  # fmt: skip
+    prune.add_argument(
+        "--size", type=_parsed(parse_size), default=math.inf,
+        help="remove the least recently used until the rest has this size, such as 10GiB",
+    )  # fmt: skip
+    prune.add_argument(
+        "--older-than", type=_parsed(parse_age), metavar="AGE",
+        help="remove what was not used for so long, such as 30d or 12h",
+    )  # fmt: skip
+    _add_action(
+        actions, "clear", _clear,
+        help="remove all engines, without asking",
+        example="  trtperf cache clear --cache-dir /var/cache/engines",
+        details="Engines in use stay. Exits 1 if one had to.",
+    )  # fmt: skip
+
+
+def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse.ArgumentParser:
+    parser = add_command(actions, name, partial(_run, act), **texts)
+    parser.add_argument(
+        "--cache-dir",
+        type=_parsed(parse_path),
+        metavar="DIR",
+        help="default: $TRTPERF_CACHE_DIR, else the user's cache",
+    )
+    parser.add_argument(
+        "--shared-cache",
+        action="store_true",
+        help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
+    )
+    return parser
+
+
+def _parsed(parse: Callable[[object], Any]) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _run(act: Act, arguments: argparse.Namespace) -> Status:
+    environment = os.environ.get
+    directory = arguments.cache_dir or environment("TRTPERF_CACHE_DIR") or default_cache_dir()
+    try:
+        shared = arguments.shared_cache or parse_bool(environment("TRTPERF_SHARED_CACHE") or "0")
+    except ValueError as error:
+        raise CacheError(f"environment variable TRTPERF_SHARED_CACHE: {error}") from None
+    files = CacheFiles(parse_path(directory), shared=shared)
+    if not files.directory.exists():
+        note(f"note: there is no engine cache at {files.directory}")
+    with explained(files.directory):
+        return act(arguments, files)
+
+
+def _list(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+    found = entries(files)
+    machine = ThisMachine()
+    fits = {entry.key: machine.fits(entry.identity) for entry in found}
+    if arguments.json:
+        say_json({"directory": str(files.directory), "engines": [
+            {**_summary(files, entry), "here": fits[entry.key].here, "why": fits[entry.key].why}
+            for entry in found
+        ]})  # fmt: skip
+        return Status.OK
+    rows = [_row(entry, fits[entry.key]) for entry in found]
+    say(*_table(("key", "model", "built by", "for", "size", "last used", "here"), rows))
+    say(f"engines in {files.directory}: {len(found)}, {_size(entry.size for entry in found)}")
+    return Status.OK
+
+
+def _row(entry: Entry, fit: Fit) -> tuple[str, ...]:
+    about = entry.identity.about if entry.identity else {}
+    built_by = f"{about.get('backend', '?')} {about.get('backend_version', '')}".strip()
+    here = "?" if fit.here is None else "yes" if fit.here else "no"
+    return (
+        entry.key[:_SHORT_KEY],
+        str(about.get("onnx", "?")),
+        built_by,
+        str(about.get("device") or "?"),
+        _size([entry.size]),
+        _moment(entry.used),
+        f"{here}: {fit.why}" if fit.why else here,
+    )
+
+
+def _summary(files: CacheFiles, entry: Entry) -> dict[str, Any]:
+    identity = msgspec.structs.asdict(entry.identity) if entry.identity else None
+    if identity is not None:
+        identity["layers"] = None if identity["layers"] is None else len(identity["layers"])
+    return {
+        "key": entry.key,
+        "path": str(files.path(entry.key, PLAN)),
+        "size": entry.size,
+        "last_used": _moment(entry.used),
+        "identity": identity,
+    }
+
+
+def _show(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+    (entry,) = _chosen(files, [arguments.key])
+    if entry.identity is None:
+        raise CacheError(f"{entry.key}: {find_problem(files, entry.key)}")
+    identity = msgspec.structs.asdict(entry.identity)
+    if arguments.json:
+        say_json({**_summary(files, entry), "identity": identity})
+        return Status.OK
+    about, layers = identity.pop("about"), identity.pop("layers")
+    path, used = files.path(entry.key, PLAN), _moment(entry.used)
+    identity["built because"] = identity.pop("why")
+    told = {"key": entry.key, "path": path, "last used": used, **identity, **about}
+    say(*(_printable(f"{name}: {value}") for name, value in told.items()))
+    say("layers: not known" if layers is None else f"layers: {len(layers)}")
+    say(*(_printable(f"  {_layer(layer)}") for layer in layers or ()))
+    return Status.OK
+
+
+def _layer(layer: Mapping[str, Any]) -> str:
+    tactic = layer.get("TacticName") or layer.get("TacticValue")
+    return f"{layer.get('Name')}: {tactic}" if tactic else str(layer.get("Name"))
+
+
+def _verify(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+    chosen = _chosen(files, arguments.keys) if arguments.keys else entries(files)
+    if chosen and not files.shared:
+        check_directory(files.directory)
+    problems = {entry.key: _problem(files, entry.key) for entry in chosen}
+    bad = {key: problem for key, problem in problems.items() if problem}
+    if arguments.json:
+        say_json({"verified": len(chosen), "bad": bad})
+    else:
+        say(*(f"{key}: {problem}" for key, problem in bad.items()))
+        say(f"engines verified: {len(chosen)}, bad: {len(bad)}")
+    return Status.FOUND if bad else Status.OK
+
+
+def _problem(files: CacheFiles, key: str) -> str | None:
+    problem = find_problem(files, key)
+    if problem:
+        # Between the renames of its publication a plan looks damaged; a read-only cache has none.
+        with suppress(OSError), files.locked_now(key) as nobody_writes:
+            return find_problem(files, key) if nobody_writes else None
+    return problem
+
+
+def _prune(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+    removal = Removal()
+    if arguments.older_than is not None:
+        latest = time.time() - arguments.older_than
+        removal = remove(files, [entry for entry in entries(files) if entry.used < latest])
+    by_size = shrink(files, arguments.size)
+    removal.removed += by_size.removed
+    removal.kept |= by_size.kept
+    return _tell(arguments, removal, remove_leftovers(files))
+
+
+def _clear(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+    return _tell(arguments, remove(files, entries(files)), remove_leftovers(files))
+
+
+def _tell(arguments: argparse.Namespace, removal: Removal, leftovers: Sequence[str]) -> Status:
+    removed = [entry.key for entry in removal.removed]
+    freed = sum(entry.size for entry in removal.removed)
+    if arguments.json:
+        say_json({
+            "removed": removed, "freed": freed, "kept": removal.kept, "leftovers": list(leftovers)
+        })  # fmt: skip
+    else:
+        say(*(f"removed {key}" for key in removed), *(f"removed {name}" for name in leftovers))
+        say(*(f"kept {key}: {reason}" for key, reason in removal.kept.items()))
+        say(f"engines removed: {len(removed)}, {_size([freed])}")
+    return Status.FOUND if removal.kept else Status.OK
+
+
+def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
+    """The entries whose keys are named, or begin so.
+
+    Raises:
+        CacheError: a name fits none, or several.
+    """
+    found = entries(files)
+    chosen = []
+    for name in wanted:
+        fitting = [one for one in found if one.key == name] or [
+            one for one in found if one.key.startswith(name)
+        ]
+        if len(fitting) != 1:
+            keys = ", ".join(entry.key for entry in fitting)
+            raise CacheError(
+                f"{name}: {f'several engines begin so: {keys}' if keys else 'no such engine'}; "
+                f"see trtperf cache list"
+            )
+        chosen += fitting
+    return chosen
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, *([_printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def _printable(text: str) -> str:
+    """Names in a shared cache are others', and a terminal obeys what is in them."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _size(sizes: Iterable[int]) -> str:
+    size = float(sum(sizes))
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,221 @@
+"""`trtperf compare`: two records, test by test, as --trtperf-against would have compared them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_command,
+    parsed,
+    say,
+    say_json,
+)
+from pytest_trtperf.comparison import Comparison, Subject
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.option_values import INCONCLUSIVE_POLICIES, parse_tolerance
+from pytest_trtperf.report.as_baseline import baseline_entry
+from pytest_trtperf.report.json_file import Identity, identity, read_runs
+from pytest_trtperf.report.record import MeasurementRecord, RunRecord, VerdictRecord
+from pytest_trtperf.report.words import aligned, shortened
+from pytest_trtperf.settings import Settings
+
+COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")
+
+_EXAMPLE = """\
+  pytest --trtperf --trtperf-json=old.json      # the merge base
+  pytest --trtperf --trtperf-json=new.json      # the branch, on the same machine
+  trtperf compare old.json new.json --fail
+"""
+
+_DETAILS = """\
+Measurements are told apart by hardware class, backend, test and key. Searches for the highest rate
+and pairs are not compared: the one has no rounds, the other is a comparison as it is.
+"""
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A measurement that both records have."""
+
+    identity: Identity
+    verdicts: list[VerdictRecord]
+    differences: list[str]
+    notes: list[str]
+
+    @property
+    def failed(self) -> bool:
+        """Whether it regressed, or cannot be compared since the mode differs."""
+        return any(verdict.failed for verdict in self.verdicts)
+
+    @property
+    def is_worth_a_word(self) -> bool:
+        """Whether there is more to say than that nothing changed."""
+        return bool(self.notes) or any(verdict.status != "pass" for verdict in self.verdicts)
+
+
+class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
+    """What two records say of each other; `missing` are not in the new one, `added` only there."""
+
+    compared: list[Compared]
+    missing: list[Identity]
+    added: list[Identity]
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "compare",
+        _run,
+        help="compare two records of --trtperf-json, test by test",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option("old", metavar="OLD.json", type=Path, help="the record to compare with")
+    option("new", metavar="NEW.json", type=Path, help="the record to judge")
+    option("--fail", action="store_true", help="exit with 1 when something regressed")
+    option(
+        "--tolerance",
+        type=parsed(parse_tolerance),
+        metavar="SHARE",
+        help="0.02, or median=0.02,p99=0.1,throughput=0.02 (default: 0.05, P99 0.1)",
+    )
+    option(
+        "--inconclusive",
+        choices=INCONCLUSIVE_POLICIES,
+        default="estimate",
+        help="what decides where the rounds leave it open (default: %(default)s)",
+    )
+    option("--all", action="store_true", help="show what did not change too")
+
+
+def compare_runs(
+    old: Sequence[RunRecord], new: Sequence[RunRecord], settings: Settings
+) -> Comparisons:
+    """Each measurement of the new runs against that of the old ones."""
+    before, after = dict(_measurements(old)), dict(_measurements(new))
+    return Comparisons(
+        compared=[_compare(before[one], after[one], settings) for one in after if one in before],
+        missing=[one for one in before if one not in after],
+        added=[one for one in after if one not in before],
+    )
+
+
+def _measurements(
+    runs: Sequence[RunRecord],
+) -> Iterator[tuple[Identity, tuple[RunRecord, MeasurementRecord]]]:
+    for run in runs:
+        for one in run.measurements:
+            yield identity(run, one), (run, one)
+
+
+def _compare(
+    before: tuple[RunRecord, MeasurementRecord],
+    after: tuple[RunRecord, MeasurementRecord],
+    settings: Settings,
+) -> Compared:
+    (old_run, old), (run, new) = before, after
+    entry = baseline_entry(old, old_run.software, old_run.created)
+    subject = Subject(
+        test=new.test,
+        key=new.key,
+        module=new.module,
+        baseline_dir=new.baseline_dir,
+        device=new.device,
+        about=new.engine.to_builtins(),
+        software=run.software,
+        baseline=entry,
+        compares=True,
+        records=False,
+    )
+    comparison = Comparison(
+        subject,
+        entry,
+        settings,
+        rounds=lambda: new.rounds,
+        extend=lambda _rounds: False,
+        mode=new.mode,
+        shapes=new.shapes,
+    )
+    found = {finding.code: finding.message for finding in new.findings}
+    verdicts = comparison.judge(
+        host_bound="enqueue_bound" in found,
+        doubt=found.get("not_steady") or found.get("saturated"),
+    )
+    layers = {layer.name: layer.median_ms for layer in new.layers}
+    failed = any(verdict.failed for verdict in verdicts)
+    return Compared(
+        identity=identity(run, new),
+        verdicts=verdicts,
+        differences=comparison.differences(layers) if failed else [],
+        notes=comparison.notes,
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = Settings(tolerance=arguments.tolerance, inconclusive=arguments.inconclusive)
+    found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), settings)
+    if arguments.json:
+        say_json(found)
+    else:
+        say(*_lines(found, everything=arguments.all))
+    if not found.compared:
+        raise BaselineError(
+            f"{arguments.old} and {arguments.new} have no measurement in common: the same tests "
+            "have to be measured on the same hardware with the same backend"
+        )
+    regressed = any(one.failed for one in found.compared)
+    return Status.FOUND if arguments.fail and regressed else Status.OK
+
+
+def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
+    shown = [one for one in found.compared if everything or one.is_worth_a_word]
+    rows = [row for one in shown for row in _rows(one)]
+    yield from aligned([COLUMNS, *rows], left=(0, 1, len(COLUMNS) - 1)) if rows else []
+    for one in shown:
+        key = shortened(one.identity.key)
+        yield from (f"{key}: {text}" for text in (*one.notes, *one.differences))
+    for name, identities in (
+        ("not in the new record", found.missing),
+        ("only in the new record", found.added),
+    ):
+        if identities:
+            yield f"{name} ({len(identities)}):"
+            yield from (f"  {one}" for one in identities)
+    yield _summary(found)
+
+
+def _rows(one: Compared) -> Iterator[tuple[str, ...]]:
+    for verdict in one.verdicts:
+        word = {"pass": "same", "fail": "REGRESSED"}.get(verdict.status, verdict.status)
+        if verdict.change is None or verdict.value is None or verdict.baseline is None:
+            yield shortened(one.identity.key), verdict.metric, "-", "-", "-", "-", "OTHER MODE"
+            continue
+        upper = "" if verdict.upper is None else f"{verdict.upper:+.1%}"
+        yield (
+            shortened(one.identity.key),
+            verdict.metric,
+            f"{verdict.baseline:.5g}",
+            f"{verdict.value:.5g}",
+            f"{verdict.change:+.1%}",
+            f"[{verdict.lower:+.1%}, {upper}]",
+            f"{word} (by estimate)" if verdict.reason == "estimate" else word,
+        )
+
+
+def _summary(found: Comparisons) -> str:
+    regressed = sum(one.failed for one in found.compared)
+    unknown = sum(
+        not one.failed and any(verdict.status == "inconclusive" for verdict in one.verdicts)
+        for one in found.compared
+    )
+    return (
+        f"{len(found.compared)} compared: {regressed} regressed, {unknown} inconclusive; "
+        f"{len(found.missing)} missing, {len(found.added)} added"
+    )

@@ -1,0 +1,228 @@
+"""`trtperf doctor`: what is there to measure with, and what to do about the rest."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf import __version__
+from pytest_trtperf.commands.common import Parsers, Status, add_command, parsed, say, say_json
+from pytest_trtperf.engine.backends import ONNXRUNTIME, TENSORRT_FAMILY
+from pytest_trtperf.engine.cache import default_cache_dir
+from pytest_trtperf.engine.trust import check_directory
+from pytest_trtperf.errors import BackendUnavailable, CacheError, TrtPerfError
+from pytest_trtperf.measure.device_state import DeviceState, read_device_state
+from pytest_trtperf.option_values import parse_backends, parse_bool
+from pytest_trtperf.runtime.locks import device_lock
+from pytest_trtperf.runtime.probe import AUTO, Gpu, Probe, probe_in_subprocess
+
+OK, ADVICE, MISSING = "ok", "advice", "missing"
+
+_DRIVER = Path("/proc/driver/nvidia/version")
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+# What others do on the GPU can be told only by a process that uses it.
+_COUNTERS = tuple(
+    name for name in DeviceState.__dataclass_fields__ if not name.startswith("other_")
+)
+
+_EXAMPLE = """\
+  trtperf doctor
+  trtperf doctor --backend auto,onnxruntime
+"""
+
+_DETAILS = """\
+ok is as it should be, advice would make measurements steadier or tell more, and what is missing is
+not needed unless the last line says that --trtperf cannot run.
+"""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """A line: ok, advice or missing."""
+
+    name: str
+    state: str
+    message: str
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "doctor",
+        _run,
+        help="say what of GPU, driver, TensorRT and permissions is there, and what to do",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option(
+        "--backend",
+        type=parsed(parse_backends),
+        default=os.environ.get("TRTPERF_BACKEND") or "auto",
+        metavar="LIST",
+        help="that --trtperf is to use (default: $TRTPERF_BACKEND, else auto)",
+    )
+    option(
+        "--cache-dir",
+        type=Path,
+        default=os.environ.get("TRTPERF_CACHE_DIR"),
+        metavar="DIR",
+        help="default: $TRTPERF_CACHE_DIR, else the user's cache",
+    )
+    option(
+        "--shared-cache",
+        action="store_true",
+        help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
+    )
+    option(
+        "--lock-dir",
+        type=Path,
+        default=os.environ.get("TRTPERF_LOCK_DIR"),
+        metavar="DIR",
+        help="default: $TRTPERF_LOCK_DIR, else in the temporary directory",
+    )
+
+
+def _is_set(variable: str) -> bool:
+    try:
+        return parse_bool(os.environ.get(variable) or "0")
+    except ValueError as error:
+        raise CacheError(f"environment variable {variable}: {error}") from None
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    wanted = [b for name in arguments.backend for b in (AUTO if name == "auto" else (name,))]
+    probes = {name: _probe(name) for name in (*TENSORRT_FAMILY, ONNXRUNTIME)}
+    usable = [name for name in wanted if isinstance(probes[name], Probe)]
+    gpus = next((p.gpus for p in probes.values() if isinstance(p, Probe) and p.gpus), ())
+    shared = arguments.shared_cache or _is_set("TRTPERF_SHARED_CACHE")
+    places = [_lock_dir(arguments.lock_dir), _cache_dir(arguments.cache_dir, shared=shared)]
+    checks = [
+        Check(name="pytest-trtperf", state=OK, message=_versions()),
+        _driver(),
+        *(_backend(name, found) for name, found in probes.items()),
+        *_gpus(gpus),
+        *places,
+        *_governor(),
+    ]
+    able = bool(usable) and all(check.state != MISSING for check in places)
+    verdict = (
+        f"pytest --trtperf can run, with {usable[0]}"
+        if able
+        else f"pytest --trtperf cannot run with --trtperf-backend={','.join(arguments.backend)}"
+    )
+    if arguments.json:
+        say_json({"can_run": able, "backend": usable[0] if able else None, "checks": checks})
+    else:
+        width = max(len(check.name) for check in checks)
+        say(*(f"{one.state:8}{one.name:{width}}  {one.message}" for one in checks), verdict)
+    return Status.OK if able else Status.FOUND
+
+
+def _probe(backend: str) -> Probe | BackendUnavailable:
+    try:
+        return probe_in_subprocess([backend])
+    except BackendUnavailable as error:
+        return error
+
+
+def _versions() -> str:
+    return f"{__version__}, Python {platform.python_version()}"
+
+
+def _driver() -> Check:
+    try:
+        line = _DRIVER.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
+        message = "no NVIDIA driver: install it, or start the container with --gpus all"
+        return Check(name="driver", state=MISSING, message=message)
+    return Check(
+        name="driver", state=OK, message=line.partition("NVRM version:")[2].strip() or line
+    )
+
+
+def _backend(name: str, found: Probe | BackendUnavailable) -> Check:
+    if isinstance(found, Probe):
+        versions = ", ".join(f"{what} {text}" for what, text in sorted(found.software.items()))
+        return Check(name=name, state=OK, message=versions)
+    lines = [line.strip() for line in str(found).splitlines()]
+    reason = next((line for line in lines if line.startswith("backend ")), lines[0])
+    return Check(
+        name=name, state=MISSING, message=reason.removeprefix(f"backend {name}").lstrip(": ")
+    )
+
+
+def _gpus(gpus: Sequence[Gpu]) -> Iterator[Check]:
+    if not gpus:
+        message = "none is usable: see the driver and the backends above, and CUDA_VISIBLE_DEVICES"
+        yield Check(name="GPU", state=MISSING, message=message)
+    for gpu in gpus:
+        name = f"GPU {gpu.ordinal}"
+        told = f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.uuid}"
+        yield Check(name=name, state=OK, message=told)
+        state = read_device_state(gpu.uuid)
+        unknown = [field for field in _COUNTERS if getattr(state, field) is None]
+        if unknown:
+            message = (
+                f"NVML does not tell {', '.join(unknown)}: a slowdown or a neighbour may go unseen "
+                "(update cuda-python and the driver; in a container, ask for NVIDIA's utility "
+                "capability)"
+            )
+            yield Check(name=f"{name} counters", state=ADVICE, message=message)
+        else:
+            yield Check(name=f"{name} counters", state=OK, message="NVML tells all of them")
+        yield _clocks(f"{name} clocks", gpu, state.sm_clock_mhz)
+
+
+def _clocks(name: str, gpu: Gpu, mhz: float | None) -> Check:
+    now = "" if mhz is None else f"SM clock {mhz:.0f} MHz now; "
+    lock = f"sudo nvidia-smi -i {gpu.uuid} --lock-gpu-clocks=MHZ,MHZ"
+    message = f"{now}NVML does not tell whether clocks are locked, which steadies numbers: {lock}"
+    return Check(name=name, state=ADVICE, message=message)
+
+
+def _lock_dir(given: Path | None) -> Check:
+    name = "lock directory"
+    try:
+        lock = device_lock(given, "doctor")
+    except TrtPerfError as error:
+        return Check(name=name, state=MISSING, message=str(error))
+    return Check(name=name, state=OK, message=str(Path(lock.lock_file).parent))
+
+
+def _cache_dir(given: Path | None, *, shared: bool) -> Check:
+    name = "cache directory"
+    try:
+        directory = given or default_cache_dir()
+    except TrtPerfError as error:
+        return Check(name=name, state=MISSING, message=str(error))
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    needed = os.X_OK if shared and existing == directory else os.W_OK | os.X_OK
+    if not existing.is_dir() or not os.access(existing, needed):
+        message = f"{existing} cannot be written: name another by --trtperf-cache-dir"
+        return Check(name=name, state=MISSING, message=message)
+    if existing == directory and not shared:
+        try:
+            check_directory(directory)
+        except (TrtPerfError, OSError) as error:
+            return Check(name=name, state=MISSING, message=str(error))
+    later = "" if existing == directory else " (made on first use)"
+    return Check(name=name, state=OK, message=f"{directory}{later}")
+
+
+def _governor() -> Iterator[Check]:
+    try:
+        governor = _GOVERNOR.read_text(encoding="utf-8").strip()
+    except OSError:
+        return  # a virtual machine has none
+    if governor == "performance":
+        yield Check(name="CPU governor", state=OK, message=governor)
+    else:
+        message = f"{governor}: sudo cpupower frequency-set -g performance steadies enqueue times"
+        yield Check(name="CPU governor", state=ADVICE, message=message)

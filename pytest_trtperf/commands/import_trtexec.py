@@ -1,0 +1,235 @@
+"""`trtperf import-trtexec`: a run of trtexec becomes part of a baseline."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
+from pytest_trtperf.analysis.summary import Sample
+from pytest_trtperf.baseline.hardware import gpu_class
+from pytest_trtperf.baseline.locate import DIRECTORY_NAME
+from pytest_trtperf.baseline.merge import add_run, differences
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineFile,
+    BaselineRound,
+    decode,
+    encode,
+)
+from pytest_trtperf.baseline.store import BaselineStore
+from pytest_trtperf.baseline.trtexec import (
+    LEAST_ROUNDS,
+    MAX_BYTES,
+    UNKNOWN_PLAN,
+    TimedQuery,
+    baseline_entry,
+    baseline_run,
+    import_times,
+    mode_of_trtexec,
+    shapes_of_trtexec,
+)
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_command,
+    note,
+    parse_test_key,
+    say,
+    say_json,
+)
+from pytest_trtperf.engine.backends import TENSORRT_FAMILY
+from pytest_trtperf.errors import BaselineError
+
+_EXAMPLE = """\
+  trtexec --loadEngine=resnet50.plan --useSpinWait --shapes=input:8x3x224x224 \\
+      --exportTimes=times.json
+  trtperf import-trtexec times.json --test "tests/test_perf.py::test_resnet50" \\
+      --command "--useSpinWait --shapes=input:8x3x224x224" --plan resnet50.plan \\
+      --hardware-class nvidia-h200 --backend tensorrt --software tensorrt=10.13.2
+"""
+
+_DETAILS = """\
+A test is compared with this run only if it measures in the same mode: trtexec 10 waits without
+spinning unless it got --useSpinWait, and trtexec 11 leaves transfers out and uses a CUDA graph
+unless it got --includeDataTransfers and --noCudaGraph.
+"""
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "import-trtexec",
+        _run,
+        help="add a run of trtexec, from its --exportTimes file, to a test's baseline",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option("times", metavar="TIMES.json", type=Path, help="what trtexec --exportTimes=… wrote")
+    option(
+        "--test",
+        required=True,
+        type=parse_test_key,
+        metavar="ID",
+        help="the test's id as its baseline has it, relative to the parent of the baseline "
+        "directory; with #NAME for a measurement that has name=",
+    )
+    option(
+        "--command",
+        required=True,
+        metavar="ARGUMENTS",
+        help="trtexec's arguments in one word, with --shapes of every input (static ones too)",
+    )
+    option(
+        "--hardware-class",
+        required=True,
+        type=_hardware_class,
+        metavar="GPU",
+        help="the folder of its baselines, such as nvidia-h200; the GPU's name will do",
+    )
+    option("--backend", required=True, choices=TENSORRT_FAMILY, help="the backend of the test")
+    option(
+        "--version",
+        dest="trtexec_version",
+        type=int,
+        choices=(10, 11),
+        default=10,
+        help="trtexec's major version, whose defaults differ (default: %(default)s)",
+    )
+    option("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its checksum")
+    option(
+        "--baseline-dir",
+        type=Path,
+        default=Path(DIRECTORY_NAME),
+        metavar="DIR",
+        help="default: %(default)s in the current directory",
+    )
+    option(
+        "--software",
+        action="append",
+        default=[],
+        type=_software,
+        metavar="NAME=VERSION",
+        help="a version to record, such as tensorrt=10.13.2 or driver=580.65; may be repeated",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    path, key = arguments.times, arguments.test
+    mode = mode_of_trtexec(arguments.command, arguments.trtexec_version)
+    shapes = shapes_of_trtexec(arguments.command)
+    if not shapes:
+        raise BaselineError(
+            "--command tells no shapes, and a run without them compares with no test: "
+            "add --shapes=NAME:SHAPE,… of every input, also if all of them are static"
+        )
+    queries = import_times(_read(path), path)
+    run = baseline_run(
+        queries,
+        recorded=_modified(path),
+        plan=_checksum(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
+        software={"trtexec": str(arguments.trtexec_version), **dict(arguments.software)},
+    )
+    new = baseline_entry(run, mode=mode, shapes=shapes)
+
+    store = BaselineStore(arguments.baseline_dir, arguments.hardware_class, arguments.backend)
+    module = key.partition("::")[0]
+    stored = store.get(module, key)
+    new = _of_the_same_engine(stored, new)
+    if stored and not differences(stored, new) and _stored_rounds(new) in _all_rounds(stored):
+        raise BaselineError(f"{store.path(module)} has this run of {key} already: nothing changed")
+    entry = add_run(stored, new)
+    written = store.update(module, {key: entry})
+    path = written or store.path(module)
+    if arguments.json:
+        say_json({"path": str(path), "key": key, "runs": len(entry.runs)})
+    else:
+        say(str(path))
+        say(f"{key}: {_summary(queries, run.rounds)}; run {len(entry.runs)} of its baseline")
+    _note_what_to_know(stored, new)
+    return Status.OK
+
+
+def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
+    """`new` under the stored engine's digest if it ran a plan that is recorded there.
+
+    A plan cannot tell the digest of the model and options that it was built from.
+    """
+    plans = {run.plan for run in stored.runs} if stored else set()
+    if stored and new.runs[0].plan in plans:
+        return msgspec.structs.replace(new, engine=stored.engine)
+    return new
+
+
+def _stored_rounds(entry: BaselineEntry) -> list[BaselineRound]:
+    """The rounds of an entry's only run, rounded as a baseline file has them."""
+    file = decode(encode(BaselineFile(entries={"new": entry})), "this run")
+    return file.entries["new"].runs[0].rounds
+
+
+def _all_rounds(entry: BaselineEntry) -> list[list[BaselineRound]]:
+    return [run.rounds for run in entry.runs]
+
+
+def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None:
+    if stored and (reasons := differences(stored, new)):
+        note(f"note: {len(stored.runs)} stored runs were replaced: {'; '.join(reasons)}")
+    rounds = new.runs[0].rounds
+    least = min(round.queries for round in rounds)
+    if least < LEAST_QUERIES_FOR_P99:
+        rate = sum(round.throughput for round in rounds) / len(rounds)
+        seconds = 1.1 * LEAST_ROUNDS * LEAST_QUERIES_FOR_P99 / rate
+        note(
+            f"note: P99 will not be compared, which needs {LEAST_QUERIES_FOR_P99} queries a round "
+            f"and has {least}: run trtexec with --duration={seconds:.0f} or more"
+        )
+
+
+def _summary(queries: Sequence[TimedQuery], rounds: Sequence[BaselineRound]) -> str:
+    latency = Sample([query.latency_ms for query in queries])
+    counted = sum(round.queries for round in rounds)
+    span_s = sum(round.queries / round.throughput for round in rounds)
+    return (
+        f"latency P50 {latency.median:.4g} ms, P99 {latency.percentile(99):.4g} ms, "
+        f"{counted / span_s:.5g} QPS ({len(queries)} queries in {len(rounds)} rounds)"
+    )
+
+
+def _read(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _modified(path: Path) -> str:
+    """When a file was written, in UTC: trtexec's files do not tell when it ran."""
+    moment = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _checksum(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _hardware_class(text: str) -> str:
+    try:
+        return gpu_class(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _software(text: str) -> tuple[str, str]:
+    name, _, version = text.partition("=")
+    if not (name and version):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VERSION")
+    return name, version

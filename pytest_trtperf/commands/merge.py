@@ -1,0 +1,89 @@
+"""`trtperf merge`: the records of a CI matrix, or of several hosts, in one file."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.commands.common import Parsers, Status, add_command, say, say_json
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.report.json_file import Identity, identities, identity, read_runs, write_json
+from pytest_trtperf.report.record import MergedRecord, RunRecord
+
+MOST_NAMED = 10
+
+_EXAMPLE = """\
+  trtperf merge h200/performance.json l4/performance.json -o performance.json
+"""
+
+_DETAILS = """\
+Each run stays as it was, with its environment. A measurement is there twice if hardware class,
+backend, test and key are the same; other commands read the merged file like any record.
+"""
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "merge",
+        _run,
+        help="put several records into one file",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option("records", metavar="RECORD.json", nargs="+", type=Path, help="the records, in order")
+    option("-o", "--output", metavar="FILE", required=True, type=Path, help="the file to write")
+    option(
+        "--keep",
+        choices=("last",),
+        help="of measurements that are there twice keep the last named; else they are refused",
+    )
+
+
+def merge_runs(runs: Sequence[RunRecord], *, keep_last: bool = False) -> MergedRecord:
+    """Runs as one record.
+
+    Raises:
+        BaselineError: a measurement is there twice, and the last is not to be kept.
+    """
+    twice = [one for one, count in Counter(identities(runs)).items() if count > 1]
+    if twice and not keep_last:
+        told = "\n".join(f"  {one}" for one in twice[:MOST_NAMED])
+        more = f"\n  and {len(twice) - MOST_NAMED} more" if len(twice) > MOST_NAMED else ""
+        raise BaselineError(
+            f"{len(twice)} measurements are there more than once:\n{told}{more}\n"
+            "leave a record out, or take the last named of each with --keep last"
+        )
+    return MergedRecord(runs=_last(runs) if twice else list(runs))
+
+
+def _last(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs without what a later one measured again."""
+    seen: set[Identity] = set()
+    kept = []
+    for run in reversed(runs):
+        parts = {
+            name: [one for one in getattr(run, name) if identity(run, one) not in seen]
+            for name in ("measurements", "max_qps", "pairs")
+        }
+        seen.update(identities([run]))
+        kept.append(msgspec.structs.replace(run, **parts))
+    return kept[::-1]
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    runs = [run for path in arguments.records for run in read_runs(path)]
+    merged = merge_runs(runs, keep_last=arguments.keep == "last")
+    write_json(arguments.output, merged)
+    count = sum(1 for _ in identities(merged.runs))
+    if arguments.json:
+        say_json({"path": str(arguments.output), "runs": len(runs), "measurements": count})
+    else:
+        say(f"{arguments.output}: {len(runs)} runs, {count} measurements")
+    return Status.OK

@@ -1,0 +1,52 @@
+"""Which cached engines this machine could load: its backends' versions and its GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_trtperf.engine.backends import TENSORRT_FAMILY
+from pytest_trtperf.engine.identity import Identity
+from pytest_trtperf.errors import BackendUnavailable
+from pytest_trtperf.run import Target
+from pytest_trtperf.runtime.probe import Probe, probe_in_subprocess
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether an engine is for this machine, None where that is not known; and why not."""
+
+    here: bool | None
+    why: str = ""
+
+
+class ThisMachine:
+    """Asks each backend once, in a process that is thrown away."""
+
+    def __init__(self) -> None:
+        self._probes: dict[str, Probe | str] = {}
+
+    def fits(self, identity: Identity | None) -> Fit:
+        """Whether an engine is for the version of its backend and a GPU that are here."""
+        if identity is None:
+            return Fit(here=False, why="damaged, see trtperf cache verify")
+        backend = str(identity.about.get("backend"))
+        if backend not in TENSORRT_FAMILY:
+            return Fit(here=None)
+        probe = self._probe(backend)
+        if isinstance(probe, str):
+            return Fit(here=False, why=probe)
+        version, device = identity.about.get("backend_version"), identity.about.get("device")
+        if version != probe.version:
+            return Fit(here=False, why=f"here is {backend} {probe.version}")
+        devices = [Target(probe, gpu.ordinal).plan_device for gpu in probe.gpus]
+        if device not in devices:
+            return Fit(here=False, why=f"here is {', '.join(filter(None, devices))}")
+        return Fit(here=True)
+
+    def _probe(self, backend: str) -> Probe | str:
+        if backend not in self._probes:
+            try:
+                self._probes[backend] = probe_in_subprocess([backend])
+            except BackendUnavailable:
+                self._probes[backend] = f"{backend} has no usable GPU here"
+        return self._probes[backend]

@@ -1,0 +1,146 @@
+"""`trtperf trend`: what got slower over the nights, since when, and in which record."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from pytest_trtperf.analysis.series import LEAST, State
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_command,
+    existing_directory,
+    note,
+    say,
+    say_json,
+)
+from pytest_trtperf.report.history import Night, read_history
+from pytest_trtperf.report.trend import Trend, trend_of
+from pytest_trtperf.report.words import aligned, shortened
+
+COLUMNS = ("state", "test", "metric", "hardware", "change", "interval", "since", "record", "commit")
+CHANGE_COLUMNS = ("changed", "test", "metric", "hardware", "before", "after", "change", "record")
+
+MOST_NAMED = 10
+
+_ORDER = (State.ALARM, State.IMPROVED, State.QUIET, State.TOO_SHORT)
+
+_EXAMPLE = """\
+  pytest --trtperf --trtperf-json=nightly/$(date +%F).json
+  trtperf trend nightly --fail
+"""
+
+_DETAILS = """\
+Each run is a night, in the order in which the runs were made. An alarm needs 30 nights to hold the
+others against, and stands until the level is back or has lasted for 30 nights more; the dates of
+earlier changes are listed below it. A test in another mode or with other shapes is a new series.
+"""
+
+
+class Trends(msgspec.Struct, frozen=True, kw_only=True):
+    """The result: files that are no records are `left_out`."""
+
+    records: int
+    left_out: list[str]
+    trends: list[Trend]
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "trend",
+        _run,
+        help="alarm on what got slower over the nights, and date it",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option("directory", metavar="DIR", type=existing_directory, help="with a record of each night")
+    option("--fail", action="store_true", help="exit with 1 when an alarm stands")
+    option(
+        "--least",
+        type=_share,
+        default=LEAST,
+        metavar="SHARE",
+        help="the least change that is worth a word (default: %(default)s)",
+    )
+    option("--all", action="store_true", help="show quiet series too, and those too short to tell")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share in (0, 1], such as 0.01")
+    return share
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    history = read_history(arguments.directory)
+    trends = [trend_of(series, arguments.least) for series in history.series]
+    trends.sort(key=lambda one: (_rank(one), one.key, one.metric, one.hardware_class))
+    if arguments.json:
+        say_json(Trends(records=history.records, left_out=history.left_out, trends=trends))
+    else:
+        say(*_lines(trends, everything=arguments.all))
+    for reason in history.left_out[:MOST_NAMED]:
+        note(f"left out {reason}")
+    if len(history.left_out) > MOST_NAMED:
+        note(f"left out {len(history.left_out) - MOST_NAMED} more files")
+    alarmed = any(trend.is_alarm for trend in trends)
+    return Status.FOUND if arguments.fail and alarmed else Status.OK
+
+
+def _rank(trend: Trend) -> int:
+    return next((i for i, state in enumerate(_ORDER) if trend.state == state.value), len(_ORDER))
+
+
+def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
+    shown = (State.ALARM.value, State.IMPROVED.value)
+    rows = [_row(one) for one in trends if everything or one.state in shown]
+    if rows:
+        yield from aligned([COLUMNS, *rows], left=(0, 1, 2, 3, 6, 7, 8))
+    dated = [
+        (
+            change.night.created[:10],
+            shortened(one.key),
+            one.metric,
+            one.hardware_class,
+            f"{change.before:.5g}",
+            f"{change.after:.5g}",
+            f"{change.change:+.1%}",
+            shortened(change.night.record),
+        )
+        for one in trends
+        for change in one.changes
+    ]
+    if dated:
+        yield from ("", *aligned([CHANGE_COLUMNS, *sorted(dated)], left=(0, 1, 2, 3, 7)))
+    counts = {state: sum(one.state == state.value for one in trends) for state in _ORDER}
+    yield (
+        f"{len(trends)} series: {counts[State.ALARM]} in alarm, {counts[State.IMPROVED]} improved, "
+        f"{counts[State.QUIET]} quiet, {counts[State.TOO_SHORT]} too short to tell"
+    )
+
+
+def _row(one: Trend) -> tuple[str, ...]:
+    stands = one.change is not None
+    return (
+        one.state.upper() if one.is_alarm else one.state,
+        shortened(one.key),
+        one.metric,
+        one.hardware_class,
+        f"{one.change:+.1%}" if stands else "-",
+        f"[{one.lower:+.1%}, {one.upper:+.1%}]" if stands else "-",
+        *(_night(one.since) if one.since else ("-", "-", "-")),
+    )
+
+
+def _night(night: Night) -> tuple[str, str, str]:
+    return night.created[:10], shortened(night.record), (night.commit or "-")[:12]

@@ -1,0 +1,160 @@
+"""Build options -> TensorRT's builder configuration; one that it does not take is an error."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from pytest_trtperf.engine.options import OPTIONS, PRECISIONS, Option
+from pytest_trtperf.errors import EngineBuildError
+
+_BYTES_PER_MIB = 1 << 20
+
+Errors = Callable[[], "list[str]"]
+
+
+def apply_options(
+    trt: ModuleType, config: Any, options: Mapping[str, Any], backend: str, errors: Errors
+) -> None:
+    """Sets all options that belong to the builder configuration.
+
+    Args:
+        options: as `checked_options` returns them.
+        errors: returns what TensorRT has logged so far; it refuses most values by a message only.
+
+    Raises:
+        EngineBuildError: this TensorRT lacks an option or a value, or refuses it.
+    """
+    for name, value in options.items():
+        option = OPTIONS[name]
+        if backend not in option.versions:
+            if value is not False:
+                raise lacking(trt, option, value, backend)
+            continue
+        before = len(errors())
+        # What a release has deprecated, it still does; this is not the place to tell.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            _apply(trt, config, option, value, backend)
+        if said := errors()[before:]:
+            raise _refused(option, value, said)
+
+
+def lacking(trt: ModuleType, option: Option, value: object, backend: str) -> EngineBuildError:
+    """The error for an option that this TensorRT does not have."""
+    here = f"{backend} {getattr(trt, '__version__', '?')}"
+    if option.name in PRECISIONS:
+        reason = f"{here} does not choose a precision: networks are strongly typed. {_ADVICE}"
+    else:
+        reason = f"{here} has no {option.api}, or it has no effect there. Drop the option"
+    return EngineBuildError(
+        f"build option {option.name}={value!r}: {reason}. "
+        f"Those that have it: {option.described_versions()}"
+    )
+
+
+_ADVICE = (
+    "The ONNX file decides: drop the option and convert the model, to fp16 with "
+    "onnxconverter_common.float16.convert_float_to_float16 or modelopt.onnx.autocast, to int8 or "
+    "fp8 with modelopt.onnx.quantization, or export it in that type (torch: model.half())"
+)
+
+
+def _refused(option: Option, value: object, said: Sequence[str]) -> EngineBuildError:
+    details = "\n  ".join(said)
+    return EngineBuildError(
+        f"build option {option.name}={value!r}: TensorRT refuses it:\n  {details}"
+    )
+
+
+def _apply(trt: ModuleType, config: Any, option: Option, value: Any, backend: str) -> None:
+    if option.kind == "flag":
+        _set_flag(trt, config, option, value, backend)
+    elif option.kind == "number":
+        _set_attribute(trt, config, option, value, backend)
+    elif option.kind == "enum":
+        _set_enum(trt, config, option, value, backend)
+    elif setter := _SETTERS.get(option.name):
+        setter(trt, config, option, value)
+
+
+def _set_flag(trt: ModuleType, config: Any, option: Option, value: bool, backend: str) -> None:
+    flag = getattr(trt.BuilderFlag, option.name.upper(), None)
+    if flag is not None:
+        (config.set_flag if value else config.clear_flag)(flag)
+    elif value:
+        raise lacking(trt, option, value, backend)
+
+
+def _set_attribute(trt: ModuleType, config: Any, option: Option, value: Any, backend: str) -> None:
+    try:
+        setattr(config, option.name, value)
+        taken = getattr(config, option.name)
+    except AttributeError:
+        raise lacking(trt, option, value, backend) from None
+    if taken != value:
+        raise EngineBuildError(
+            f"build option {option.name}={value!r}: TensorRT makes {taken} of it; give what it "
+            "takes, or drop the option"
+        )
+
+
+def _set_enum(trt: ModuleType, config: Any, option: Option, value: str, backend: str) -> None:
+    enum = getattr(trt, option.enum, None)
+    if enum is None:
+        raise lacking(trt, option, value, backend)
+    _set_attribute(trt, config, option, _member(enum, value, option), backend)
+
+
+def _member(enum: Any, name: str, option: Option) -> Any:
+    if name not in enum.__members__:
+        raise EngineBuildError(
+            f"build option {option.name}: this TensorRT has no {name}; it has "
+            f"{', '.join(enum.__members__)}"
+        )
+    return enum.__members__[name]
+
+
+def _set_memory_pools(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
+    for name, mib in value.items():
+        pool = _member(trt.MemoryPoolType, name, option)
+        config.set_memory_pool_limit(pool, int(mib * _BYTES_PER_MIB))
+
+
+def _set_tactic_sources(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
+    sources = config.get_tactic_sources()
+    for name, is_on in value.items():
+        bit = 1 << int(_member(trt.TacticSource, name, option))
+        sources = sources | bit if is_on else sources & ~bit
+    if not config.set_tactic_sources(sources):
+        raise EngineBuildError(f"build option {option.name}: TensorRT refuses {value}")
+
+
+def _set_preview_features(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
+    for name, is_on in value.items():
+        config.set_preview_feature(_member(trt.PreviewFeature, name, option), is_on)
+
+
+def _set_compute_capabilities(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
+    config.num_compute_capabilities = len(value)
+    for index, name in enumerate(value):
+        if not config.set_compute_capability(_member(trt.ComputeCapability, name, option), index):
+            raise EngineBuildError(f"build option {option.name}: TensorRT refuses {name}")
+
+
+def _set_dla_core(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
+    config.default_device_type = trt.DeviceType.DLA
+    config.DLA_core = value
+    if config.DLA_core != value:
+        raise EngineBuildError(f"build option {option.name}={value}: this device has no such core")
+
+
+_SETTERS: Mapping[str, Callable[[ModuleType, Any, Option, Any], None]] = {
+    "memory_pool_limit_mib": _set_memory_pools,
+    "tactic_sources": _set_tactic_sources,
+    "preview_features": _set_preview_features,
+    "compute_capabilities": _set_compute_capabilities,
+    "DLA_core": _set_dla_core,
+}

@@ -1,0 +1,186 @@
+"""What an engine cache holds, read from its files without a GPU and without TensorRT."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from pytest_trtperf.engine.cache_files import IDENTITY, PLAN, RUNTIME, CacheFiles
+from pytest_trtperf.engine.digests import chunked_digest
+from pytest_trtperf.engine.identity import MAX_BYTES, Identity
+from pytest_trtperf.engine.trust import Untrusted
+
+_SHA256_BYTES = 32
+
+
+class Damaged(Exception):
+    """A cached file is not what was written; the text says why."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The files of one key.
+
+    Attributes:
+        size: of all of them, in bytes.
+        used: when the plan was last loaded or built, in seconds since the epoch.
+        identity: None if it is missing or damaged, for which see `find_problem`.
+    """
+
+    key: str
+    size: int
+    used: float
+    identity: Identity | None
+
+
+def entries(files: CacheFiles) -> list[Entry]:
+    """All keys that have more than a lock, the least recently used first.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    found = [_entry(files, key) for key in files.list_keys() if files.size(key)]
+    return sorted(found, key=lambda entry: (entry.used, entry.key))
+
+
+def _entry(files: CacheFiles, key: str) -> Entry:
+    try:
+        identity = read_identity(files, key)
+    except Damaged:
+        identity = None
+    return Entry(key, files.size(key), _used(files, key), identity)
+
+
+def _used(files: CacheFiles, key: str) -> float:
+    for suffix in (IDENTITY, PLAN, RUNTIME):
+        try:
+            return files.path(key, suffix).stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
+
+
+def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
+    """Why no plan here would do: how that of the same model which is nearest differs.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    cached = [entry.identity.about for entry in entries(files) if entry.identity]
+    same = [other for other in cached if other.get("model") == about.get("model")]
+    if not same:
+        return "no engine of this model was cached"
+    differences = (_differences(about, other) for other in same)
+    nearest: list[str] = min(differences, key=len)
+    return f"the nearest in the cache differs in {', '.join(nearest)}"
+
+
+def _differences(about: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} ({other.get(name)})" if isinstance(value, str) else name
+        for name, value in about.items()
+        if other.get(name) != value and name != "onnx"  # the name of a file changes nothing
+    ]
+
+
+def read_identity(files: CacheFiles, key: str) -> Identity:
+    """What lies beside the plan of a key.
+
+    Raises:
+        Damaged: it is missing, broken or not to be trusted.
+    """
+    name = files.path(key, IDENTITY).name
+    try:
+        with files.open(key, IDENTITY) as file:
+            return Identity.decode(file.read(MAX_BYTES))
+    except FileNotFoundError:
+        raise Damaged(f"has no {name} with its checksum") from None
+    except Untrusted as reason:
+        raise Damaged(f"has a {name} that {reason}") from None
+    except OSError as error:
+        raise Damaged(f"has a {name} that cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Damaged(f"has a broken {name}: {error}") from error
+
+
+def open_plan(files: CacheFiles, key: str) -> BinaryIO:
+    """Opens the plan of a key.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Damaged: it cannot be read, or is not to be trusted.
+    """
+    try:
+        return files.open(key, PLAN)
+    except FileNotFoundError:
+        raise
+    except Untrusted as reason:
+        raise Damaged(str(reason)) from None
+    except OSError as error:
+        raise Damaged(f"cannot be read: {error.strerror}") from error
+
+
+def read_plan(file: BinaryIO, identity: Identity) -> bytes:
+    """The bytes of an open plan, if they are those that were written.
+
+    Raises:
+        Damaged: they are not, or cannot be read.
+    """
+    try:
+        size = os.fstat(file.fileno()).st_size
+        if size != identity.size:
+            raise Damaged(f"has {size} bytes instead of {identity.size}")
+        plan = file.read()
+    except OSError as error:
+        raise Damaged(f"cannot be read: {error.strerror}") from error
+    if chunked_digest(plan) != identity.checksum:
+        raise Damaged("does not match its checksum")
+    return plan
+
+
+def with_checksum(data: bytes) -> bytes:
+    """What is kept of a runtime cache: its checksum, then its bytes."""
+    return hashlib.sha256(data).digest() + data
+
+
+def read_runtime(files: CacheFiles, key: str) -> bytes | None:
+    """The runtime cache of a key, None if there is none.
+
+    Raises:
+        Damaged: it is not what was written, or not to be trusted.
+    """
+    try:
+        with files.open(key, RUNTIME) as file:
+            stored = file.read()
+    except FileNotFoundError:
+        return None
+    except Untrusted as reason:
+        raise Damaged(str(reason)) from None
+    except OSError as error:
+        raise Damaged(f"cannot be read: {error.strerror}") from error
+    data = stored[_SHA256_BYTES:]
+    if with_checksum(data) != stored:
+        raise Damaged("does not match its checksum")
+    return data
+
+
+def find_problem(files: CacheFiles, key: str) -> str | None:
+    """Why a plan would not be loaded, None if it would; compares its SHA-256 too."""
+    try:
+        with open_plan(files, key) as file:
+            identity = read_identity(files, key)
+            plan = read_plan(file, identity)
+    except FileNotFoundError:
+        return "the plan is missing"
+    except Damaged as reason:
+        return f"the plan {reason}"
+    if hashlib.sha256(plan).hexdigest() != identity.sha256:
+        return "the plan does not match its SHA-256"
+    try:
+        read_runtime(files, key)
+    except Damaged as reason:
+        return f"its runtime cache {reason}"
+    return None

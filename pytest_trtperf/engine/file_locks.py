@@ -1,0 +1,91 @@
+"""Locks on files that the kernel lets go of with their process, however that ends.
+
+Not filelock's: where the file system has no locks it waits for ever, or turns to files whose
+presence is the lock, which a killed process leaves behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def exclusive(path: Path, mode: int, *, wait: bool) -> Iterator[bool]:
+    """Holds the lock of a file, which is made for it; yields whether it got it.
+
+    Args:
+        mode: of the file, if it is made.
+        wait: until it is free; otherwise yields False where it is not.
+
+    Raises:
+        OSError: the file cannot be made, or the file system has no locks.
+    """
+    handle = _acquire(path, mode, wait=wait)
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            # Before closing: a process that was forked meanwhile has it open too.
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
+
+
+def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    while True:
+        handle = os.open(path, flags, mode)
+        try:
+            with suppress(PermissionError):  # somebody else's, who has set it
+                os.fchmod(handle, mode)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            is_current = os.fstat(handle).st_nlink > 0
+        except BaseException as error:
+            os.close(handle)
+            if isinstance(error, BlockingIOError):
+                return None
+            raise
+        if is_current:
+            return handle
+        os.close(handle)  # its last holder removed it: those who come now lock another file
+
+
+def use(descriptor: int, *, wait: bool) -> bool:
+    """Marks an open file as in use until it is closed; False if it is just being removed.
+
+    Where the file system has no locks nothing is marked, and `unused` refuses.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return os.fstat(descriptor).st_nlink > 0
+
+
+@contextmanager
+def unused(path: Path) -> Iterator[bool]:
+    """Keeps others from using a file for the length of the block; yields whether none does.
+
+    Raises:
+        OSError: it cannot be opened, or the file system has no locks.
+    """
+    try:
+        # Over NFS only a file that is open for writing can be locked for oneself.
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)

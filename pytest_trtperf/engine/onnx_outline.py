@@ -1,0 +1,130 @@
+"""What an ONNX file is made of, as far as messages about it need it, without the onnx package.
+
+Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_trtperf.engine.protobuf import Malformed, Span, fields, text
+
+_ELEMENTS = (
+    "undefined", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool",
+    "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16",
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "uint4", "int4",
+    "float4_e2m1", "float8_e8m0", "uint2", "int2", "float6_e2m3", "float6_e3m2",
+)  # fmt: skip
+_GRAPH, _OPSET, _FUNCTION = 7, 8, 25  # of a model
+_NODE, _INPUT, _OUTPUT = 1, 11, 12  # of a graph
+_FUNCTION_NODE = 7
+_TENSOR, _SPARSE = 1, 8  # of a type
+_NESTED = {4: "sequence", 5: "map", 9: "optional"}
+_DEEPEST_TYPE = 8
+
+
+@dataclass
+class Outline:
+    """An ONNX model without its weights.
+
+    Attributes:
+        opset: of ONNX's own operators; 0 where it imports none.
+        tensors: inputs and outputs by name, each as ``float32 1x3``.
+        operators: of each node, by its name, or what TensorRT calls one without: ``node_of_`` and
+            the name of its first output.
+    """
+
+    opset: int = 0
+    tensors: dict[str, str] = field(default_factory=dict)
+    operators: dict[str, str] = field(default_factory=dict)
+
+
+def outline(onnx: Path) -> Outline:
+    """The outline of a model; what cannot be read of it is left out."""
+    found = Outline()
+    try:
+        with onnx.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            _read_model(data, found)
+    except (OSError, ValueError, Malformed):
+        pass
+    return found
+
+
+def _read_model(data: mmap.mmap, found: Outline) -> None:
+    nodes: list[Span] = []
+    for number, span in _messages(data, (0, len(data))):
+        if number == _OPSET:
+            opset = dict(fields(data, span))
+            if text(data, opset.get(1)) in ("", "ai.onnx"):
+                found.opset = _number(opset, 2)
+        elif number == _FUNCTION:
+            nodes += [node for part, node in _messages(data, span) if part == _FUNCTION_NODE]
+        elif number == _GRAPH:
+            for part, inner in _messages(data, span):
+                if part == _NODE:
+                    nodes.append(inner)
+                elif part in (_INPUT, _OUTPUT):
+                    _read_tensor(data, inner, found)
+    _read_nodes(data, nodes, found)
+
+
+def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> None:
+    value = dict(fields(data, span))
+    found.tensors[text(data, value.get(1))] = _type(data, value.get(2))
+
+
+def _read_nodes(data: mmap.mmap, nodes: list[Span], found: Outline) -> None:
+    while nodes:
+        first_output, name, operator = "", "", ""
+        for number, span in _messages(data, nodes.pop()):
+            if number == 2:
+                first_output = first_output or text(data, span)
+            elif number == 3:
+                name = text(data, span)
+            elif number == 4:
+                operator = text(data, span)
+            elif number == 5:
+                nodes += _nodes_of_attribute(data, span)
+        found.operators[name or f"node_of_{first_output}"] = operator
+
+
+def _nodes_of_attribute(data: mmap.mmap, span: Span) -> list[Span]:
+    graphs = [graph for number, graph in _messages(data, span) if number in (6, 11)]
+    return [node for graph in graphs for part, node in _messages(data, graph) if part == _NODE]
+
+
+def _type(data: mmap.mmap, span: int | Span | None, depth: int = 0) -> str:
+    if depth > _DEEPEST_TYPE:
+        return "…"
+    for number, inner in _messages(data, span):
+        parts = dict(fields(data, inner))
+        if number in _NESTED:
+            element = parts.get(2 if number == 5 else 1)
+            return f"{_NESTED[number]}({_type(data, element, depth + 1)})"
+        if number in (_TENSOR, _SPARSE):
+            index = _number(parts, 1)
+            kind = _ELEMENTS[index] if index < len(_ELEMENTS) else f"type {index}"
+            shape = "" if 2 not in parts else f" {_shape(data, parts[2])}"
+            return f"sparse({kind})" if number == _SPARSE else f"{kind}{shape}"
+    return "undefined"
+
+
+def _shape(data: mmap.mmap, span: int | Span) -> str:
+    dims = (dict(fields(data, dim)) for number, dim in _messages(data, span) if number == 1)
+    return "x".join(str(dim.get(1, "?")) for dim in dims) or "scalar"
+
+
+def _messages(data: mmap.mmap, span: int | Span | None) -> Iterator[tuple[int, Span]]:
+    """The fields that are messages or text."""
+    if isinstance(span, tuple):
+        for number, value in fields(data, span):
+            if isinstance(value, tuple):
+                yield number, value
+
+
+def _number(parts: Mapping[int, int | Span], field_number: int) -> int:
+    value = parts.get(field_number, 0)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,96 @@
+"""Checks of build option values: each returns the value as JSON can hold it, in one spelling.
+
+Each raises a ValueError whose text says what the option takes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+Check: TypeAlias = Callable[[object], Any]
+
+
+def flag(value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def int_between(low: int, high: int) -> Check:
+    """A whole number in a range, both ends included."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def positive(value: object) -> float:
+    """A number above 0, as a float."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    raise ValueError("a number above 0")
+
+
+def member(value: object) -> str:
+    """The name of an enum's member, in upper case; which there are, the enum says."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value):
+        return value.upper()
+    raise ValueError("a name in quotes")
+
+
+def members(value: object) -> list[str]:
+    """One or more names of an enum's members, in their order."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not names:
+        raise ValueError("a list of names")
+    return [member(name) for name in names]
+
+
+def by_member(check: Check) -> Check:
+    """A mapping from names of an enum's members."""
+
+    def check_all(value: object) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError("a mapping from names")
+        try:
+            return {member(name): check(value[name]) for name in sorted(value)}
+        except (TypeError, ValueError) as wanted:
+            raise ValueError(f"a mapping from names, each to {wanted}") from None
+
+    return check_all
+
+
+def files(value: object) -> list[str]:
+    """One or more paths."""
+    paths = [value] if isinstance(value, (str, os.PathLike)) else value
+    if isinstance(paths, Sequence) and paths:
+        texts = [os.fspath(path) for path in paths if isinstance(path, (str, os.PathLike))]
+        if len(texts) == len(paths) and all(isinstance(t, str) and t for t in texts):
+            return texts
+    raise ValueError("a list of paths")
+
+
+def flag_or_file(value: object) -> bool | str:
+    """True, False or a path."""
+    if isinstance(value, bool):
+        return value
+    try:
+        (path,) = files(value)
+    except ValueError:
+        raise ValueError("True, False or a path") from None
+    return path
+
+
+def text(value: object) -> str:
+    """Any text but an empty one."""
+    if isinstance(value, str) and value:
+        return value
+    raise ValueError("a text in quotes")

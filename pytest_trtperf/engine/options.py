@@ -1,0 +1,241 @@
+"""The build options: one entry each with its type, its counterparts and where it exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from pytest_trtperf.engine import option_checks as values
+
+Kind: TypeAlias = Literal["flag", "number", "enum", "other", "load"]
+Versions: TypeAlias = Mapping[str, "tuple[str, str | None]"]
+"""Backend -> the first version that has it and the first that has it no more, of those that the
+contract tests look at."""
+
+_BOTH: Versions = {"tensorrt": ("10.0", None), "tensorrt-rtx": ("1.4", None)}
+_TENSORRT: Versions = {"tensorrt": ("10.0", None)}
+_TENSORRT_10: Versions = {"tensorrt": ("10.0", "11")}
+_RTX: Versions = {"tensorrt-rtx": ("1.4", None)}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One build option.
+
+    Attributes:
+        name: as in TensorRT's Python API where that has one, a unit appended.
+        kind: how it reaches TensorRT: a member of `BuilderFlag`, a number or an enum's member
+            that is an attribute of `IBuilderConfig`, or in a way of its own; ``load`` ones matter
+            when the plan is loaded, and not for the plan itself.
+        check: returns the value in one spelling, or raises a ValueError with what it takes.
+        api: its name in TensorRT's Python API, dotted.
+        trtexec: the flag or flags of trtexec that say the same.
+        versions: where it is there and does something.
+        enum: of kind ``enum``: the enum's name.
+    """
+
+    name: str
+    kind: Kind
+    check: values.Check
+    api: str
+    trtexec: str
+    versions: Versions
+    enum: str = ""
+
+    def described_versions(self) -> str:
+        """Where it is: ``TensorRT 10.0 and later, before 11``."""
+        names = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX"}
+        return "; ".join(
+            f"{names[backend]} {first} and later" + (f", before {end}" if end else "")
+            for backend, (first, end) in self.versions.items()
+        )
+
+
+def _flag(name: str, trtexec: str, versions: Versions = _BOTH) -> Option:
+    return Option(name, "flag", values.flag, f"BuilderFlag.{name.upper()}", trtexec, versions)
+
+
+def _number(name: str, check: values.Check, trtexec: str, versions: Versions = _BOTH) -> Option:
+    return Option(name, "number", check, f"IBuilderConfig.{name}", trtexec, versions)
+
+
+def _enum(name: str, enum: str, trtexec: str, versions: Versions = _BOTH) -> Option:
+    return Option(
+        name, "enum", values.member, f"IBuilderConfig.{name}", trtexec, versions, enum=enum
+    )
+
+
+def _other(
+    name: str, check: values.Check, api: str, trtexec: str, versions: Versions = _BOTH
+) -> Option:
+    return Option(name, "other", check, api, trtexec, versions)
+
+
+def _load(
+    name: str, check: values.Check, api: str, trtexec: str, versions: Versions = _BOTH
+) -> Option:
+    return Option(name, "load", check, api, trtexec, versions)
+
+
+_10_16: Versions = {"tensorrt": ("10.16", None)}
+_10_16_AND_RTX: Versions = {"tensorrt": ("10.16", None), "tensorrt-rtx": ("1.4", None)}
+
+_ALL = (
+    _number("builder_optimization_level", values.int_between(0, 5), "--builderOptimizationLevel"),
+    _number("max_aux_streams", values.int_between(0, 1024), "--maxAuxStreams"),
+    _number("max_num_tactics", values.int_between(1, 2**31 - 1), "--maxTactics", _10_16),
+    _number("avg_timing_iterations", values.int_between(1, 2**31 - 1), "--avgTiming", _TENSORRT),
+    _enum(
+        "tiling_optimization_level",
+        "TilingOptimizationLevel",
+        "--tilingOptimizationLevel",
+        _10_16_AND_RTX,
+    ),
+    _number("l2_limit_for_tiling", values.int_between(0, 2**63 - 1), "--l2LimitForTiling",
+            _10_16_AND_RTX),
+    _enum(
+        "hardware_compatibility_level",
+        "HardwareCompatibilityLevel",
+        "--hardwareCompatibilityLevel",
+        _TENSORRT,
+    ),
+    _enum("profiling_verbosity", "ProfilingVerbosity", "--profilingVerbosity"),
+    _other("memory_pool_limit_mib", values.by_member(values.positive),
+           "IBuilderConfig.set_memory_pool_limit", "--memPoolSize"),
+    _other("tactic_sources", values.by_member(values.flag),
+           "IBuilderConfig.set_tactic_sources", "--tacticSources", _TENSORRT),
+    _other("preview_features", values.by_member(values.flag),
+           "IBuilderConfig.set_preview_feature", "--preview"),
+    _other("compute_capabilities", values.members,
+           "IBuilderConfig.set_compute_capability", "--computeCapabilities", _RTX),
+    _other("strongly_typed", values.flag,
+           "NetworkDefinitionCreationFlag.STRONGLY_TYPED", "--stronglyTyped"),
+    _flag("tf32", "--noTF32"),
+    _flag("fp16", "--fp16", _TENSORRT_10),
+    _flag("bf16", "--bf16", _TENSORRT_10),
+    _flag("int8", "--int8", _TENSORRT_10),
+    _flag("fp8", "--fp8", _TENSORRT_10),
+    _flag("sparse_weights", "--sparsity"),
+    _flag("direct_io", "--directIO"),
+    _flag("distributive_independence", "--distributiveIndependence", _10_16_AND_RTX),
+    _flag("refit", "--refit"),
+    _flag("version_compatible", "--versionCompatible", _TENSORRT),
+    _flag("exclude_lean_runtime", "--excludeLeanRuntime", _TENSORRT),
+    _flag("disable_compilation_cache", "--noCompilationCache", _TENSORRT),
+    _flag("disable_timing_cache", "--noBuilderCache", _TENSORRT),
+    _flag("error_on_timing_cache_miss", "--errorOnTimingCacheMiss", _TENSORRT),
+    _other("timing_cache", values.flag_or_file,
+           "IBuilderConfig.set_timing_cache", "--timingCacheFile", _TENSORRT),
+    _flag("gpu_fallback", "--allowGPUFallback", _TENSORRT),
+    _other("DLA_core", values.int_between(0, 1024), "IBuilderConfig.DLA_core", "--useDLACore",
+           _TENSORRT),
+    _other("plugins", values.files,
+           "IPluginRegistry.load_library", "--staticPlugins, --dynamicPlugins", _TENSORRT),
+    _flag("weight_streaming", "--allowWeightStreaming"),
+    _flag("strip_plan", "--stripWeights"),
+    _other("configure_key", values.text, "IBuilderConfig", ""),
+    _load("optimization_profile", values.int_between(0, 1023),
+          "IExecutionContext.set_optimization_profile_async", "--useProfile"),
+    _load("engine_host_code_allowed", values.flag, "Runtime.engine_host_code_allowed", ""),
+    _load("weight_streaming_budget_mib", values.positive,
+          "ICudaEngine.weight_streaming_budget_v2", "--weightStreamingBudget", _10_16_AND_RTX),
+)  # fmt: skip
+
+OPTIONS: Mapping[str, Option] = MappingProxyType({option.name: option for option in _ALL})
+"""By name, in the order in which they are applied: TensorRT refuses some before others."""
+
+FILE_OPTIONS = ("plugins", "timing_cache")
+"""Options whose values are paths."""
+
+PLAN_OPTIONS = (*(one.name for one in _ALL if one.kind == "load"), "plugins", "DLA_core")
+"""Options that a plan takes which the user named: they matter when it is loaded."""
+
+PRECISIONS = ("fp16", "bf16", "int8", "fp8")
+"""What ``precision=`` takes: each is the flag of that name."""
+
+
+def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options in one order and spelling, with ``precision`` resolved to its flag.
+
+    Raises:
+        ValueError: an option is unknown, its value does not fit, or two contradict each other.
+    """
+    given = dict(options)
+    if "precision" in given:
+        given[_precision(given.pop("precision"), given)] = True
+    if unknown := sorted(set(given) - set(OPTIONS)):
+        raise ValueError(
+            f"unknown build option {', '.join(map(repr, unknown))}; known are "
+            f"precision, configure, {', '.join(OPTIONS)}"
+        )
+    checked = {name: _checked(name, given[name]) for name in OPTIONS if name in given}
+    _check_together(checked)
+    return MappingProxyType(checked)
+
+
+def with_paths_found(options: Mapping[str, Any], find: Callable[[Path], Path]) -> dict[str, Any]:
+    """Options with each path as `find` finds it.
+
+    Raises:
+        ValueError: a value is no path.
+    """
+    found = dict(options)
+    for name in FILE_OPTIONS:
+        value = _checked(name, found[name]) if name in found else None
+        if isinstance(value, list):
+            found[name] = [str(find(Path(path))) for path in value]
+        elif isinstance(value, str):
+            found[name] = str(find(Path(value)))
+    return found
+
+
+def _precision(value: object, given: Mapping[str, Any]) -> str:
+    if not isinstance(value, str) or value.lower() not in PRECISIONS:
+        raise ValueError(f"build option precision={value!r}: it takes one of {PRECISIONS}")
+    if value.lower() in given:
+        raise ValueError(f"build options precision and {value.lower()} say the same: give one")
+    return value.lower()
+
+
+def _checked(name: str, value: object) -> Any:
+    try:
+        return OPTIONS[name].check(value)
+    except ValueError as wanted:
+        raise ValueError(f"build option {name}={value!r}: it takes {wanted}") from None
+
+
+_RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
+    (
+        lambda o: bool(o.get("strongly_typed")) and any(o.get(name) for name in PRECISIONS),
+        "strongly_typed=True leaves no choice of precision: drop it or the precision",
+    ),
+    (
+        lambda o: bool(o.get("exclude_lean_runtime")) and not o.get("version_compatible"),
+        "exclude_lean_runtime=True needs version_compatible=True",
+    ),
+    (
+        lambda o: bool(o.get("error_on_timing_cache_miss")) and not o.get("timing_cache"),
+        "error_on_timing_cache_miss=True needs timing_cache=",
+    ),
+    (
+        lambda o: bool(o.get("gpu_fallback")) and "DLA_core" not in o,
+        "gpu_fallback=True needs DLA_core=",
+    ),
+    (
+        lambda o: "weight_streaming_budget_mib" in o and o.get("weight_streaming") is False,
+        "weight_streaming_budget_mib= needs weight_streaming=True",
+    ),
+    (
+        lambda o: bool(o.get("disable_timing_cache")) and bool(o.get("timing_cache")),
+        "disable_timing_cache=True contradicts timing_cache=",
+    ),
+)
+
+
+def _check_together(options: Mapping[str, Any]) -> None:
+    for is_wrong, message in _RULES:
+        if is_wrong(options):
+            raise ValueError(f"build options: {message}")

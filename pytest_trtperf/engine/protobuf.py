@@ -1,0 +1,73 @@
+"""A reader of protobuf's wire format over a mapped file; it steps over what nobody asks for."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Mapping
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED_BYTES: Mapping[int, int] = {_FIXED64: 8, _FIXED32: 4}
+_VARINT_BYTES = 10
+
+Span = tuple[int, int]
+"""Where the bytes of a field begin and end."""
+
+
+class Malformed(Exception):
+    """The bytes are not the message they should be."""
+
+
+def fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, int | Span]]:
+    """Field numbers of one message with their numbers, or their spans of bytes.
+
+    Raises:
+        Malformed: says at which byte.
+    """
+    position, end = span
+    while position < end:
+        tag, position = _varint(data, position, end)
+        number, wire_type = tag >> 3, tag & 7
+        if number == 0:
+            raise Malformed(f"field number 0 at byte {position}")
+        if wire_type == _VARINT:
+            value, position = _varint(data, position, end)
+            yield number, value
+            continue
+        if wire_type == _BYTES:
+            length, position = _varint(data, position, end)
+        elif wire_type in _FIXED_BYTES:
+            length = _FIXED_BYTES[wire_type]
+        else:
+            raise Malformed(f"unknown wire type {wire_type} at byte {position}")
+        if length > end - position:
+            raise Malformed(f"a field at byte {position} ends after its message")
+        yield number, (position, position + length)
+        position += length
+
+
+def text(data: mmap.mmap, span: int | Span | None) -> str:
+    """A field as text; an absent one is empty.
+
+    Raises:
+        Malformed: it is a number, or not UTF-8.
+    """
+    if span is None:
+        return ""
+    if not isinstance(span, tuple):
+        raise Malformed("a number where text belongs")
+    try:
+        return data[slice(*span)].decode()
+    except UnicodeDecodeError:
+        raise Malformed(f"the text at byte {span[0]} is not UTF-8") from None
+
+
+def _varint(data: mmap.mmap, position: int, end: int) -> tuple[int, int]:
+    value = 0
+    for index in range(_VARINT_BYTES):
+        if position + index >= end:
+            raise Malformed(f"a number at byte {position} is cut off")
+        byte = data[position + index]
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value, position + index + 1
+    raise Malformed(f"a number at byte {position} is too long")

@@ -1,0 +1,127 @@
+"""Who could have written a file: a plan is code, and is loaded only if nobody else could."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from pytest_trtperf.errors import CacheError
+
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_ROOT = 0
+_ALL_USERS = 2**32 - 1
+_WAY_OUT = (
+    "name another directory with --trtperf-cache-dir, or accept whatever lies there with "
+    "--trtperf-shared-cache"
+)
+
+
+class Untrusted(Exception):
+    """Somebody else could have written a file; the text says why."""
+
+
+def check_directory(directory: Path) -> None:
+    """Refuses a directory that anybody else may write to or replace, by links and parents too.
+
+    Raises:
+        CacheError: names what is wrong and where.
+        OSError: it cannot be looked at.
+    """
+    status = directory.stat()
+    if status.st_uid != os.geteuid():
+        raise CacheError(
+            f"{directory}: this engine cache belongs to user {status.st_uid}, whose plans would "
+            f"be trusted; {_WAY_OUT}"
+        )
+    if status.st_mode & _WRITABLE_BY_OTHERS:
+        raise CacheError(
+            f"{directory}: other users may write to this engine cache, whose plans would be "
+            f"trusted; run chmod 700 on it, {_WAY_OUT}"
+        )
+    trusted = _trusted_owners()
+    for step in _steps(directory.absolute()):
+        if problem := _problem_above(step, trusted):
+            raise CacheError(
+                f"{directory}: this engine cache could be replaced by others: {problem}; {_WAY_OUT}"
+            )
+
+
+def _steps(directory: Path) -> set[Path]:
+    """The directories that a look-up of this one goes through, those of links included."""
+    steps: set[Path] = set()
+    pending = [directory]
+    while pending:
+        path = pending.pop()
+        if path in steps:
+            continue
+        steps.add(path)
+        pending.append(path.parent)
+        if path.is_symlink():
+            pending.append(path.parent / path.readlink())
+    return steps
+
+
+def _problem_above(step: Path, trusted: set[int]) -> str | None:
+    status = step.stat()
+    if strangers := {status.st_uid, step.lstat().st_uid} - trusted:
+        return f"{step} belongs to user {min(strangers)}"
+    if status.st_mode & _writable_by_strangers(status) and not status.st_mode & stat.S_ISVTX:
+        return f"other users may write to {step}"
+    return None
+
+
+def _trusted_owners() -> set[int]:
+    return {_ROOT, os.geteuid(), *_unmapped_owner()}
+
+
+def _unmapped_owner() -> set[int]:
+    """Whom the host's root appears as in a container whose user namespace leaves root out."""
+    try:
+        ranges = Path("/proc/self/uid_map").read_text().splitlines()
+        mapped = sum(int(line.split()[2]) for line in ranges)
+        overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
+    except (OSError, ValueError, IndexError):
+        return set()
+    return {overflow} if mapped < _ALL_USERS else set()
+
+
+def _writable_by_strangers(status: os.stat_result) -> int:
+    # By convention a group with the number of its user has no other member.
+    own_group = status.st_gid == status.st_uid == os.geteuid()
+    return stat.S_IWOTH if own_group else _WRITABLE_BY_OTHERS
+
+
+def open_cached(path: Path, *, shared: bool) -> BinaryIO:
+    """Opens a file of a cache for reading.
+
+    Args:
+        shared: accept a link and any owner: whoever may write in the directory is trusted.
+
+    Raises:
+        Untrusted: it is no regular file, or others than this user and root own or may write it.
+        OSError: it cannot be opened.
+    """
+    # A pipe in its place must not make the open wait.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if shared else os.O_NOFOLLOW)
+    if path.is_symlink() and not shared:
+        raise Untrusted("is a link")
+    handle = os.open(path, flags)
+    try:
+        _check_file(os.fstat(handle), shared=shared)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _check_file(status: os.stat_result, *, shared: bool) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Untrusted("is no ordinary file")
+    if shared:
+        return
+    if status.st_uid not in (_ROOT, os.geteuid()):
+        raise Untrusted(f"belongs to user {status.st_uid}")
+    if status.st_mode & _WRITABLE_BY_OTHERS:
+        raise Untrusted("may be written by other users")

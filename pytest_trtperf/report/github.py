@@ -1,0 +1,90 @@
+"""GitHub Actions: annotations on the log, and the summary of a step.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_trtperf.report.markdown import Measured
+from pytest_trtperf.report.record import MeasurementRecord
+from pytest_trtperf.report.words import outcome, shortened
+
+MOST_ANNOTATIONS = 10
+"""Of each level: GitHub shows no more of a step."""
+
+LONGEST_MESSAGE = 4000
+
+MOST_BYTES = 900_000
+"""Of a summary: GitHub drops one of more than 1 MiB."""
+
+
+def annotation_lines(
+    measured: Sequence[Measured],
+    missing: Sequence[str],
+    errors: Sequence[str],
+    folder: str = "",
+) -> list[str]:
+    """Workflow commands, one a line: errors for what failed, warnings for what is not known.
+
+    Args:
+        missing: keys without a baseline. errors: what could not be written.
+        folder: pytest's root directory relative to the top of the repository.
+    """
+    failed, unknown = [], []
+    for one in measured:
+        told = [verdict.message for verdict in one.verdicts if verdict.failed]
+        if told:
+            changed = one.differences if isinstance(one, MeasurementRecord) else []
+            failed.append(_command("error", _file(one, folder), "\n".join([*told, *changed])))
+        elif outcome(one) == "inconclusive":
+            messages = [v.message for v in one.verdicts if v.status == "inconclusive"]
+            unknown.append(_command("warning", _file(one, folder), "\n".join(messages)))
+    failed += [_command("error", {}, error) for error in errors]
+    if missing:
+        text = f"{len(missing)} measurements have no baseline: {', '.join(missing)}"
+        unknown.insert(0, _command("warning", {}, text))
+    return failed[:MOST_ANNOTATIONS] + unknown[:MOST_ANNOTATIONS]
+
+
+def folder_in_repository(rootdir: Path, environment: Mapping[str, str]) -> str:
+    """pytest's root directory relative to the workspace, empty where it is the same."""
+    workspace = environment.get("GITHUB_WORKSPACE")
+    if not workspace or not rootdir.is_relative_to(workspace):
+        return ""
+    relative = rootdir.relative_to(workspace).as_posix()
+    return "" if relative == "." else relative
+
+
+def append_summary(path: Path, text: str) -> None:
+    """Adds to the summary of this step, after what others wrote.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    data = text.encode("utf-8", "replace")
+    if len(data) > MOST_BYTES:
+        data = data[: data.rindex(b"\n", 0, MOST_BYTES)] + b"\n\nthe rest is in the record\n"
+    with open(path, "ab") as file:
+        file.write(data + b"\n")
+
+
+def _file(one: Measured, folder: str) -> dict[str, str]:
+    name = one.test.partition("::")[0]
+    return {"file": f"{folder}/{name}" if folder else name, "title": shortened(one.key)}
+
+
+def _command(level: str, about: Mapping[str, str], message: str) -> str:
+    fields = {"title": "pytest-trtperf", **about}
+    told = ",".join(f"{name}={_property(value)}" for name, value in sorted(fields.items()))
+    return f"::{level} {told}::{_data(shortened(message, LONGEST_MESSAGE))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

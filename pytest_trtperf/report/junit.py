@@ -1,0 +1,50 @@
+"""Measurements as properties of a test case, which `--junitxml` and other reporters write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.report.words import outcome
+
+
+def properties(
+    records: Sequence[MeasurementRecord | CapacityRecord | PairRecord],
+) -> list[tuple[str, str]]:
+    """Flat names and values, such as `trtperf.latency.p99_ms`.
+
+    Those of a measurement with a name begin with `trtperf[name].`.
+    """
+    return [
+        (f"trtperf{_label(record)}.{name}", value)
+        for record in records
+        for name, value in _properties(record)
+    ]
+
+
+def _label(record: MeasurementRecord | CapacityRecord | PairRecord) -> str:
+    module_and_test = record.test.partition("::")[2]
+    label = record.key.partition(f"::{module_and_test}#")[2]
+    return f"[{label}]" if label else ""
+
+
+def _properties(
+    record: MeasurementRecord | CapacityRecord | PairRecord,
+) -> Iterator[tuple[str, str]]:
+    yield "device", record.device
+    yield "verdict", outcome(record)
+    if isinstance(record, CapacityRecord):
+        yield "max_qps", f"{record.rate:.6g}"
+        yield "limit_ms", f"{record.limit_ms:.6g}"
+    elif isinstance(record, PairRecord):
+        for kind, ratio in record.ratios.items():
+            yield f"ratio.{kind}", f"{ratio['value']:.6g}"
+    else:
+        yield "baseline", record.baseline
+        yield "throughput_qps", f"{record.throughput:.6g}"
+        for metric, figures in record.summary.items():
+            yield f"{metric}.median_ms", f"{figures['median']:.6g}"
+            yield f"{metric}.p99_ms", f"{figures['p99']:.6g}"
+        for verdict in record.verdicts:
+            if verdict.change is not None:
+                yield f"change.{verdict.metric.replace(' ', '_')}", f"{verdict.change:+.4f}"

@@ -1,0 +1,65 @@
+"""A run in Markdown, as GitHub shows it: a table, what failed, and what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.report.words import COLUMNS, outcome, row, shortened
+
+MOST_ROWS = 500
+"""Rows of a table that somebody may still read."""
+
+LONGEST_MESSAGE = 1000
+_ORDER = ("fail", "inconclusive", "pass", "measured")
+
+Measured = MeasurementRecord | CapacityRecord | PairRecord
+
+
+def escaped(text: str) -> str:
+    """A text that Markdown shows as it is, on one line."""
+    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", " ".join(text.split()))
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table, its first column flushed left."""
+    head = [":--", *("--:" for _ in columns[1:])]
+    cells = [columns, *(list(map(escaped, row)) for row in rows)]
+    lines = [f"| {' | '.join(line)} |" for line in cells]
+    return [lines[0], f"|{'|'.join(head)}|", *lines[1:]]
+
+
+def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] = ()) -> str:
+    """The whole section; what failed comes first.
+
+    Args:
+        problems: lines about what is missing or could not be written.
+    """
+    found = sorted(measured, key=lambda one: _ORDER.index(outcome(one)))
+    rows = [row(one) for one in found if isinstance(one, MeasurementRecord)]
+    lines = [f"### {escaped(title)}", ""]
+    if rows:
+        lines += [*markdown_table(COLUMNS, rows[:MOST_ROWS]), ""]
+    if len(rows) > MOST_ROWS:
+        lines += [f"{len(rows) - MOST_ROWS} more are in the record.", ""]
+    others = [one for one in found if not isinstance(one, MeasurementRecord)]
+    lines += _items(one.message for one in others[:MOST_ROWS])
+    lines += _items(
+        line
+        for one in found[:MOST_ROWS]
+        if outcome(one) == "fail"
+        for line in (
+            *(verdict.message for verdict in one.verdicts if verdict.failed),
+            *(one.differences if isinstance(one, MeasurementRecord) else ()),
+        )
+    )
+    lines += _items(problems)
+    if not measured:
+        lines.append("nothing was measured")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _items(texts: Iterable[str]) -> list[str]:
+    items = [f"- {escaped(shortened(text, LONGEST_MESSAGE))}" for text in texts]
+    return [*items, ""] if items else []

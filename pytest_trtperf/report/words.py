@@ -1,0 +1,97 @@
+"""A measurement in single words and cells, which all reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_trtperf.report.record import (
+    CapacityRecord,
+    MeasurementRecord,
+    PairRecord,
+    VerdictRecord,
+)
+
+COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
+
+LONGEST_KEY = 120
+"""Characters of a test's name in a table; the record has it whole."""
+
+
+def outcome(record: MeasurementRecord | CapacityRecord | PairRecord) -> str:
+    """fail, inconclusive, pass, or measured where nothing was judged."""
+    if any(verdict.failed for verdict in record.verdicts):
+        return "fail"
+    states = {verdict.status for verdict in record.verdicts}
+    return "inconclusive" if "inconclusive" in states else "pass" if states else "measured"
+
+
+def row(record: MeasurementRecord) -> tuple[str, ...]:
+    """A cell for each of `COLUMNS`."""
+    judged = record.summary[record.judged_metric]
+    budgets = [v for v in record.verdicts if v.kind == "budget" and v.limit is not None]
+    shown = most_telling(record)
+    return (
+        shortened(record.key),
+        f"{judged['median']:.4g}",
+        f"{judged['p99']:.4g}",
+        f"{record.throughput:.5g}",
+        ", ".join(map(_budget, budgets)) or "-",
+        _baseline(shown, record.baseline),
+        f"{shown.change:+.1%}" if shown and shown.change is not None else "-",
+        _verdict(record),
+    )
+
+
+def most_telling(record: MeasurementRecord) -> VerdictRecord | None:
+    """The first comparison that failed, else that of the engine's own time."""
+    compared = [
+        verdict
+        for verdict in record.verdicts
+        if verdict.kind == "baseline" and verdict.change is not None
+    ]
+    return next((v for v in compared if v.failed), compared[0] if compared else None)
+
+
+def shortened(text: str, longest: int = LONGEST_KEY) -> str:
+    """A text without its middle where it is too long for a table."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
+    """Rows as lines of equal columns, flushed right except those in `left`."""
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _budget(verdict: VerdictRecord) -> str:
+    name = verdict.metric.removesuffix(" of latency")
+    if verdict.metric == "throughput":
+        return f">={verdict.limit:.4g} qps"
+    if verdict.metric == "device memory":
+        return f"memory<={verdict.limit:g} MiB"
+    return f"{name}<={verdict.limit:.4g}"
+
+
+def _baseline(shown: VerdictRecord | None, state: str) -> str:
+    if shown is None or shown.baseline is None:
+        return state if state != "compared" else "-"
+    return f"{shown.metric} {shown.baseline:.4g}"
+
+
+def _verdict(record: MeasurementRecord) -> str:
+    word = outcome(record)
+    if word == "fail":
+        return "FAIL " + ", ".join(verdict.metric for verdict in record.verdicts if verdict.failed)
+    by_estimate = any(verdict.reason == "estimate" for verdict in record.verdicts)
+    return f"{word} (by estimate)" if by_estimate else word

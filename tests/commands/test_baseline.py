@@ -1,0 +1,128 @@
+"""`trtperf baseline`: lists, shows and prunes what is recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_trtperf.baseline.store import BaselineStore
+from pytest_trtperf.report.as_baseline import baseline_entry
+
+OLD, NEW = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+A, B, C = "tests/test_x.py::test_a[8]", "tests/test_x.py::test_b", "tests/test_gone.py::test_c"
+
+
+@pytest.fixture
+def baselines(tmp_path, make_measurement):
+    """Three entries on one GPU, one of them on another too; one test module is no longer there."""
+    directory = tmp_path / "perf-baselines"
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_x.py").touch()
+    for hardware, entries in (
+        ("nvidia-h200", {A: OLD, B: NEW, C: NEW}),
+        ("nvidia-l4", {A: NEW}),
+    ):
+        store = BaselineStore(directory, hardware, "tensorrt")
+        for key, recorded in entries.items():
+            entry = baseline_entry(make_measurement(key, 2.0), {"driver": "580"}, recorded)
+            store.update(key.partition("::")[0], {key: entry})
+    return directory
+
+
+@pytest.fixture
+def run(trtperf, baselines):
+    return lambda *words: trtperf("baseline", *words, "--baseline-dir", baselines)
+
+
+def listed(run):
+    return [(one["hardware_class"], one["key"]) for one in run("list", "--json").json]
+
+
+def test_list(run):
+    text = run("list").out
+    assert text.splitlines()[-1] == "4 entries"
+    assert "gpu_compute median ms" in text
+    (row,) = [line for line in text.splitlines() if B in line]
+    assert row.split() == [B, "nvidia-h200", "tensorrt", "1", "2999-01-01", "2", "2", "500"]
+
+
+def test_list_by_hardware(run):
+    assert [one["key"] for one in run("list", "--json", "--hardware-class", "*l4").json] == [A]
+
+
+@pytest.mark.parametrize("pattern", [A, "*test_a*"])
+def test_show(run, pattern):
+    text = run("show", pattern, "--hardware-class", "nvidia-h200").out
+    assert text.startswith(f"{A}\n  tensorrt on nvidia-h200, ")
+    assert f"{OLD}: gpu_compute median ms 2, latency P99 ms 2, throughput qps 500 (5 rounds" in text
+    assert B not in text
+
+
+def test_show_of_nothing_is_trouble(run):
+    result = run("show", "tests/absent.py::test_a")
+    assert result.status == 2
+    assert "no entry" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        (("--gone",), {("nvidia-h200", C)}),
+        (("--older-than", "30"), {("nvidia-h200", A)}),
+        (("--test", "*::test_[ab]*"), set()),
+        (("--test", A), {("nvidia-h200", A), ("nvidia-l4", A)}),
+        (("--test", A, "--hardware-class", "nvidia-l4"), {("nvidia-l4", A)}),
+        (("--gone", "--older-than", "30"), {("nvidia-h200", C), ("nvidia-h200", A)}),
+    ],
+)
+def test_prune(run, options, gone):
+    before = listed(run)
+    dry = run("prune", *options, "--dry-run", "--json").json["removed"]
+    assert {(one["hardware_class"], one["key"]) for one in dry} == gone
+    assert listed(run) == before
+    assert run("prune", *options).status == 0
+    assert set(listed(run)) == set(before) - gone
+
+
+def test_prune_what_a_record_did_not_measure(run, write_run, make_measurement):
+    record = write_run("run", make_measurement(B), make_measurement("tests/new.py::test_n"))
+    assert run("prune", "--not-in", record).out.endswith("2 entries removed\n")
+    assert listed(run) == [("nvidia-h200", B), ("nvidia-l4", A)]
+
+
+def test_modules_that_are_elsewhere_are_not_gone(run, tmp_path):
+    (tmp_path / "tests").rename(tmp_path / "moved")
+    before = listed(run)
+    result = run("prune", "--gone")
+    assert result.status == 2
+    assert "--root" in result.err
+    assert listed(run) == before
+    (tmp_path / "there").mkdir()
+    (tmp_path / "moved").rename(tmp_path / "there" / "tests")
+    assert run("prune", "--gone", "--root", tmp_path / "there").status == 0
+    assert len(listed(run)) == len(before) - 1
+
+
+def test_prune_asks_what(run):
+    before = listed(run)
+    result = run("prune")
+    assert result.status == 2
+    assert "nothing says which entries" in result.err
+    assert listed(run) == before
+
+
+def test_broken_file_is_named_and_left(run, baselines):
+    path = baselines / "nvidia-h200" / "tensorrt" / "tests" / "test_x.json"
+    path.write_text("<<<<<<< HEAD")
+    for words in (("list",), ("show", A), ("prune", "--gone")):
+        result = run(*words)
+        assert result.status == 2
+        assert str(path) in result.err
+    assert path.read_text() == "<<<<<<< HEAD"
+
+
+def test_directory_that_is_not_there(trtperf, tmp_path):
+    result = trtperf("baseline", "list", "--baseline-dir", tmp_path / "absent")
+    assert result.status == 2
+    assert str(Path("absent")) in result.err

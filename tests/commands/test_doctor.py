@@ -1,0 +1,76 @@
+"""`trtperf doctor` on this machine, whatever it has."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def doctor(trtperf, tmp_path):
+    directories = ("--cache-dir", tmp_path / "cache", "--lock-dir", tmp_path / "locks")
+    return lambda *words: trtperf("doctor", *directories, *words)
+
+
+def checks(result):
+    return {check["name"]: check for check in result.json["checks"]}
+
+
+def test_cpu_is_enough_when_it_is_asked_for(doctor, tmp_path):
+    result = doctor("--backend", "onnxruntime", "--json")
+    assert result.status == 0
+    assert (result.json["can_run"], result.json["backend"]) == (True, "onnxruntime")
+    found = checks(result)
+    assert found["onnxruntime"]["state"] == found["cache directory"]["state"] == "ok"
+    assert found["lock directory"]["message"] == str(tmp_path / "locks")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_each_backend_is_told(doctor):
+    found = checks(doctor("--json"))
+    assert {"driver", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime"} <= set(found)
+    assert {check["state"] for check in found.values()} <= {"ok", "advice", "missing"}
+    assert all(check["message"] for check in found.values())
+
+
+def test_table_ends_with_the_verdict(doctor):
+    lines = doctor("--backend", "onnxruntime").out.splitlines()
+    assert lines[-1] == "pytest --trtperf can run, with onnxruntime"
+    assert {line.split()[0] for line in lines[:-1]} <= {"ok", "advice", "missing"}
+
+
+def test_without_a_gpu_auto_cannot_run(doctor, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    result = doctor("--backend", "auto")
+    assert result.status == 1
+    assert result.out.splitlines()[-1].startswith("pytest --trtperf cannot run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_directory_that_cannot_be_written(doctor, tmp_path):
+    (tmp_path / "cache").mkdir(mode=0o500)
+    result = doctor("--backend", "onnxruntime", "--json")
+    assert result.status == 1
+    assert checks(result)["cache directory"]["state"] == "missing"
+
+
+def test_cache_that_others_may_write_to(doctor, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(0o777)
+    result = doctor("--backend", "onnxruntime", "--json")
+    assert result.status == 1
+    assert "chmod 700" in checks(result)["cache directory"]["message"]
+    assert doctor("--backend", "onnxruntime", "--shared-cache").status == 0
+
+
+def test_place_that_is_a_file(doctor, tmp_path):
+    (tmp_path / "locks").write_text("a file")
+    (tmp_path / "cache").write_text("a file")
+    result = doctor("--backend", "onnxruntime", "--json")
+    assert result.status == 1
+    found = checks(result)
+    assert found["lock directory"]["state"] == found["cache directory"]["state"] == "missing"
+    assert "--trtperf-lock-dir" in found["lock directory"]["message"]

@@ -1,0 +1,92 @@
+"""What all subcommands have in common."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pytest_trtperf.cli import COMMANDS, main
+
+NAMES = (
+    "compare", "merge", "trend", "export", "baseline list", "baseline show", "baseline prune",
+    "import-trtexec", "doctor",
+)  # fmt: skip
+
+
+def helped(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--help"])
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_an_example_of_its_own(capsys, name):
+    text = helped(capsys, *name.split())
+    assert f"trtperf {name} " in text.partition("example:")[2] or name == "doctor"
+    assert "--json" in text
+
+
+def test_help_lists_commands_and_exit_statuses(capsys):
+    text = helped(capsys)
+    assert len(COMMANDS) >= 7
+    for name in NAMES:
+        assert name.split()[0] in text
+    assert "exit status:\n  0  done" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [], ["unknown"], ["comp"], ["compare"], ["compare", "a.json"], ["merge", "a.json"],
+        ["merge", "a", "-o", "b", "--keep", "first"], ["export", "a.json", "--format", "xml"],
+        ["compare", "a", "b", "--tolerance", "2"], ["compare", "a", "b", "--tolerance", "p42=0.1"],
+        ["trend", "/no/such/directory"], ["trend", ".", "--least", "0"], ["baseline"],
+        ["baseline", "prune", "--older-than", "-1"], ["doctor", "--backend", "tpu"],
+    ],
+)  # fmt: skip
+def test_wrong_usage(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "usage: trtperf" in capsys.readouterr().err
+
+
+def test_broken_record_is_trouble_and_no_verdict(trtperf, tmp_path, write_run):
+    good = write_run("good")
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(good.read_bytes()[:-100])
+    for words in (
+        ("compare", good, bad, "--fail"),
+        ("merge", good, bad, "-o", tmp_path / "all.json"),
+        ("export", bad),
+        ("baseline", "prune", "--not-in", bad, "--baseline-dir", tmp_path),
+    ):
+        result = trtperf(*words)
+        assert (result.status, result.out) == (2, "")
+        assert f"trtperf: error: {bad}: this is no whole record" in result.err
+    assert not (tmp_path / "all.json").exists()
+
+
+def test_reader_that_has_seen_enough_is_no_error(write_run, make_measurement):
+    path = write_run("run", *(make_measurement(f"t.py::test[{i}]") for i in range(2000)))
+    command = f"{sys.executable} -m pytest_trtperf.cli export {path} | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("created,")
+
+
+def test_names_that_a_terminal_cannot_show(write_run, make_measurement):
+    path = write_run("run", make_measurement("t.py::test_ü[日本]", findings=[]))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_trtperf.cli", "export", str(path)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert rb"test_\xfc[\u65e5\u672c]" in done.stdout

@@ -1,0 +1,65 @@
+"""`trtperf merge`: nothing is lost, and nothing is there twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_trtperf.report.json_file import read_runs
+
+KEY = "tests/test_x.py::test_a"
+
+
+def test_runs_of_a_matrix(trtperf, tmp_path, write_run):
+    paths = [write_run(name, hardware_class=name) for name in ("nvidia-h200", "nvidia-l4")]
+    result = trtperf("merge", *paths, "-o", tmp_path / "out" / "all.json")
+    assert (result.status, result.err) == (0, "")
+    assert result.out == f"{tmp_path / 'out' / 'all.json'}: 2 runs, 2 measurements\n"
+    assert read_runs(tmp_path / "out" / "all.json") == [read_runs(path)[0] for path in paths]
+
+
+def test_merged_records_merge_again(trtperf, tmp_path, write_run):
+    a, b, c = (write_run(name, hardware_class=name) for name in "abc")
+    trtperf("merge", a, b, "-o", tmp_path / "ab.json")
+    trtperf("merge", tmp_path / "ab.json", c, "-o", tmp_path / "abc.json")
+    assert [run.hardware_class for run in read_runs(tmp_path / "abc.json")] == ["a", "b", "c"]
+
+
+def test_duplicates_are_refused_by_name(trtperf, tmp_path, write_run):
+    a, b = write_run("a"), write_run("b")
+    result = trtperf("merge", a, b, "-o", tmp_path / "all.json")
+    assert result.status == 2
+    assert f"1 measurements are there more than once:\n  {KEY} (tensorrt on nvidia-h2" in result.err
+    assert not (tmp_path / "all.json").exists()
+
+
+def test_many_duplicates_are_counted(trtperf, tmp_path, write_run, make_measurement):
+    those = [make_measurement(f"t.py::test[{number}]") for number in range(25)]
+    result = trtperf("merge", write_run("a", *those), write_run("b", *those), "-o", tmp_path / "x")
+    assert "and 15 more" in result.err
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_last_named_is_kept(trtperf, tmp_path, write_run, make_measurement, order):
+    other = make_measurement("tests/test_x.py::test_other")
+    write_run("a", make_measurement(level=1.0), other)
+    write_run("b", make_measurement(level=2.0))
+    paths = [tmp_path / f"{name}.json" for name in order]
+    result = trtperf("merge", *paths, "-o", tmp_path / "all.json", "--keep", "last", "--json")
+    assert result.json["measurements"] == 2
+    kept = {
+        m.key: m.throughput for run in read_runs(tmp_path / "all.json") for m in run.measurements
+    }
+    assert kept == {KEY: 500.0 if order[-1] == "b" else 1000.0, other.key: 1000.0}
+
+
+def test_thousands_of_records(trtperf, tmp_path, write_run):
+    paths = [write_run(f"{number:04}", hardware_class=f"gpu-{number}") for number in range(1500)]
+    assert trtperf("merge", *paths, "-o", tmp_path / "all.json").status == 0
+    assert len(read_runs(tmp_path / "all.json")) == 1500
+
+
+def test_place_that_cannot_be_written(trtperf, tmp_path, write_run):
+    (tmp_path / "taken").write_text("a file")
+    result = trtperf("merge", write_run("a"), "-o", tmp_path / "taken" / "all.json")
+    assert result.status == 2
+    assert "taken" in result.err

@@ -1,0 +1,165 @@
+"""The limit of the cache's size: what goes first, and what stays because it is in use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import pytest
+
+from pytest_trtperf.engine.cache import PlanCache
+from pytest_trtperf.engine.cache_entries import entries
+from pytest_trtperf.engine.cache_files import CacheFiles
+from pytest_trtperf.engine.cache_size import default_limit, remove_leftovers, shrink
+
+MB = 1_000_000
+# Three plans with what lies beside them, and no fourth.
+LIMIT = 3.5 * MB
+
+USE = """
+import sys, time
+from pathlib import Path
+from pytest_trtperf.engine.cache import PlanCache
+cache = PlanCache(Path(sys.argv[1]))
+print("asking", flush=True)
+print(cache.get_or_build("a" * 64, lambda: b"child" * 200_000, {}).built, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "cache"
+
+
+def named(name: str) -> str:
+    """The key of a plan that is called by one letter."""
+    return name * 64
+
+
+def build(directory, *names: str, limit: float = LIMIT) -> None:
+    """As so many runs, one after the other, each in a later hour."""
+    for name in names:
+        cache = PlanCache(directory, limit=limit)
+        cache.get_or_build(named(name), lambda: bytes(MB), {})
+        cache.close()
+        make_older(directory)
+
+
+def make_older(directory, hours: float = 1) -> None:
+    """Time goes by: every plan was used so much longer ago."""
+    for path in directory.glob("*.json"):
+        used = path.stat().st_mtime - 3600 * hours
+        os.utime(path, (used, used))
+
+
+def keys(directory) -> list[str]:
+    return sorted(path.stem[0] for path in directory.glob("*.plan"))
+
+
+def files_of(directory) -> CacheFiles:
+    return CacheFiles(directory, shared=False)
+
+
+def test_the_least_recently_used_goes_with_all_its_files(directory):
+    build(directory, "a", "b", "c")
+    PlanCache(directory).store_runtime_cache(named("a"), b"kernels")
+    build(directory, "d")
+    assert keys(directory) == ["b", "c", "d"]
+    assert [path.name for path in directory.glob("a*")] == [f"{named('a')}.lock"]
+
+
+def test_a_plan_that_was_found_counts_as_used(directory):
+    build(directory, "a", "b", "c", "a", "d")
+    assert keys(directory) == ["a", "c", "d"]
+
+
+def test_without_a_limit_everything_stays(directory):
+    build(directory, *"abcdef", limit=default_limit(shared=True))
+    assert keys(directory) == list("abcdef")
+
+
+def test_a_plan_larger_than_the_limit_goes_with_the_next_build(directory):
+    build(directory, "a", limit=100)
+    assert keys(directory) == ["a"]
+    build(directory, "b", limit=100)
+    assert keys(directory) == ["b"]
+
+
+def test_a_plan_in_use_by_this_process_stays(directory):
+    using = PlanCache(directory, limit=LIMIT)
+    using.get_or_build(named("a"), lambda: bytes(MB), {})
+    make_older(directory)
+    build(directory, "b", "c", "d")
+    assert keys(directory) == ["a", "c", "d"]
+    using.close()
+    make_older(directory)
+    build(directory, "e")
+    assert keys(directory) == ["c", "d", "e"]
+
+
+@pytest.mark.parametrize("found", [False, True], ids=["it built it", "it found it"])
+def test_a_plan_in_use_by_another_process_stays_until_that_ends(directory, start, found):
+    if found:
+        build(directory, "a")
+    child = start(USE, directory)
+    assert [child.stdout.readline() for _ in range(2)] == ["asking\n", f"{not found}\n"]
+    make_older(directory, hours=9)
+    build(directory, "b", "c", "d")
+    assert keys(directory) == ["a", "c", "d"]
+    removal = shrink(files_of(directory), 0)
+    assert keys(directory) == ["a"]
+    assert removal.kept == {named("a"): "in use"}
+    child.kill()
+    child.wait(timeout=60)
+    assert shrink(files_of(directory), 0).kept == {}
+    assert keys(directory) == []
+
+
+def test_a_plan_that_is_being_built_stays(directory):
+    build(directory, "a")
+    files = files_of(directory)
+    with files.locked(named("a")):
+        assert shrink(files, 0).kept == {named("a"): "in use"}
+    assert keys(directory) == ["a"]
+
+
+def test_a_plan_that_is_asked_for_while_it_goes_is_built_again(directory, start):
+    build(directory, "a")
+    files = files_of(directory)
+    with files.locked(named("a")):
+        plan = (directory / f"{named('a')}.plan").open("r+b")
+        fcntl.flock(plan, fcntl.LOCK_EX)
+        child = start(USE, directory)
+        assert child.stdout.readline() == "asking\n"
+        (directory / f"{named('a')}.plan").unlink()
+        (directory / f"{named('a')}.json").unlink()
+        plan.close()
+    assert child.stdout.readline() == "True\n"
+    assert (directory / f"{named('a')}.plan").read_bytes() == b"child" * 200_000
+
+
+def test_leftovers_are_removed_and_nothing_else(directory):
+    build(directory, "a", "b")
+    files = files_of(directory)
+    files.remove(named("b"))
+    (directory / f".{named('b')}.xyz.tmp").write_bytes(b"half")
+    (directory / "notes.txt").write_text("mine")
+    assert remove_leftovers(files) == [f".{named('b')}.xyz.tmp"]
+    left = {path.name for path in directory.iterdir()}
+    assert left == {"notes.txt", *(named("a") + suffix for suffix in (".plan", ".json", ".lock"))}
+
+
+def test_what_is_damaged_counts_and_goes_in_its_turn(directory):
+    build(directory, "a", "b", "c")
+    (directory / f"{named('a')}.json").write_text("{")
+    make_older(directory, hours=9)
+    found = entries(files_of(directory))
+    assert {entry.key[0]: entry.identity is None for entry in found} == {
+        "a": True,
+        "b": False,
+        "c": False,
+    }
+    os.utime(directory / f"{named('a')}.json", (0, 0))
+    build(directory, "d")
+    assert keys(directory) == ["b", "c", "d"]

@@ -1,0 +1,130 @@
+"""Locks between processes and threads, and what happens to them when their file goes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+
+import pytest
+
+from pytest_trtperf.engine.file_locks import exclusive, unused, use
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pytest_trtperf.engine.file_locks import exclusive
+with exclusive(Path(sys.argv[1]), 0o600, wait=True):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+HOLD_AND_FORK = """
+import os, sys, time
+from pathlib import Path
+from pytest_trtperf.engine.file_locks import exclusive
+read, write = os.pipe()
+with exclusive(Path(sys.argv[1]), 0o600, wait=True):
+    if not os.fork():
+        os.close(write)
+        os.read(read, 1)  # until the other one ends
+        os._exit(0)
+print("let go", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "lock"
+
+
+def is_free(path) -> bool:
+    with exclusive(path, 0o600, wait=False) as got:
+        return bool(got)
+
+
+def test_one_holds_it_at_a_time(path):
+    with exclusive(path, 0o600, wait=False) as got:
+        assert got
+        assert not is_free(path)
+    assert is_free(path)
+
+
+def test_an_error_in_the_block_lets_go(path):
+    with pytest.raises(RuntimeError), exclusive(path, 0o600, wait=True):
+        raise RuntimeError
+    assert is_free(path)
+
+
+def test_a_killed_process_lets_go(path, start):
+    child = start(HOLD, path)
+    assert child.stdout.readline() == "held\n"
+    assert not is_free(path)
+    child.kill()
+    child.wait(timeout=60)
+    assert is_free(path)
+
+
+def test_a_process_that_was_forked_meanwhile_does_not_keep_it(path, start):
+    child = start(HOLD_AND_FORK, path)
+    assert child.stdout.readline() == "let go\n"
+    assert is_free(path)
+
+
+def test_who_waited_for_a_file_that_was_removed_locks_the_one_that_is_there(path):
+    """Otherwise two would hold the lock: of the removed file, and of the one made anew."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with exclusive(path, 0o600, wait=True):
+            held.set()
+            done.wait(timeout=60)
+
+    with exclusive(path, 0o600, wait=True):
+        thread = threading.Thread(target=hold)
+        thread.start()
+        path.unlink()
+    assert held.wait(timeout=60)
+    assert not is_free(path)
+    done.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o666])
+def test_the_file_has_the_mode_whatever_the_umask(path, mode):
+    before = os.umask(0o077)
+    try:
+        with exclusive(path, mode, wait=True):
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+    finally:
+        os.umask(before)
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(path, tmp_path):
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"), exclusive(path, 0o600, wait=True):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_is_used_is_not_unused(path):
+    path.write_text("")
+    with path.open() as one, path.open() as two:
+        assert use(one.fileno(), wait=False)
+        assert use(two.fileno(), wait=False)
+        with unused(path) as free:
+            assert not free
+    with unused(path) as free:
+        assert free
+        with path.open() as late:
+            assert not use(late.fileno(), wait=False)
+
+
+def test_what_was_removed_meanwhile_is_not_used(path):
+    path.write_text("")
+    with path.open() as file:
+        path.unlink()
+        assert not use(file.fileno(), wait=True)
+    with unused(path) as free:
+        assert free

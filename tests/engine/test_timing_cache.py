@@ -1,0 +1,84 @@
+"""TensorRT for RTX times nothing, but creates and merges timing caches all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_trtperf.engine.timing_cache import TimingCacheFile
+from pytest_trtperf.errors import CacheError, EngineBuildError
+
+trt = pytest.importorskip("tensorrt_rtx")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def config():
+    builder = trt.Builder(trt.Logger(trt.Logger.INTERNAL_ERROR))
+    yield builder.create_builder_config()
+    del builder
+
+
+def test_what_was_timed_is_kept_and_found_again(config, tmp_path):
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+    kept.attach(config)
+    kept.keep(config)
+    first = kept.path.read_bytes()
+    assert first
+    kept.attach(config)
+    kept.keep(config)
+    assert kept.path.read_bytes() == first
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".tmp") == []
+
+
+def test_a_named_file_is_never_written(config, tmp_path):
+    path = tmp_path / "ours.timing"
+    TimingCacheFile(path, is_kept=True).attach(config)
+    TimingCacheFile(path, is_kept=True).keep(config)
+    before = path.stat()
+    named = TimingCacheFile(path, is_kept=False)
+    named.attach(config)
+    named.keep(config)
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_a_file_that_is_not_there_is_named(config, tmp_path):
+    with pytest.raises(EngineBuildError, match=r"absent\.timing: there is no such timing cache"):
+        TimingCacheFile(tmp_path / "absent.timing", is_kept=False).attach(config)
+    with pytest.raises(EngineBuildError, match="cannot be read: Is a directory"):
+        TimingCacheFile(tmp_path, is_kept=True).attach(config)
+
+
+def test_a_place_that_cannot_be_written_is_named(config, tmp_path):
+    kept = TimingCacheFile(tmp_path / "gone" / "gpu.timing", is_kept=True)
+    kept.attach(config)
+    (tmp_path / "gone").write_text("in the way")
+    with pytest.raises((CacheError, EngineBuildError), match="cannot be"):
+        kept.keep(config)
+
+
+class Refusing:
+    """A configuration to which the content of the file is of another GPU."""
+
+    def __init__(self, refused: bytes) -> None:
+        self._refused = refused
+        self.taken: bytes | None = None
+
+    def create_timing_cache(self, data: bytes) -> bytes:
+        return data
+
+    def set_timing_cache(self, data: bytes, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        if data == self._refused:
+            return False
+        self.taken = data
+        return True
+
+
+def test_timings_of_another_gpu_are_dropped_if_they_are_ours_and_refused_if_named(tmp_path):
+    path = tmp_path / "gpu.timing"
+    path.write_bytes(b"of another GPU")
+    config = Refusing(b"of another GPU")
+    TimingCacheFile(path, is_kept=True).attach(config)
+    assert config.taken == b""
+    with pytest.raises(EngineBuildError, match="made with another TensorRT or GPU"):
+        TimingCacheFile(path, is_kept=False).attach(config)

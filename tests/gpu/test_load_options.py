@@ -1,0 +1,46 @@
+"""How a plan is loaded: the profile that contexts use, and what the inspector tells of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.errors import EngineLoadError, ShapeError
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.runtime.load_options import LoadOptions
+from pytest_trtperf.runtime.precision import precisions
+from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+
+
+@pytest.fixture(scope="module")
+def two_profiles(probe, model):
+    profiles = parse_profiles([{"x": "1x64"}, {"x": ("8x64", "16x64", "32x64")}])
+    spec = EngineSpec(model, profiles, {"profiling_verbosity": "detailed"})
+    return build_plan(spec, probe.backend)
+
+
+@pytest.mark.parametrize(("profile", "batch", "outside"), [(0, 1, 8), (1, 32, 1)])
+def test_contexts_use_the_profile_that_was_asked_for(probe, two_profiles, profile, batch, outside):
+    load = LoadOptions(optimization_profile=profile)
+    engine = IsolatedEngine(probe.backend, two_profiles, load=load)
+    session = engine.create_session({"x": (batch, 64)}, Mode(cuda_graph=True))
+    assert session.shapes == {"x": (batch, 64)}
+    session.close()
+    with pytest.raises(ShapeError, match="outside the profile"):
+        engine.create_session({"x": (outside, 64)}, Mode())
+    engine.close()
+
+
+def test_a_profile_that_the_plan_has_not_is_refused(probe, two_profiles):
+    with pytest.raises(EngineLoadError, match=r"the plan has 2 profile\(s\)"):
+        TensorRTEngine(probe.backend, two_profiles, load=LoadOptions(optimization_profile=2))
+
+
+def test_an_engine_tells_what_it_computes_in(probe, two_profiles):
+    engine = IsolatedEngine(probe.backend, two_profiles)
+    layers = engine.inspect()
+    engine.close()
+    assert layers
+    assert precisions(layers).keys() == {"fp32"}

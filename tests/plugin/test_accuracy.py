@@ -1,0 +1,58 @@
+"""`engine.assert_close` in a test."""
+
+from __future__ import annotations
+
+import pytest
+
+TEST = """
+import numpy as np
+
+def test_outputs(trt_engine, trt_measure):
+    engine = trt_engine("model.onnx")
+    {body}
+    trt_measure(engine, shapes={{"x": (8, 256)}})
+"""
+
+
+def run(project, body):
+    project.tests(TEST.format(body=body))
+    return project.run()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'engine.assert_close(shapes={"x": "8x256"})',
+        'engine.assert_close("same.onnx", shapes={"x": (8, 256)}, seed=4, rtol=0, atol=0)',
+        'engine.assert_close(trt_engine("same.onnx"), inputs={"x": np.ones((2, 256), "f4")})',
+    ],
+)
+def test_engine_that_returns_what_the_reference_does(project, body):
+    project.model(layers=2)
+    project.model("same", layers=2)
+    assert run(project, body).ret == 0
+
+
+def test_engine_that_returns_something_else_fails_the_test(project):
+    project.model(layers=2)
+    project.model("other", layers=3)
+    result = run(project, 'engine.assert_close(trt_engine("other.onnx"), shapes={"x": (8, 256)})')
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines(
+        [
+            r"E .*AccuracyAssertionError: model.onnx on .* differs from other.onnx on .*",
+            r"E .*output 'y' float32 8x256: \d+ of 2048 values differ by more than .*reference",
+            r"E .*largest absolute error \S+ at \[\d, \d+\]: \S+, reference ",
+            r"E .*largest relative error \S+ at \[\d, \d+\]: \S+, reference ",
+        ]
+    )
+    result.stdout.fnmatch_lines(["E * in 1 of 1 outputs (inputs: x 8x256):"])
+    # Nobody has to read our own frames.
+    result.stdout.no_fnmatch_line("*accuracy.py:*")
+
+
+def test_reference_that_cannot_be_says_so(project):
+    project.model()
+    result = run(project, 'engine.assert_close("torch", shapes={"x": (8, 256)})')
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *ValueError: reference='torch': it takes 'onnxruntime', *"])

@@ -1,0 +1,86 @@
+"""Arguments of `trt_engine` on the way from a test to the engine."""
+
+from __future__ import annotations
+
+TEST = """
+    def test_model(trt_engine, trt_measure):
+        {body}
+        trt_measure(engine, shapes={{"x": (4, 256)}})
+"""
+
+
+def run(project, *body: str, **outcomes: int):
+    project.model()
+    project.tests(TEST.format(body="\n        ".join(body)))
+    result = project.run()
+    result.assert_outcomes(**(outcomes or {"passed": 1}))
+    return result
+
+
+def test_a_trtexec_command_makes_an_engine(project):
+    run(
+        project,
+        'engine = trt_engine.from_trtexec("--onnx=model.onnx --optShapes=x:4x256 --refit")',
+        'same = trt_engine("model.onnx", shapes={"x": "4x256"}, refit=True)',
+        "assert same is engine",
+        'more = trt_engine.from_trtexec(["--onnx=model.onnx", "--shapes=x:4x256"], tf32=False)',
+        "assert more.digest != engine.digest",
+    )
+
+
+def test_a_trtexec_command_may_be_a_file(project):
+    (project.path / "build.txt").write_text("trtexec --onnx=model.onnx --optShapes=x:4x256\n")
+    run(project, 'engine = trt_engine.from_trtexec("build.txt")')
+
+
+def test_a_measuring_flag_names_what_to_use(project):
+    result = run(
+        project,
+        'engine = trt_engine.from_trtexec("--onnx=model.onnx --useCudaGraph --frob")',
+        failed=1,
+    )
+    result.stdout.fnmatch_lines(
+        ["*--useCudaGraph: trt_measure(cuda_graph=True)", "*--frob: unknown or not supported"]
+    )
+
+
+def test_the_chosen_profile_holds_on_the_cpu_too(project):
+    result = run(
+        project,
+        'shapes = [{"x": "4x256"}, {"x": ("8x256", "8x256", "16x256")}]',
+        'assert trt_engine("model.onnx", shapes).digest != trt_engine("model.onnx").digest',
+        'trt_measure(trt_engine("model.onnx", shapes), shapes={"x": (4, 256)}, name="first")',
+        'engine = trt_engine("model.onnx", shapes, optimization_profile=1)',
+        failed=1,
+    )
+    result.stdout.fnmatch_lines(["*shape 4x256*outside the profile: min 8x256, max 16x256*"])
+
+
+def test_the_cpu_has_one_build(project):
+    run(
+        project,
+        'engine = trt_engine("model.onnx", builds=3)',
+        "assert engine.builds == (engine,)",
+    )
+
+
+def test_configure_goes_with_its_key(project):
+    run(
+        project,
+        'engine = trt_engine("model.onnx", configure=print, configure_key="1")',
+        'other = trt_engine("model.onnx", configure=print, configure_key="2")',
+        "assert other.digest != engine.digest",
+    )
+
+
+def test_wrong_arguments_fail_the_test_that_gives_them(project):
+    for arguments, complaint in {
+        "builds=0": "builds=0: give 1 or more",
+        "builds=2, timing_cache=True": "without timing_cache=",
+        "precision='fp17'": "it takes one of*fp16*",
+        "configure=print": "configure= and configure_key= go together",
+        "plugins=['absent.so']": "option plugins: there is no file *absent.so",
+        "fp17=True": "unknown build option 'fp17'*",
+    }.items():
+        result = run(project, f'engine = trt_engine("model.onnx", {arguments})', failed=1)
+        result.stdout.fnmatch_lines([f"*{complaint}*"])

@@ -1,0 +1,94 @@
+"""What a comparison makes of rounds that circumstances slowed down."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.comparison import Comparison, Subject
+from pytest_trtperf.report.record import RoundRecord, VerdictRecord
+from pytest_trtperf.settings import Settings
+
+MODE: dict[str, bool | int | float | str] = {"load": "closed"}
+TAIL = np.linspace(0.99, 1.02, 21)
+
+
+def rounds(slowdown: float, noise: float, contention: float | None = None) -> list[RoundRecord]:
+    """Five rounds of an engine that takes 1 ms, or longer."""
+    levels = slowdown * np.exp(np.random.default_rng(0).normal(0, noise, 5))
+    return [
+        RoundRecord(
+            queries=1000, throughput=1e3 / level, quantiles={"latency": (level * TAIL).tolist()},
+            started=0.0, ended=1.0, before={}, after={}, contention=contention,
+        )
+        for level in levels
+    ]  # fmt: skip
+
+
+def verdicts(
+    slowdown: float,
+    contention: float | None = None,
+    *,
+    noise: float = 0.001,
+    settings: Settings = Settings(),  # noqa: B008  # frozen
+) -> dict[str, VerdictRecord]:
+    """The verdicts on an engine that once took 1 ms, by metric."""
+    before = [
+        BaselineRound(queries=one.queries, throughput=one.throughput, quantiles=one.quantiles)
+        for one in rounds(1.0, noise)
+    ]
+    run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
+    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[run])
+    subject = Subject(
+        test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software={},
+        baseline=entry, compares=True, records=True,
+    )  # fmt: skip
+    now = rounds(slowdown, 0.001, contention)
+    comparison = Comparison(
+        subject, entry, settings,
+        rounds=lambda: now, extend=lambda _: False, mode=MODE, shapes={},
+    )  # fmt: skip
+    return {one.metric: one for one in comparison.judge(host_bound=False)}
+
+
+@pytest.mark.parametrize("contention", [None, 0.0, 0.03])
+def test_regression_on_a_free_host_fails(contention: float | None) -> None:
+    assert {one.status for one in verdicts(1.2, contention).values()} == {"fail"}
+
+
+def test_what_others_took_widens_the_tolerance_and_is_told() -> None:
+    found = verdicts(1.5, 0.5)
+    assert {one.status for one in found.values()} == {"inconclusive"}
+    assert not any(one.failed for one in found.values())
+    widened = "tolerance 5.0%, widened to 100.0% since other processes took so much time"
+    assert widened in found["latency median"].message
+    assert found["latency median"].limit == 1.0
+    assert {one.reason for one in found.values()} == {"contended"}
+    assert "other processes took 50% of the time: free the machine" in found["latency P99"].message
+
+
+def test_regression_beyond_what_others_took_still_fails_except_in_the_tail() -> None:
+    found = verdicts(2.5, 0.5)
+    assert [name for name, one in found.items() if one.failed] == ["latency median", "throughput"]
+    assert found["latency P99"].status == "inconclusive"
+
+
+def test_unchanged_engine_passes_beside_others() -> None:
+    assert {one.status for one in verdicts(1.0, 0.5).values()} == {"pass"}
+
+
+def test_policy_may_fail_what_others_made_inconclusive() -> None:
+    found = verdicts(1.5, 0.5, settings=Settings(inconclusive="fail"))
+    assert all(one.failed for one in found.values())
+
+
+def test_noise_of_the_baseline_widens_the_tolerance_and_is_told() -> None:
+    found = verdicts(1.08, noise=0.05)["latency median"]
+    assert found.status == "inconclusive"
+    assert "that the baseline's run supports" in found.message
+    assert "record more runs (--trtperf-update)" in found.message
+    assert found.limit is not None
+    assert found.limit > 0.08
+    assert msgspec.to_builtins(found)["reason"] == "too_noisy"

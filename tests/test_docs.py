@@ -1,0 +1,61 @@
+"""The commands and options that the documentation names are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pytest_trtperf.cli import build_parser
+from pytest_trtperf.settings import OPTIONS, flag_of, key_of
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[list[str]]:
+    """The lines of code blocks that call `trtperf`, as words."""
+    found = []
+    for block in FENCE.findall(text):
+        lines = re.sub(r"\\\n\s*", "", block).splitlines()
+        calls = [line.removeprefix("      - run: ").strip() for line in lines]
+        found += [
+            shlex.split(call.partition(" >> ")[0], comments=True)[1:]
+            for call in calls
+            if call.startswith("trtperf ")
+        ]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_exist(page: Path) -> None:
+    known = {flag_of(option) for option in OPTIONS}
+    known |= {flag.replace("--", "--no-", 1) for flag in known}
+    named = set(re.findall(r"--(?:no-)?trtperf[a-z-]*(?<!-)", page.read_text(encoding="utf-8")))
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_variables_exist(page: Path) -> None:
+    known = {key_of(option).upper() for option in OPTIONS} | {"TRTPERF_EXTRA"}
+    assert set(re.findall(r"\bTRTPERF(?:_[A-Z]+)*\b", page.read_text(encoding="utf-8"))) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_parse(page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in commands(page.read_text(encoding="utf-8")):
+        here = [
+            str(tmp_path) if word in ("/srv/performance", "nightly") else word for word in words
+        ]
+        try:
+            arguments = build_parser().parse_args(here)
+        except SystemExit:
+            pytest.fail(f"{page.name}: trtperf {' '.join(words)}: {capsys.readouterr().err}")
+        assert callable(arguments.run)
+
+
+def test_commands_are_found() -> None:
+    assert len(commands((ROOT / "docs" / "ci.md").read_text(encoding="utf-8"))) >= 7

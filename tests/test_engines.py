@@ -1,0 +1,139 @@
+"""The factory with real builds of TensorRT for RTX; only loading a plan takes a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_trtperf import engines
+from pytest_trtperf.engines import EngineFactory
+from pytest_trtperf.errors import EngineLoadError, MeasurementError
+from pytest_trtperf.run import Run, Target
+from pytest_trtperf.runtime.load_options import LoadOptions
+from pytest_trtperf.runtime.probe import Gpu, Probe
+from pytest_trtperf.settings import Settings
+
+trt = pytest.importorskip("tensorrt_rtx")
+
+RANGE = {"x": ("1x256", "2x256", "8x256")}
+LAYERS = [{"Name": "a", "Outputs": [{"Format/Datatype": "Half"}]}]
+
+
+class Loaded:
+    """In place of the process that would load the plan on a GPU."""
+
+    inspected = 0
+
+    def __init__(
+        self,
+        backend: str,
+        plan: bytes,
+        runtime_cache: bytes | None = None,
+        load: LoadOptions | None = None,
+    ) -> None:
+        self.plan, self.load = plan, load
+
+    def inspect(self) -> list[dict[str, Any]]:
+        type(self).inspected += 1
+        return LAYERS
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture
+def factory(tmp_path, monkeypatch, write_model):
+    write_model(tmp_path / "model.onnx")
+    monkeypatch.setattr(engines, "IsolatedEngine", Loaded)
+    monkeypatch.setattr(Loaded, "inspected", 0)
+    made: list[EngineFactory] = []
+
+    def make(backend: str = "tensorrt-rtx") -> EngineFactory:
+        gpu = Gpu(0, "NVIDIA L4", "GPU-0", "8.9")
+        settings = Settings(cache_dir=tmp_path / "cache", lock_dir=tmp_path / "locks")
+        target = Target(Probe(backend, trt.__version__, (gpu,)))
+        made.append(EngineFactory(Run(settings, target, tmp_path)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_several_builds_are_plans_of_their_own(factory, tmp_path):
+    make = factory()
+    engine = make("model.onnx", RANGE, builds=3)
+    assert engine.builds[0] == engine
+    assert len({build.key for build in engine.builds}) == 3
+    assert all(build.built for build in engine.builds)
+    assert len(list((tmp_path / "cache").glob("*.plan"))) == 3
+    # One that is asked for alone is the first of them.
+    assert make("model.onnx", RANGE).key == engine.key
+    again = factory()("model.onnx", RANGE, builds=3)
+    assert [build.built for build in again.builds] == [False] * 3
+
+
+def test_how_a_plan_is_loaded_makes_another_engine_of_the_same_plan(factory, tmp_path):
+    make = factory()
+    shapes = [{"x": "1x256"}, {"x": "8x256"}]
+    first = make("model.onnx", shapes)
+    second = make("model.onnx", shapes, optimization_profile=1)
+    assert first.key == second.key
+    assert first.digest != second.digest
+    assert first.plan_sha256 == second.plan_sha256
+    assert second.loaded.load == LoadOptions(optimization_profile=1)
+    assert len(list((tmp_path / "cache").glob("*.plan"))) == 1
+
+
+def test_a_plan_takes_what_matters_when_it_is_loaded(factory, tmp_path):
+    (tmp_path / "named.plan").write_bytes(b"plan")
+    make = factory()
+    engine = make("named.plan", engine_host_code_allowed=True, weight_streaming_budget_mib=1)
+    assert engine.loaded.plan == b"plan"
+    assert engine.loaded.load == LoadOptions(
+        engine_host_code_allowed=True, weight_streaming_budget=1 << 20
+    )
+    assert make("named.plan").digest != engine.digest
+    assert make.from_trtexec("--loadEngine=named.plan").digest == make("named.plan").digest
+    with pytest.raises(ValueError, match=r"takes no shapes, builds, tf32; drop them"):
+        make("named.plan", RANGE, builds=2, tf32=True)
+    with pytest.raises(EngineLoadError, match=r"absent\.plan: the plan cannot be read"):
+        make("absent.plan")
+
+
+def test_layers_are_asked_for_once_and_kept_with_the_plan(factory):
+    engine = factory()("model.onnx", RANGE)
+    assert engine.precision == {"fp16": 1}
+    assert engine.layers == LAYERS
+    again = factory()("model.onnx", RANGE)
+    assert again.layers == LAYERS
+    assert Loaded.inspected == 1
+
+
+def test_layers_without_types_have_no_precision(factory, monkeypatch):
+    monkeypatch.setattr(Loaded, "inspect", lambda _: [{"Name": "a"}])
+    engine = factory()("model.onnx", RANGE)
+    with pytest.raises(MeasurementError, match="build the engine with profiling_verbosity="):
+        _ = engine.precision
+
+
+def test_a_trtexec_command_keeps_the_typing_that_trtexec_has(factory, monkeypatch):
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(EngineFactory, "_engine", lambda _, spec: seen.append(dict(spec.options)))
+    factory().from_trtexec("--onnx=model.onnx")
+    assert seen == [{}]
+    # Bindings with BuilderFlag.FP16 by another name are those of a TensorRT that may choose.
+    monkeypatch.setitem(__import__("sys").modules, "tensorrt", trt)
+    factory("tensorrt").from_trtexec("--onnx=model.onnx --fp16")
+    factory("tensorrt").from_trtexec("--onnx=model.onnx --stronglyTyped")
+    assert seen[1:] == [{"strongly_typed": False, "fp16": True}, {"strongly_typed": True}]
+
+
+def test_files_of_options_are_found_in_rootdir(factory, tmp_path, monkeypatch):
+    (tmp_path / "timing.cache").write_bytes(b"timed")
+    seen: list[Any] = []
+    monkeypatch.setattr(EngineFactory, "_engine", lambda _, spec: seen.append(spec.options))
+    factory()("model.onnx", timing_cache=Path("timing.cache"))
+    assert seen == [{"timing_cache": str(tmp_path / "timing.cache")}]

@@ -1,0 +1,85 @@
+"""The table of options in docs/engines.md is that of the code, and its examples are true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.options import OPTIONS, Option, checked_options
+from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.errors import EngineBuildError
+
+PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
+RTX = "tensorrt-rtx"
+NEEDS: dict[str, dict[str, Any]] = {
+    "exclude_lean_runtime": {"version_compatible": True},
+    "error_on_timing_cache_miss": {"timing_cache": True},
+    "gpu_fallback": {"DLA_core": 0},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    value: Any
+    api: str
+    trtexec: str
+    versions: str
+    checked: str
+
+
+def rows() -> list[Row]:
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(
+        r"^\| `(\w+)=(.+?)` \| `(.+?)` \| (.*?) ?\| (.+?) \| (\w+) \|$", text, re.MULTILINE
+    )
+    return [
+        Row(name, ast.literal_eval(value), api, trtexec.replace("`", ""), versions, checked)
+        for name, value, api, trtexec, versions, checked in found
+    ]
+
+
+def versions_of(option: Option) -> str:
+    return ", ".join(
+        ("RTX " if backend == RTX else "") + first + (f" until {end}" if end else "")
+        for backend, (first, end) in option.versions.items()
+    )
+
+
+def test_the_table_is_that_of_the_code():
+    assert [(r.name, r.api, r.trtexec, r.versions) for r in rows()] == [
+        (option.name, option.api, option.trtexec, versions_of(option))
+        for option in OPTIONS.values()
+    ]
+    assert {row.checked for row in rows()} <= {"GPU", "built", "contract", "untested"}
+
+
+def test_what_a_plan_takes_is_told():
+    page = PAGE.read_text(encoding="utf-8")
+    (line,) = re.findall(r"^- A plan that you name takes (.*)$", page, re.MULTILINE)
+    for option in OPTIONS.values():
+        if option.kind == "load":
+            assert f"`{option.name}`" in line
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
+def test_an_example_does_what_the_table_says(row, tmp_path, write_model):
+    pytest.importorskip("tensorrt_rtx")
+    options = {row.name: row.value, **NEEDS.get(row.name, {})}
+    assert row.name in checked_options(options)
+    shapes = [{"x": "1x256"}, {"x": "2x256"}][: 1 + (row.name == "optimization_profile")]
+    configure = repr if row.name == "configure_key" else None
+    spec = EngineSpec(
+        write_model(tmp_path / "model.onnx"), parse_profiles(shapes), options, configure
+    )
+    if RTX not in OPTIONS[row.name].versions:
+        with pytest.raises(EngineBuildError, match="build option"):
+            build_plan(spec, RTX)
+    elif row.checked == "built":
+        assert build_plan(spec, RTX)

@@ -1,0 +1,65 @@
+"""What is generated from the code is current, and leaves nothing out."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HOW = "run python docs/generate.py"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_reference_is_current(generate: ModuleType) -> None:
+    assert generate.REFERENCE.read_text(encoding="utf-8") == generate.reference(), HOW
+
+
+def test_schema_is_current(generate: ModuleType) -> None:
+    assert generate.SCHEMA.read_text(encoding="utf-8") == generate.schema_text(), HOW
+
+
+def test_schema_knows_both_kinds_of_record(generate: ModuleType) -> None:
+    schema = json.loads(generate.schema_text())
+    kinds = [schema["$defs"][choice["$ref"].rpartition("/")[2]] for choice in schema["anyOf"]]
+    names = {kind["properties"]["schema"]["enum"][0] for kind in kinds}
+    assert names == {"trtperf-run/2", "trtperf-runs/2"}
+
+
+def test_every_variable_of_the_environment_is_told(generate: ModuleType) -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "pytest_trtperf").rglob("*.py"))
+    pattern = r'"((?:CI|CUDA|GIT|GITHUB|GITLAB|JENKINS|NVIDIA|TRTPERF|XDG)_[A-Z_]+)"'
+    used = set(re.findall(pattern, source))
+    assert {"TRTPERF_BACKEND", "GITHUB_STEP_SUMMARY"} <= used
+    assert {name for name in used if f"`{name}`" not in generate.reference()} == set()
+
+
+def test_every_option_that_pytest_lists_is_told(
+    generate: ModuleType, pytester: pytest.Pytester
+) -> None:
+    listed = pytester.runpytest_inprocess("--help").stdout.str()
+    flags = set(re.findall(r"--trtperf[a-z-]*", listed))
+    assert len(flags) > 20
+    told = generate.reference()
+    assert {flag for flag in flags if f"`{flag}" not in told} == set()
+
+
+def test_every_command_is_told(generate: ModuleType) -> None:
+    folder = ROOT / "pytest_trtperf" / "commands"
+    files = {path.stem for path in folder.glob("*.py") if "\ndef add(" in path.read_text()}
+    told = set(re.findall(r"### `trtperf ([a-z-]+)", generate.reference()))
+    assert len(told) > 6
+    assert {name.replace("-", "_") for name in told} == files
