@@ -17,12 +17,12 @@ from pytest_trtperf.analysis.gates import (
     compare,
     too_few_for_p99,
 )
-from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.regression import LOOKS, Change
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.attribution import differences
 from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.measure.host_state import CONTENDED
 from pytest_trtperf.report.record import RoundRecord, SweepRecord, VerdictRecord
-from pytest_trtperf.result import CONTENDED
 from pytest_trtperf.settings import Settings
 
 _WORDS = {
@@ -87,8 +87,8 @@ class Comparison:
             host_bound: enqueueing takes longer than the engine, so only P99 tells of the model.
             doubt: why no gate may be conclusive.
         """
-        if differences := self._mode_differences():
-            return [self._other_mode(differences)]
+        if modes := self._mode_differences():
+            return [self._other_mode(modes)]
         gates = [gate for gate in self._gates() if self._fits(gate)]
         changes: dict[Gate, Change] = {}
         self._look(gates, changes)
@@ -250,51 +250,19 @@ class Comparison:
         told = "the baseline's run supports" if runs == 1 else f"the baseline's {runs} runs support"
         return f", widened to the {change.supported:.1%} that {told}"
 
-    def differences(self, layers: Mapping[str, float]) -> list[str]:
-        """What changed since the baseline's last run: it explains, and never excuses.
-
-        Args:
-            layers: median milliseconds by name; empty where none were profiled.
-        """
-        about, last, lines = self._subject.about, self._baseline.runs[-1], []
-        if about["digest"] != self._baseline.engine:
-            lines.append("the engine was built from another model, options, version or GPU")
-        elif about["plan_sha256"] != last.plan:
-            lines.append("the plan's bytes differ: the same model was built anew")
-        now = self._subject.software
-        lines += [
-            f"{name}: {last.software.get(name, 'none')} in the baseline, "
-            f"{now.get(name, 'none')} here"
-            for name in sorted(now.keys() | last.software.keys())
-            if now.get(name) != last.software.get(name)
-        ]
-        lines += self._clock_difference([r.sm_clock_mhz for r in last.rounds])
-        return lines + (_slower_layers(last.layers, layers) if last.layers and layers else [])
-
-    def _clock_difference(self, stored: Sequence[float | None]) -> list[str]:
-        then = [clock for clock in stored if clock is not None]
-        clocks = [round.after.get("sm_clock_mhz") for round in self._rounds()]
-        now = [clock for clock in clocks if clock is not None]
-        if not (then and now) or abs(np.median(now) / np.median(then) - 1) <= _CLOCK_TOLERANCE:
-            return []
-        return [f"SM clock: {np.median(then):.0f} MHz in the baseline, {np.median(now):.0f} here"]
-
-
-_CLOCK_TOLERANCE = 0.01
-_MOST_LAYERS = 5
-
-
-def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
-    slower = [change for change in compare_layers(before, after) if change.change_ms > 0]
-    lines = [
-        f"layer {change.name}: {change.change_ms:+.4g} ms, {change.share:.0%} of the change "
-        f"({'new' if change.before_ms is None else f'{change.before_ms:.4g} ms before'})"
-        for change in slower[:_MOST_LAYERS]
-    ]
-    if rest := slower[_MOST_LAYERS:]:
-        added = sum(change.change_ms for change in rest)
-        lines.append(f"{len(rest)} more layers that got slower: {added:+.4g} ms together")
-    return lines
+    def differences(
+        self, layers: Mapping[str, float], tactics: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """What else changed since the baseline's last run, see `attribution.differences`."""
+        return differences(
+            self._baseline,
+            digest=self._subject.about["digest"],
+            plan_sha256=self._subject.about["plan_sha256"],
+            software=self._subject.software,
+            rounds=self._rounds(),
+            layers=layers,
+            tactics=tactics or {},
+        )
 
 
 def _is_open(change: Change) -> bool:

@@ -23,7 +23,7 @@ from pytest_trtperf.limits import (
 )
 from pytest_trtperf.measure.measurement import Measurement, Round
 from pytest_trtperf.option_values import Tolerance, parse_tolerance
-from pytest_trtperf.report.as_baseline import against_record
+from pytest_trtperf.report.as_baseline import against_record, tactics
 from pytest_trtperf.report.record import (
     EngineRecord,
     FindingRecord,
@@ -318,7 +318,7 @@ class Perf(Result):
             )
             self._notes += comparison.notes
             self._verdicts |= {("baseline", v.metric, key): v for v in self._compared[key]}
-        self._differences = comparison.differences(self._layer_medians())
+        self._differences = comparison.differences(self._layer_medians(), tactics(self._layers))
         raise_if_failed(self._compared[key], self._differences)
 
     def _is_host_bound(self) -> bool:

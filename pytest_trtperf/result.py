@@ -18,10 +18,8 @@ from pytest_trtperf.analysis.diagnosis import (
 from pytest_trtperf.analysis.gates import Gate
 from pytest_trtperf.analysis.summary import Sample, Summary
 from pytest_trtperf.measure.disturbance import mean_power_w, remarks
+from pytest_trtperf.measure.host_state import CONTENDED
 from pytest_trtperf.measure.measurement import Measurement, Round
-
-CONTENDED = 0.05
-"""From this share of time that others took on, the tail is theirs."""
 
 
 class Result:

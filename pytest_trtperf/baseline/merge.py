@@ -42,7 +42,7 @@ def add_run(
     if keep < 1:
         raise ValueError(f"keep {keep} must be at least 1: an entry without runs says nothing")
     stored = [] if entry is None or differences(entry, new) else entry.runs
-    older = [msgspec.structs.replace(run, layers={}) for run in stored]
+    older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-keep:])
 
 

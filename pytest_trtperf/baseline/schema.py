@@ -53,7 +53,7 @@ class BaselineRound(_Record, frozen=True):
 class BaselineRun(_Record, frozen=True):
     """One invocation: when (ISO 8601, UTC), of which plan (sha256), with which software.
 
-    Median milliseconds by layer are kept of the newest run alone.
+    Median milliseconds and tactics by layer are kept of the newest run alone.
     """
 
     recorded: str
@@ -61,6 +61,8 @@ class BaselineRun(_Record, frozen=True):
     software: dict[str, str]
     rounds: Annotated[list[BaselineRound], msgspec.Meta(min_length=1)]
     layers: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    tactics: dict[str, str] = {}
+    power_limit_w: Positive | None = None
 
 
 class BaselineEntry(_Record, frozen=True):

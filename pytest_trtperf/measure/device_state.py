@@ -35,6 +35,7 @@ class DeviceState:
     Attributes:
         unix_time_us: when, on the clock that NVML stamps its samples with.
         power_w: on Ampere and later the driver's mean of the last second.
+        power_limit_w: that the driver enforces.
         energy_j: since the driver was loaded, in steps of up to 100 ms.
         clock_event_reasons: NVML's bits at this moment, see `disturbance.ClocksEventReasons`.
         power_cap_ns, sync_boost_ns, thermal_slowdown_ns, hw_thermal_slowdown_ns,
@@ -53,6 +54,7 @@ class DeviceState:
     memory_clock_mhz: float | None = None
     temperature_c: float | None = None
     power_w: float | None = None
+    power_limit_w: float | None = None
     energy_j: float | None = None
     clock_event_reasons: int | None = None
     power_cap_ns: int | None = None
@@ -81,6 +83,7 @@ def read_device_state(
     own = pids or (os.getpid(),)
     now = _now_us()
     milliwatts = _read(lambda: nvml.device_get_power_usage(handle))
+    limit = _read(lambda: nvml.device_get_enforced_power_limit(handle))
     millijoules = _read(lambda: nvml.device_get_total_energy_consumption(handle))
     listed = _read(lambda: _compute_pids(nvml, handle)) or frozenset()
     earlier = since.unix_time_us if since else None
@@ -95,6 +98,7 @@ def read_device_state(
             lambda: nvml.device_get_temperature_v(handle, nvml.TemperatureSensors.TEMPERATURE_GPU)
         ),
         power_w=None if milliwatts is None else milliwatts / 1e3,
+        power_limit_w=None if limit is None else limit / 1e3,
         energy_j=None if millijoules is None else millijoules / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
         **(_read(lambda: _counters(nvml, handle)) or {}),

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+CONTENDED = 0.05
+"""From this share of time that others took on, the tail of a CPU's latency is theirs."""
+
 _TASKS = Path("/proc/self/task")
 _STAT = Path("/proc/stat")
 _NS_PER_TICK = 10**9 // os.sysconf("SC_CLK_TCK")

@@ -6,9 +6,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pytest_trtperf.analysis.layers import Layer
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.report.record import AgainstRecord, MeasurementRecord, RunRecord, utc_now
+from pytest_trtperf.report.record import (
+    AgainstRecord,
+    LayerRecord,
+    MeasurementRecord,
+    RunRecord,
+    utc_now,
+)
+
+
+def tactics(layers: Sequence[LayerRecord | Layer]) -> dict[str, str]:
+    """The tactic of each layer that the engine inspector tells one of."""
+    named = {layer.name: (layer.information or {}).get("TacticName") for layer in layers}
+    return {name: tactic for name, tactic in named.items() if isinstance(tactic, str)}
 
 
 def baseline_entry(
@@ -34,6 +47,8 @@ def baseline_entry(
         software=dict(software),
         rounds=rounds,
         layers={layer.name: layer.median_ms for layer in record.layers},
+        tactics=tactics(record.layers),
+        power_limit_w=record.rounds[-1].after.get("power_limit_w"),
     )
     return BaselineEntry(
         engine=record.engine.digest, mode=record.mode, shapes=record.shapes, runs=[run]

@@ -56,6 +56,9 @@ class Nvml:
     def device_get_power_usage(self, handle):
         return 120_500
 
+    def device_get_enforced_power_limit(self, handle):
+        return 700_000
+
     def device_get_total_energy_consumption(self, handle):
         return 9_876_543
 
@@ -133,6 +136,7 @@ def test_state_has_the_units_of_its_names(nvml):
         memory_clock_mhz=3201,
         temperature_c=41,
         power_w=120.5,
+        power_limit_w=700.0,
         energy_j=9876.543,
         clock_event_reasons=4,
         power_cap_ns=1000,

@@ -25,6 +25,7 @@ QUIET = DeviceState(
     memory_clock_mhz=3201,
     temperature_c=40,
     power_w=120,
+    power_limit_w=700,
     energy_j=1000,
     clock_event_reasons=0,
     power_cap_ns=7,

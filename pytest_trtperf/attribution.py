@@ -1,0 +1,99 @@
+"""What else changed since a baseline was recorded: it explains a verdict, and never excuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pytest_trtperf.analysis.layers import compare_layers
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
+from pytest_trtperf.report.record import RoundRecord
+
+READING_TOLERANCE = 0.01
+MOST_LAYERS = 5
+
+
+def differences(
+    baseline: BaselineEntry,
+    *,
+    digest: str,
+    plan_sha256: str,
+    software: Mapping[str, str],
+    rounds: Sequence[RoundRecord],
+    layers: Mapping[str, float],
+    tactics: Mapping[str, str],
+) -> list[str]:
+    """A line for each thing that differs from the baseline's last run, the likeliest cause first.
+
+    Args:
+        digest, plan_sha256: of the engine that was measured now.
+        layers: median milliseconds by name. tactics: by layer. Empty where they are not known.
+    """
+    last = baseline.runs[-1]
+    return [
+        *_engine(baseline, last, digest, plan_sha256),
+        *_software(last.software, software),
+        *_device(last, rounds),
+        *_tactics(last.tactics, tactics),
+        *_slower_layers(last.layers, layers),
+    ]
+
+
+def _engine(
+    baseline: BaselineEntry, last: BaselineRun, digest: str, plan_sha256: str
+) -> Iterator[str]:
+    if digest != baseline.engine:
+        yield "the engine was built from another model, options, version or GPU"
+    elif plan_sha256 != last.plan:
+        yield "the plan's bytes differ: the same model was built anew"
+
+
+def _software(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(now.keys() | then.keys()):
+        if now.get(name) != then.get(name):
+            yield f"{name}: {then.get(name, 'none')} in the baseline, {now.get(name, 'none')} here"
+
+
+def _device(last: BaselineRun, rounds: Sequence[RoundRecord]) -> Iterator[str]:
+    clocks = [round.sm_clock_mhz for round in last.rounds]
+    yield from _reading("SM clock", "MHz", clocks, [r.after.get("sm_clock_mhz") for r in rounds])
+    limits = [round.after.get("power_limit_w") for round in rounds]
+    yield from _reading("power limit", "W", [last.power_limit_w], limits)
+
+
+def _reading(
+    name: str, unit: str, stored: Sequence[float | None], read: Sequence[float | None]
+) -> Iterator[str]:
+    then, now = _middle(stored), _middle(read)
+    if then and now and abs(now / then - 1) > READING_TOLERANCE:
+        change = f"{now / then - 1:+.0%}"
+        yield f"{name}: {then:.0f} {unit} in the baseline, {now:.0f} here ({change})"
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else None
+
+
+def _tactics(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    changed = [name for name in now if name in then and now[name] != then[name]]
+    for name in changed[:MOST_LAYERS]:
+        yield f"tactic of layer {name}: {then[name]} in the baseline, {now[name]} here"
+    if rest := changed[MOST_LAYERS:]:
+        yield f"{len(rest)} more layers have another tactic"
+
+
+def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
+    if not (before and after):
+        return
+    slower = [change for change in compare_layers(before, after) if change.change_ms > 0]
+    for change in slower[:MOST_LAYERS]:
+        told = "new" if change.before_ms is None else f"{change.before_ms:.4g} ms before"
+        yield (
+            f"layer {change.name}: {change.change_ms:+.4g} ms, "
+            f"{change.share:.0%} of the change ({told})"
+        )
+    if rest := slower[MOST_LAYERS:]:
+        added = sum(change.change_ms for change in rest)
+        yield f"{len(rest)} more layers that got slower: {added:+.4g} ms together"
