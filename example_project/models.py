@@ -1,6 +1,6 @@
-"""Write the two ONNX models of this project, from fixed seeds.
+"""Write the ONNX models of this project, from fixed seeds.
 
-    python models.py                         both models, into ./models
+    python models.py                         all models, into ./models
     python models.py --slower conv 0.10      the convolutional net with 10 % more layers
     python models.py                         the normal models again
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import checker, helper, numpy_helper
 
 OPSET = 17
 IR_VERSION = 8
@@ -39,17 +39,18 @@ class Graph:
 
     Args:
         seed: Seed of the weights.
+        dtype: Of the weights, the input and the output.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng(seed)
+    def __init__(self, seed: int, dtype: type[np.floating[Any]] = np.float32) -> None:
+        self._random, self._dtype = np.random.default_rng(seed), dtype
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
     def weight(self, name: str, *shape: int, std: float) -> str:
         """Add a random weight of standard deviation `std`; return its name."""
         bound = std * 3**0.5
-        return self.constant(name, self._random.uniform(-bound, bound, shape).astype(np.float32))
+        return self.constant(name, self._random.uniform(-bound, bound, shape).astype(self._dtype))
 
     def constant(self, name: str, value: Array) -> str:
         """Add `value` under `name`; return the name."""
@@ -66,11 +67,12 @@ class Graph:
         self, name: str, source: tuple[str, list[int | str]], sink: tuple[str, list[int | str]]
     ) -> bytes:
         """Return the checked model as bytes; `source` and `sink` are its input and output."""
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(self._dtype))
         graph = helper.make_graph(
             self._nodes,
             name,
-            [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
-            [helper.make_tensor_value_info(sink[0], TensorProto.FLOAT, sink[1])],
+            [helper.make_tensor_value_info(source[0], kind, source[1])],
+            [helper.make_tensor_value_info(sink[0], kind, sink[1])],
             self._constants,
         )
         model = helper.make_model(
@@ -83,14 +85,14 @@ class Graph:
         return bytes(model.SerializeToString(deterministic=True))
 
 
-def conv_net(layers: int = CONV_LAYERS) -> bytes:
+def conv_net(layers: int = CONV_LAYERS, dtype: type[np.floating[Any]] = np.float32) -> bytes:
     """Build a residual convolutional net.
 
     `image` (batch, 3, 32, 32) goes through a stem and `layers` equal 3x3 convolutions of 64
     channels at 8x8 pixels, to `scores` (batch, 10). Residual branches are scaled down, so that
     values stay near one at any depth.
     """
-    graph = Graph(seed=1)
+    graph = Graph(seed=1, dtype=dtype)
     stem = graph.weight("stem.weight", CHANNELS, 3, 4, 4, std=0.2)
     kernel = graph.weight(
         "block.weight", CHANNELS, CHANNELS, 3, 3, std=0.05 / (CHANNELS * 9) ** 0.5
@@ -114,6 +116,11 @@ def conv_net(layers: int = CONV_LAYERS) -> bytes:
     pooled = graph.node("Flatten", graph.node("GlobalAveragePool", values))
     graph.node("MatMul", pooled, head, name="scores")
     return graph.model("conv_net", ("image", ["batch", *IMAGE]), ("scores", ["batch", 10]))
+
+
+def conv_net_fp16(layers: int = CONV_LAYERS) -> bytes:
+    """Build `conv_net` with the same weights in half precision."""
+    return conv_net(layers, np.float16)
 
 
 def transformer(layers: int = TRANSFORMER_LAYERS) -> bytes:
@@ -162,12 +169,13 @@ def transformer(layers: int = TRANSFORMER_LAYERS) -> bytes:
 
 MODELS = {
     "conv": ("conv_net.onnx", conv_net, CONV_LAYERS),
+    "conv_fp16": ("conv_net_fp16.onnx", conv_net_fp16, CONV_LAYERS),
     "transformer": ("transformer.onnx", transformer, TRANSFORMER_LAYERS),
 }
 
 
 def write_models(directory: Path, slower: tuple[str, float] | None = None) -> list[Path]:
-    """Write both models into `directory` and return their paths.
+    """Write all models into `directory` and return their paths.
 
     Args:
         directory: Made where it does not exist.

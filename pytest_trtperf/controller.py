@@ -69,11 +69,11 @@ class Controller:
             text = markdown(run.title, run.everything, [*_told_missing(run), *run.errors])
             summary = Path(path)
             self._write("GITHUB_STEP_SUMMARY", lambda: github.append_summary(summary, text))
+        self._fail_on_errors(session)
         if settings.json is not None:
             record, json = run.record(int(session.exitstatus)), settings.json
             self._write("--trtperf-json", lambda: write_json(json, record))
-        if run.errors and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._fail_on_errors(session)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_terminal_summary"""
@@ -93,6 +93,10 @@ class Controller:
         terminalreporter.section(run.title, sep="=")
         for line in lines:
             terminalreporter.write_line(line)
+
+    def _fail_on_errors(self, session: pytest.Session) -> None:
+        if self._run.errors and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _keep(self, packed: bytes) -> str | None:
         """Adds raw times to their file; after an error there is none any more."""

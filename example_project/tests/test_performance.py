@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_conv_net(trt_engine: Any, trt_measure: Any, models: Path) -> None:
     engine = trt_engine(
@@ -28,3 +30,15 @@ def test_transformer(trt_engine: Any, trt_measure: Any, models: Path) -> None:
     perf = trt_measure(engine, shapes={"tokens": (batch, 64, 64)})
     perf.assert_p99(ms={"NVIDIA H200*": 1.0, "NVIDIA *": 30.0, "cpu:*": 250.0})
     perf.assert_qps({"NVIDIA H200*": 1100.0, "NVIDIA *": 30.0, "cpu:*": 5.0})
+
+
+def test_half_precision_is_not_slower(trt_engine: Any, trt_compare: Any, models: Path) -> None:
+    profile = {"image": ("1x3x32x32", "128x3x32x32", "256x3x32x32")}
+    half, single = (
+        trt_engine(models / f"{name}.onnx", shapes=profile)
+        for name in ("conv_net_fp16", "conv_net")
+    )
+    if half.backend == "onnxruntime":
+        pytest.skip("half precision is made for GPUs")
+    pair = trt_compare(half, single, shapes={"image": (128, 3, 32, 32)}, cuda_graph=True)
+    pair.assert_not_slower(tolerance=0.01)

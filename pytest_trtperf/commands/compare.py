@@ -19,7 +19,7 @@ from pytest_trtperf.commands.common import (
 from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.option_values import INCONCLUSIVE_POLICIES, parse_tolerance
-from pytest_trtperf.report.as_baseline import baseline_entry
+from pytest_trtperf.report.as_baseline import baseline_entry, tactics
 from pytest_trtperf.report.json_file import Identity, identity, read_runs
 from pytest_trtperf.report.record import MeasurementRecord, RunRecord, VerdictRecord
 from pytest_trtperf.report.words import aligned, shortened
@@ -153,7 +153,7 @@ def _compare(
     return Compared(
         identity=identity(run, new),
         verdicts=verdicts,
-        differences=comparison.differences(layers) if failed else [],
+        differences=comparison.differences(layers, tactics(new.layers)) if failed else [],
         notes=comparison.notes,
     )
 

@@ -101,12 +101,16 @@ def test_doubtful_measurement_is_not_judged_by_its_numbers(compare, code, metric
 def test_layer_that_got_slower_is_named(compare):
     def layers(conv):
         return [
-            LayerRecord(name=name, median_ms=ms, average_ms=ms, total_ms=ms, share=0.5)
+            LayerRecord(
+                name=name, median_ms=ms, average_ms=ms, total_ms=ms, share=0.5,
+                information={"TacticName": f"{name} in {ms} ms"},
+            )
             for name, ms in (("conv", conv), ("relu", 0.1))
-        ]
+        ]  # fmt: skip
 
     result = compare(1.3, old={"layers": layers(0.9)}, layers=layers(1.2))
     assert f"{KEY}: layer conv: +0.3 ms, 100% of the change" in result.out
+    assert "tactic of layer conv: conv in 0.9 ms in the baseline, conv in 1.2 ms here" in result.out
 
 
 def test_merged_records_compare_by_hardware(trtperf, tmp_path, make_run, make_measurement):

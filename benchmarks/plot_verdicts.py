@@ -1,0 +1,112 @@
+"""Draw the figures of docs/verdicts.md.
+
+    python benchmarks/plot_verdicts.py [--cases benchmarks/results/gate_h200.jsonl]
+
+Needs matplotlib. `changes.svg` shows what `gate_runs.py` measured, `power.svg` a simulation with
+the package's own rule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from gate_runs import GPU_CHAINS
+
+from pytest_trtperf.analysis.regression import LOOKS, judge_change
+from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+RESULTS = Path(__file__).parent / "results"
+MEDIAN = "gpu_compute median"
+TOLERANCE = 0.02
+COLOURS = {"pass": "#2a7f62", "fail": "#b3392f", "inconclusive": "#8a6d1d"}
+NOISES = (0.002, 0.01, 0.03)
+SIMULATED = 400
+
+
+def draw_changes(cases: Path) -> None:
+    """Every measured change beside the tolerance, one row of dots for each engine."""
+    changes = defaultdict(list)
+    for line in cases.read_text().splitlines():
+        case = json.loads(line)
+        if case["part"] != "baseline":
+            continue
+        verdict = next(one for one in case["verdicts"] if one["metric"] == MEDIAN)
+        changes[case["engines"][1]].append((verdict["change"], verdict["status"]))
+    figure, axes = plt.subplots(figsize=(7.2, 2.6))
+    spread = np.random.default_rng(0)
+    for row, chain in enumerate(GPU_CHAINS.values()):
+        for status, colour in COLOURS.items():
+            dots = [100 * change for change, told in changes[chain] if told == status]
+            heights = row + spread.uniform(-0.3, 0.3, len(dots))
+            axes.plot(dots, heights, ".", color=colour, markersize=3, alpha=0.7)
+        failed = sum(status == "fail" for _, status in changes[chain])
+        axes.annotate(
+            f"{failed} of {len(changes[chain])} failed", (1.01, row),
+            xycoords=("axes fraction", "data"), va="center", fontsize=8,
+        )  # fmt: skip
+    axes.axvline(100 * TOLERANCE, color="black", linewidth=0.8, linestyle="--")
+    axes.set_yticks(range(len(GPU_CHAINS)), [f"{layers} layers" for layers in GPU_CHAINS])
+    axes.set_ylim(len(GPU_CHAINS) - 0.5, -0.5)
+    axes.set_xlabel("GPU compute median against a run with 100 layers, % (dashed: the tolerance)")
+    _save(figure, "changes.svg")
+
+
+def failed_share(slowdown: float, noise: float, tolerance: float) -> float:
+    """How often the gate fails an engine that is slower by a share, where rounds vary by `noise`.
+
+    Against one baseline run of five rounds, with the default policy for what stays inconclusive.
+    """
+    draw, failed = np.random.default_rng(0), 0
+    for _ in range(SIMULATED):
+        before = np.exp(draw.normal(0, noise, LOOKS[0]))
+        now = (1 + slowdown) * np.exp(draw.normal(0, noise, LOOKS[-1]))
+        for look in LOOKS:
+            verdict = judge_change(now[:look], [before], tolerance).verdict
+            if verdict.status is not Status.INCONCLUSIVE:
+                break
+        failed += decide_by_estimate(verdict).status is Status.FAIL
+    return failed / SIMULATED
+
+
+def draw_power() -> None:
+    """How likely a slowdown is to fail, by how much rounds vary."""
+    figure, axes = plt.subplots(figsize=(7.2, 2.8))
+    slowdowns = np.linspace(0, 0.2, 41)
+    for noise, colour in zip(NOISES, ("#1f5f8b", "#8a6d1d", "#b3392f"), strict=True):
+        shares = [failed_share(slowdown, noise, 0.05) for slowdown in slowdowns]
+        label = f"rounds vary by {100 * noise:g} %"
+        axes.plot(100 * slowdowns, np.multiply(100, shares), color=colour, label=label)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.axvline(5, color="black", linewidth=0.8, linestyle="--")
+    axes.set_xlabel("true slowdown, % (dashed: the tolerance)")
+    axes.set_ylabel("runs that fail, %")
+    _save(figure, "power.svg")
+
+
+def _save(figure: plt.Figure, name: str) -> None:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(IMAGES / name, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    """Draw both."""
+    parser = argparse.ArgumentParser(description="Draw the figures of docs/verdicts.md.")
+    parser.add_argument("--cases", type=Path, default=RESULTS / "gate_h200.jsonl")
+    options = parser.parse_args()
+    mpl.rcParams.update({"font.size": 9, "svg.hashsalt": "trtperf", "savefig.facecolor": "white"})
+    IMAGES.mkdir(exist_ok=True)
+    draw_changes(options.cases)
+    draw_power()
+
+
+if __name__ == "__main__":
+    main()

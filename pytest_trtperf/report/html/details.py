@@ -1,0 +1,334 @@
+"""What the page shows of a measurement, a search, a pair or a series once its row is opened.
+
+The browser draws the charts, so this is numbers and texts; times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pytest_trtperf.analysis.layers import compare_layers
+from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.report.history import Series
+from pytest_trtperf.report.record import (
+    AgainstRecord,
+    CapacityRecord,
+    EngineRecord,
+    FindingRecord,
+    MeasurementRecord,
+    Number,
+    PairRecord,
+    RoundRecord,
+    SweepRecord,
+    VerdictRecord,
+)
+from pytest_trtperf.report.trend import Trend
+
+MEDIAN, P99 = QUANTILES.index(0.5), QUANTILES.index(0.99)
+
+DEVICE = {
+    "sm_clock_mhz": "SM clock, MHz",
+    "memory_clock_mhz": "memory clock, MHz",
+    "temperature_c": "temperature, °C",
+    "power_w": "power, W",
+}
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """The 21 quantiles of a metric, here and in the baseline: the middle over the rounds."""
+
+    now: list[float]
+    then: list[float] | None
+
+
+class OverTime(msgspec.Struct, frozen=True):
+    """Rounds in the order of measuring; `at` is their middle in seconds since the first began.
+
+    Of rounds that were set aside, `why` says what disturbed them; it is empty otherwise.
+    """
+
+    at: list[float]
+    queries: list[int]
+    median: dict[str, list[float]]
+    p99: dict[str, list[float]]
+    set_aside: list[bool]
+    why: list[str]
+
+
+class DeviceLine(msgspec.Struct, frozen=True):
+    """A number of the device at each look, seconds since the first round began."""
+
+    name: str
+    at: list[float]
+    values: list[float]
+
+
+class LayerLine(msgspec.Struct, frozen=True, array_like=True):
+    """Name and median, here and in the baseline; None where the layer is not there."""
+
+    name: str
+    now: Number
+    then: Number
+
+
+class MeasurementDetails(msgspec.Struct, frozen=True, kw_only=True, tag="measurement"):
+    """A measurement; `sweep_points` are the places of the other points of its sweep."""
+
+    key: str
+    verdicts: list[VerdictRecord]
+    findings: list[FindingRecord]
+    notes: list[str]
+    differences: list[str]
+    judged: str
+    throughput: float
+    distributions: dict[str, Distribution]
+    over_time: OverTime
+    device: list[DeviceLine]
+    layers: list[LayerLine]
+    summary: dict[str, dict[str, float]]
+    facts: dict[str, str]
+    then_throughput: Number
+    then_has_layers: bool
+    sweep: SweepRecord | None
+    sweep_points: list[int] = []
+
+
+class CapacityDetails(msgspec.Struct, frozen=True, kw_only=True, tag="max_qps"):
+    """A search for the highest request rate."""
+
+    key: str
+    message: str
+    verdicts: list[VerdictRecord]
+    findings: list[FindingRecord]
+    facts: dict[str, str]
+    limit_ms: float
+    rate: float
+    lower: float
+    upper: float
+    trials: list[dict[str, Any]]
+
+
+class PairDetails(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
+    """Two engines measured in turns."""
+
+    key: str
+    message: str
+    verdicts: list[VerdictRecord]
+    findings: list[FindingRecord]
+    facts: dict[str, str]
+    ratios: dict[str, dict[str, float]]
+
+
+class TrendDetails(msgspec.Struct, frozen=True, kw_only=True, tag="trend"):
+    """A series; `nights` is the place of its nights in `Nights.of`."""
+
+    trend: Trend
+    values: list[Number]
+    nights: int
+
+
+class Nights:
+    """The nights of each hardware once, although hundreds of series share them."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, int] = {}
+        self.of: list[list[tuple[str, str, str | None]]] = []
+
+    def place(self, series: Series) -> int:
+        """Where the nights of a series are; series of one history share the list itself."""
+        known = id(series.nights)
+        if known not in self._places:
+            self._places[known] = len(self.of)
+            self.of.append([(one.created, one.record, one.commit) for one in series.nights])
+        return self._places[known]
+
+
+def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
+    """What is shown of a measurement."""
+    then = one.against
+    rounds = sorted([*one.rounds, *one.set_aside], key=lambda round: round.started)
+    return MeasurementDetails(
+        key=one.key,
+        verdicts=one.verdicts,
+        findings=one.findings,
+        notes=one.notes,
+        differences=one.differences,
+        judged=one.judged_metric,
+        throughput=one.throughput,
+        distributions={name: _distribution(one, name) for name in one.summary},
+        over_time=_over_time(rounds, {id(round) for round in one.set_aside}, list(one.summary)),
+        device=list(_device(rounds)),
+        layers=_layers(one),
+        summary={name: _rounded(figures) for name, figures in one.summary.items()},
+        facts=_facts(one, then),
+        then_throughput=then.throughput if then else None,
+        then_has_layers=bool(then and then.layers and one.layers),
+        sweep=one.sweep,
+    )
+
+
+def capacity_details(one: CapacityRecord) -> CapacityDetails:
+    """What is shown of a search for the highest request rate."""
+    facts = {
+        "device": one.device,
+        **_engine_facts(one.engine),
+        "shapes": _shapes(one.shapes),
+        **_mode_facts(one.mode),
+        "throughput under a closed load": f"{one.closed_qps:.5g} qps",
+    }
+    return CapacityDetails(
+        key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
+        facts=facts, limit_ms=one.limit_ms, rate=one.rate, lower=one.lower, upper=one.upper,
+        trials=one.trials,
+    )  # fmt: skip
+
+
+def pair_details(one: PairRecord) -> PairDetails:
+    """What is shown of two engines measured in turns."""
+    facts = {"device": one.device, "blocks": str(one.blocks)}
+    for role, engine in one.engines.items():
+        facts |= {f"{role} {name}": text for name, text in _engine_facts(engine).items()}
+    for role, mode in one.modes.items():
+        facts |= {f"{role} {name}": text for name, text in _mode_facts(mode).items()}
+    return PairDetails(
+        key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
+        facts=facts, ratios=one.ratios,
+    )  # fmt: skip
+
+
+def trend_details(series: Series, trend: Trend, nights: Nights) -> TrendDetails:
+    """What is shown of a series."""
+    values = [None if value is None else _digits(value) for value in series.values]
+    return TrendDetails(trend=trend, values=values, nights=nights.place(series))
+
+
+def _distribution(one: MeasurementRecord, metric: str) -> Distribution:
+    now = np.median([round.quantiles[metric] for round in one.rounds], axis=0)
+    then = one.against.quantiles.get(metric) if one.against else None
+    return Distribution(
+        now=[_digits(value) for value in now.tolist()],
+        then=[_digits(value) for value in then] if then else None,
+    )
+
+
+def _over_time(
+    rounds: Sequence[RoundRecord], set_aside: set[int], metrics: Iterable[str]
+) -> OverTime:
+    start = rounds[0].started
+    shown = [name for name in metrics if all(name in round.quantiles for round in rounds)]
+    return OverTime(
+        at=[_to_ms((r.started + r.ended) / 2 - start) for r in rounds],
+        queries=[r.queries for r in rounds],
+        median={name: [_digits(r.quantiles[name][MEDIAN]) for r in rounds] for name in shown},
+        p99={name: [_digits(r.quantiles[name][P99]) for r in rounds] for name in shown},
+        set_aside=[id(r) in set_aside for r in rounds],
+        why=["; ".join(r.disturbances) for r in rounds],
+    )
+
+
+def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
+    start = rounds[0].started
+    for name, label in DEVICE.items():
+        looks = [
+            (_to_ms(at - start), value)
+            for r in rounds
+            for at, state in ((r.started, r.before), (r.ended, r.after))
+            if (value := state.get(name)) is not None
+        ]
+        if looks:
+            yield DeviceLine(label, [at for at, _ in looks], [value for _, value in looks])
+    known = [(r, r.contention) for r in rounds if r.contention is not None]
+    if known:
+        at = [_to_ms((r.started + r.ended) / 2 - start) for r, _ in known]
+        shares = [_digits(100 * share) for _, share in known]
+        yield DeviceLine("taken by other processes, %", at, shares)
+
+
+def _layers(one: MeasurementRecord) -> list[LayerLine]:
+    """By what they add where the baseline has layers, else by time; most first."""
+    now = {layer.name: layer.median_ms for layer in one.layers}
+    then = one.against.layers if one.against else {}
+    if now and then:
+        changes = compare_layers(then, now)
+        return [
+            LayerLine(c.name, _or_none(c.after_ms), _or_none(c.before_ms)) for c in changes
+        ]
+    by_time = sorted(now.items(), key=lambda item: -item[1])
+    return [LayerLine(name, _digits(median), None) for name, median in by_time]
+
+
+def _facts(one: MeasurementRecord, then: AgainstRecord | None) -> dict[str, str]:
+    facts = {
+        "device": one.device,
+        **_engine_facts(one.engine),
+        "shapes": _shapes(one.shapes),
+        **_mode_facts(one.mode),
+        **{f"warm-up {name}": _text(value) for name, value in one.warm_up.items()},
+        "cold start": f"{one.cold_start_ms:.4g} ms",
+        "time to steady": _measured(one.time_to_steady_s, "s"),
+        "energy per query": _measured(one.energy_per_query_mj, "mJ"),
+        **{name.replace("_", " "): f"{size:,} bytes" for name, size in one.device_memory.items()},
+        "queries": f"{sum(round.queries for round in one.rounds):,}",
+        "rounds": f"{len(one.rounds)} kept, {len(one.set_aside)} set aside",
+        "baseline": one.baseline,
+    }
+    if then:
+        facts |= {
+            "baseline recorded": f"{then.recorded} ({then.runs} runs, {then.rounds} rounds)",
+            "baseline plan": then.plan,
+            "baseline software": _pairs(then.software),
+        }
+    return facts
+
+
+def _engine_facts(engine: EngineRecord) -> dict[str, str]:
+    return {
+        "engine": engine.name,
+        "backend": engine.backend,
+        "built from": engine.digest,
+        "plan": engine.plan_sha256,
+    }
+
+
+def _mode_facts(mode: Mapping[str, Any]) -> dict[str, str]:
+    return {name.replace("_", " "): _text(value) for name, value in mode.items()}
+
+
+def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _measured(value: Number, unit: str) -> str:
+    return "not measured" if value is None else f"{value:.4g} {unit}"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: _digits(value) for name, value in figures.items()}
+
+
+def _or_none(value: Number) -> Number:
+    return None if value is None else _digits(value)
+
+
+def _digits(value: float) -> float:
+    """Five significant digits: more than a chart can show, and half the size."""
+    return float(f"{value:.5g}")
+
+
+def _to_ms(seconds: float) -> float:
+    """Seconds, to the millisecond."""
+    return round(seconds, 3)

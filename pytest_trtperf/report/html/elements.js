@@ -1,0 +1,54 @@
+"use strict";
+
+// Elements, numbers and what lies packed in the page. Texts never become markup.
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+// plotly takes a few tags in texts for markup; this shows them as they are.
+function plain(text) {
+  return String(text).replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
+}
+
+function shortened(text, most) {
+  if (text.length <= most) return text;
+  const half = Math.floor((most - 1) / 2);
+  return `${text.slice(0, half)}…${text.slice(-half)}`;
+}
+
+function number(value, digits = 4) {
+  if (value === null || value === undefined) return "–";
+  return value.toLocaleString("en", { maximumSignificantDigits: digits });
+}
+
+function percent(share, digits = 1) {
+  return `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(digits)} %`;
+}
+
+async function unpacked(id) {
+  const packed = atob(document.getElementById(id).textContent);
+  const bytes = Uint8Array.from(packed, (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
+function once(load) {
+  let loading = null;
+  return () => (loading ??= load());
+}
+
+const loadDetails = once(async () => JSON.parse(await unpacked("details")));
+
+const loadPlotly = once(async () => {
+  const script = document.createElement("script");
+  script.textContent = await unpacked("plotly");
+  document.head.append(script);
+  return window.Plotly;
+});

@@ -1,0 +1,186 @@
+"""The page: records, and the trend of a directory of them, as one HTML file.
+
+Charts are by plotly.js: kept well, MIT, and inside plotly's package, so that no network is needed.
+It is embedded compressed, as are the numbers, and unpacked when the first row is opened: so a file
+with a thousand measurements stays small and opens at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_trtperf import __version__
+from pytest_trtperf.errors import ExtraMissing
+from pytest_trtperf.report.files import write_atomically
+from pytest_trtperf.report.history import Series
+from pytest_trtperf.report.html import rows
+from pytest_trtperf.report.html.details import (
+    MeasurementDetails,
+    Nights,
+    capacity_details,
+    measurement_details,
+    pair_details,
+    trend_details,
+)
+from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord, RunRecord
+from pytest_trtperf.report.trend import Trend
+from pytest_trtperf.report.words import outcome
+
+SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
+
+MOST_FAILURES = 50
+"""Failures that are told above the table; all of them are in it."""
+
+_HERE = Path(__file__).parent
+_NEEDS = ("jinja2", "plotly")
+
+
+def check_installed() -> None:
+    """Looks for the packages that a page needs, without importing them.
+
+    Raises:
+        ExtraMissing: one is not installed.
+    """
+    missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExtraMissing(
+            f"an HTML report needs {' and '.join(missing)}: "
+            "install them with pip install 'pytest-trtperf[report]'"
+        )
+
+
+def write_html(
+    path: Path, runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] = ()
+) -> int:
+    """Writes the page, whole or not at all; returns its bytes.
+
+    Raises:
+        ExtraMissing: a package that it needs is not installed.
+        OSError: the directory cannot be written.
+        ValueError: a text cannot be written as UTF-8.
+    """
+    data = html_page(runs, trends).encode()
+    write_atomically(path, data)
+    return len(data)
+
+
+def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] = ()) -> str:
+    """The page of these runs, and of the series that they are part of."""
+    check_installed()
+    import jinja2
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = "\n".join(_text(name) for name in SCRIPTS)
+    charts = get_plotlyjs()
+    found = sorted(_measured(runs), key=lambda item: rows.OUTCOMES.index(outcome(item[1])))
+    states = list(rows.TREND_STATES)
+    series = sorted(trends, key=lambda item: (states.index(item[1].state), item[1].key))
+    failed = rows.failures(found)
+    return environment.get_template("page.html.jinja").render(
+        version=__version__,
+        runs=runs,
+        tables=list(_tables(found, [trend for _, trend in series])),
+        failures=failed[:MOST_FAILURES],
+        more_failures=len(failed[MOST_FAILURES:]),
+        text_columns=rows.TEXT_COLUMNS,
+        style=Markup(_text("page.css")),  # noqa: S704  # a file of this package
+        script=Markup(script),  # noqa: S704  # files of this package
+        hashes=[_hash(script), _hash(charts)],
+        charts=_packed(charts.encode()),
+        details=_packed(_details(found, series)),
+    )
+
+
+def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, rows.Measured]]:
+    for run in runs:
+        yield from ((run, one) for one in (*run.measurements, *run.max_qps, *run.pairs))
+
+
+def _tables(
+    found: Sequence[tuple[RunRecord, rows.Measured]], trends: Sequence[Trend]
+) -> Iterator[dict[str, Any]]:
+    """The tables that have rows, trends first: they are what a directory was asked about."""
+    if trends:
+        lines = rows.trend_rows(trends)
+        yield {
+            "id": "trends",
+            "title": "Trend over the nights",
+            "state": "State",
+            "columns": rows.TREND_COLUMNS,
+            "rows": lines,
+            "counts": rows.counts(lines, rows.TREND_STATES.values()),
+        }
+    if found:
+        lines = rows.measured_rows(found)
+        hardware = ("Hardware",) if len(lines[0].cells) > len(rows.MEASURED_COLUMNS) else ()
+        yield {
+            "id": "measurements",
+            "title": "Measurements",
+            "state": "Verdict",
+            "columns": (*rows.MEASURED_COLUMNS, *hardware),
+            "rows": lines,
+            "counts": rows.counts(lines, rows.OUTCOMES),
+        }
+
+
+def _details(
+    found: Sequence[tuple[RunRecord, rows.Measured]], series: Sequence[tuple[Series, Trend]]
+) -> bytes:
+    """What rows show once they are opened, as JSON."""
+    nights = Nights()
+    content = {
+        "measurements": list(_measured_details(found)),
+        "trends": [trend_details(one, trend, nights) for one, trend in series],
+        "nights": nights.of,
+    }
+    return msgspec.json.encode(content)
+
+
+def _measured_details(found: Sequence[tuple[RunRecord, rows.Measured]]) -> Iterator[Any]:
+    sweeps: dict[object, list[int]] = {}
+    for place, (run, one) in enumerate(found):
+        if isinstance(one, MeasurementRecord) and one.sweep:
+            sweeps.setdefault(_sweep_of(run, one), []).append(place)
+    for run, one in found:
+        if isinstance(one, MeasurementRecord):
+            details: MeasurementDetails = measurement_details(one)
+            points = sweeps[_sweep_of(run, one)] if one.sweep else []
+            yield msgspec.structs.replace(details, sweep_points=points)
+        elif isinstance(one, CapacityRecord):
+            yield capacity_details(one)
+        elif isinstance(one, PairRecord):
+            yield pair_details(one)
+
+
+def _sweep_of(run: RunRecord, one: MeasurementRecord) -> object:
+    assert one.sweep is not None
+    return id(run), one.test, one.sweep.name, one.sweep.variable
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """The source of a script in a Content-Security-Policy, which allows these and no others."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
