@@ -17,6 +17,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from gate_runs import GPU_CHAINS
+from matplotlib.figure import Figure
 
 from pytest_trtperf.analysis.regression import LOOKS, judge_change
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
@@ -90,7 +91,7 @@ def draw_power() -> None:
     _save(figure, "power.svg")
 
 
-def _save(figure: plt.Figure, name: str) -> None:
+def _save(figure: Figure, name: str) -> None:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(IMAGES / name, bbox_inches="tight", metadata={"Date": None})

@@ -19,7 +19,8 @@ import pytest_trtperf
 from pytest_trtperf import fixtures
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
-from pytest_trtperf.engines import Engine, EngineFactory
+from pytest_trtperf.engine_factory import EngineFactory
+from pytest_trtperf.engines import Engine
 from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measures import MeasureFactory
 from pytest_trtperf.pair import Pair

@@ -7,7 +7,8 @@ TrtPerfError
 ├── CacheError            the engine cache cannot be used
 ├── ShapeError            a shape or tensor name does not fit the model
 ├── MeasurementError      a session could not be measured
-└── BaselineError         a baseline file is unreadable or of another schema
+├── BaselineError         a baseline file is unreadable or of another schema
+└── ExtraMissing          a package of an optional extra is not installed
 """
 
 from __future__ import annotations
@@ -43,3 +44,7 @@ class MeasurementError(TrtPerfError):
 
 class BaselineError(TrtPerfError):
     """A baseline file is unreadable or of another schema; it is never overwritten."""
+
+
+class ExtraMissing(TrtPerfError):
+    """A package of an optional extra is not installed; names the extra."""

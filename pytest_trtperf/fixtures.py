@@ -10,7 +10,7 @@ import pytest
 from pytest_trtperf.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_trtperf.engines import EngineFactory
+    from pytest_trtperf.engine_factory import EngineFactory
     from pytest_trtperf.measures import MeasureFactory
     from pytest_trtperf.pair import Pair
 
@@ -35,7 +35,7 @@ def settings_of(item: pytest.Item, settings: Settings) -> Settings:
 @pytest.fixture(scope="session")
 def trt_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
     """Builds an engine from an ONNX file, or loads it from the cache or from a plan."""
-    from pytest_trtperf.engines import EngineFactory
+    from pytest_trtperf.engine_factory import EngineFactory
     from pytest_trtperf.report.build_progress import open_terminal
     from pytest_trtperf.run import RUN
 

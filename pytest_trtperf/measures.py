@@ -14,7 +14,8 @@ import pytest
 
 from pytest_trtperf.comparison import Subject
 from pytest_trtperf.engine.spec import Shape, parse_shape
-from pytest_trtperf.engines import Engine, EngineFactory
+from pytest_trtperf.engine_factory import EngineFactory
+from pytest_trtperf.engines import Engine
 from pytest_trtperf.errors import ShapeError, TrtPerfError
 from pytest_trtperf.limits import is_positive
 from pytest_trtperf.max_qps import MaxQps

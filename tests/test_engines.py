@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf import engines
-from pytest_trtperf.engines import EngineFactory
+from pytest_trtperf import engine_factory
+from pytest_trtperf.engine_factory import EngineFactory
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.run import Run, Target
 from pytest_trtperf.runtime.load_options import LoadOptions
@@ -46,7 +46,7 @@ class Loaded:
 @pytest.fixture
 def factory(tmp_path, monkeypatch, write_model):
     write_model(tmp_path / "model.onnx")
-    monkeypatch.setattr(engines, "IsolatedEngine", Loaded)
+    monkeypatch.setattr(engine_factory, "IsolatedEngine", Loaded)
     monkeypatch.setattr(Loaded, "inspected", 0)
     made: list[EngineFactory] = []
 

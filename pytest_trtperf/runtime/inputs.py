@@ -264,7 +264,7 @@ def fit_input(tensor: TensorInfo, shape: Shape, value: InputValue) -> np.ndarray
     """A C-contiguous copy of `value` in the host's byte order, as random_input would shape it.
 
     Raises:
-        MeasurementError: the dtype or the number of bytes is another, or floats are not finite.
+        MeasurementError: the dtype or the number of bytes is another, or some are NaN.
         ShapeError: the shape is another.
     """
     _check_dtype(tensor.name, tensor.dtype)
@@ -273,10 +273,11 @@ def fit_input(tensor: TensorInfo, shape: Shape, value: InputValue) -> np.ndarray
     else:
         fitted = _from_array(tensor, shape, value)
     values = numbers(fitted, tensor.dtype)
-    if values.dtype.kind == "f" and (count := np.count_nonzero(~np.isfinite(values))):
+    # Infinities are values: attention masks are made of them.
+    if values.dtype.kind == "f" and (count := np.count_nonzero(np.isnan(values))):
         raise MeasurementError(
-            f"input {tensor.name!r}: {count} of {fitted.size} values are NaN or infinite, with "
-            f"which time and power of {tensor.dtype} arithmetic mean nothing; give finite values"
+            f"input {tensor.name!r}: {count} of {fitted.size} values are NaN, with which time "
+            f"and power of {tensor.dtype} arithmetic mean nothing; give numbers"
         )
     return fitted
 

@@ -100,6 +100,14 @@ def test_what_changed_is_told(repository):
     assert "the engine was built from another model" in run.measurements[0].differences[0]
 
 
+def test_exit_status_counts_a_baseline_that_could_not_be_written(repository):
+    assert repository.run("--trtperf-update").ret == 0
+    repository.baseline_files()[0].write_text("<<<<<<< HEAD")
+    assert repository.run("--trtperf-update", "--trtperf-json=run.json").ret == 1
+    (run,) = read_runs(repository.path / "run.json")
+    assert (run.exit_status, len(run.measurements)) == (1, 1)
+
+
 @pytest.mark.parametrize("variable", ["batch_sizes", "request_rates"])
 def test_points_of_a_sweep_are_tied_together(project, variable):
     project.model()

@@ -254,9 +254,7 @@ def _layers(one: MeasurementRecord) -> list[LayerLine]:
     then = one.against.layers if one.against else {}
     if now and then:
         changes = compare_layers(then, now)
-        return [
-            LayerLine(c.name, _or_none(c.after_ms), _or_none(c.before_ms)) for c in changes
-        ]
+        return [LayerLine(c.name, _or_none(c.after_ms), _or_none(c.before_ms)) for c in changes]
     by_time = sorted(now.items(), key=lambda item: -item[1])
     return [LayerLine(name, _digits(median), None) for name, median in by_time]
 

@@ -1,0 +1,219 @@
+"""The factory behind `trt_engine`: builds or loads each engine once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+from filelock import FileLock
+
+from pytest_trtperf.engine.backends import ONNXRUNTIME, import_tensorrt
+from pytest_trtperf.engine.build import build_plan, has_weakly_typed_networks
+from pytest_trtperf.engine.cache import CachedPlan, PlanCache, default_cache_dir
+from pytest_trtperf.engine.cache_size import default_limit
+from pytest_trtperf.engine.options import PLAN_OPTIONS, checked_options, with_paths_found
+from pytest_trtperf.engine.spec import (
+    EngineSpec,
+    Shapes,
+    digest_with,
+    parse_profiles,
+)
+from pytest_trtperf.engine.timing_cache import TimingCacheFile
+from pytest_trtperf.engine.trtexec_command import read_command
+from pytest_trtperf.engines import PLAN_SUFFIXES, Engine
+from pytest_trtperf.errors import EngineLoadError
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.report.build_progress import build_line
+from pytest_trtperf.run import Run
+from pytest_trtperf.runtime.load_options import LoadOptions
+from pytest_trtperf.runtime.locks import device_lock
+from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
+from pytest_trtperf.settings import Settings
+
+
+def _plan_cache(settings: Settings) -> PlanCache:
+    shared = settings.cache_dir is not None and settings.shared_cache
+    limit = default_limit(shared=shared) if settings.cache_size is None else settings.cache_size
+    return PlanCache(settings.cache_dir or default_cache_dir(), shared=shared, limit=limit)
+
+
+class EngineFactory:
+    """Builds, caches and loads engines; one that was asked for before is handed out again."""
+
+    def __init__(self, run: Run, terminal: TextIO | None = None) -> None:
+        self._run, self._terminal = run, terminal
+        self._engines: dict[str, Engine] = {}
+        self._cache = _plan_cache(run.settings)
+
+    @cached_property
+    def lock(self) -> FileLock:
+        """The lock of the device; one object, so that it is re-entrant within this process."""
+        settings = self._run.settings
+        return device_lock(settings.lock_dir, self._run.target.uuid or "host")
+
+    def __call__(
+        self,
+        path: str | Path,
+        shapes: Shapes | Sequence[Shapes] | None = None,
+        *,
+        builds: int = 1,
+        configure: Callable[[Any], object] | None = None,
+        **options: Any,
+    ) -> Engine:
+        """The engine of an ONNX file, or of a plan (`.engine`, `.plan`).
+
+        Args:
+            path: relative to the working directory, or to rootdir if it is not there.
+            shapes: for each dynamic input one shape, or (min, opt, max); a list of such mappings
+                makes several optimization profiles.
+            builds: how often to build; `Engine.builds` has them all. On the CPU there is one.
+            configure: called with TensorRT's builder configuration, see `EngineSpec`.
+            options: build options, see `EngineSpec` and docs/engines.md.
+
+        Raises:
+            EngineBuildError: the file is missing, not ONNX, or cannot be built.
+            EngineLoadError: a plan does not run on this device.
+            ShapeError: shapes do not fit the model.
+            CacheError: the cache directory cannot be used.
+            ValueError: an unknown build option, or one that a plan cannot take.
+        """
+        __tracebackhide__ = True
+        options = with_paths_found(options, self.find)
+        found = self.find(Path(path))
+        if found.suffix in PLAN_SUFFIXES:
+            return self._load_plan(found, shapes, configure, builds, checked_options(options))
+        if builds < 1 or (builds > 1 and options.get("timing_cache")):
+            raise ValueError(
+                f"builds={builds}: give 1 or more, and without timing_cache=, which would make "
+                "all builds choose as the first did"
+            )
+        profiles = parse_profiles(shapes)
+        if self._run.target.probe.backend == ONNXRUNTIME:
+            builds = 1
+        engine, *others = [
+            self._engine(EngineSpec(found, profiles, options, configure, build_index))
+            for build_index in range(builds)
+        ]
+        return replace(engine, others=tuple(others)) if others else engine
+
+    def from_trtexec(self, command: str | Sequence[str] | Path, **more: Any) -> Engine:
+        """The engine that trtexec builds or loads with these arguments.
+
+        Args:
+            command: as for a shell, as a list of arguments, or a file that holds them.
+            more: further arguments as of a direct call.
+
+        Raises:
+            ValueError: naming each argument that has no counterpart here.
+        """
+        __tracebackhide__ = True
+        path, shapes, options = read_command(command, self.find)
+        backend = self._run.target.probe.backend
+        # trtexec's networks are weakly typed unless told otherwise, as long as there are any.
+        if backend == "tensorrt" and has_weakly_typed_networks(import_tensorrt(backend), backend):
+            options.setdefault("strongly_typed", False)
+        return self(path, shapes, **{**options, **more})
+
+    def _engine(self, spec: EngineSpec) -> Engine:
+        probe = self._run.target.probe
+        key = spec.digest(probe.backend, probe.version, self._run.target.plan_device)
+        digest = digest_with(key, spec.load_options)
+        if digest not in self._engines:
+            with self.lock:
+                self._engines[digest] = self._make(spec, key, digest)
+        return self._engines[digest]
+
+    def close(self) -> None:
+        """Frees all engines."""
+        for engine in self._engines.values():
+            engine.loaded.close()
+        self._engines.clear()
+        self._cache.close()
+
+    def find(self, path: Path) -> Path:
+        """A path relative to the working directory, or to rootdir if it is not there."""
+        in_rootdir = self._run.rootdir / path
+        return in_rootdir if not path.exists() and in_rootdir.exists() else path
+
+    def _make(self, spec: EngineSpec, key: str, digest: str) -> Engine:
+        probe, device = self._run.target.probe, self._run.target.plan_device
+        backend = probe.backend
+        about = {"onnx": spec.onnx.name, **spec.describe(backend, probe.version, device)}
+        if backend == ONNXRUNTIME:
+            return Engine(
+                spec.onnx,
+                backend,
+                digest,
+                digest,
+                built=False,
+                loaded=OnnxRuntimeEngine(spec.onnx, spec.profile),
+                known={"about": about},
+                lock=self.lock,
+            )
+        plan = self._cache.get_or_build(key, lambda: self._build(spec), about)
+        load = LoadOptions.of(spec.options, spec.onnx)
+        return Engine(
+            spec.onnx, backend, digest, plan.identity.sha256, built=plan.built,
+            loaded=self._load(plan, load), cache=self._cache, key=key, lock=self.lock,
+            known=msgspec.structs.asdict(plan.identity),
+        )  # fmt: skip
+
+    def _build(self, spec: EngineSpec) -> bytes:
+        backend = self._run.target.probe.backend
+        with build_line(self._terminal, spec.onnx.name) as show:
+            return build_plan(spec, backend, self._timing_cache(spec), show)
+
+    def _timing_cache(self, spec: EngineSpec) -> TimingCacheFile | None:
+        """The file that the option asks for."""
+        wanted = spec.options.get("timing_cache")
+        if isinstance(wanted, str):
+            return TimingCacheFile(Path(wanted), is_kept=False)
+        if not wanted:
+            return None
+        probe, device = self._run.target.probe, self._run.target.plan_device
+        directory = self._cache.directory
+        return TimingCacheFile.kept_in(directory, probe.backend, probe.version, device or "")
+
+    def _load(self, plan: CachedPlan, load: LoadOptions) -> IsolatedEngine:
+        kernels = self._cache.load_runtime_cache(plan.key)
+        return IsolatedEngine(self._run.target.probe.backend, plan.data, kernels, load)
+
+    def _load_plan(
+        self,
+        path: Path,
+        shapes: object,
+        configure: object,
+        builds: int,
+        options: Mapping[str, Any],
+    ) -> Engine:
+        backend = self._run.target.probe.backend
+        if backend == ONNXRUNTIME:
+            raise EngineLoadError(f"{path} is a TensorRT plan; the backend {backend} needs ONNX")
+        given = {"shapes": shapes, "configure": configure, "builds": builds > 1}
+        unusable = [name for name, value in given.items() if value]
+        unusable += [name for name in options if name not in PLAN_OPTIONS]
+        if unusable:
+            raise ValueError(
+                f"{path} is a plan, which was built already: it takes no {', '.join(unusable)}; "
+                f"drop them, or build it here from its ONNX file. It takes "
+                f"{', '.join(PLAN_OPTIONS)}"
+            )
+        try:
+            plan = path.read_bytes()
+        except OSError as error:
+            raise EngineLoadError(f"{path}: the plan cannot be read: {error.strerror}") from error
+        sha256 = hashlib.sha256(plan).hexdigest()
+        digest = digest_with(sha256, options)
+        if digest not in self._engines:
+            with self.lock:
+                loaded = IsolatedEngine(backend, plan, load=LoadOptions.of(options, None))
+            self._engines[digest] = Engine(
+                path, backend, digest, sha256, built=False, loaded=loaded, lock=self.lock,
+                known={"sha256": sha256, "size": len(plan), "about": {"plan": path.name}},
+            )  # fmt: skip
+        return self._engines[digest]
