@@ -35,8 +35,8 @@ def parse_bool(value: object) -> bool:
 
 
 def parse_backends(value: object) -> tuple[str, ...]:
-    """A comma-separated preference list of backends; `auto` is the TensorRT family."""
-    known = ("auto", "tensorrt", "tensorrt-rtx", "onnxruntime")
+    """A comma-separated preference list of backends; `auto` is what builds engines on a GPU."""
+    known = ("auto", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime")
     items = value if isinstance(value, (list, tuple)) else str(value).split(",")
     names = tuple(name.strip() for name in items if name.strip())
     unknown = [name for name in names if name not in known]

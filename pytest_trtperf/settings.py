@@ -54,8 +54,8 @@ class Settings:
     backend: tuple[str, ...] = _option(
         ("auto",),
         parse_backends,
-        "Preference list, comma-separated: auto (the TensorRT family), tensorrt, tensorrt-rtx, "
-        "onnxruntime (CPU).",
+        "Preference list, comma-separated: auto (tensorrt, then tensorrt-rtx), tensorrt, "
+        "tensorrt-rtx, tensorrt-lean (loads version compatible plans only), onnxruntime (CPU).",
         metavar="LIST",
     )
     cache_dir: Path | None = _option(

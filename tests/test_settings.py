@@ -138,6 +138,7 @@ def test_false(text):
 
 def test_backends_are_a_preference_list():
     assert parse_backends(" auto, onnxruntime,") == ("auto", "onnxruntime")
+    assert parse_backends("tensorrt-lean") == ("tensorrt-lean",)
     for value in ("", ",", "cuda"):
         with pytest.raises(ValueError, match="unknown backend"):
             parse_backends(value)

@@ -103,7 +103,7 @@ function timeChart(details, metric) {
     });
   }
   const below = details.device.slice(0, 3);
-  const layout = { xaxis: { title: { text: "s since the first round" }, anchor: `y${below.length + 1 > 1 ? below.length + 1 : ""}` } };
+  const layout = { xaxis: { title: { text: "s since the first round" }, anchor: below.length ? `y${below.length + 1}` : "y" } };
   const height = below.length ? 0.48 : 1;
   layout.yaxis = { title: { text: "ms" }, domain: [1 - height, 1] };
   const share = below.length ? 0.46 / below.length : 0;
@@ -115,7 +115,7 @@ function timeChart(details, metric) {
     }));
     const [quantity, unit] = one.name.split(", ");
     layout[`yaxis${index + 2}`] = {
-      domain: [top - share + 0.06, top], nticks: 4, title: { text: `${quantity.replace("taken by other processes", "others")}<br>${unit}` },
+      domain: [top - share + 0.06, top], nticks: 4, title: { text: `${quantity}<br>${unit}` },
       rangemode: unit === "%" ? "tozero" : "normal",
     };
   });
@@ -329,7 +329,4 @@ function themed(layout) {
   };
 }
 
-const CONFIG = {
-  displaylogo: false, responsive: true, locale: "en",
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "pan2d", "zoom2d"],
-};
+const CONFIG = { displayModeBar: false, responsive: true };

@@ -105,21 +105,21 @@ class Charts {
 
   async draw() {
     const plotly = await loadPlotly();
-    this.all().forEach((chart, place) => {
-      this.plots[place] ??= this.framed();
-      const { figure, caption, plot } = this.plots[place];
-      figure.classList.toggle("wide", Boolean(chart.wide));
+    const charts = this.all();
+    // All frames come first: a plot takes the width that its frame has beside the others.
+    this.plots = charts.map((chart, place) => this.plots[place] ?? this.framed(chart));
+    charts.forEach((chart, place) => {
+      const { caption, plot } = this.plots[place];
       caption.replaceChildren(chart.caption, element("small", {}, chart.note));
       plot.setAttribute("aria-label", chart.caption);
       plotly.react(plot, chart.traces, themed({ height: chart.height ?? 300, ...chart.layout }), CONFIG);
     });
   }
 
-  framed() {
+  framed(chart) {
     const [caption, plot] = [element("figcaption"), element("div", { role: "img" })];
-    const figure = element("figure", {}, caption, plot);
-    this.grid.append(figure);
-    return { figure, caption, plot };
+    this.grid.append(element("figure", { class: chart.wide ? "wide" : null }, caption, plot));
+    return { caption, plot };
   }
 
   metricChoice() {

@@ -245,7 +245,7 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
     if known:
         at = [_to_ms((r.started + r.ended) / 2 - start) for r, _ in known]
         shares = [_digits(100 * share) for _, share in known]
-        yield DeviceLine("taken by other processes, %", at, shares)
+        yield DeviceLine("other processes, %", at, shares)
 
 
 def _layers(one: MeasurementRecord) -> list[LayerLine]:

@@ -71,7 +71,7 @@ class Failure:
 
 MEASURED_COLUMNS = ("P50 ms", "P99 ms", "QPS", "Budget", "Baseline", "Change")
 TREND_COLUMNS = ("Metric", "Hardware", "Level", "Change", "Since", "Record", "Nights")
-TEXT_COLUMNS = frozenset({"Budget", "Baseline", "Metric", "Hardware", "Since", "Record"})
+TEXT_COLUMNS = frozenset({"Budget", "Metric", "Hardware", "Since", "Record"})
 
 
 def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
@@ -154,21 +154,25 @@ def _compared_cells(one: Measured) -> list[Cell]:
         shown = most_telling(one)
         state = one.baseline if shown is None or shown.baseline is None else ""
         return [
-            Cell(NONE if budget == "-" else budget, budget),
+            _budget_cell("" if budget == "-" else budget),
             Cell(state) if state else _baseline_cell(shown, baseline),
             _change_cell(shown),
         ]
     limits = [v for v in one.verdicts if v.limit is not None]
     if isinstance(one, CapacityRecord):
         budget = ", ".join(f">={verdict.limit:.4g} qps" for verdict in limits)
-        keeps = f"P99<={one.limit_ms:g} ms"
-        return [Cell(budget or NONE, budget, keeps), Cell(NONE), Cell(NONE)]
+        keeps = f"P99 ≤ {one.limit_ms:g} ms"
+        return [_budget_cell(budget, keeps), Cell(NONE), Cell(NONE)]
     kind, ratio = next(iter(one.ratios.items()))
     change = ratio["value"] - 1
     interval = f"[{ratio['lower'] - 1:+.1%}, {ratio['upper'] - 1:+.1%}]"
     budget = ", ".join(f"{verdict.metric} {verdict.limit:+.1%}" for verdict in limits)
     reference = Cell(f"{ratio['reference']:.4g}", ratio["reference"], f"reference {kind}")
-    return [Cell(budget or NONE, budget), reference, Cell(f"{change:+.1%}", change, interval)]
+    return [_budget_cell(budget), reference, Cell(f"{change:+.1%}", change, interval)]
+
+
+def _budget_cell(text: str, small: str = "") -> Cell:
+    return Cell(text.replace("<=", " ≤ ").replace(">=", "≥ ") or NONE, text, small)
 
 
 def _baseline_cell(shown: VerdictRecord | None, text: str) -> Cell:
