@@ -19,7 +19,7 @@ from pytest_trtperf.commands.common import STATUSES, Status, note
 from pytest_trtperf.errors import TrtPerfError
 
 COMMANDS = (
-    "compare", "merge", "trend", "export", "baseline", "cache", "import-trtexec", "doctor",
+    "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec", "doctor",
 )  # fmt: skip
 
 

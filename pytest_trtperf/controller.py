@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.errors import ExtraMissing
 from pytest_trtperf.report import github
+from pytest_trtperf.report.html.page import check_installed, write_html
 from pytest_trtperf.report.json_file import write_json
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.terminal import header, summary_lines
@@ -29,7 +31,12 @@ class Controller:
         return header(target.probe.backend, target.device, target.probe.software)
 
     def pytest_sessionstart(self) -> None:
-        """Opens the file of raw times, so that a place that cannot be written is known at once."""
+        """What would be missing or refused after the measurements is known at once."""
+        if self._run.settings.html is not None:
+            try:
+                check_installed()
+            except ExtraMissing as error:
+                raise pytest.UsageError(f"--trtperf-html: {error}") from None
         path = self._run.settings.traces
         if path is not None:
             try:
@@ -70,9 +77,11 @@ class Controller:
             summary = Path(path)
             self._write("GITHUB_STEP_SUMMARY", lambda: github.append_summary(summary, text))
         self._fail_on_errors(session)
-        if settings.json is not None:
-            record, json = run.record(int(session.exitstatus)), settings.json
+        record = run.record(int(session.exitstatus))
+        if (json := settings.json) is not None:
             self._write("--trtperf-json", lambda: write_json(json, record))
+        if (html := settings.html) is not None:
+            self._write("--trtperf-html", lambda: write_html(html, [record]))
             self._fail_on_errors(session)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -101,6 +101,12 @@ class Settings:
     json: Path | None = _option(
         None, parse_path, "Write everything measured to this file.", metavar="FILE"
     )
+    html: Path | None = _option(
+        None,
+        parse_path,
+        "Write a report for a browser to this file, which needs no network.",
+        metavar="FILE",
+    )
     traces: Path | None = _option(
         None,
         parse_path,

@@ -22,6 +22,7 @@ from pytest_trtperf.commands.common import (
     Status,
     add_command,
     note,
+    parsed,
     say,
     say_json,
 )
@@ -74,11 +75,11 @@ def add(commands: Parsers) -> None:
         details="Engines in use stay. Exits 1 if one had to.",
     )  # fmt: skip
     prune.add_argument(
-        "--size", type=_parsed(parse_size), default=math.inf,
+        "--size", type=parsed(parse_size), default=math.inf,
         help="remove the least recently used until the rest has this size, such as 10GiB",
     )  # fmt: skip
     prune.add_argument(
-        "--older-than", type=_parsed(parse_age), metavar="AGE",
+        "--older-than", type=parsed(parse_age), metavar="AGE",
         help="remove what was not used for so long, such as 30d or 12h",
     )  # fmt: skip
     _add_action(
@@ -93,7 +94,7 @@ def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse
     parser = add_command(actions, name, partial(_run, act), **texts)
     parser.add_argument(
         "--cache-dir",
-        type=_parsed(parse_path),
+        type=parsed(parse_path),
         metavar="DIR",
         help="default: $TRTPERF_CACHE_DIR, else the user's cache",
     )
@@ -103,16 +104,6 @@ def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse
         help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
     )
     return parser
-
-
-def _parsed(parse: Callable[[object], Any]) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
 
 
 def _run(act: Act, arguments: argparse.Namespace) -> Status:

@@ -6,6 +6,7 @@ const QUANTILES = [
 ];
 const TICKS = { P50: 0.5, P75: 0.75, P90: 0.9, P95: 0.95, P99: 0.99, "P99.9": 0.999, max: 1 };
 const SHOWN_LAYERS = 15;
+const SMALLEST = 0.005;
 const LONGEST_LABEL = 44;
 
 function colour(name) {
@@ -102,36 +103,45 @@ function timeChart(details, metric) {
       hovertemplate: "%{y:.5~g} ms: %{text}",
     });
   }
-  const below = details.device.slice(0, 3);
-  const layout = { xaxis: { title: { text: "s since the first round" }, anchor: below.length ? `y${below.length + 1}` : "y" } };
-  const height = below.length ? 0.48 : 1;
-  layout.yaxis = { title: { text: "ms" }, domain: [1 - height, 1] };
-  const share = below.length ? 0.46 / below.length : 0;
-  below.forEach((one, index) => {
-    const top = 1 - height - 0.06 - index * share;
-    traces.push(line(one.name, one.at, one.values, "then", {
-      yaxis: `y${index + 2}`, mode: "lines+markers", marker: { size: 3 }, width: 1.5, showlegend: false,
-      hovertemplate: `${one.name}: %{y:.5~g}`,
-    }));
-    const [quantity, unit] = one.name.split(", ");
-    layout[`yaxis${index + 2}`] = {
-      domain: [top - share + 0.06, top], nticks: 4, title: { text: `${quantity}<br>${unit}` },
-      rangemode: unit === "%" ? "tozero" : "normal",
-    };
-  });
   return {
     caption: `${metric} over the run`,
-    note: `a point for each round${below.length ? "; the device below" : ""}`,
-    wide: true, height: 260 + 110 * below.length, traces, layout,
+    note: `a point for each round${details.device.length ? "; the device below" : ""}`,
+    wide: true, traces, ...withDevice(traces, details.device),
   };
+}
+
+// Layout of the rounds with a strip for each number of the device below; adds their traces.
+function withDevice(traces, device) {
+  const [rounds, strip, gap] = [220, 56, 34];
+  const whole = rounds + device.length * (strip + gap);
+  const layout = {
+    xaxis: { title: { text: "s since the first round" }, anchor: device.length ? `y${device.length + 1}` : "y" },
+    yaxis: { title: { text: "ms" }, domain: [1 - rounds / whole, 1] },
+    annotations: [],
+  };
+  device.forEach((one, place) => {
+    const top = 1 - (rounds + gap + place * (strip + gap)) / whole;
+    traces.push(line(one.name, one.at, one.values, "soft", {
+      yaxis: `y${place + 2}`, width: 1.5, showlegend: false, hovertemplate: `${one.name}: %{y:.5~g}`,
+    }));
+    layout[`yaxis${place + 2}`] = { domain: [Math.max(top - strip / whole, 0), top], nticks: 3 };
+    layout.annotations.push({
+      text: one.name, showarrow: false, xref: "paper", x: 0, xanchor: "left", yref: "paper", y: top, yanchor: "bottom",
+      font: { size: 11, color: colour("soft") },
+    });
+  });
+  return { height: whole + 76, layout };
 }
 
 function layerChart(details) {
   if (!details.layers.length) return null;
   const change = details.then_has_layers;
   const grown = ([, now, then]) => (change ? (now ?? 0) - (then ?? 0) : now);
-  const largest = [...details.layers].sort((a, b) => Math.abs(grown(b)) - Math.abs(grown(a))).slice(0, SHOWN_LAYERS);
-  const shown = largest.sort((a, b) => grown(a) - grown(b));
+  const largest = [...details.layers].sort((a, b) => Math.abs(grown(b)) - Math.abs(grown(a)));
+  const reach = Math.abs(grown(largest[0])) || 1;
+  const shown = largest.slice(0, SHOWN_LAYERS).filter((layer) => Math.abs(grown(layer)) >= SMALLEST * reach)
+    .sort((a, b) => grown(a) - grown(b));
+  if (!shown.length) return null;
   const values = shown.map(grown);
   const trace = {
     type: "bar", orientation: "h", x: values, y: shown.map((_, place) => place),
@@ -141,15 +151,16 @@ function layerChart(details) {
       `${plain(shortened(name, 200))}<br>${change ? `${number(then)} ms before, ` : ""}${number(now)} ms here`),
     hoverinfo: "text", showlegend: false,
   };
-  const reach = Math.max(...values.map(Math.abs)) || 1;
+  const [low, high] = [Math.min(0, values[0]), Math.max(0, values.at(-1))];
+  const room = 0.12 * (high - low);
   return {
     caption: change ? "Layers, change against the baseline" : "Layers",
-    note: `median of each, ms${details.layers.length > shown.length ? `; the ${shown.length} largest of ${details.layers.length}` : ""}`,
+    note: `median of each, ms${details.layers.length > shown.length ? `; the largest of ${details.layers.length}` : ""}`,
     wide: true, height: 90 + 24 * shown.length, traces: [trace],
     layout: {
       xaxis: {
         title: { text: change ? "ms more than in the baseline" : "ms" }, zeroline: true,
-        range: [values[0] < 0 ? -1.2 * reach : 0, values.at(-1) > 0 ? 1.2 * reach : 0.05 * reach],
+        range: [low && low - room, high && high + room],
       },
       yaxis: {
         tickvals: trace.y, ticktext: shown.map(([name]) => plain(shortened(name, LONGEST_LABEL))), showgrid: false,

@@ -37,6 +37,8 @@ DEVICE = {
     "power_w": "power, W",
 }
 
+OFTEN_CONSTANT = frozenset({"memory_clock_mhz"})
+
 
 class Distribution(msgspec.Struct, frozen=True):
     """The 21 quantiles of a metric, here and in the baseline: the middle over the rounds."""
@@ -239,7 +241,8 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
             for at, state in ((r.started, r.before), (r.ended, r.after))
             if (value := state.get(name)) is not None
         ]
-        if looks:
+        varies = len({value for _, value in looks}) > 1
+        if looks and (varies or name not in OFTEN_CONSTANT):
             yield DeviceLine(label, [at for at, _ in looks], [value for _, value in looks])
     known = [(r, r.contention) for r in rounds if r.contention is not None]
     if known:

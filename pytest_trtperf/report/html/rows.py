@@ -15,7 +15,7 @@ from pytest_trtperf.report.record import (
     VerdictRecord,
 )
 from pytest_trtperf.report.trend import ENDED, Trend
-from pytest_trtperf.report.words import most_telling, outcome, shortened
+from pytest_trtperf.report.words import COLUMNS, most_telling, outcome, shortened
 from pytest_trtperf.report.words import row as words_of
 
 Measured = MeasurementRecord | CapacityRecord | PairRecord
@@ -30,6 +30,7 @@ TREND_STATES = {
 }
 
 LONGEST_NAME = 160
+LARGE = 10_000  # numbers that no reader wants decimals of
 NONE = "–"
 
 
@@ -77,16 +78,23 @@ TEXT_COLUMNS = frozenset({"Budget", "Metric", "Hardware", "Since", "Record"})
 def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
     """A row for each, at least one; the hardware comes last where there are several."""
     one_place = len({(run.hardware_class, run.backend) for run, _ in found}) == 1
-    medians, p99s, rates = zip(*(_numbers(one) for _, one in found), strict=True)
-    columns = [_number_cells(medians, 4), _number_cells(p99s, 4), _number_cells(rates, 2)]
-    rows = []
-    for place, (run, one) in enumerate(found):
-        state = outcome(one)
-        cells = [column[place] for column in columns] + _compared_cells(one)
-        if not one_place:
-            cells.append(Cell(run.hardware_class, run.hardware_class, run.backend))
-        rows.append(_row(place, state, OUTCOMES.index(state), one.key, _tag(one), cells))
-    return rows
+    lines = [_line_of(one) for _, one in found]
+    columns = [
+        _number_cells([line.median for line in lines]),
+        _number_cells([line.p99 for line in lines]),
+        _number_cells([line.rate for line in lines], most=2),
+        [line.budget for line in lines],
+        _number_cells([line.baseline for line in lines], [line.baseline_of for line in lines]),
+        [line.change for line in lines],
+    ]
+    if not one_place:
+        columns.append([Cell(run.hardware_class, run.hardware_class, run.backend)
+                        for run, _ in found])  # fmt: skip
+    return [
+        _row(place, state, OUTCOMES.index(state), one.key, _tag(one), list(cells))
+        for place, ((_, one), *cells) in enumerate(zip(found, *columns, strict=True))
+        for state in [outcome(one)]
+    ]
 
 
 def trend_rows(trends: Sequence[Trend]) -> list[Row]:
@@ -131,61 +139,80 @@ def _tag(one: Measured) -> str:
     return f"{one.sweep.variable.replace('_', ' ')} {one.sweep.value:g}" if one.sweep else ""
 
 
-def _numbers(one: Measured) -> tuple[float | None, float | None, float | None]:
-    """Median, P99 and rate."""
+@dataclass(frozen=True)
+class _Line:
+    """The numbers of a row, which a column formats alike; `baseline_of` says what of."""
+
+    median: float | None = None
+    p99: float | None = None
+    rate: float | None = None
+    budget: Cell = Cell(NONE)
+    baseline: float | None = None
+    baseline_of: str = ""
+    change: Cell = Cell(NONE)
+
+
+def _line_of(one: Measured) -> _Line:
     if isinstance(one, MeasurementRecord):
-        judged = one.summary[one.judged_metric]
-        return judged["median"], judged["p99"], one.throughput
-    return (None, None, one.rate) if isinstance(one, CapacityRecord) else (None, None, None)
+        return _measurement_line(one)
+    limits = [(verdict, verdict.limit) for verdict in one.verdicts if verdict.limit is not None]
+    if isinstance(one, CapacityRecord):
+        budget = ", ".join(f"≥ {limit:.4g} qps" for _, limit in limits)
+        return _Line(rate=one.rate, budget=Cell(budget or NONE, budget, _keeps(one)))
+    budget = ", ".join(f"{verdict.metric} {limit:+.1%}" for verdict, limit in limits)
+    kind, ratio = next(iter(one.ratios.items()), ("", None))
+    if ratio is None:
+        return _Line(budget=Cell(budget or NONE, budget))
+    value, lower, upper = (ratio[name] - 1 for name in ("value", "lower", "upper"))
+    return _Line(
+        budget=Cell(budget or NONE, budget),
+        baseline=ratio["reference"],
+        baseline_of=f"reference {kind}",
+        change=Cell(f"{value:+.1%}", value, f"[{lower:+.1%}, {upper:+.1%}]"),
+    )
 
 
-def _number_cells(numbers: Sequence[float | None], most: int) -> list[Cell]:
+def _measurement_line(one: MeasurementRecord) -> _Line:
+    judged, shown = one.summary[one.judged_metric], most_telling(one)
+    budget = dict(zip(COLUMNS, words_of(one), strict=True))["budget"]
+    told = budget.replace("<=", " ≤ ").replace(">=", "≥ ")
+    compared = shown is not None and shown.baseline is not None
+    return _Line(
+        median=judged["median"],
+        p99=judged["p99"],
+        rate=one.throughput,
+        budget=Cell(NONE) if budget == "-" else Cell(told, told),
+        baseline=shown.baseline if shown else None,
+        baseline_of=shown.metric if shown and compared else one.baseline,
+        change=_change_cell(shown),
+    )
+
+
+def _keeps(one: CapacityRecord) -> str:
+    return f"P99 ≤ {one.limit_ms:g} ms"
+
+
+def _number_cells(
+    numbers: Sequence[float | None], small: Sequence[str] = (), most: int = 4
+) -> list[Cell]:
     """Texts with as many decimals as the smallest needs for three digits, all alike."""
     known = [abs(number) for number in numbers if number]
     digits = 2 - math.floor(math.log10(min(known))) if known else 0
     places = max(0, min(most, digits))
-    return [Cell(NONE) if n is None else Cell(f"{n:,.{places}f}", n) for n in numbers]
+    return [
+        Cell(NONE, "", below) if number is None else Cell(_grouped(number, places), number, below)
+        for number, below in zip(numbers, small or [""] * len(numbers), strict=True)
+    ]
 
 
-def _compared_cells(one: Measured) -> list[Cell]:
-    """Budget, baseline and change."""
-    if isinstance(one, MeasurementRecord):
-        budget, baseline = words_of(one)[4:6]
-        shown = most_telling(one)
-        state = one.baseline if shown is None or shown.baseline is None else ""
-        return [
-            _budget_cell("" if budget == "-" else budget),
-            Cell(state) if state else _baseline_cell(shown, baseline),
-            _change_cell(shown),
-        ]
-    limits = [v for v in one.verdicts if v.limit is not None]
-    if isinstance(one, CapacityRecord):
-        budget = ", ".join(f">={verdict.limit:.4g} qps" for verdict in limits)
-        keeps = f"P99 ≤ {one.limit_ms:g} ms"
-        return [_budget_cell(budget, keeps), Cell(NONE), Cell(NONE)]
-    kind, ratio = next(iter(one.ratios.items()))
-    change = ratio["value"] - 1
-    interval = f"[{ratio['lower'] - 1:+.1%}, {ratio['upper'] - 1:+.1%}]"
-    budget = ", ".join(f"{verdict.metric} {verdict.limit:+.1%}" for verdict in limits)
-    reference = Cell(f"{ratio['reference']:.4g}", ratio["reference"], f"reference {kind}")
-    return [_budget_cell(budget), reference, Cell(f"{change:+.1%}", change, interval)]
-
-
-def _budget_cell(text: str, small: str = "") -> Cell:
-    return Cell(text.replace("<=", " ≤ ").replace(">=", "≥ ") or NONE, text, small)
-
-
-def _baseline_cell(shown: VerdictRecord | None, text: str) -> Cell:
-    if shown is None or shown.baseline is None:
-        return Cell(text)
-    return Cell(f"{shown.baseline:.4g}", shown.baseline, shown.metric)
+def _grouped(number: float, places: int) -> str:
+    return f"{number:,.{places if abs(number) < LARGE else 0}f}"
 
 
 def _change_cell(shown: VerdictRecord | None) -> Cell:
     if shown is None or shown.change is None:
         return Cell(NONE)
-    upper = "" if shown.upper is None else f"{shown.upper:+.1%}"
-    lower = "" if shown.lower is None else f"{shown.lower:+.1%}"
+    lower, upper = ("" if b is None else f"{b:+.1%}" for b in (shown.lower, shown.upper))
     return Cell(f"{shown.change:+.1%}", shown.change, f"[{lower}, {upper}]")
 
 

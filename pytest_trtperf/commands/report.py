@@ -1,0 +1,97 @@
+"""`trtperf report`: a record, or the nights of a directory, as a page for a browser."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.commands.common import Parsers, Status, add_command, note, say, say_json
+from pytest_trtperf.report.history import History, read_history
+from pytest_trtperf.report.html.page import check_installed, write_html
+from pytest_trtperf.report.json_file import read_runs
+from pytest_trtperf.report.record import RunRecord
+from pytest_trtperf.report.trend import trend_of
+
+MOST_NAMED = 10
+
+_EXAMPLE = """\
+  trtperf report performance.json -o performance.html
+  trtperf report nightly -o nightly.html
+"""
+
+_DETAILS = """\
+Of a directory the page has the trend of each series, as `trtperf trend` tells it, and the newest
+run of each hardware. The file needs no network. The command needs pytest-trtperf[report].
+"""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The result: what the page has, and the files that are no records."""
+
+    written: str
+    bytes: int
+    measurements: int
+    series: int
+    left_out: list[str]
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "report",
+        _run,
+        help="write a record, or a directory of them, as a page for a browser",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option("source", metavar="RECORD.json|DIR", type=Path, help="one run, or one of each night")
+    option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        default=Path("trtperf.html"),
+        help="default: %(default)s",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    check_installed()
+    source: Path = arguments.source
+    history = read_history(source) if source.is_dir() else History()
+    runs = _newest(source, history) if source.is_dir() else read_runs(source)
+    trends = [(series, trend_of(series)) for series in history.series]
+    size = write_html(arguments.output, runs, trends)
+    result = Report(
+        written=str(arguments.output),
+        bytes=size,
+        measurements=sum(len(run.measurements) + len(run.max_qps) + len(run.pairs) for run in runs),
+        series=len(trends),
+        left_out=history.left_out,
+    )
+    for reason in history.left_out[:MOST_NAMED]:
+        note(f"left out {reason}")
+    if len(history.left_out) > MOST_NAMED:
+        note(f"left out {len(history.left_out) - MOST_NAMED} more files")
+    if arguments.json:
+        say_json(result)
+    else:
+        series = f", {result.series} series" if trends else ""
+        say(f"{result.written}: {result.measurements} measured{series}, {size / 1e6:.1f} MB")
+    return Status.OK
+
+
+def _newest(directory: Path, history: History) -> Sequence[RunRecord]:
+    """The newest run of each hardware and backend, whole."""
+    last = {(one.hardware_class, one.backend): one.nights[-1] for one in history.series}
+    return [
+        run
+        for place, night in last.items()
+        for run in read_runs(directory / night.record)
+        if (run.hardware_class, run.backend, run.created) == (*place, night.created)
+    ]
