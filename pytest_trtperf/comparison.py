@@ -17,8 +17,8 @@ from pytest_trtperf.analysis.gates import (
     compare,
     too_few_for_p99,
 )
-from pytest_trtperf.analysis.regression import LOOKS, Change
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
 from pytest_trtperf.attribution import differences
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.measure.host_state import CONTENDED
@@ -30,6 +30,9 @@ _WORDS = {
     Status.FAIL: "regressed",
     Status.INCONCLUSIVE: "is inconclusive",
 }
+
+_TOLD = ("within_limit", "over_limit", "under_limit")
+"""Reasons that the change, its interval and the tolerance tell already."""
 
 
 @dataclass(frozen=True)
@@ -163,17 +166,22 @@ class Comparison:
     def _mode_differences(self) -> list[str]:
         now = _flat(self._mode, self._shapes)
         then = _flat(self._baseline.mode, self._baseline.shapes)
+        stored = [round.quantiles for run in self._baseline.runs for round in run.rounds]
+        compared = sorted({gate.metric for gate in self._gates() if gate.kind != "throughput"})
         return [
             f"{name} is {now.get(name)} here and {then.get(name)} in the baseline"
             for name in sorted(now.keys() | then.keys())
             if now.get(name) != then.get(name)
+        ] + [
+            f"{metric} is missing in the baseline"
+            for metric in compared
+            if any(metric not in quantiles for quantiles in stored)
         ]
 
     def _other_mode(self, differences: Sequence[str]) -> VerdictRecord:
         message = (
             f"{self._subject.key}: the baseline was recorded in another mode, so nothing can be "
-            f"compared: {'; '.join(differences)}. Measure in the same mode, or record the "
-            "baseline anew with --trtperf-update"
+            f"compared: {'; '.join(differences)}. Measure in the same mode, or {self._record_anew}"
         )
         return VerdictRecord(
             kind="baseline", metric="mode", status=Status.FAIL.value, reason="other_mode",
@@ -183,30 +191,10 @@ class Comparison:
     def _record(
         self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
     ) -> VerdictRecord:
-        verdict = decide(change.verdict, self._settings.inconclusive)
-        if doubt:
-            verdict = self._undecided(gate, change.verdict, "doubtful", doubt)
-        elif host_bound and gate.kind != "p99":
-            verdict = self._undecided(
-                gate,
-                change.verdict,
-                "enqueue_bound",
-                "bound by enqueue, so this gates the host and not the model: use cuda_graph",
-            )
-        elif self._blames_others(gate, change):
-            verdict = self._undecided(
-                gate,
-                change.verdict,
-                "contended",
-                f"other processes took {self._contention():.0%} of the time: free the machine",
-            )
-        elif verdict.reason == "estimate" and (noise := _noise(change, self._tolerance(gate))):
-            verdict = self._undecided(gate, change.verdict, "too_noisy", noise)
+        verdict = self._decided(gate, change, host_bound, doubt)
         if change.improved:
-            self.notes.append(
-                f"{gate.name} improved by {abs(change.ratio - 1):.1%}: "
-                "--trtperf-update would hold on to it"
-            )
+            hint = "" if self._settings.against else ": --trtperf-update would hold on to it"
+            self.notes.append(f"{gate.name} improved by {abs(change.ratio - 1):.1%}{hint}")
         return VerdictRecord(
             kind="baseline", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
             message=self._message(gate, change, verdict), value=change.current,
@@ -216,25 +204,57 @@ class Comparison:
             failed=verdict.status is Status.FAIL,
         )  # fmt: skip
 
-    def _undecided(self, gate: Gate, verdict: Verdict, reason: str, message: str) -> Verdict:
-        """A verdict that not even the point estimate may decide."""
-        self.notes.append(f"{gate.name}: {message}")
-        status = Status.FAIL if self._settings.inconclusive == "fail" else Status.INCONCLUSIVE
-        return replace(verdict, status=status, reason=reason, message=message)
+    def _decided(self, gate: Gate, change: Change, host_bound: bool, doubt: str | None) -> Verdict:
+        """What the policy makes of a verdict; the estimate may not decide all that are open."""
+        verdict, policy = change.verdict, self._settings.inconclusive
+        if open_by := self._undecidable(gate, change, host_bound, doubt):
+            reason, message = open_by
+            self.notes.append(f"{gate.name}: {message}")
+            verdict = replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
+            policy = "warn" if policy == "estimate" else policy
+        elif verdict.status is Status.INCONCLUSIVE and policy != "estimate":
+            message = "the limit lies within the interval: measure for longer (max_time, round_ms)"
+            verdict = replace(verdict, message=message)
+        return decide(verdict, policy)
+
+    def _undecidable(
+        self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
+    ) -> tuple[str, str] | None:
+        """Reason and message where not even the estimate may decide."""
+        if doubt:
+            return "doubtful", doubt
+        if host_bound and gate.kind != "p99":
+            remedy = "bound by enqueue, so this gates the host and not the model: use cuda_graph"
+            return "enqueue_bound", remedy
+        if self._blames_others(gate, change):
+            lost = f"other processes took {self._contention():.0%} of the time"
+            return "contended", f"{lost}: free the machine"
+        why = why_undecidable(change, self._tolerance(gate))
+        if why is None or not _is_open(change):
+            return None
+        if change.verdict.reason == "too_few_rounds":
+            return "too_few_rounds", f"{why}: {self._record_anew}"
+        more = "" if self._settings.against else ", record more runs (--trtperf-update)"
+        longer = "measure for longer (max_time, round_ms)"
+        return "too_noisy", f"{why}: {longer}{more}, free the machine or widen the tolerance"
+
+    @property
+    def _record_anew(self) -> str:
+        if self._settings.against:
+            return "make the record anew"
+        return "record the baseline anew with --trtperf-update"
 
     def _message(self, gate: Gate, change: Change, verdict: Verdict) -> str:
         rounds = self._rounds()
         queries = sum(round.queries for round in rounds)
         interval = f"[{change.lower - 1:+.1%}, {change.upper - 1:+.1%}]"
-        why = {
-            "estimate": "; inconclusive, decided by the estimate",
-            "enqueue_bound": f"; {verdict.message}",
-            "too_noisy": f"; {verdict.message}",
-            "doubtful": f"; {verdict.message}",
-            "contended": f"; {verdict.message}",
-        }.get(verdict.reason, "")
+        if change.upper == math.inf:
+            interval = "[?, ?]"
+        why = "" if verdict.reason in _TOLD else f"; {verdict.message}"
+        if verdict.reason == "estimate":
+            why = "; inconclusive, decided by the estimate"
         return (
-            f"{self._subject.key}: {gate.name} {_WORDS[verdict.status]}: "
+            f"{self._subject.key}: {gate.name} {_WORDS[evident_status(verdict)]}: "
             f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
             f"in the baseline, {change.ratio - 1:+.1%} {interval}, "
             f"tolerance {self._tolerance(gate):.1%}{self._widened(gate, change)} "
@@ -271,23 +291,6 @@ def _is_open(change: Change) -> bool:
 
 def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     return {**mode, **{f"shape of {name}": list(shape) for name, shape in shapes.items()}}
-
-
-def _noise(change: Change, tolerance: float) -> str | None:
-    """Why an estimate tells nothing, and what to do about it; None where it does."""
-    if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
-        return (
-            f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}: "
-            "measure for longer (max_time, round_ms) or widen the tolerance"
-        )
-    allowed = 1 + change.supported
-    beyond = not 1 / (1 + tolerance) <= change.ratio <= 1 + tolerance
-    if beyond and 1 / allowed <= change.ratio <= allowed:
-        return (
-            f"runs may differ by up to {change.supported:.1%} by themselves: record more "
-            "runs (--trtperf-update), measure for longer (round_ms) or free the machine"
-        )
-    return None
 
 
 def _finite(value: float) -> float | None:

@@ -82,7 +82,7 @@ class Controller:
             self._write("--trtperf-json", lambda: write_json(json, record))
         if (html := settings.html) is not None:
             self._write("--trtperf-html", lambda: write_html(html, [record]))
-            self._fail_on_errors(session)
+        self._fail_on_errors(session)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_terminal_summary"""
@@ -119,7 +119,7 @@ class Controller:
             self._traces = None
             return None
 
-    def _write(self, source: str, write: Callable[[], None]) -> None:
+    def _write(self, source: str, write: Callable[[], object]) -> None:
         try:
             write()
         except (OSError, ValueError) as error:

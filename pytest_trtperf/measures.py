@@ -320,7 +320,7 @@ class MeasureFactory:
             test=without_group(self._item.nodeid),
             key=key,
             module=module,
-            baseline_dir=str(store.directory),
+            baseline_dir=str(self._run.at_home(store.directory)),
             device=self._run.target.device,
             about=engine.about,
             software=self._run.target.probe.software,

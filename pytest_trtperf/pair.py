@@ -8,8 +8,9 @@ from dataclasses import asdict
 
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, Ratio, judge_ratio, paired_ratio
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
 from pytest_trtperf.comparison import Subject
+from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.limits import is_positive, raise_if_failed, settle
 from pytest_trtperf.measure.isolated import IsolatedSession
 from pytest_trtperf.measure.measurement import Measurement
@@ -19,6 +20,10 @@ from pytest_trtperf.settings import Settings
 
 TURN_AFTER = 2
 """Blocks after which the sessions are started in the other order, then after twice as many."""
+
+
+LEAST_BLOCKS = 2
+"""One block shows no spread, and so bounds nothing."""
 
 
 class Pair:
@@ -35,6 +40,9 @@ class Pair:
 
     Attributes:
         new, reference: the numbers of either.
+
+    Raises:
+        MeasurementError: the time limit or the load leaves fewer than `LEAST_BLOCKS`.
     """
 
     def __init__(
@@ -52,6 +60,8 @@ class Pair:
         self._new_first: list[bool] = []
         self._is_new_first, self._turns = True, 0
         self._extend(BLOCK_LOOKS[0])
+        if self.blocks < LEAST_BLOCKS:
+            raise MeasurementError(self._too_few_blocks())
 
     def __repr__(self) -> str:
         return f"<Pair {self}>"
@@ -67,7 +77,7 @@ class Pair:
     @property
     def blocks(self) -> int:
         """How many blocks there are, with two rounds of either engine each."""
-        return min(len(self.new.rounds), len(self.reference.rounds)) // 2
+        return len(self._new_first)
 
     def ratio(self, kind: str = "median") -> Ratio:
         """New over reference, with a confidence interval.
@@ -170,6 +180,18 @@ class Pair:
                 self._new_first.append(self._is_new_first)
         return True
 
+    def _too_few_blocks(self) -> str:
+        needed = f"{self._subject.key}: a comparison needs {LEAST_BLOCKS} blocks of 4 rounds"
+        if overloaded := [one for one in (self.new, self.reference) if one.saturated]:
+            rate = self._measurements[0].load.request_rate
+            reached = min(one.qps for one in overloaded)
+            return f"{needed}, and {rate:g} qps were asked for and {reached:.5g} reached: lower the rate"
+        seconds = max(one.seconds / len(one.rounds) for one in self._measurements)
+        return (
+            f"{needed}, and max_time of {self._settings.max_time:g} s leaves {self.blocks}: raise "
+            f"it to {2.2 * LEAST_BLOCKS * seconds:.2g} s at least"
+        )
+
     def _turn(self) -> None:
         """Starts both sessions anew, in the other order."""
         self._turns += 1
@@ -195,7 +217,7 @@ class Pair:
         gate = self._gate(kind)
         if (kind, limit) not in self._verdicts:
             verdict = self._settle(gate, limit)
-            told = f"{words[verdict.status]} {share:.4g}"
+            told = f"{words[evident_status(verdict)]} {share:.4g}"
             self._verdicts[kind, limit] = self._record(gate, verdict, told)
         raise_if_failed([self._verdicts[kind, limit]])
 
@@ -216,8 +238,7 @@ class Pair:
         message = (
             f"{self._subject.key}: the new engine {told}: {gate.name} "
             f"{ratio.new:.5g} {gate.unit} against {ratio.reference:.5g} {gate.unit}, "
-            f"{_percent(ratio)} ({self.blocks} blocks on {self._subject.device}"
-            f"{'; decided by the estimate' if verdict.reason == 'estimate' else ''})"
+            f"{_percent(ratio)} ({self.blocks} blocks on {self._subject.device}{_why(verdict)})"
         )
         return VerdictRecord(
             kind="pair", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
@@ -225,6 +246,18 @@ class Pair:
             lower=ratio.lower - 1, upper=ratio.upper - 1, limit=verdict.limit - 1,
             failed=verdict.status is Status.FAIL,
         )  # fmt: skip
+
+
+def _why(verdict: Verdict) -> str:
+    """What the numbers do not tell of a verdict: who decided it, and what would."""
+    told = {
+        "estimate": "; inconclusive, decided by the estimate",
+        "not_steady": "; not steady: lock the clocks, free the machine, or raise max_warm_up",
+        "overlaps_limit": "; inconclusive: measure for longer (max_time, round_ms)",
+    }.get(verdict.reason, "")
+    if verdict.status is not evident_status(verdict):
+        told += "; --trtperf-inconclusive=fail fails it"
+    return told
 
 
 def _percent(ratio: Ratio) -> str:

@@ -10,7 +10,7 @@ from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput
 from pytest_trtperf.analysis.layers import Layer, summarize_layers
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import FloatArray, Sample
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide
+from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
 from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.limits import (
@@ -290,9 +290,9 @@ class Perf(Result):
             Status.FAIL: f"misses its budget of {verdict.limit:.5g} {unit} "
             f"by {over:.3g} {unit} ({share:.1%})",
             Status.INCONCLUSIVE: f"cannot be told from its budget of {verdict.limit:.5g} {unit}",
-        }
+        }[evident_status(verdict)]
         return (
-            f"{self._subject.key}: {name} {verdict.value:.5g} {unit} {words[verdict.status]}, "
+            f"{self._subject.key}: {name} {verdict.value:.5g} {unit} {words}, "
             f"measured with {self.queries} queries in {len(self.rounds)} rounds "
             f"on {self._subject.device} [{verdict.message}]"
         )

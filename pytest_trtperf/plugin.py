@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from typing import Any
 
@@ -15,7 +16,7 @@ from pytest_trtperf.fixtures import (
     trt_engine,
     trt_measure,
 )
-from pytest_trtperf.settings import Settings, add_options
+from pytest_trtperf.settings import WORKER_INPUT, Settings, add_options
 
 __all__ = ["trt_compare", "trt_engine", "trt_measure"]
 
@@ -47,17 +48,25 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         return None
     from pytest_trtperf.workers import find_devices
 
-    return len(find_devices(config, config.stash[SETTINGS]).gpus) or None
+    return len(find_devices(config, config.stash[SETTINGS]).probe.gpus) or None
 
 
 def _measures(config: pytest.Config) -> bool:
     """Whether this run measures; resolves the settings when first asked."""
     if SETTINGS not in config.stash:
+        _take_environment(config)
         try:
             config.stash[SETTINGS] = Settings.from_config(config)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[SETTINGS].enabled and not config.getoption("collectonly")
+
+
+def _take_environment(config: pytest.Config) -> None:
+    """On a worker of another host, the controller's variables where that host has none."""
+    given = getattr(config, "workerinput", {}).get(WORKER_INPUT, {})
+    for name, value in given.get("environment", {}).items():
+        os.environ.setdefault(name, value)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -75,11 +75,16 @@ def _threads() -> int:
 
 @dataclass
 class Run:
-    """The run's state, on the controller and, without results, on each worker."""
+    """The run's state, on the controller and, without results, on each worker.
+
+    Attributes:
+        home: rootdir on the controller; None there.
+    """
 
     settings: Settings
     target: Target
     rootdir: Path
+    home: Path | None = None
     measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
     max_qps: list[CapacityRecord] = field(default_factory=list)
     pairs: list[PairRecord] = field(default_factory=list)
@@ -111,6 +116,12 @@ class Run:
         """The store of a test module, and the module's name in it."""
         directory, name = locate(module, self.rootdir, self.settings.baseline_dir)
         return self._store(directory), name
+
+    def at_home(self, path: Path) -> Path:
+        """A path as the controller has it: another host has a copy of rootdir elsewhere."""
+        if self.home is None or not path.is_relative_to(self.rootdir):
+            return path
+        return self.home / path.relative_to(self.rootdir)
 
     def _store(self, directory: Path) -> BaselineStore:
         if directory not in self._stores:

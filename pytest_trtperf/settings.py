@@ -33,6 +33,9 @@ from pytest_trtperf.option_values import (
 if TYPE_CHECKING:
     import pytest
 
+WORKER_INPUT = "trtperf"
+"""Where pytest-xdist's workers find what the controller gives them."""
+
 
 def _option(
     default: Any,

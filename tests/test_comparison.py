@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -33,6 +36,7 @@ def verdicts(
     *,
     noise: float = 0.001,
     settings: Settings = Settings(),  # noqa: B008  # frozen
+    change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
 ) -> dict[str, VerdictRecord]:
     """The verdicts on an engine that once took 1 ms, by metric."""
     before = [
@@ -40,7 +44,7 @@ def verdicts(
         for one in rounds(1.0, noise)
     ]
     run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
-    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[run])
+    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[change(run)])
     subject = Subject(
         test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software={},
         baseline=entry, compares=True, records=True,
@@ -82,6 +86,69 @@ def test_unchanged_engine_passes_beside_others() -> None:
 def test_policy_may_fail_what_others_made_inconclusive() -> None:
     found = verdicts(1.5, 0.5, settings=Settings(inconclusive="fail"))
     assert all(one.failed for one in found.values())
+    message = found["latency median"].message
+    assert "latency median is inconclusive: " in message
+    assert "free the machine; --trtperf-inconclusive=fail fails it)" in message
+    assert "regressed" not in message
+
+
+def noisy_rounds(run: BaselineRun) -> BaselineRun:
+    """The rounds of a run, spread by 3 % and for the rest as they were."""
+    levels = np.exp(np.random.default_rng(1).normal(0, 0.03, len(run.rounds)))
+    return msgspec.structs.replace(
+        run,
+        rounds=[
+            msgspec.structs.replace(one, quantiles={"latency": (level * TAIL).tolist()})
+            for one, level in zip(run.rounds, levels, strict=True)
+        ],
+    )
+
+
+@pytest.mark.parametrize("policy", ["estimate", "warn", "fail"])
+def test_what_is_too_noisy_is_so_under_every_policy(policy: str) -> None:
+    settings = Settings(inconclusive=policy, tolerance=0.01)
+    found = verdicts(1.03, settings=settings, change=noisy_rounds)["latency median"]
+    assert found.reason == "too_noisy"
+    assert found.status == ("fail" if policy == "fail" else "inconclusive")
+    assert "latency median is inconclusive: " in found.message
+    assert "measure for longer (max_time, round_ms)" in found.message
+
+
+@pytest.mark.parametrize(("policy", "failed"), [("warn", False), ("fail", True)])
+def test_what_the_estimate_could_decide_says_what_would(policy: str, failed: bool) -> None:
+    settings = Settings(inconclusive=policy)
+    found = verdicts(1.05, settings=settings)["latency median"]
+    assert (found.reason, found.failed) == ("overlaps_limit", failed)
+    assert "the limit lies within the interval: measure for longer" in found.message
+
+
+def test_baseline_of_one_round_bounds_nothing_and_is_to_be_recorded_anew() -> None:
+    found = verdicts(1.5, change=lambda run: msgspec.structs.replace(run, rounds=run.rounds[:1]))[
+        "latency median"
+    ]
+    assert (found.status, found.reason) == ("inconclusive", "too_few_rounds")
+    assert "+49.9% [?, ?]" in found.message or "+50.0% [?, ?]" in found.message
+    assert "record the baseline anew with --trtperf-update" in found.message
+
+
+def test_baseline_without_a_metric_fails_and_names_it() -> None:
+    def other_metric(run: BaselineRun) -> BaselineRun:
+        rounds = [
+            msgspec.structs.replace(one, quantiles={"response": one.quantiles["latency"]})
+            for one in run.rounds
+        ]
+        return msgspec.structs.replace(run, rounds=rounds)
+
+    (found,) = verdicts(1.0, change=other_metric).values()
+    assert (found.failed, found.reason) == (True, "other_mode")
+    assert "latency is missing in the baseline" in found.message
+
+
+def test_record_in_place_of_a_baseline_is_not_to_be_updated() -> None:
+    settings = Settings(against=Path("base.json"), tolerance=0.01)
+    found = verdicts(1.03, settings=settings, change=noisy_rounds)["latency median"]
+    assert found.reason == "too_noisy"
+    assert "--trtperf-update" not in found.message
 
 
 def test_noise_of_the_baseline_widens_the_tolerance_and_is_told() -> None:

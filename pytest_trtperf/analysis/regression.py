@@ -17,7 +17,10 @@ LOOKS = (5, 8, 12, 16, 20)
 """Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
 
 LEAST_RUNS = 5
-"""From this many baseline runs on, their own spread tells how runs differ."""
+"""From this many baseline runs on, their own spread alone tells how runs differ."""
+
+FEW_RUNS_ALPHA = 0.05
+"""The level for the spread of two to four runs: at 1 % two would support no tolerance at all."""
 
 # a change of exactly the tolerance must not fail on the rounding of a logarithm
 _SLACK = 1e-12
@@ -97,23 +100,44 @@ def judge_change(
 def supported_tolerance(runs: Sequence[FloatArray], alpha: float) -> float:
     """The change that one further run exceeds by chance with probability alpha, as a share.
 
-    t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991). With `LEAST_RUNS` or more s is the
-    standard deviation of their means. Fewer estimate that too badly: runs are then taken to differ
-    as rounds do within them, which is the least that they can. The run that is judged has no say:
+    t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991), where s is the standard deviation of
+    their means. Fewer than `LEAST_RUNS` estimate that badly: then it is at `FEW_RUNS_ALPHA`, and
+    runs are taken to differ at least as rounds do within them. The run that is judged has no say:
     a slowdown of some queries makes its rounds differ. Looking again draws no other run, so alpha
     is that of all looks together. 0 where there is no spread to tell from.
 
     Args:
         runs: logarithms of one value a round.
     """
-    enough = len(runs) >= LEAST_RUNS
-    groups = [np.sort([float(run.mean()) for run in runs])] if enough else list(runs)
+    means = [np.sort([float(run.mean()) for run in runs])]
+    if len(runs) >= LEAST_RUNS:
+        margin = _prediction_margin(means, alpha)
+    else:
+        few = _prediction_margin(means, max(alpha, FEW_RUNS_ALPHA))
+        margin = max(few, _prediction_margin(runs, alpha))
+    return math.expm1(margin * math.sqrt(1 + 1 / len(runs)))
+
+
+def why_undecidable(change: Change, tolerance: float) -> str | None:
+    """Why not even the estimate of an inconclusive change tells anything; None where it does."""
+    if change.upper == math.inf:
+        return "one side has a single round, which shows no spread"
+    if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
+        return f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}"
+    allowed = 1 + change.supported
+    beyond = not 1 / (1 + tolerance) <= change.ratio <= 1 + tolerance
+    if beyond and 1 / allowed <= change.ratio <= allowed:
+        return f"runs may differ by up to {change.supported:.1%} by themselves"
+    return None
+
+
+def _prediction_margin(groups: Sequence[FloatArray], alpha: float) -> float:
+    """t times the standard deviation that the groups have in common; 0 without any spread."""
     freedom = sum(group.size - 1 for group in groups)
     if freedom < 1:
         return 0.0
     squares = math.fsum(float(group.var()) * group.size for group in groups)
-    t = float(special.stdtrit(freedom, 1 - alpha))
-    return math.expm1(t * math.sqrt(squares / freedom) * math.sqrt(1 + 1 / len(runs)))
+    return float(special.stdtrit(freedom, 1 - alpha)) * math.sqrt(squares / freedom)
 
 
 def _interval(now: FloatArray, before: FloatArray, change: float, alpha: float) -> _Interval | None:

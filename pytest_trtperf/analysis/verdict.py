@@ -20,7 +20,8 @@ class Verdict:
 
     `lower` and `upper` are one-sided confidence bounds; None where the data support none.
     `reason` is a short code: within_limit, over_limit, under_limit, overlaps_limit,
-    too_few_rounds, too_few_queries, estimate.
+    too_few_rounds, too_few_queries, estimate. The modules that measure add not_steady, saturated,
+    doubtful, enqueue_bound, contended and too_noisy.
     """
 
     status: Status
@@ -31,6 +32,16 @@ class Verdict:
     upper: float | None
     limit: float
     higher_is_better: bool = False
+
+
+_EVIDENT = ("over_limit", "under_limit", "estimate", "saturated")
+"""Reasons of a failure that was seen; with any other the policy failed what is inconclusive."""
+
+
+def evident_status(verdict: Verdict) -> Status:
+    """What the figures say; INCONCLUSIVE where the policy alone made it a failure."""
+    failed_by_policy = verdict.status is Status.FAIL and verdict.reason not in _EVIDENT
+    return Status.INCONCLUSIVE if failed_by_policy else verdict.status
 
 
 def keeps_limit(verdict: Verdict) -> bool:
@@ -52,10 +63,12 @@ def decide_by_estimate(verdict: Verdict) -> Verdict:
 def decide(verdict: Verdict, policy: str) -> Verdict:
     """What becomes of a verdict that is inconclusive at the last look.
 
-    `policy` is estimate (`decide_by_estimate`), fail (FAIL), or warn (it stays inconclusive).
+    `policy` is estimate (`decide_by_estimate`), fail (FAIL, and its message says so), or warn (it
+    stays inconclusive).
     """
     if verdict.status is not Status.INCONCLUSIVE or policy == "warn":
         return verdict
     if policy == "fail":
-        return replace(verdict, status=Status.FAIL)
+        message = f"{verdict.message}; --trtperf-inconclusive=fail fails it"
+        return replace(verdict, status=Status.FAIL, message=message)
     return decide_by_estimate(verdict)

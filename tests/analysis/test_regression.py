@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_trtperf.analysis.regression import LEAST_RUNS, judge_change
+from pytest_trtperf.analysis.regression import LEAST_RUNS, judge_change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
 
 ORDER = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
@@ -123,7 +123,7 @@ def test_baseline_that_moves_between_runs_widens_the_tolerance() -> None:
 
 
 @pytest.mark.parametrize("runs", range(1, LEAST_RUNS))
-def test_few_runs_are_taken_to_differ_as_rounds_do(runs: int) -> None:
+def test_few_runs_are_taken_to_differ_at_least_as_rounds_do(runs: int) -> None:
     before = [noisy(seed, rounds=9, noise=0.04) for seed in range(runs)]
     change = judge_change(noisy(20, 1.07, rounds=20, noise=0.04), before, 0.05)
     spread = math.sqrt(np.mean([np.log(run).var(ddof=1) for run in before]))
@@ -131,6 +131,42 @@ def test_few_runs_are_taken_to_differ_as_rounds_do(runs: int) -> None:
     assert math.log1p(change.supported) == pytest.approx(t * spread * math.sqrt(1 + 1 / runs))
     assert change.verdict.status is Status.INCONCLUSIVE
     assert decide_by_estimate(change.verdict).status is Status.PASS
+
+
+@pytest.mark.parametrize(("runs", "t"), [(2, 6.314), (3, 2.920), (4, 2.353)])
+def test_few_runs_that_differ_more_than_their_rounds_widen_the_tolerance(
+    runs: int, t: float
+) -> None:
+    levels = np.linspace(-0.01, 0.01, runs)
+    change = judge_change([1.022] * 5, [np.exp([level] * 5) for level in levels], 0.02)
+    margin = t * levels.std(ddof=1) * math.sqrt(1 + 1 / runs)
+    assert math.log1p(change.supported) == pytest.approx(margin, rel=1e-3)
+    assert change.verdict.status is Status.INCONCLUSIVE
+    assert why_undecidable(change, 0.02) == (
+        f"runs may differ by up to {change.supported:.1%} by themselves"
+    )
+
+
+def test_two_runs_that_agree_cost_no_power() -> None:
+    before = [noisy(seed, noise=0.002) for seed in range(2)]
+    assert judge_change(noisy(3, 1.04, noise=0.002), before, 0.02).verdict.status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("current", "before", "why"),
+    [
+        ([1.0], [1.0, 1.0], "one side has a single round, which shows no spread"),
+        ([0.8, 1.25], [1.0, 1.0], "too noisy to tell, from "),
+        ([1.04, 1.06, 1.05], [1.0, 1.0, 1.0], None),
+    ],
+)
+def test_what_the_estimate_may_not_decide(
+    current: list[float], before: list[float], why: str | None
+) -> None:
+    change = judge_change(current, [before], 0.05)
+    assert change.verdict.status is Status.INCONCLUSIVE
+    told = why_undecidable(change, 0.05)
+    assert told is None if why is None else told is not None and told.startswith(why)
 
 
 def test_noise_of_the_judged_run_alone_excuses_nothing() -> None:

@@ -6,6 +6,7 @@ import gc
 import importlib
 import json
 import pkgutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ class Project:
             return self.pytester.runpytest_subprocess(*command, timeout=120)
         gc.freeze()  # each round collects garbage first, and this process is a large one
         try:
-            return self.pytester.runpytest_inprocess(*command, "-p", "no:hypothesispytest")
+            # This run makes errors of warnings, and those inside are to be like a user's.
+            with warnings.catch_warnings():
+                warnings.resetwarnings()
+                return self.pytester.runpytest_inprocess(*command, "-p", "no:hypothesispytest")
         finally:
             gc.unfreeze()
 

@@ -86,6 +86,41 @@ def test_same_engine_is_within_a_wide_tolerance(models):
     assert run(models, "pair.assert_not_slower(tolerance=0.99)").ret == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "max_time=1e-3",
+            "a comparison needs 2 blocks of 4 rounds, and max_time of 0.001 s leaves",
+        ),
+        ("request_rate=1e6", "*1e+06 qps were asked for and * reached: lower the rate"),
+    ],
+)
+def test_too_few_blocks_are_refused_and_cost_no_other_test(models, options, message):
+    models.tests(
+        f"""
+        def test_pair(trt_engine, trt_compare):
+            new, reference = trt_engine("new.onnx"), trt_engine("reference.onnx")
+            trt_compare(new, reference, shapes={{"x": (32, 256)}}, {options})
+
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("new.onnx"), shapes={{"x": (32, 256)}})
+        """
+    )
+    result = models.run("--trtperf-json=run.json")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([f"E *MeasurementError: *test_pair: *{message}*"])
+    assert models.run("--trtperf-against=run.json", "-k", "test_model").ret == 0
+
+
+def test_policy_that_fails_says_so_and_that_nothing_was_seen(models):
+    body = "pair.assert_not_slower(tolerance=0.2)"
+    result = run(models, body, "--trtperf-max-warm-up=1e-3", "--trtperf-inconclusive=fail")
+    assert result.ret == 1
+    told = ".*the new engine cannot be told to be within 0.2: .*; not steady: .*fail fails it.*"
+    result.stdout.re_match_lines([told])
+
+
 def test_needs_trtperf_and_carries_the_mark(models):
     models.tests(TEST.format(body="pass"))
     models.pytester.runpytest_inprocess().assert_outcomes(skipped=1)

@@ -33,7 +33,7 @@ function nowAndThen(distribution, points) {
 function distributionChart(details, metric) {
   const shares = QUANTILES.map((fraction) => 100 * fraction);
   const traces = nowAndThen(details.distributions[metric], (values) => [values, shares]);
-  for (const trace of traces) trace.hovertemplate = "%{y:.4~g} % within %{x:.5~g} ms";
+  for (const trace of traces) trace.hovertemplate = "%{y:.4~g}% within %{x:.5~g} ms";
   traces.at(-1).fill = "tozeroy";
   traces.at(-1).fillcolor = `${colour("now")}1f`;
   // One slow query in a thousand would squeeze the others into a corner; its time is in the next chart.
@@ -62,9 +62,12 @@ function percentileChart(details, metric) {
   }
   const highest = Math.max(...traces.flatMap((trace) => trace.y));
   const unseen = [];
-  for (const verdict of details.verdicts) {
+  const budgets = details.verdicts.filter((one) => one.kind === "budget" && one.limit !== null);
+  let held = false;
+  for (const verdict of budgets) {
     const [, p, of] = /^P([\d.]+) of (\w+)$/.exec(verdict.metric) ?? [];
-    if (verdict.kind !== "budget" || of !== metric || verdict.limit === null) continue;
+    if (of !== metric) continue;
+    held = true;
     const [x, told] = [place(p / 100), `P${p} budget ${number(verdict.limit)} ms`];
     if (verdict.limit > 4 * highest) {
       unseen.push(`${told}, far above`);
@@ -75,8 +78,8 @@ function percentileChart(details, metric) {
     traces.push(dashed(`${told}: ${word}`, [Math.max(x - 0.45, 0), verdict.limit], [Math.min(x + 0.45, 3.6), verdict.limit], paint));
   }
   return {
-    caption: `Percentiles of ${metric} against the budget`,
-    note: unseen.join("; ") || "each nine has the same room",
+    caption: `Percentiles of ${metric}${held ? " against the budget" : ""}`,
+    note: ["the middle over the rounds", ...unseen].join("; "),
     traces,
     layout: {
       xaxis: { tickvals: Object.values(TICKS).map(place), ticktext: Object.keys(TICKS), range: [-0.08, 3.62] },
@@ -105,7 +108,7 @@ function timeChart(details, metric) {
   }
   return {
     caption: `${metric} over the run`,
-    note: `a point for each round${details.device.length ? "; the device below" : ""}`,
+    note: `a point for each round${details.device.length ? "; the circumstances below" : ""}`,
     wide: true, traces, ...withDevice(traces, details.device),
   };
 }
@@ -152,10 +155,10 @@ function layerChart(details) {
     hoverinfo: "text", showlegend: false,
   };
   const [low, high] = [Math.min(0, values[0]), Math.max(0, values.at(-1))];
-  const room = 0.12 * (high - low);
+  const room = 0.18 * (high - low);
   return {
     caption: change ? "Layers, change against the baseline" : "Layers",
-    note: `median of each, ms${details.layers.length > shown.length ? `; the largest of ${details.layers.length}` : ""}`,
+    note: `median of each, ms${details.layers.length > shown.length ? `; the ${shown.length} ${change ? "that changed most" : "longest"} of ${details.layers.length}` : ""}`,
     wide: true, height: 90 + 24 * shown.length, traces: [trace],
     layout: {
       xaxis: {
@@ -255,7 +258,7 @@ function pairChart(details) {
       array: ratios.map((ratio, place) => change(known(ratio.upper, ratio.value)) - values[place]),
       arrayminus: ratios.map((ratio, place) => values[place] - change(known(ratio.lower, ratio.value))),
     },
-    hovertemplate: "%{x:+.2f} %", showlegend: false,
+    hovertemplate: "%{x:+.2f}%", showlegend: false,
   }];
   for (const verdict of details.verdicts) {
     const place = kinds.findIndex((kind) => verdict.metric.toLowerCase().endsWith(kind));
@@ -309,7 +312,7 @@ function trendChart(details, nights) {
   const slower = (share) => (trend.unit === "qps" ? share < 0 : share > 0);
   const marks = trend.changes.map((one) =>
     mark(one.night, `${one.night.created.slice(0, 10)} ${percent(one.change)}`, slower(one.change) ? "limit" : "kept", 1));
-  if (trend.since && !starts.includes(trend.since.created)) marks.push(mark(trend.since, "stands since", "soft", 1));
+  if (trend.since && !marks.length) marks.push(mark(trend.since, "stands since", "soft", 1));
   return {
     caption: `${trend.metric} over the nights`,
     note: `${trend.hardware_class}, ${trend.backend}; dashed where the level changed`,

@@ -6,11 +6,14 @@ function badge(state) {
   return element("span", { class: `badge ${state}` }, state);
 }
 
+// A message need not repeat the key, which stands above it.
+function withoutKey(message, key) {
+  return message.startsWith(`${key}: `) ? message.slice(key.length + 2) : message;
+}
+
 function verdictItem(verdict, key) {
   const state = verdict.failed ? "fail" : verdict.status;
-  const told = verdict.message.startsWith(`${key}: `) ? verdict.message.slice(key.length + 2) : verdict.message;
-  const reason = verdict.reason === "estimate" ? element("small", {}, "decided by the estimate") : null;
-  return element("li", {}, badge(state), element("span", {}, told, reason));
+  return element("li", {}, badge(state), element("span", {}, withoutKey(verdict.message, key)));
 }
 
 function told(title, lines) {
@@ -46,7 +49,7 @@ function layersTable(details) {
   const whole = sum(1) - sum(2);
   const rows = details.layers.map(([name, now, then]) => {
     const grown = (now ?? 0) - (then ?? 0);
-    const share = whole ? `${((100 * grown) / whole).toFixed(0)} %` : "–";
+    const share = whole ? `${((100 * grown) / whole).toFixed(0)}%` : "-";
     return [name, number(then), number(now), `${grown > 0 ? "+" : ""}${number(grown, 3)}`, share];
   });
   return folded(`Layers (${details.layers.length})`,
@@ -73,7 +76,7 @@ function textsOf(details) {
   const verdicts = details.verdicts.map((verdict) => verdictItem(verdict, details.key));
   return [
     element("p", { class: "key" }, details.key),
-    details.message ? element("p", {}, details.message) : null,
+    details.message ? element("p", {}, withoutKey(details.message, details.key)) : null,
     verdicts.length ? element("ul", { class: "verdicts", "aria-label": "Verdicts" }, ...verdicts)
       : element("p", {}, "Nothing was judged: there is no budget and no baseline."),
     told("What else changed since the baseline", details.differences ?? []),
@@ -112,7 +115,10 @@ class Charts {
       const { caption, plot } = this.plots[place];
       caption.replaceChildren(chart.caption, element("small", {}, chart.note));
       plot.setAttribute("aria-label", chart.caption);
-      plotly.react(plot, chart.traces, themed({ height: chart.height ?? 300, ...chart.layout }), CONFIG);
+      // plotly keeps the height of the element when the window changes, and forgets that of a layout.
+      plot.style.height = `${chart.height ?? 300}px`;
+      const paper = document.documentElement.classList.contains("printing") ? { width: plot.clientWidth } : {};
+      plotly.react(plot, chart.traces, themed({ ...chart.layout, ...paper }), CONFIG);
     });
   }
 

@@ -152,7 +152,7 @@ class Nights:
 def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
     """What is shown of a measurement."""
     then = one.against
-    rounds = sorted([*one.rounds, *one.set_aside], key=lambda round: round.started)
+    rounds = sorted([*one.rounds, *one.set_aside], key=lambda one: one.started)
     return MeasurementDetails(
         key=one.key,
         verdicts=one.verdicts,

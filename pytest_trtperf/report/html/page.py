@@ -90,7 +90,7 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
     charts = get_plotlyjs()
     found = sorted(_measured(runs), key=lambda item: rows.OUTCOMES.index(outcome(item[1])))
     states = list(rows.TREND_STATES)
-    series = sorted(trends, key=lambda item: (states.index(item[1].state), item[1].key))
+    series = sorted(trends, key=lambda item: states.index(item[1].state))
     failed = rows.failures(found)
     return environment.get_template("page.html.jinja").render(
         version=__version__,
@@ -109,7 +109,8 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
 
 def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, rows.Measured]]:
     for run in runs:
-        yield from ((run, one) for one in (*run.measurements, *run.max_qps, *run.pairs))
+        kinds: tuple[Sequence[rows.Measured], ...] = (run.measurements, run.max_qps, run.pairs)
+        yield from ((run, one) for kind in kinds for one in kind)
 
 
 def _tables(

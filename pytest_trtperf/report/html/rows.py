@@ -31,7 +31,7 @@ TREND_STATES = {
 
 LONGEST_NAME = 160
 LARGE = 10_000  # numbers that no reader wants decimals of
-NONE = "–"
+NONE = "-"
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class Failure:
     differences: list[str]
 
 
-MEASURED_COLUMNS = ("P50 ms", "P99 ms", "QPS", "Budget", "Baseline", "Change")
+MEASURED_COLUMNS = ("P50 ms", "P99 ms", "QPS", "Budget ms", "Baseline", "Change")
 TREND_COLUMNS = ("Metric", "Hardware", "Level", "Change", "Since", "Record", "Nights")
-TEXT_COLUMNS = frozenset({"Budget", "Metric", "Hardware", "Since", "Record"})
+TEXT_COLUMNS = frozenset({"Budget ms", "Metric", "Hardware", "Since", "Record"})
 
 
 def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:

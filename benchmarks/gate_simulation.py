@@ -1,0 +1,131 @@
+"""Simulate how often the gate fails unchanged and slower engines, by how runs and rounds vary.
+
+    python benchmarks/gate_simulation.py [--tolerance 0.02] [--pairs 1000] [--json FILE]
+
+Needs no GPU. Rounds are normal on a logarithmic scale around the level of their run, which is
+normal around the level of the engine; `SHAPES` are rounds of other kinds, with one level for all
+runs. Each pair has baseline runs of five rounds and a run that is judged at the looks, by the
+package's own rule and default policy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_trtperf.analysis.regression import LOOKS, judge_change, why_undecidable
+from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
+
+Rounds = npt.NDArray[np.float64]
+Draw = Callable[[np.random.Generator, int], Rounds]
+
+RUNS = (1, 2, 3, 5, 8)
+ROUND_NOISES = (0.002, 0.01, 0.03)
+RUN_NOISES = (0.0, 0.003, 0.01, 0.03)
+SLOWDOWNS = (0.0, 2.0)
+"""In tolerances."""
+
+
+def normal(round_noise: float, run_noise: float) -> Draw:
+    """Rounds that vary around a run that varies; both standard deviations of logarithms."""
+
+    def draw(random: np.random.Generator, rounds: int) -> Rounds:
+        return random.normal(random.normal(0, run_noise), round_noise, rounds)
+
+    return draw
+
+
+def autocorrelated(random: np.random.Generator, rounds: int) -> Rounds:
+    """Each round remembers 0.7 of the last one's deviation; they vary by 1 %."""
+    steps = random.normal(0, 0.01 * (1 - 0.7**2) ** 0.5, rounds)
+    levels = [random.normal(0, 0.01)]
+    for step in steps[1:]:
+        levels.append(0.7 * levels[-1] + step)
+    return np.array(levels)
+
+
+def heavy_tailed(random: np.random.Generator, rounds: int) -> Rounds:
+    """One round in ten is slower by 20 %; the others vary by 0.2 %."""
+    return random.normal(0, 0.002, rounds) + np.log(1.2) * (random.random(rounds) < 0.1)
+
+
+def bimodal(random: np.random.Generator, rounds: int) -> Rounds:
+    """Every other round is slower by 30 %, by chance, as a P99 is that sits between two modes."""
+    return random.normal(0, 0.01, rounds) + np.log(1.3) * (random.random(rounds) < 0.5)
+
+
+SHAPES: dict[str, Draw] = {
+    "autocorrelation 0.7, 1 %": autocorrelated,
+    "one round in ten 20 % slower": heavy_tailed,
+    "half of the rounds 30 % slower": bimodal,
+}
+
+
+def outcome(now: Rounds, runs: list[Rounds], tolerance: float) -> str:
+    """`fail`, `pass` or `warn`: what a test does under the default policy."""
+    before = [np.exp(run) for run in runs]
+    for look in LOOKS:
+        change = judge_change(np.exp(now[:look]), before, tolerance)
+        if change.verdict.status is not Status.INCONCLUSIVE:
+            return change.verdict.status.value
+    if why_undecidable(change, tolerance):
+        return "warn"
+    return decide_by_estimate(change.verdict).status.value
+
+
+def shares(
+    draw: Draw, runs: int, slowdown: float, tolerance: float, pairs: int
+) -> dict[str, float]:
+    """How often a test fails, warns and passes, of so many independent pairs."""
+    random = np.random.default_rng(0)
+    told = [
+        outcome(
+            draw(random, LOOKS[-1]) + np.log1p(slowdown),
+            [draw(random, LOOKS[0]) for _ in range(runs)],
+            tolerance,
+        )
+        for _ in range(pairs)
+    ]
+    return {word: told.count(word) / pairs for word in ("fail", "warn", "pass")}
+
+
+def rows(tolerance: float, pairs: int) -> Iterator[dict[str, Any]]:
+    """A row for each kind of rounds, number of baseline runs and slowdown."""
+    kinds = [
+        ({"rounds": f"{noise:.1%}", "runs vary by": f"{between:.1%}"}, normal(noise, between))
+        for noise, between in itertools.product(ROUND_NOISES, RUN_NOISES)
+    ]
+    kinds += [({"rounds": name, "runs vary by": "0"}, draw) for name, draw in SHAPES.items()]
+    for (names, draw), runs, slowdown in itertools.product(kinds, RUNS, SLOWDOWNS):
+        told = shares(draw, runs, slowdown * tolerance, tolerance, pairs)
+        yield {**names, "baseline runs": runs, "slower by": slowdown * tolerance, **told}
+
+
+def main() -> None:
+    """Print a table, and write it where that is asked for."""
+    parser = argparse.ArgumentParser(description="Simulate alarms and power of the gate.")
+    parser.add_argument("--tolerance", type=float, default=0.02, help="a share (default: 0.02)")
+    parser.add_argument("--pairs", type=int, default=1000, help="of runs, a row (default: 1000)")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    options = parser.parse_args()
+    found = []
+    for row in rows(options.tolerance, options.pairs):
+        if not found:
+            print("| " + " | ".join(row) + " |\n" + "|---" * len(row) + "|")
+        found.append(row)
+        shown = {**row, **{word: f"{row[word]:.1%}" for word in ("fail", "warn", "pass")}}
+        print("| " + " | ".join(str(value) for value in shown.values()) + " |", flush=True)
+    if options.json:
+        content = {"tolerance": options.tolerance, "pairs": options.pairs, "rows": found}
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

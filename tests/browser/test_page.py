@@ -1,0 +1,227 @@
+"""The page in a real browser: it draws, sorts, filters, obeys keys, and stays silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.browser import FAILED, LONG, SCRIPT, UNICODE
+
+SWEEP = [f"tests/t.py::test_sweep#batch_size={batch}" for batch in (1, 2, 10)]
+RATE, PAIR = "tests/t.py::test_rate", "tests/t.py::test_pair"
+
+
+@pytest.fixture
+def browser(browse, page):
+    browser = browse(page)
+    yield browser
+    assert browser.complaints() == []
+    assert browser.requests() <= {"file", "data", "about", "chrome"}
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def test_charts_are_drawn(browser):
+    panel = browser.open_row(FAILED)
+    assert browser.captions(panel) == [
+        "Distribution of latency",
+        "Percentiles of latency against the budget",
+        "latency over the run",
+        "Layers, change against the baseline",
+    ]
+    text = browser.js(f"document.querySelector('{panel}').textContent")
+    for told in (
+        *("it is too slow", "layer softmax: +0.2 ms", "rounds were disturbed", "baseline"),
+        *(
+            "P99 budget 1.5 ms: missed",
+            "set aside",
+            "SM clock, MHz",
+            "temperature, °C",
+            "conv <b>1",
+        ),
+    ):
+        assert told in text
+    browser.click(f"{panel} .metrics button:nth-of-type(2)")
+    browser.until(
+        f"document.querySelector('{panel} figcaption').textContent.includes('of gpu_compute')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "caption"),
+    [
+        (SWEEP[0], "Sweep over batch size"),
+        (RATE, "P99 of response by request rate"),
+        (PAIR, "New engine against the reference"),
+    ],
+)
+def test_other_kinds_are_drawn(browser, key, caption):
+    assert browser.captions(browser.open_row(key))[-1] == caption
+
+
+@pytest.mark.parametrize("key", [SCRIPT, UNICODE, LONG], ids=["script", "unicode", "long"])
+def test_odd_names_are_inert_and_whole(browser, key):
+    panel = browser.open_row(key)
+    assert browser.captions(panel)
+    assert browser.js(f"document.querySelector('{panel} .key').textContent") == key
+    assert browser.js("window.hit") is None
+    assert browser.js("document.body.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_filter(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    everything = browser.visible()
+    assert len(everything) == 9
+    browser.click("#measurements .filter")
+    browser.keys("SWEEP size=1")
+    assert browser.visible() == [SWEEP[0], SWEEP[2]]
+    assert browser.js("document.querySelector('.shown').textContent") == "2 of 9 shown"
+    browser.keys(Keys.CONTROL + "a", Keys.DELETE)
+    assert browser.visible() == everything
+    browser.click("#measurements [data-state=fail]")
+    assert browser.visible() == [FAILED]
+    browser.click("#measurements [data-state=pass]")
+    assert browser.visible() == [FAILED, SCRIPT, UNICODE, LONG, PAIR]
+
+
+def test_sort(browser):
+    def sort(column: int) -> list[str]:
+        browser.click(f"#measurements thead th:nth-child({column}) button")
+        rows: list[str] = browser.visible()
+        return rows
+
+    names = sort(2)
+    assert [names.index(key) for key in SWEEP] == sorted(names.index(key) for key in SWEEP)
+    ascending, descending = sort(3), sort(3)
+    assert ascending[-3] == descending[0] == SWEEP[2]
+    assert set(descending[1:3]) == {FAILED, SWEEP[1]}
+    # What has no median is last either way.
+    assert set(ascending[-2:]) == set(descending[-2:]) == {RATE, PAIR}
+    sorts = "[...document.querySelectorAll('#measurements th')].map((one) => one.ariaSort)"
+    assert browser.js(f"{sorts}.filter((one) => one && one !== 'none')") == ["descending"]
+
+
+def test_an_open_row_moves_and_hides_with_its_test(browser):
+    panel = browser.open_row(SWEEP[2])
+    browser.click("#measurements thead th:nth-child(3) button")
+    browser.click("#measurements thead th:nth-child(3) button")
+    assert browser.visible()[0] == SWEEP[2]
+    assert browser.js(f"document.querySelector('{panel}').offsetParent !== null")
+    browser.click("#measurements [data-state=fail]")
+    assert browser.js(f"document.querySelector('{panel}').offsetParent === null")
+
+
+def test_keyboard(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    focused = "document.activeElement.closest('tr')?.dataset.key"
+    browser.keys(Keys.TAB)
+    assert browser.js("document.activeElement.className") == "skip"
+    browser.keys(Keys.ENTER)
+    assert browser.js("document.activeElement.id") == "measurements"
+    browser.keys("/")
+    assert browser.js("document.activeElement.className") == "filter"
+    rows = browser.visible()
+    browser.js(f"document.querySelector('#{browser.row(rows[0])} .toggle').focus()")
+    browser.keys(Keys.ARROW_DOWN)
+    assert browser.js(focused) == rows[1]
+    browser.keys(Keys.END)
+    assert browser.js(focused) == rows[-1]
+    browser.keys(Keys.HOME, Keys.ENTER)
+    name = browser.row(rows[0])
+    browser.until(f"document.querySelector('#{name} + .details')?.dataset.drawn === 'true'")
+    assert browser.js("document.activeElement.ariaExpanded") == "true"
+    browser.keys(Keys.ENTER)
+    assert browser.js("document.querySelector('.details')") is None
+    # One stop of the Tab key for the whole table.
+    assert browser.js("document.querySelectorAll('.toggle[tabindex=\"0\"]').length") == 1
+
+
+def test_a_link_opens_its_row(browser):
+    browser.click("#failures a")
+    browser.until("document.querySelector('.details')?.dataset.drawn === 'true'")
+    assert browser.js("document.activeElement.closest('tr').dataset.key") == FAILED
+
+
+def test_dark(browser):
+    back = "getComputedStyle(document.body).backgroundColor"
+    line = "document.querySelector('.details .scatterlayer .js-line').style.stroke"
+    browser.open_row(FAILED)
+    light = browser.js(back), browser.js(line)
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.until(f"{line} !== '{light[1]}'")
+    assert browser.js(back) != light[0]
+    # Paper is white all the same.
+    browser.js("window.dispatchEvent(new Event('beforeprint'))")
+    browser.until(f"{line} === '{light[1]}'")
+    browser.js("window.dispatchEvent(new Event('afterprint'))")
+    browser.until(f"{line} !== '{light[1]}'")
+
+
+def test_texts_have_contrast(browser):
+    """WCAG's 4.5 to 1, of every kind of text against what is behind it, light and dark."""
+    browser.open_row(FAILED)
+    for scheme in ("light", "dark"):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        found = browser.driver.execute_script(CONTRASTS)
+        assert len(found) > 20
+        assert {name: ratio for name, ratio in found.items() if ratio < 4.5} == {}
+
+
+CONTRASTS = """
+const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+const light = (text) => {
+  const linear = (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const [r, g, b] = rgb(text).map((v) => linear(v / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (node) => {
+  const color = getComputedStyle(node).backgroundColor;
+  return rgb(color)[3] === 0 && node.parentElement ? behind(node.parentElement) : color;
+};
+const found = {};
+for (const node of document.querySelectorAll("body *")) {
+  const isText = (child) => child.nodeType === 3 && child.textContent.trim();
+  const own = [...node.childNodes].some(isText);
+  if (!own || !node.offsetParent || ["SCRIPT", "NOSCRIPT"].includes(node.tagName)) continue;
+  const [a, b] = [light(getComputedStyle(node).color), light(behind(node))].sort((x, y) => y - x);
+  const name = `${node.tagName}.${node.className}`;
+  found[name] = Math.min(found[name] ?? 99, (a + 0.05) / (b + 0.05));
+}
+return found;
+"""
+
+
+def test_trend(browse, make_run, make_measurement, tmp_path):
+    from pytest_trtperf.analysis.gates import Gate
+    from pytest_trtperf.report.history import Night, Series
+    from pytest_trtperf.report.html.page import write_html
+    from pytest_trtperf.report.trend import trend_of
+
+    nights = [Night(f"2026-0{1 + n // 28}-{1 + n % 28:02}T02:00:00Z", f"{n}.json", f"c{n}")
+              for n in range(60)]  # fmt: skip
+    values = [(1.2 if n >= 45 else 1.0) + 0.001 * (n % 5) for n in range(60)]
+    gate = Gate("latency", "median", 0.05)
+    series = [
+        Series("nvidia-h200", "tensorrt", key, gate, nights, list(numbers))
+        for key, numbers in ((SCRIPT, values), (UNICODE, [1.0, None] * 30))
+    ]
+    path = tmp_path / "trend.html"
+    trends = [(one, trend_of(one)) for one in series]
+    ((change,), _) = (trend.changes for _, trend in trends)
+    write_html(path, [make_run(make_measurement(SCRIPT))], trends)
+    browser = browse(path, "#trends-0")
+    browser.until("document.querySelector('.details')?.dataset.drawn === 'true'")
+    panel = "#trends-0 + .details"
+    assert browser.visible("trends") == [SCRIPT, UNICODE]
+    assert browser.captions(panel) == ["latency median over the nights"]
+    text = browser.js(f"document.querySelector('{panel}').textContent")
+    assert f"{change.night.created[:10]} +20." in text
+    assert f"first in {change.night.record} of {change.night.commit}" in text
+    # Each table filters for itself.
+    browser.click("#trends [data-state=alarm]")
+    assert browser.visible("trends") == [SCRIPT]
+    assert browser.visible() == [SCRIPT]
+    assert browser.js("window.hit") is None
+    assert browser.complaints() == []

@@ -1,0 +1,74 @@
+"""`trtperf report`: a page of one record, or of a directory of them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("plotly")
+
+
+@pytest.fixture
+def nights(write_run, make_measurement, tmp_path):
+    """Forty nights, each a test of its own level, on two kinds of hardware."""
+    (tmp_path / "nightly").mkdir()
+    for night in range(40):
+        created = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=night)
+        level = 1.2 if night >= 32 else 1.0 + 0.001 * (night % 3)
+        one = make_measurement()
+        figures = {**one.summary["latency"], "median": level, "p99": level}
+        one = make_measurement(level=level, summary=dict.fromkeys(one.summary, figures))
+        hardware = "nvidia-l4" if night == 20 else "nvidia-h200"
+        write_run(f"nightly/{night:02}", one, created=created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                  hardware_class=hardware, commit=f"{night:040x}")  # fmt: skip
+    return tmp_path / "nightly"
+
+
+def test_one_record(trtperf, write_run, tmp_path):
+    page = tmp_path / "out" / "page.html"
+    result = trtperf("report", write_run("run"), "-o", page)
+    assert result.status == 0
+    assert result.out.startswith(f"{page}: 1 measured, ")
+    assert "tests/test_x.py" in page.read_text(encoding="utf-8")
+
+
+def test_directory_has_trends_and_the_newest_runs(trtperf, nights, tmp_path):
+    (nights / "other.json").write_text("{}")
+    page = tmp_path / "page.html"
+    result = trtperf("report", nights, "-o", page, "--json")
+    assert result.status == 0
+    assert (result.json["measurements"], result.json["series"]) == (2, 6)
+    assert result.json["bytes"] == page.stat().st_size
+    assert "other.json" in result.json["left_out"][0]
+    assert "left out" in result.err
+    text = page.read_text(encoding="utf-8")
+    assert f"<code>{39:040x}</code>" in text
+    assert f"<code>{20:040x}</code>" in text
+    assert 'data-state="alarm"' in text
+    assert ">2026-02-02<" in text
+
+
+def test_page_is_here_unless_told(trtperf, write_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert trtperf("report", write_run("run")).status == 0
+    assert (tmp_path / "trtperf.html").exists()
+
+
+def test_trouble_is_told(trtperf, write_run, tmp_path, monkeypatch):
+    record = write_run("run")
+    (tmp_path / "cut.json").write_bytes(record.read_bytes()[:300])
+    for words, told in (
+        ((tmp_path / "none.json",), "none.json"),
+        ((tmp_path / "cut.json",), "no whole record"),
+        ((record, "-o", record / "page.html"), "run.json"),
+    ):
+        result = trtperf("report", *words)
+        assert (result.status, result.out) == (2, "")
+        assert told in result.err
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    result = trtperf("report", record, "-o", tmp_path / "page.html")
+    assert result.status == 2
+    assert "pytest-trtperf[report]" in result.err

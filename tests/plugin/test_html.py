@@ -1,0 +1,39 @@
+"""`--trtperf-html`: the page of a run."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+# Runs in this process forget what they imported, and extension modules load only once.
+for _name in ("jinja2", "plotly.offline"):
+    pytest.importorskip(_name)
+
+
+def test_page_of_a_run(repository):
+    result = repository.run("--trtperf-html=out/run.html", "--trtperf-json=run.json")
+    assert result.ret == 0
+    text = (repository.path / "out" / "run.html").read_text(encoding="utf-8")
+    assert 'data-key="test_perf.py::test_model"' in text
+    assert "<dt>onnxruntime</dt>" in text
+
+
+def test_no_page_unless_asked_for(repository):
+    assert repository.run().ret == 0
+    assert not list(repository.path.rglob("*.html"))
+
+
+def test_a_place_that_cannot_be_written_is_told(repository):
+    (repository.path / "taken").write_text("")
+    result = repository.run("--trtperf-html=taken/run.html")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR: --trtperf-html: *taken*", "*1 passed*"])
+
+
+def test_a_missing_extra_is_told_before_anything_is_measured(repository, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    result = repository.run("--trtperf-html=run.html")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --trtperf-html: *plotly*pytest-trtperf?report?*"])
+    assert "test_model" not in result.stdout.str()
