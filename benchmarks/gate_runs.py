@@ -234,7 +234,7 @@ def verdict_cases(gpu: Gpu) -> Iterator[Case]:
 
 
 def paired_cases(gpu: Gpu) -> Iterator[Case]:
-    """The same engine in turns with itself, and with one that is slower by about 1.2 %."""
+    """The same engine in turns with itself, and with one that is slower by about 1.5 %."""
     served = {layers: Served.build(chain) for layers, chain in PAIRED_CHAINS.items()}
     settings = replace(GPU_SETTINGS, tolerance=None)
     for layers in itertools.cycle((80, 81)):

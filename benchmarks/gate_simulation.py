@@ -1,11 +1,12 @@
 """Simulate how often the gate fails unchanged and slower engines, by how runs and rounds vary.
 
-    python benchmarks/gate_simulation.py [--tolerance 0.02] [--pairs 1000] [--json FILE]
+    python benchmarks/gate_simulation.py [--pairs 1000] [--json FILE]
 
 Needs no GPU. Rounds are normal on a logarithmic scale around the level of their run, which is
 normal around the level of the engine; `SHAPES` are rounds of other kinds, with one level for all
 runs. Each pair has baseline runs of five rounds and a run that is judged at the looks, by the
-package's own rule and default policy.
+package's own rule and default policy. Last come equal engines in turns, where each start of a
+session draws its own level.
 """
 
 from __future__ import annotations
@@ -20,17 +21,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pytest_trtperf.analysis.paired import BLOCK_LOOKS, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.regression import LOOKS, judge_change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
+from pytest_trtperf.pair import TURN_AFTER
 
 Rounds = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Rounds]
 
+TOLERANCES = (0.02, 0.05, 0.1)
 RUNS = (1, 2, 3, 5, 8)
 ROUND_NOISES = (0.002, 0.01, 0.03)
 RUN_NOISES = (0.0, 0.003, 0.01, 0.03)
 SLOWDOWNS = (0.0, 2.0)
 """In tolerances."""
+START_NOISES = (0.0, 0.001, 0.003, 0.01)
 
 
 def normal(round_noise: float, run_noise: float) -> Draw:
@@ -53,12 +58,16 @@ def autocorrelated(random: np.random.Generator, rounds: int) -> Rounds:
 
 def heavy_tailed(random: np.random.Generator, rounds: int) -> Rounds:
     """One round in ten is slower by 20 %; the others vary by 0.2 %."""
-    return random.normal(0, 0.002, rounds) + np.log(1.2) * (random.random(rounds) < 0.1)
+    noise = random.normal(0, 0.002, rounds)
+    slow: Rounds = np.log(1.2) * (random.random(rounds) < 0.1)
+    return noise + slow
 
 
 def bimodal(random: np.random.Generator, rounds: int) -> Rounds:
     """Every other round is slower by 30 %, by chance, as a P99 is that sits between two modes."""
-    return random.normal(0, 0.01, rounds) + np.log(1.3) * (random.random(rounds) < 0.5)
+    noise = random.normal(0, 0.01, rounds)
+    slow: Rounds = np.log(1.3) * (random.random(rounds) < 0.5)
+    return noise + slow
 
 
 SHAPES: dict[str, Draw] = {
@@ -74,7 +83,7 @@ def outcome(now: Rounds, runs: list[Rounds], tolerance: float) -> str:
     for look in LOOKS:
         change = judge_change(np.exp(now[:look]), before, tolerance)
         if change.verdict.status is not Status.INCONCLUSIVE:
-            return change.verdict.status.value
+            return str(change.verdict.status.value)
     if why_undecidable(change, tolerance):
         return "warn"
     return decide_by_estimate(change.verdict).status.value
@@ -96,35 +105,61 @@ def shares(
     return {word: told.count(word) / pairs for word in ("fail", "warn", "pass")}
 
 
-def rows(tolerance: float, pairs: int) -> Iterator[dict[str, Any]]:
-    """A row for each kind of rounds, number of baseline runs and slowdown."""
+def rows(pairs: int) -> Iterator[dict[str, Any]]:
+    """A row for each kind of rounds, tolerance, number of baseline runs and slowdown."""
     kinds = [
         ({"rounds": f"{noise:.1%}", "runs vary by": f"{between:.1%}"}, normal(noise, between))
         for noise, between in itertools.product(ROUND_NOISES, RUN_NOISES)
     ]
     kinds += [({"rounds": name, "runs vary by": "0"}, draw) for name, draw in SHAPES.items()]
-    for (names, draw), runs, slowdown in itertools.product(kinds, RUNS, SLOWDOWNS):
+    combinations = itertools.product(TOLERANCES, kinds, RUNS, SLOWDOWNS)
+    for tolerance, (names, draw), runs, slowdown in combinations:
         told = shares(draw, runs, slowdown * tolerance, tolerance, pairs)
-        yield {**names, "baseline runs": runs, "slower by": slowdown * tolerance, **told}
+        yield {
+            "tolerance": tolerance, **names, "baseline runs": runs,
+            "slower by": slowdown * tolerance, **told,
+        }  # fmt: skip
+
+
+def paired_alarm(random: np.random.Generator, start_noise: float) -> bool:
+    """Whether two equal engines in turns fail at 0.5 %; rounds vary by 0.1 %, orders by 0.3 %."""
+    turns = (np.arange(BLOCK_LOOKS[-1]) + TURN_AFTER) // (2 * TURN_AFTER)
+    new_first = turns % 2 == 0
+    starts = random.normal(0, start_noise, (2, turns[-1] + 1))[:, turns]
+    sides = random.normal(0, 0.001, (2, turns.size, 2)) + starts[:, :, None]
+    sides[0] += np.where(new_first, 0.003, -0.003)[:, None]
+    for look in BLOCK_LOOKS:
+        new, reference = np.exp(sides[:, :look])
+        ratio = paired_ratio(new.ravel(), reference.ravel(), new_first[:look].tolist())
+        verdict = judge_ratio(ratio, 1.005)
+        if verdict.status is not Status.INCONCLUSIVE:
+            break
+    return decide_by_estimate(verdict).status is Status.FAIL
 
 
 def main() -> None:
     """Print a table, and write it where that is asked for."""
     parser = argparse.ArgumentParser(description="Simulate alarms and power of the gate.")
-    parser.add_argument("--tolerance", type=float, default=0.02, help="a share (default: 0.02)")
     parser.add_argument("--pairs", type=int, default=1000, help="of runs, a row (default: 1000)")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     options = parser.parse_args()
-    found = []
-    for row in rows(options.tolerance, options.pairs):
+    found: list[dict[str, Any]] = []
+    for row in rows(options.pairs):
         if not found:
             print("| " + " | ".join(row) + " |\n" + "|---" * len(row) + "|")
         found.append(row)
         shown = {**row, **{word: f"{row[word]:.1%}" for word in ("fail", "warn", "pass")}}
         print("| " + " | ".join(str(value) for value in shown.values()) + " |", flush=True)
+    random = np.random.default_rng(0)
+    turns = {
+        f"{noise:.1%}": sum(paired_alarm(random, noise) for _ in range(options.pairs))
+        for noise in START_NOISES
+    }
+    print(f"\nequal engines in turns that fail, by how much starts vary: {turns}")
     if options.json:
-        content = {"tolerance": options.tolerance, "pairs": options.pairs, "rows": found}
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+        head = f'"pairs": {options.pairs}, "in_turns": {json.dumps(turns)}'
+        lines = ",\n".join(map(json.dumps, found))
+        options.json.write_text(f'{{{head}, "rows": [\n{lines}\n]}}\n')
 
 
 if __name__ == "__main__":

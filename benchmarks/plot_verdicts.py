@@ -2,8 +2,8 @@
 
     python benchmarks/plot_verdicts.py [--cases benchmarks/results/gate_h200.jsonl]
 
-Needs matplotlib. `changes.svg` shows what `gate_runs.py` measured, `power.svg` a simulation with
-the package's own rule.
+Needs matplotlib. `changes.svg` shows what `gate_runs.py` measured, `power.svg` the
+simulation of `gate_simulation.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from gate_runs import GPU_CHAINS
+from gate_simulation import normal, shares
 from matplotlib.figure import Figure
-
-from pytest_trtperf.analysis.regression import LOOKS, judge_change
-from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 RESULTS = Path(__file__).parent / "results"
@@ -59,31 +57,16 @@ def draw_changes(cases: Path) -> None:
     _save(figure, "changes.svg")
 
 
-def failed_share(slowdown: float, noise: float, tolerance: float) -> float:
-    """How often the gate fails an engine that is slower by a share, where rounds vary by `noise`.
-
-    Against one baseline run of five rounds, with the default policy for what stays inconclusive.
-    """
-    draw, failed = np.random.default_rng(0), 0
-    for _ in range(SIMULATED):
-        before = np.exp(draw.normal(0, noise, LOOKS[0]))
-        now = (1 + slowdown) * np.exp(draw.normal(0, noise, LOOKS[-1]))
-        for look in LOOKS:
-            verdict = judge_change(now[:look], [before], tolerance).verdict
-            if verdict.status is not Status.INCONCLUSIVE:
-                break
-        failed += decide_by_estimate(verdict).status is Status.FAIL
-    return failed / SIMULATED
-
-
 def draw_power() -> None:
     """How likely a slowdown is to fail, by how much rounds vary."""
     figure, axes = plt.subplots(figsize=(7.2, 2.8))
     slowdowns = np.linspace(0, 0.2, 41)
     for noise, colour in zip(NOISES, ("#1f5f8b", "#8a6d1d", "#b3392f"), strict=True):
-        shares = [failed_share(slowdown, noise, 0.05) for slowdown in slowdowns]
+        told = [
+            shares(normal(noise, 0), 1, float(slowdown), 0.05, SIMULATED) for slowdown in slowdowns
+        ]
         label = f"rounds vary by {100 * noise:g} %"
-        axes.plot(100 * slowdowns, np.multiply(100, shares), color=colour, label=label)
+        axes.plot(100 * slowdowns, [100 * one["fail"] for one in told], color=colour, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.axvline(5, color="black", linewidth=0.8, linestyle="--")
     axes.set_xlabel("true slowdown, % (dashed: the tolerance)")

@@ -135,7 +135,7 @@ class Comparison:
     def _contention(self) -> float:
         """The share of time that other processes took from the engine, on the CPU."""
         known = [one.contention for one in self._rounds() if one.contention is not None]
-        return float(np.median(known)) if known else 0.0
+        return float(np.mean(known)) if known else 0.0
 
     def _blames_others(self, gate: Gate, change: Change) -> bool:
         """Whether what is not sure to be within tolerance may be the work of other processes."""

@@ -61,6 +61,7 @@ class Controller:
             if (place := self._keep(packed)) is not None:
                 next(item for item in data if item["key"] == key)["traces"] = place
         self._run.add(data, passed=report.passed)
+        self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -95,11 +96,14 @@ class Controller:
             stale=run.stale,
             removed=run.settings.update,
             errors=run.errors,
+            waited_s=run.waited_s,
+            verbosity=terminalreporter.verbosity,
         )
         if run.settings.github and os.environ.get("GITHUB_ACTIONS") == "true":
             folder = github.folder_in_repository(run.rootdir, os.environ)
             lines += github.annotation_lines(run.everything, run.missing, run.errors, folder)
-        terminalreporter.section(run.title, sep="=")
+        if lines:
+            terminalreporter.section(run.title, sep="=")
         for line in lines:
             terminalreporter.write_line(line)
 

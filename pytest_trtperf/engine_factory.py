@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
-from filelock import FileLock
 
 from pytest_trtperf.engine.backends import ONNXRUNTIME, import_tensorrt
 from pytest_trtperf.engine.build import build_plan, has_weakly_typed_networks
@@ -29,9 +28,11 @@ from pytest_trtperf.engines import PLAN_SUFFIXES, Engine
 from pytest_trtperf.errors import EngineLoadError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.report.build_progress import build_line
+from pytest_trtperf.report.measure_progress import show_wait
+from pytest_trtperf.report.progress_line import ProgressLine
 from pytest_trtperf.run import Run
 from pytest_trtperf.runtime.load_options import LoadOptions
-from pytest_trtperf.runtime.locks import device_lock
+from pytest_trtperf.runtime.locks import DeviceLock, device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.settings import Settings
 
@@ -43,18 +44,25 @@ def _plan_cache(settings: Settings) -> PlanCache:
 
 
 class EngineFactory:
-    """Builds, caches and loads engines; one that was asked for before is handed out again."""
+    """Builds, caches and loads engines; one that was asked for before is handed out again.
 
-    def __init__(self, run: Run, terminal: TextIO | None = None) -> None:
-        self._run, self._terminal = run, terminal
+    Attributes:
+        line: shows what takes long.
+    """
+
+    def __init__(self, run: Run, line: ProgressLine | None = None) -> None:
+        self._run = run
+        self.line = ProgressLine(None) if line is None else line
         self._engines: dict[str, Engine] = {}
         self._cache = _plan_cache(run.settings)
 
     @cached_property
-    def lock(self) -> FileLock:
+    def lock(self) -> DeviceLock:
         """The lock of the device; one object, so that it is re-entrant within this process."""
         settings = self._run.settings
-        return device_lock(settings.lock_dir, self._run.target.uuid or "host")
+        lock = device_lock(settings.lock_dir, self._run.target.uuid or "host")
+        lock.tell = show_wait(self.line)
+        return lock
 
     def __call__(
         self,
@@ -165,7 +173,7 @@ class EngineFactory:
 
     def _build(self, spec: EngineSpec) -> bytes:
         backend = self._run.target.probe.backend
-        with build_line(self._terminal, spec.onnx.name) as show:
+        with build_line(self.line, spec.onnx.name) as show:
             return build_plan(spec, backend, self._timing_cache(spec), show)
 
     def _timing_cache(self, spec: EngineSpec) -> TimingCacheFile | None:

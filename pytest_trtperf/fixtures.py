@@ -36,17 +36,15 @@ def settings_of(item: pytest.Item, settings: Settings) -> Settings:
 def trt_engine(request: pytest.FixtureRequest) -> Iterator[EngineFactory]:
     """Builds an engine from an ONNX file, or loads it from the cache or from a plan."""
     from pytest_trtperf.engine_factory import EngineFactory
-    from pytest_trtperf.report.build_progress import open_terminal
+    from pytest_trtperf.report.progress_line import open_line
     from pytest_trtperf.run import RUN
 
     if RUN not in request.config.stash:
         pytest.skip("needs --trtperf")
-    terminal = open_terminal(request.config)
-    factory = EngineFactory(request.config.stash[RUN], terminal)
-    yield factory
-    factory.close()
-    if terminal is not None:
-        terminal.close()
+    with open_line(request.config) as line:
+        factory = EngineFactory(request.config.stash[RUN], line)
+        yield factory
+        factory.close()
 
 
 @pytest.fixture

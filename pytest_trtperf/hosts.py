@@ -98,8 +98,8 @@ def host_of(gateway: Any, backends: Sequence[str]) -> Host:
 
 def place(spec: Any) -> str:
     """What tells hosts and environments apart; `HERE` for this one."""
-    parts = (spec.via, spec.ssh, spec.ssh_config, spec.vagrant_ssh, spec.socket, spec.python)
-    return " ".join(filter(None, parts)) or HERE
+    keys = ("via", "ssh", "ssh_config", "vagrant_ssh", "socket", "python")
+    return " ".join(f"{key}={value}" for key in keys if (value := getattr(spec, key))) or HERE
 
 
 def _host(answer: dict[str, Any], source: str) -> Host:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pytest_trtperf.analysis.paired import BLOCK_LOOKS
+from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.comparison import Subject
 from pytest_trtperf.engine.spec import Shape, parse_shape
 from pytest_trtperf.engine_factory import EngineFactory
@@ -25,6 +27,7 @@ from pytest_trtperf.measure.measurement import Measurement, Plan
 from pytest_trtperf.option_values import parse_count, parse_positive
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
+from pytest_trtperf.report.measure_progress import MeasureLines
 from pytest_trtperf.report.record import (
     CapacityRecord,
     MeasurementRecord,
@@ -58,6 +61,7 @@ class MeasureFactory:
         self._pairs: dict[str, Pair] = {}
         self._to_conclude: list[Perf] = []
         self._resources = contextlib.ExitStack()
+        self._lines = MeasureLines(engines.line, without_group(item.nodeid))
 
     def __call__(
         self,
@@ -209,7 +213,10 @@ class MeasureFactory:
         given = shapes if reference_shapes is None else reference_shapes
         sides = [
             self._measurement(
-                self._create_session(engine, its_shapes, settings), settings, f"{label} {role}"
+                self._create_session(engine, its_shapes, settings),
+                settings,
+                f"{label} {role}",
+                [2 * blocks for blocks in BLOCK_LOOKS],
             )
             for role, engine, its_shapes in (("new", new, shapes), ("reference", reference, given))
         ]
@@ -262,12 +269,17 @@ class MeasureFactory:
             for label, perf in self._perfs.items()
         }
 
+    def take_waited(self) -> float:
+        """Seconds that the device was waited for since this was last asked."""
+        waited, self._engines.lock.waited_s = self._engines.lock.waited_s, 0.0
+        return waited
+
     def close(self) -> None:
         """Frees the sessions."""
         self._resources.close()
 
     def _perf(self, session: Session, subject: Subject, settings: Settings, label: str) -> Perf:
-        measurement = self._measurement(session, settings, label)
+        measurement = self._measurement(session, settings, label, LOOKS)
         self._perfs[label] = perf = Perf(measurement, subject, settings)
         self._to_conclude.append(perf)
         return perf
@@ -298,7 +310,9 @@ class MeasureFactory:
         found = {k: find(v) if isinstance(v, Path) else v for k, v in given.items()}
         return read_inputs(found, Path())
 
-    def _measurement(self, session: Session, settings: Settings, label: str) -> Measurement:
+    def _measurement(
+        self, session: Session, settings: Settings, label: str, looks: Sequence[int] = ()
+    ) -> Measurement:
         if settings.idle_ms and settings.request_rate is not None:
             raise ValueError("idle_ms is for a closed load: leave it out or request_rate out")
         starts = self._run.settings.export_times is not None
@@ -309,6 +323,7 @@ class MeasureFactory:
             self._engines.lock,
             self._run.target.uuid,
             f"{self._item.nodeid}#{label}".rstrip("#") if self._run.settings.nvtx else None,
+            self._lines.of(label, looks),
         )
         self._resources.callback(measurement.release)
         return measurement

@@ -345,12 +345,18 @@ class Perf(Result):
 
     def _require_baseline(self) -> None:
         __tracebackhide__ = True
-        if self._subject.compares and self._settings.require_baseline:
+        if not (self._subject.compares and self._settings.require_baseline):
+            return
+        if self._settings.against:
             raise PerfAssertionError(
-                f"{self._subject.key} has no baseline for {self._subject.device} in "
-                f"{self._subject.baseline_dir}, and --trtperf-require-baseline asks for one: "
-                "record it with --trtperf-update-new on this hardware and commit the file"
+                f"{self._subject.key} is not in {self._settings.against}, and "
+                "--trtperf-require-baseline asks for a comparison: measure it in the record, too"
             )
+        raise PerfAssertionError(
+            f"{self._subject.key} has no baseline for {self._subject.device} in "
+            f"{self._subject.baseline_dir}, and --trtperf-require-baseline asks for one: "
+            "record it with --trtperf-update-new on this hardware and commit the file"
+        )
 
     def _settle(self, judge: Callable[[], Verdict]) -> Verdict:
         """Adds rounds at the preset looks while the verdict is inconclusive, then the policy."""

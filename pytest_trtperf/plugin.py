@@ -117,5 +117,6 @@ def pytest_runtest_makereport(
         report.trtperf = [one.to_builtins() for one in found]  # type: ignore[attr-defined]
         if traces := factory.traces():
             report.trtperf_traces = traces  # type: ignore[attr-defined]
+        report.trtperf_waited = factory.take_waited()  # type: ignore[attr-defined]
         item.user_properties += properties(found)
     return report

@@ -94,10 +94,10 @@ class Result:
     def contention(self) -> float:
         """The share of time that other processes took from the engine; 0 where unknown.
 
-        On the CPU, the median of the rounds.
+        On the CPU, the mean of the rounds.
         """
         known = [round.contention for round in self.rounds if round.contention is not None]
-        return float(np.median(known)) if known else 0.0
+        return float(np.mean(known)) if known else 0.0
 
     @property
     def energy_per_query_mj(self) -> float | None:

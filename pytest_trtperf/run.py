@@ -79,6 +79,7 @@ class Run:
 
     Attributes:
         home: rootdir on the controller; None there.
+        waited_s: seconds that tests waited for their devices.
     """
 
     settings: Settings
@@ -95,7 +96,9 @@ class Run:
     stale: list[str] = field(default_factory=list)
     against: dict[str, BaselineEntry] | None = None
     errors: list[str] = field(default_factory=list)
+    waited_s: float = 0.0
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
+    _order: dict[str, int] = field(default_factory=dict)
 
     def baseline(self, store: BaselineStore, module: str, key: str) -> BaselineEntry | None:
         """What a measurement is compared with; None where there is nothing.
@@ -135,6 +138,7 @@ class Run:
         for nodeid in nodeids:
             module, _, test = nodeid.partition("::")
             self.collected[str(self.rootdir / module)].add(without_group(test))
+            self._order.setdefault(without_group(nodeid), len(self._order))
 
     def note_selection(self, config: pytest.Config) -> None:
         """A module of which single tests were named is not collected whole."""
@@ -189,11 +193,15 @@ class Run:
         ]
 
     def finish(self, *, complete: bool) -> None:
-        """Finds stale entries, and records baselines if the run was asked to.
+        """Puts tests in their order, finds stale entries, and records baselines if asked to.
 
         Args:
             complete: whether the run reached its end; only then can an entry be stale.
         """
+        # Workers come to their ends in any order.
+        self.measured.sort(key=lambda one: self._place(one[0].test))
+        self.max_qps.sort(key=lambda one: self._place(one.test))
+        self.pairs.sort(key=lambda one: self._place(one.test))
         changes = self._changes()
         stale = self._stale_keys() if complete and not self.selective else {}
         for directory, module in sorted(changes.keys() | stale.keys()):
@@ -202,6 +210,9 @@ class Run:
             if self.settings.update or changes.get(place):
                 self._write(place, changes.get(place, {}), removed)
         self.stale = sorted(key for keys in stale.values() for key in keys)
+
+    def _place(self, test: str) -> int:
+        return self._order.get(test, len(self._order))
 
     def _write(
         self, place: tuple[Path, str], changes: dict[str, BaselineEntry], removed: list[str]

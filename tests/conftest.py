@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import os
+import pty
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,25 @@ def _plain_environment() -> Iterator[None]:
         for name in CI_VARIABLES:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def on_terminal() -> Callable[[Sequence[str]], str]:
+    """Runs a command on a terminal of its own, and gives what it wrote there."""
+
+    def run(command: Sequence[str]) -> str:
+        terminal, its_end = pty.openpty()
+        with subprocess.Popen(command, stdin=its_end, stdout=its_end, stderr=its_end):
+            os.close(its_end)
+            output = b""
+            # How a terminal says that its process ended.
+            with contextlib.suppress(OSError):
+                while part := os.read(terminal, 4096):
+                    output += part
+        os.close(terminal)
+        return output.decode()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def verdicts(
     return {one.metric: one for one in comparison.judge(host_bound=False)}
 
 
-@pytest.mark.parametrize("contention", [None, 0.0, 0.03])
+@pytest.mark.parametrize("contention", [None, 0.0, 0.005])
 def test_regression_on_a_free_host_fails(contention: float | None) -> None:
     assert {one.status for one in verdicts(1.2, contention).values()} == {"fail"}
 

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import FloatArray, checked, checked_positive, percentile
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide_by_estimate
-
-__all__ = ["decide_by_estimate", "judge_percentile", "judge_throughput", "least_queries"]
+from pytest_trtperf.analysis.verdict import Status, Verdict
 
 WINDOWS = (50, 20, 10, 5)
 """The windows of consecutive queries that a round is cut into to see slow ones cluster."""
@@ -76,11 +75,14 @@ def judge_percentile(
     return _judged(text, "ms", value, lower, upper, limit, higher_is_better=False)
 
 
-def judge_throughput(rounds_qps: npt.ArrayLike, limit: float, alpha: float = 0.05) -> Verdict:
+def judge_throughput(
+    rounds_qps: npt.ArrayLike, limit: float, alpha: float = 0.05 / len(LOOKS)
+) -> Verdict:
     """Judge whether throughput reaches `limit`, from one value a round; all in queries a second.
 
     `value` is the geometric mean of the rounds; the bounds are one-sided t bounds (Student 1908)
-    on the logarithm, each at level 1 - alpha.
+    on the logarithm, each at level 1 - alpha. By default all `LOOKS` together are wrong in at most
+    5 % of runs on either side, where rounds are independent.
 
     Raises:
         ValueError: a value is not positive and finite, or `limit` or `alpha` is out of range.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from pytest_trtperf.analysis.summary import checked_positive
+from pytest_trtperf.analysis.summary import bounded_exp, checked_positive
 from pytest_trtperf.analysis.verdict import Status, Verdict
 
 BLOCK_LOOKS = (4, 8, 12, 16)
@@ -67,7 +67,7 @@ def paired_ratio(
     if first.size != differences.size:
         raise ValueError(f"{differences.size} blocks, but new_first has {first.size}")
     orders = [np.sort(group) for group in (differences[first], differences[~first]) if group.size]
-    change, half = float(np.mean([group.mean() for group in orders])), math.inf
+    change, half = float(np.mean([group.mean() for group in orders])), 0.0
     freedom = differences.size - len(orders)
     if freedom > 0:
         squares = math.fsum(float(group.var()) * group.size for group in orders)
@@ -75,9 +75,9 @@ def paired_ratio(
         t = float(special.stdtrit(freedom, 1 - alpha))
         half = t * math.sqrt(squares / freedom * share)
     return Ratio(
-        value=math.exp(change),
-        lower=math.exp(change - half),
-        upper=math.exp(change + half),
+        value=bounded_exp(change),
+        lower=bounded_exp(change - half) if freedom > 0 else 0.0,
+        upper=bounded_exp(change + half) if freedom > 0 else math.inf,
         new=math.exp(float(logs[0].mean())),
         reference=math.exp(float(logs[1].mean())),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from pytest_trtperf.analysis.summary import FloatArray, checked_positive
+from pytest_trtperf.analysis.summary import FloatArray, bounded_exp, checked_positive
 from pytest_trtperf.analysis.verdict import Status, Verdict
 
 LOOKS = (5, 8, 12, 16, 20)
@@ -86,9 +86,9 @@ def judge_change(
     supported = max(supported, disturbance)
     return Change(
         verdict=_verdict(change, interval, tolerance, supported, higher_is_better),
-        ratio=math.exp(change),
-        lower=math.exp(interval.lower) if interval else 0.0,
-        upper=math.exp(interval.upper) if interval else math.inf,
+        ratio=bounded_exp(change),
+        lower=bounded_exp(interval.lower) if interval else 0.0,
+        upper=bounded_exp(interval.upper) if interval else math.inf,
         current=math.exp(float(now.mean())),
         baseline=math.exp(float(before.mean())),
         improved=interval is not None
@@ -115,12 +115,12 @@ def supported_tolerance(runs: Sequence[FloatArray], alpha: float) -> float:
     else:
         few = _prediction_margin(means, max(alpha, FEW_RUNS_ALPHA))
         margin = max(few, _prediction_margin(runs, alpha))
-    return math.expm1(margin * math.sqrt(1 + 1 / len(runs)))
+    return bounded_exp(margin * math.sqrt(1 + 1 / len(runs))) - 1
 
 
 def why_undecidable(change: Change, tolerance: float) -> str | None:
     """Why not even the estimate of an inconclusive change tells anything; None where it does."""
-    if change.upper == math.inf:
+    if change.verdict.reason == "too_few_rounds":
         return "one side has a single round, which shows no spread"
     if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
         return f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}"
@@ -171,9 +171,9 @@ def _verdict(
         status=status,
         reason=reason,
         message=_message(change, interval, tolerance, supported),
-        value=math.exp(change),
-        lower=math.exp(interval.lower) if interval else None,
-        upper=math.exp(interval.upper) if interval else None,
+        value=bounded_exp(change),
+        lower=bounded_exp(interval.lower) if interval else None,
+        upper=bounded_exp(interval.upper) if interval else None,
         limit=1 / (1 + allowed) if higher_is_better else 1 + allowed,
         higher_is_better=higher_is_better,
     )
@@ -214,7 +214,7 @@ def _message(change: float, interval: _Interval | None, tolerance: float, suppor
 
 
 def _percent(change: float) -> str:
-    percent = 100 * math.expm1(change)
+    percent = 100 * (bounded_exp(change) - 1)
     # -0.04 would print as -0.0
     return f"{round(percent, 1) + 0.0:+.1f} %"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,11 @@ def checked_positive(samples: npt.ArrayLike) -> FloatArray:
     if wrong.size:
         raise ValueError(f"sample {wrong[0]} is {values[wrong[0]]}: it must be positive")
     return values
+
+
+def bounded_exp(log: float) -> float:
+    """A ratio from its logarithm; those beyond 1e43, or below 1e-43, are all the same."""
+    return math.exp(max(-100.0, min(log, 100.0)))
 
 
 class Sample:

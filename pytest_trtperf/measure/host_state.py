@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-CONTENDED = 0.05
-"""From this share of time that others took on, the tail of a CPU's latency is theirs."""
+CONTENDED = 0.01
+"""From this share of time that others took on, the slowest queries in a hundred are theirs."""
 
 _TASKS = Path("/proc/self/task")
 _STAT = Path("/proc/stat")
@@ -51,15 +51,17 @@ def contention(before: HostState | None, after: HostState | None) -> float | Non
     """The share of the time in which threads wanted to run that others ran in their place.
 
     Threads that wait for one another are no contention: no more counts than what others ran. What
-    the hypervisor took counts too. None where it is not known.
+    the hypervisor took counts too, by this process's part of all that ran. None where it is not
+    known.
     """
     if before is None or after is None:
         return None
     ran, waited, busy, stolen = (
         max(getattr(after, name) - getattr(before, name), 0) for name in vars(before)
     )
-    lost = min(waited, max(busy - ran, 0)) + stolen
-    return lost / (ran + waited + stolen) if lost else 0.0
+    stolen_here = stolen * (min(ran / busy, 1.0) if busy else 1.0)
+    lost = min(waited, max(busy - ran, 0)) + stolen_here
+    return lost / (ran + waited + stolen_here) if lost else 0.0
 
 
 def _thread(task: Path) -> tuple[int, int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytest_trtperf.measure.host_state import contention, read_host_state
 from pytest_trtperf.measure.isolated import session_pids
 from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.loops import Session, run_closed, run_open
+from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.trace import Extent, Trace
 
@@ -91,6 +93,7 @@ class Measurement:
         lock: held while queries run, so that one process uses the device at a time.
         uuid: the GPU's, None on the CPU.
         label: names a profiler's range around each round; None is none.
+        tell: called with what begins, and with None when no more is to come for now.
 
     Attributes:
         rounds: what verdicts rest on.
@@ -105,12 +108,14 @@ class Measurement:
         lock: AbstractContextManager[object],
         uuid: str | None,
         label: str | None = None,
+        tell: Callable[[MeasureProgress | None], None] | None = None,
     ) -> None:
         self.session, self.plan, self.load = session, plan, load
         self.rounds: list[Round] = []
         self.set_aside: list[Round] = []
         self.warm_up: WarmUp | None = None
         self._lock, self._uuid, self._label = lock, uuid, label
+        self._tell = tell or (lambda progress: None)
         self._rate, self._warm, self._released = 0.0, False, False
 
     @property
@@ -139,12 +144,16 @@ class Measurement:
         """
         if self._released:
             raise MeasurementError("the test that measured this has ended: no rounds can be added")
-        with self._lock:
+        with self._lock, ExitStack() as at_end:
+            at_end.callback(self._tell, None)
             if self._warm:
                 self._settle()
             else:
                 self._warm_up()
             while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
+                left_s = self.plan.max_time - self.seconds
+                number, disturbed = len(self.rounds) + 1, len(self.set_aside)
+                self._tell(MeasureProgress(number, rounds, disturbed, left_s))
                 round = self._round()
                 saturated = round.trace.saturated
                 again = round.disturbances and not saturated and self._fits()
@@ -190,6 +199,7 @@ class Measurement:
         queries, steady, elapsed = 0, False, 0.0
         extent = Extent(0, 1, 1)
         while elapsed < self.plan.max_warm_up and not steady:
+            self._tell(MeasureProgress(None, 0, 0, self.plan.max_warm_up - elapsed))
             trace = run_closed(self.session, extent, idle_ms=self.load.idle_ms)
             queries += trace.queries
             medians.append(float(np.median(trace.compute)))

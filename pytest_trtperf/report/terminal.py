@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
-from pytest_trtperf.report.words import COLUMNS, aligned, row
+from pytest_trtperf.report.words import COLUMNS, aligned, outcome, row
+
+WORTH_TELLING_S = 1.0
+"""Waits for a device that add up to less are not told."""
 
 
 def header(backend: str, device: str, software: Mapping[str, str]) -> str:
@@ -24,24 +27,57 @@ def summary_lines(
     stale: Sequence[str],
     removed: bool,
     errors: Sequence[str],
+    waited_s: float = 0.0,
+    verbosity: int = 0,
 ) -> list[str]:
-    """The section that a run ends with."""
+    """The section that a run ends with.
+
+    Args:
+        waited_s: seconds that tests waited for their devices.
+        verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
+    """
+    if not (measurements or others):
+        lines = ["nothing was measured"]
+    else:
+        lines = _measured_lines(measurements, others, verbosity)
+    if missing:
+        lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
+        lines += [f"  {key}" for key in missing]
+        lines.append("  record one with --trtperf-update-new and commit it")
+    if verbosity >= 0:
+        lines += [f"baseline written: {path}" for path in written]
+    if stale:
+        done = "removed" if removed else "--trtperf-update removes them"
+        lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
+    if waited_s > WORTH_TELLING_S:
+        lines.append(f"waited {waited_s:.0f} s in all for a device that was in use")
+    return lines + [f"ERROR: {error}" for error in errors]
+
+
+def _measured_lines(
+    measurements: Sequence[MeasurementRecord],
+    others: Sequence[CapacityRecord | PairRecord],
+    verbosity: int,
+) -> list[str]:
+    if verbosity < 0:
+        measurements = [record for record in measurements if outcome(record) == "fail"]
+        others = [record for record in others if outcome(record) == "fail"]
     rows = [row(record) for record in measurements]
     lines = aligned([COLUMNS, *rows], left=(0, len(COLUMNS) - 1)) if rows else []
     for found in others:
         lines += [found.message, *(f"{found.key}: {one.message}" for one in found.findings)]
         lines += [f"{verdict.status.upper()} {verdict.message}" for verdict in found.verdicts]
-    if not lines:
-        lines.append("nothing was measured")
     for record in measurements:
+        if verbosity > 0:
+            lines += [f"{record.key}: {_extent(record)}", *(v.message for v in record.verdicts)]
         remarks = [*(finding.message for finding in record.findings), *record.notes]
         lines += [f"{record.key}: {text}" for text in remarks]
-    if missing:
-        lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
-        lines += [f"  {key}" for key in missing]
-        lines.append("  record one with --trtperf-update-new and commit it")
-    lines += [f"baseline written: {path}" for path in written]
-    if stale:
-        done = "removed" if removed else "--trtperf-update removes them"
-        lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
-    return lines + [f"ERROR: {error}" for error in errors]
+    return lines
+
+
+def _extent(record: MeasurementRecord) -> str:
+    """How much was measured."""
+    queries = sum(round.queries for round in record.rounds)
+    again = f", {len(record.set_aside)} disturbed ones set aside" if record.set_aside else ""
+    warm_up = f", after {record.warm_up['seconds']:.2g} s of warm-up" if record.warm_up else ""
+    return f"{queries} queries in {len(record.rounds)} rounds{again}{warm_up}"

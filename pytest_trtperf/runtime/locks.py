@@ -5,14 +5,50 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pytest_trtperf.errors import MeasurementError
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-def device_lock(lock_dir: Path | None, device_id: str) -> FileLock:
+_TELL_EVERY_S = 0.5
+
+
+class DeviceLock(FileLock):
+    """A re-entrant lock that tells, when entered, how long it is waited for.
+
+    Attributes:
+        tell: called with the seconds of a wait while it lasts, and with None at its end.
+        waited_s: seconds of all waits.
+    """
+
+    tell: Callable[[float | None], None] | None = None
+    waited_s = 0.0
+
+    def __enter__(self) -> Self:
+        """Waits until the device is free."""
+        begun, waits = time.monotonic(), True
+        while waits:
+            try:
+                self.acquire(timeout=_TELL_EVERY_S)
+                waits = False
+            except Timeout:
+                if self.tell:
+                    self.tell(time.monotonic() - begun)
+        waited = time.monotonic() - begun
+        self.waited_s += waited
+        if self.tell and waited >= _TELL_EVERY_S:
+            self.tell(None)
+        return self
+
+
+def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
     """The re-entrant lock of a device, not yet taken.
 
     Args:
@@ -38,4 +74,4 @@ def device_lock(lock_dir: Path | None, device_id: str) -> FileLock:
             "name another with --trtperf-lock-dir"
         )
     name = re.sub(r"[^A-Za-z0-9-]", "_", device_id)
-    return FileLock(directory / f"{name}.lock", mode=0o666)
+    return DeviceLock(directory / f"{name}.lock", mode=0o666)

@@ -223,6 +223,16 @@ def test_tolerances_that_mean_nothing_are_refused(tolerance: float) -> None:
         judge_change([1, 1], [[1, 1]], tolerance)
 
 
+@pytest.mark.parametrize("current", [[1e-300] * 5, [1e300] * 5, [1.0, 1e300], [1.0]])
+@pytest.mark.parametrize("run", [[1e-300] * 5, [1e300] * 5, [1.0, 1e300], [1.0]])
+def test_numbers_however_far_apart_get_a_verdict(current: list[float], run: list[float]) -> None:
+    change = judge_change(current, [run, run], 0.05)
+    why_undecidable(change, 0.05)
+    assert math.isfinite(change.ratio)
+    assert math.isfinite(change.supported)
+    assert change.lower <= change.ratio <= change.upper
+
+
 def test_missing_baseline_is_refused() -> None:
     with pytest.raises(ValueError, match="no baseline runs"):
         judge_change([1, 1], [], 0.05)

@@ -10,6 +10,7 @@ SCRIPT = "tests/t.py::test_odd[<script>window.hit=1</script>]"
 UNICODE = "tests/t.py::test_ü[日本-🚀]"
 LONG = f"tests/t.py::test_long[{'x' * 5000}]"
 FAILED = "tests/t.py::test_slower"
+ODD_LAYER = "softmax <b>1</b> %{x}"
 
 
 class Browser:

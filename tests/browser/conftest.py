@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.browser.browser import FAILED, LONG, SCRIPT, UNICODE, Browser
+from tests.browser.browser import FAILED, LONG, ODD_LAYER, SCRIPT, UNICODE, Browser
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
@@ -90,7 +90,7 @@ def record(make_run: Callable[..., Any], make_measurement: Callable[..., Any]) -
     aside = msgspec.structs.replace(rounds[0], started=9.0, ended=9.2, disturbances=["power cap"])
     layers = [
         LayerRecord(name=name, median_ms=ms, average_ms=ms, total_ms=ms, share=0.5)
-        for name, ms in (("conv <b>1</b>", 0.4), ("softmax", 0.3))
+        for name, ms in (("conv", 0.4), (ODD_LAYER, 0.3))
     ]
     failed = make_measurement(
         FAILED,
@@ -108,7 +108,7 @@ def record(make_run: Callable[..., Any], make_measurement: Callable[..., Any]) -
         against=AgainstRecord(
             runs=1, rounds=5, throughput=900.0, plan="p", recorded="2026-01-01T00:00:00Z",
             quantiles={"latency": [v / 2 for v in spread]}, software={},
-            layers={"conv <b>1</b>": 0.4, "softmax": 0.1},
+            layers={"conv": 0.4, ODD_LAYER: 0.1},
         ),
     )  # fmt: skip
     sweep = [

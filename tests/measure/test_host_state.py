@@ -34,9 +34,13 @@ def after(ran=0.0, waited=0.0, busy=0.0, stolen=0.0) -> HostState:
         (after(ran=1, waited=1, busy=1), 0),
         (after(ran=1, waited=0, busy=9), 0),
         (after(ran=3, stolen=1, busy=3), 0.25),
+        (after(ran=1, stolen=2, busy=8), 0.2),
         (after(), 0),
     ],
-    ids=["alone", "shared", "own threads wait", "idle cores for others", "stolen", "nothing ran"],
+    ids=[
+        *("alone", "shared", "own threads wait", "idle cores for others", "stolen"),
+        *("stolen from others, too", "nothing ran"),
+    ],
 )
 def test_share_that_others_took(look: HostState, share: float) -> None:
     assert contention(START, look) == pytest.approx(share)

@@ -6,6 +6,8 @@ import gc
 import importlib
 import json
 import pkgutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,20 @@ class Project:
                 return self.pytester.runpytest_inprocess(*command, "-p", "no:hypothesispytest")
         finally:
             gc.unfreeze()
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same in a process that goes on meanwhile, in a session of its own."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--trtperf", *QUICK]
+        return subprocess.Popen(
+            [*command, *arguments], cwd=self.path, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def measurements(self, name: str = "run.json") -> list[dict[str, Any]]:
+        """Those of a record."""
+        content = json.loads((self.path / name).read_text())
+        found: list[dict[str, Any]] = content["measurements"]
+        return found
 
     def record(self, *arguments: str) -> None:
         """Records baselines, and slows their numbers down fivefold: noise is then no regression."""

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import os
+import signal
+import time
 from itertools import pairwise
 
 import pytest
 
 pytest.importorskip("xdist")
 
-DISTRIBUTIONS = [(), ("-n0",), ("-n2",), ("-n2", "--dist=loadgroup"), ("-p", "no:xdist")]
+DISTRIBUTIONS = [
+    ("-p", "no:xdist"),
+    ("-n0",),
+    ("-n4", "--dist=loadscope"),
+    ("-n2", "--dist=loadgroup"),
+    ("-n2", "--dist=worksteal"),
+]
+
+NO_WARM_UP = ("--trtperf-warm-up-ms=1", "--trtperf-max-warm-up=0.05")
 
 FOUR_TESTS = """
     import pytest
@@ -50,14 +60,14 @@ def test_verdicts_files_and_keys(suite, distribution):
     }
     assert set(suite.baselines()) == passing
     assert len(suite.baseline_files()) == 1
-    measurements = json.loads((suite.path / "run.json").read_text())["measurements"]
+    measurements = suite.measurements()
     verdicts = {m["key"]: [v["status"] for v in m["verdicts"]] for m in measurements}
-    assert verdicts == {
-        "test_perf.py::test_passes[16]": [],
-        "test_perf.py::test_passes[64]": [],
-        "test_perf.py::test_misses#tight": ["fail"],
-        "test_perf.py::test_keeps#wide": ["pass"],
-    }
+    assert list(verdicts.items()) == [
+        ("test_perf.py::test_passes[16]", []),
+        ("test_perf.py::test_passes[64]", []),
+        ("test_perf.py::test_misses#tight", ["fail"]),
+        ("test_perf.py::test_keeps#wide", ["pass"]),
+    ]
     assert {m["test"] for m in measurements} == {key.partition("#")[0] for key in verdicts}
     leftovers = [path for path in suite.path.rglob(".*.json*") if path.is_file()]
     assert leftovers == []
@@ -69,7 +79,7 @@ def test_regression_fails_with_workers(suite):
     suite.model(layers=8)
     result = suite.run("-n2")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*test_perf.py::test_model: latency median regressed*"])
+    result.stdout.fnmatch_lines(["*test_perf.py::test_model: * regressed*"])
 
 
 def test_stale_entries_are_found_with_workers(suite):
@@ -81,30 +91,91 @@ def test_stale_entries_are_found_with_workers(suite):
 
 
 def test_rounds_of_different_workers_never_overlap(suite):
-    arguments = ("--trtperf-json=run.json", "--trtperf-warm-up-ms=1", "--trtperf-max-warm-up=0.05")
     for number in range(2):
         suite.tests(FOUR_TESTS, name=f"test_more_{number}")
-    suite.run("-n2", *arguments, "-v").stdout.fnmatch_lines(["*gw1*"])
-    measurements = json.loads((suite.path / "run.json").read_text())["measurements"]
+    suite.run("-n2", "--trtperf-json=run.json", *NO_WARM_UP, "-v").stdout.fnmatch_lines(["*gw1*"])
+    measurements = suite.measurements()
     assert len(measurements) == 12
     rounds = [(r["started"], r["ended"]) for m in measurements for r in m["rounds"]]
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(sorted(rounds)))
 
 
-def test_what_was_measured_before_a_worker_crashed_is_kept(suite):
+def test_rounds_of_two_runs_never_overlap(suite):
+    runs = [suite.start(f"--trtperf-json={name}.json", *NO_WARM_UP) for name in ("a", "b")]
+    for run in runs:
+        output, _ = run.communicate(timeout=120)
+        assert run.returncode == 1, output
+    first, second = (
+        [
+            (round["started"], round["ended"])
+            for measurement in suite.measurements(f"{name}.json")
+            for round in measurement["rounds"]
+        ]
+        for name in ("a", "b")
+    )
+    assert all(a[1] <= b[0] or b[1] <= a[0] for a in first for b in second)
+    # They ran at the same time, or nothing was shown.
+    assert first[0] < second[-1]
+    assert second[0] < first[-1]
+
+
+def test_each_is_refused(suite):
+    result = suite.run("--tx=2*popen", "--dist=each")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --dist=each *trtperf merge*"])
+
+
+@pytest.mark.parametrize("options", [("-n2",), ("-n1", "--max-worker-restart=0")], ids=" ".join)
+def test_a_worker_that_crashes_loses_its_running_test_only(suite, options):
+    tests = """
+        import os, signal
+
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(trt_engine, trt_measure, number):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+            if number == 3 and %s:
+                os.kill(os.getpid(), signal.SIGKILL)
+        """
+    suite.tests(tests % False)
+    suite.record()
+    suite.tests(tests % True)
+    # What was deselected is not stale, although a worker that crashed cannot say so.
+    chosen = ("-k", "1 or 2 or 3")
+    result = suite.run(*options, *chosen, "--trtperf-update", "--trtperf-json=run.json")
+    result.assert_outcomes(passed=2, failed=1)
+    assert result.ret == 1
+    finished = [f"test_perf.py::test_it[{number}]" for number in (1, 2)]
+    assert [one["key"] for one in suite.measurements()] == finished
+    result.stdout.fnmatch_lines([f"{key.replace('[', '[[]')} * measured" for key in finished])
+    entries = suite.baselines()
+    assert set(entries) == {f"test_perf.py::test_it[{number}]" for number in range(4)}
+    assert [len(entries[key]["runs"]) for key in sorted(entries)] == [1, 2, 2, 1]
+
+
+def test_ctrl_c_keeps_what_is_finished(suite):
     suite.tests(
         """
-        import os
+        import time
+        from pathlib import Path
 
         def test_first(trt_engine, trt_measure):
             trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
 
-        def test_second(trt_engine, trt_measure):
-            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
-            os._exit(3)
+        def test_second():
+            Path("started").touch()
+            time.sleep(60)
         """
     )
-    result = suite.run("-n1", "--trtperf-json=run.json")
-    result.assert_outcomes(passed=1, failed=1)
-    measurements = json.loads((suite.path / "run.json").read_text())["measurements"]
-    assert [m["key"] for m in measurements] == ["test_perf.py::test_first"]
+    with suite.start("-n1", "--trtperf-json=run.json", "--trtperf-update") as child:
+        deadline = time.monotonic() + 60
+        while not (suite.path / "started").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+        output, _ = child.communicate(timeout=60)
+    assert child.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "test_perf.py::test_first " in output
+    assert [one["key"] for one in suite.measurements()] == ["test_perf.py::test_first"]
+    assert set(suite.baselines()) == {"test_perf.py::test_first"}

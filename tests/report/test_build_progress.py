@@ -1,33 +1,14 @@
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from pytest_trtperf.engine.progress import BuildProgress
-from pytest_trtperf.report.build_progress import build_line, open_terminal
-
-PROGRAM = """
-    import pytest
-
-    @pytest.fixture
-    def terminal(request):
-        from pytest_trtperf.report.build_progress import open_terminal
-        return open_terminal(request.config)
-
-    def test_draws(terminal):
-        print("captured")
-        assert terminal is not None
-        terminal.write("past the capture")
-        terminal.close()
-"""
+from pytest_trtperf.report.build_progress import build_line
+from pytest_trtperf.report.progress_line import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -53,7 +34,8 @@ class Clock:
 
 @contextmanager
 def drawing(terminal: Terminal, clock: Clock) -> Iterator[Callable[[BuildProgress], None]]:
-    with build_line(terminal, "m.onnx", clock) as show:
+    line = ProgressLine(terminal, column=lambda: 13, clock=clock)
+    with build_line(line, "m.onnx") as show:
         assert show is not None
         yield show
 
@@ -104,26 +86,5 @@ def test_a_terminal_that_went_away_stops_no_build():
 
 
 def test_without_a_terminal_nothing_is_shown():
-    with build_line(None, "m.onnx") as show:
+    with build_line(ProgressLine(None), "m.onnx") as show:
         assert show is None
-
-
-def test_stderr_that_is_no_terminal_is_none(pytestconfig):
-    assert open_terminal(pytestconfig) is None
-
-
-@pytest.mark.parametrize(("option", "shows"), [("-v", True), ("-q", False)])
-def test_a_terminal_is_written_past_the_capture(pytester, option, shows):
-    test = pytester.makepyfile(PROGRAM)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", option, str(test)]
-    terminal, its_end = pty.openpty()
-    with subprocess.Popen(command, stdin=its_end, stdout=its_end, stderr=its_end):
-        os.close(its_end)
-        output = b""
-        # How a terminal says that its process ended.
-        with contextlib.suppress(OSError):
-            while part := os.read(terminal, 4096):
-                output += part
-    os.close(terminal)
-    assert (b"past the capture" in output) == shows
-    assert (b"1 passed" in output) == shows

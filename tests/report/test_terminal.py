@@ -127,3 +127,25 @@ def test_findings_notes_and_errors_are_told():
         "stale baseline entries (--trtperf-update removes them): b, c",
         "ERROR: broken file",
     ]
+
+
+def test_a_wait_is_told_from_a_second_on():
+    assert lines(waited_s=1.0) == lines()
+    assert lines(waited_s=3.4)[-1] == "waited 3 s in all for a device that was in use"
+
+
+def test_quiet_keeps_to_failures():
+    failed = compared(metric="latency P99", status="fail", failed=True, message="slower")
+    finding = FindingRecord(code="enqueue_bound", message="bound by enqueue")
+    records = [
+        measured("a", verdicts=[compared()], findings=[finding]),
+        measured("b", verdicts=[failed], findings=[finding]),
+    ]
+    printed = lines(*records, written=[Path("x.json")], errors=["broken file"], verbosity=-1)
+    assert [line.partition(" ")[0] for line in printed] == ["test", "b", "b:", "ERROR:"]
+    assert lines(records[0], verbosity=-1) == []
+
+
+def test_verbose_explains_verdicts_that_passed():
+    record = measured("a", verdicts=[compared(message="a: is within tolerance")])
+    assert lines(record, verbosity=1)[2:] == ["a: 0 queries in 0 rounds", "a: is within tolerance"]

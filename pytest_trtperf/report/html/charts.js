@@ -75,7 +75,8 @@ function percentileChart(details, metric) {
     }
     const word = verdict.status === "inconclusive" ? "inconclusive" : verdict.failed ? "missed" : "kept";
     const paint = verdict.failed ? "limit" : "kept";
-    traces.push(dashed(`${told}: ${word}`, [Math.max(x - 0.45, 0), verdict.limit], [Math.min(x + 0.45, 3.6), verdict.limit], paint));
+    const [from, to] = [Math.max(x - 0.45, 0), Math.min(x + 0.45, 3.6)];
+    traces.push(dashed(`${told}: ${word}`, [from, verdict.limit], [to, verdict.limit], paint));
   }
   return {
     caption: `Percentiles of ${metric}${held ? " against the budget" : ""}`,
@@ -141,14 +142,16 @@ function layerChart(details) {
   const change = details.then_has_layers;
   const grown = ([, now, then]) => (change ? (now ?? 0) - (then ?? 0) : now);
   const largest = [...details.layers].sort((a, b) => Math.abs(grown(b)) - Math.abs(grown(a)));
-  const reach = Math.abs(grown(largest[0])) || 1;
+  const reach = Math.abs(grown(largest[0]));
   const shown = largest.slice(0, SHOWN_LAYERS).filter((layer) => Math.abs(grown(layer)) >= SMALLEST * reach)
     .sort((a, b) => grown(a) - grown(b));
-  if (!shown.length) return null;
+  if (!reach) return null;
+  const rest = `; the ${shown.length} ${change ? "that changed most" : "longest"} of ${details.layers.length}`;
   const values = shown.map(grown);
   const trace = {
     type: "bar", orientation: "h", x: values, y: shown.map((_, place) => place),
-    text: values.map((value) => (change && value > 0 ? "+" : "") + number(value, 3)), textposition: "outside", cliponaxis: false,
+    text: values.map((value) => (change && value > 0 ? "+" : "") + number(value, 3)),
+    textposition: "outside", cliponaxis: false,
     marker: { color: values.map((value) => colour(change ? (value > 0 ? "tail" : "kept") : "now")) },
     hovertext: shown.map(([name, now, then]) =>
       `${plain(shortened(name, 200))}<br>${change ? `${number(then)} ms before, ` : ""}${number(now)} ms here`),
@@ -158,7 +161,7 @@ function layerChart(details) {
   const room = 0.18 * (high - low);
   return {
     caption: change ? "Layers, change against the baseline" : "Layers",
-    note: `median of each, ms${details.layers.length > shown.length ? `; the ${shown.length} ${change ? "that changed most" : "longest"} of ${details.layers.length}` : ""}`,
+    note: `median of each, ms${details.layers.length > shown.length ? rest : ""}`,
     wide: true, height: 90 + 24 * shown.length, traces: [trace],
     layout: {
       xaxis: {
@@ -193,7 +196,7 @@ function sweepChart(details, all) {
   const name = details.sweep.variable.replace("_", " ");
   return {
     caption: `Sweep over ${name}`,
-    note: `${details.judged} and ${byRate ? "the rate that was reached" : "throughput"}; this measurement is at ${number(details.sweep.value)}`,
+    note: `this measurement is at ${number(details.sweep.value)}`,
     wide: true, height: 380, traces,
     layout: {
       xaxis: { title: { text: byRate ? "request rate, qps" : name }, anchor: "y2" },
@@ -264,7 +267,8 @@ function pairChart(details) {
     const place = kinds.findIndex((kind) => verdict.metric.toLowerCase().endsWith(kind));
     if (place < 0 || verdict.limit === null) continue;
     const x = 100 * verdict.limit;
-    traces.push(dashed(`limit ${percent(verdict.limit)}`, [x, place - 0.35], [x, place + 0.35], verdict.failed ? "limit" : "kept"));
+    const paint = verdict.failed ? "limit" : "kept";
+    traces.push(dashed(`limit ${percent(verdict.limit)}`, [x, place - 0.35], [x, place + 0.35], paint));
   }
   return {
     caption: "New engine against the reference",
@@ -296,8 +300,9 @@ function trendChart(details, nights) {
       ...trend.changes.map((one, place) => [starts[place], starts[place + 1] ?? x.at(-1), one.after])]
     : trend.level === null ? [] : [[x[0], x.at(-1), trend.level]];
   if (levels.length) {
-    const level = { x: levels.flatMap(([from, to]) => [from, to, null]), y: levels.flatMap(([, , value]) => [value, value, null]) };
-    traces.push(line("level", level.x, level.y, "tail", { hovertemplate: `level %{y:.5~g} ${unit}` }));
+    const steps = levels.flatMap(([from, to, value]) => [[from, value], [to, value], [null, null]]);
+    const [when, value] = [0, 1].map((place) => steps.map((step) => step[place]));
+    traces.push(line("level", when, value, "tail", { hovertemplate: `level %{y:.5~g} ${unit}` }));
   }
   const mark = (night, text, paint, above) => ({
     shape: {
@@ -330,7 +335,8 @@ function themed(layout) {
     gridcolor: colour("line"), linecolor: colour("line"), zerolinecolor: colour("soft"), zeroline: false,
     tickfont: { color: colour("soft") }, automargin: true,
   };
-  const titled = (own) => ({ ...axis, ...own, title: { ...own?.title, font: { size: 12, color: colour("soft") }, standoff: 6 } });
+  const title = { font: { size: 12, color: colour("soft") }, standoff: 6 };
+  const titled = (own) => ({ ...axis, ...own, title: { ...own?.title, ...title } });
   const axes = Object.fromEntries(Object.keys({ xaxis: 0, yaxis: 0, ...layout })
     .filter((name) => /^[xy]axis/.test(name)).map((name) => [name, titled(layout[name])]));
   return {

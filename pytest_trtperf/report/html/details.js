@@ -1,6 +1,8 @@
 // An opened row: texts and tables at once, charts when plotly is there.
 
-const FIGURES = { count: "queries", min: "min", mean: "mean", median: "median", p90: "P90", p95: "P95", p99: "P99", max: "max", cov: "CoV %" };
+const FIGURES = {
+  count: "queries", min: "min", mean: "mean", median: "median", p90: "P90", p95: "P95", p99: "P99", max: "max", cov: "CoV %",
+};
 
 function badge(state) {
   return element("span", { class: `badge ${state}` }, state);
@@ -30,7 +32,8 @@ function table(columns, rows) {
 }
 
 function folded(title, content) {
-  return element("details", {}, element("summary", {}, title), element("div", { tabindex: "0", role: "group", "aria-label": title }, content));
+  const scrolled = element("div", { tabindex: "0", role: "group", "aria-label": title }, content);
+  return element("details", {}, element("summary", {}, title), scrolled);
 }
 
 function figuresTable(details) {
@@ -42,8 +45,9 @@ function figuresTable(details) {
 
 function layersTable(details) {
   if (!details.layers.length) return null;
+  const title = `Layers (${details.layers.length})`;
   if (!details.then_has_layers) {
-    return folded(`Layers (${details.layers.length})`, table(["layer", "ms"], details.layers.map(([name, now]) => [name, number(now)])));
+    return folded(title, table(["layer", "ms"], details.layers.map(([name, now]) => [name, number(now)])));
   }
   const sum = (place) => details.layers.reduce((whole, layer) => whole + (layer[place] ?? 0), 0);
   const whole = sum(1) - sum(2);
@@ -52,8 +56,7 @@ function layersTable(details) {
     const share = whole ? `${((100 * grown) / whole).toFixed(0)}%` : "-";
     return [name, number(then), number(now), `${grown > 0 ? "+" : ""}${number(grown, 3)}`, share];
   });
-  return folded(`Layers (${details.layers.length})`,
-    table(["layer", "baseline, ms", "here, ms", "change, ms", "of the whole change"], rows));
+  return folded(title, table(["layer", "baseline, ms", "here, ms", "change, ms", "of the whole change"], rows));
 }
 
 function factsTable(details) {

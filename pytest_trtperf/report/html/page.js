@@ -28,7 +28,8 @@ class Listing {
     this.heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => this.sort(head, column)));
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("tr.row");
-      if (row && !window.getSelection().toString()) this.toggle(row);
+      // Texts of a row can be selected without opening it.
+      if (row && (event.target.closest(".toggle") || !window.getSelection().toString())) this.toggle(row);
     });
     this.body.addEventListener("keydown", (event) => this.move(event));
     this.body.addEventListener("focusin", (event) => {
@@ -105,7 +106,8 @@ class Listing {
       await entry.charts.draw();
       below.dataset.drawn = "true";
     } catch (error) {
-      cell.append(element("p", { class: "trouble" }, `This cannot be shown: ${error.message}. A browser of 2023 or later is needed.`));
+      const told = `This cannot be shown: ${error.message}. A browser of 2023 or later is needed.`;
+      cell.append(element("p", { class: "trouble" }, told));
       throw error;
     }
   }
@@ -129,7 +131,7 @@ function redraw() {
 }
 
 function openNamed(listings) {
-  const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const row = document.getElementById(location.hash.slice(1));
   const listing = row && listings.find((one) => one.rows.includes(row));
   if (!listing) return;
   if (row.hidden) {

@@ -45,9 +45,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table; `place` is that of its details.
+    """A line of a table; `place` is that of its details, `rank` what its state sorts by.
 
-    `name` is short enough for a table, `key` whole.
+    `module` and `name` are short enough for a table, `key` is whole.
     """
 
     place: int
@@ -91,22 +91,18 @@ def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
         columns.append([Cell(run.hardware_class, run.hardware_class, run.backend)
                         for run, _ in found])  # fmt: skip
     return [
-        _row(place, state, OUTCOMES.index(state), one.key, _tag(one), list(cells))
-        for place, ((_, one), *cells) in enumerate(zip(found, *columns, strict=True))
-        for state in [outcome(one)]
+        _row(place, outcome(one), OUTCOMES, one.key, _tag(one), [cells[place] for cells in columns])
+        for place, (_, one) in enumerate(found)
     ]
 
 
 def trend_rows(trends: Sequence[Trend]) -> list[Row]:
     """A row for each series."""
-    states = list(TREND_STATES)
+    states = list(TREND_STATES.values())
     return [
-        _row(
-            place, TREND_STATES.get(one.state, one.state), states.index(one.state), one.key, "",
-            _trend_cells(one),
-        )
+        _row(place, TREND_STATES[one.state], states, one.key, "", _trend_cells(one))
         for place, one in enumerate(trends)
-    ]  # fmt: skip
+    ]
 
 
 def failures(found: Sequence[tuple[RunRecord, Measured]]) -> list[Failure]:
@@ -123,12 +119,14 @@ def failures(found: Sequence[tuple[RunRecord, Measured]]) -> list[Failure]:
     ]
 
 
-def _row(place: int, state: str, rank: int, key: str, tag: str, cells: list[Cell]) -> Row:
+def _row(
+    place: int, state: str, states: Sequence[str], key: str, tag: str, cells: list[Cell]
+) -> Row:
     module, _, name = key.partition("::")
     if not name:
         module, name = "", key
     names = shortened(module, LONGEST_NAME), shortened(name, LONGEST_NAME)
-    return Row(place, state, rank, key, *names, tag, cells)
+    return Row(place, state, states.index(state), key, *names, tag, cells)
 
 
 def _tag(one: Measured) -> str:
@@ -223,7 +221,8 @@ def _trend_cells(one: Trend) -> list[Cell]:
         change = Cell(f"{one.change:+.1%}", one.change, interval)
     level = Cell(NONE)
     if one.level is not None:
-        level = Cell(f"{one.level:.4g} {one.unit}", one.level)
+        text = f"{one.level:#.4g}".rstrip(".")  # 1.030 and 1001, below each other
+        level = Cell(f"{text} {one.unit}", one.level)
     night = one.since or (one.changes[-1].night if one.changes else None)
     record, commit = (shortened(night.record, 60), (night.commit or "")[:12]) if night else ("", "")
     return [

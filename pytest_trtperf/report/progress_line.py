@@ -1,0 +1,120 @@
+"""One line on the terminal that is drawn anew while something goes on; nothing anywhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+import pytest
+
+SILENT_S = 1.0
+"""What takes less leaves no trace on the terminal."""
+
+_BETWEEN_S = 0.1
+_MOST_COLUMNS = 100
+_DEFAULT_COLUMNS = 80
+
+
+class ProgressLine:
+    """Below what pytest has written; that goes on where it was once the line is erased.
+
+    Args:
+        terminal: None shows nothing.
+        column: how many columns of the terminal's line pytest has written to.
+        clock: in seconds.
+    """
+
+    def __init__(
+        self,
+        terminal: TextIO | None,
+        column: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._terminal, self._column, self.clock = terminal, column, clock
+        self._drawn: float | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anybody sees it."""
+        return self._terminal is not None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is something to erase."""
+        return self._drawn is not None
+
+    def draw(self, text: str) -> None:
+        """Shows a text in place of the last one, unless that is too new to be read."""
+        now = self.clock()
+        if self._drawn is None:
+            self._write("\n" if self._column() else "")
+        elif now - self._drawn < _BETWEEN_S:
+            return
+        self._drawn = now
+        self._write(self._fitted(text))
+
+    def erase(self) -> None:
+        """Takes the line away."""
+        if self._drawn is not None:
+            column = self._column()
+            self._write("\r\x1b[K" + (f"\x1b[A\x1b[{column + 1}G" if column else ""))
+        self._drawn = None
+
+    def leave(self, text: str) -> None:
+        """Ends with a text that stays."""
+        self._write(f"{self._fitted(text)}\n")
+        self._drawn = None
+
+    def _fitted(self, text: str) -> str:
+        columns = min(_columns(self._terminal), _MOST_COLUMNS)
+        return f"\r{text[: columns - 1]}\x1b[K"
+
+    def _write(self, text: str) -> None:
+        # A terminal that went away is no reason to stop.
+        with contextlib.suppress(OSError, ValueError):
+            if self._terminal is not None:
+                self._terminal.write(text)
+                self._terminal.flush()
+
+
+@contextmanager
+def open_line(config: pytest.Config) -> Iterator[ProgressLine]:
+    """A line on stderr past pytest's capturing, if that is a terminal and the run not quiet."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if config.option.verbose < 0 or hasattr(config, "workerinput"):
+        yield ProgressLine(None)
+        return
+    suspended = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
+    with suspended:
+        terminal = _duplicate(sys.stderr)
+        shares = _is_terminal(sys.stdout)
+    writer = config.get_terminal_writer()
+    line = ProgressLine(terminal, lambda: writer.width_of_current_line if shares else 0)
+    with terminal or contextlib.nullcontext():
+        yield line
+
+
+def _duplicate(stream: TextIO) -> TextIO | None:
+    if not _is_terminal(stream):
+        return None
+    return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="replace")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return os.isatty(stream.fileno())
+    except (OSError, ValueError):
+        return False
+
+
+def _columns(terminal: TextIO | None) -> int:
+    try:
+        # Some terminals say 0, for unknown.
+        found = os.get_terminal_size(terminal.fileno()).columns if terminal else 0
+    except (OSError, ValueError):
+        found = 0
+    return found or _DEFAULT_COLUMNS
