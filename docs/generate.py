@@ -54,7 +54,7 @@ OBJECTS: Mapping[str, tuple[type, str]] = {
 
 INTERNAL = frozenset(
     {
-        *("close", "compare", "conclude", "export", "record", "records", "traces"),
+        *("close", "compare", "conclude", "export", "record", "records", "take_waited", "traces"),
         *("about", "conditions", "create_session", "round_values", "title"),
     }
 )

@@ -13,6 +13,9 @@ from pytest_trtperf.report.record import RoundRecord
 READING_TOLERANCE = 0.01
 MOST_LAYERS = 5
 
+LEAST_CONTENTION = 0.05
+"""A baseline that lost less may pass for its engine's: tolerances are as wide."""
+
 
 def differences(
     baseline: BaselineEntry,
@@ -47,6 +50,26 @@ def _engine(
         yield "the engine was built from another model, options, version or GPU"
     elif plan_sha256 != last.plan:
         yield "the plan's bytes differ: the same model was built anew"
+
+
+def doubts(baseline: BaselineEntry) -> Iterator[str]:
+    """What makes the baseline itself doubtful: it may be slower than its engine."""
+    known = [
+        round.contention
+        for run in baseline.runs
+        for round in run.rounds
+        if round.contention is not None
+    ]
+    if known and (lost := float(np.mean(known))) >= LEAST_CONTENTION:
+        yield (
+            f"other processes took {lost:.0%} of the time when the baseline was recorded, so that "
+            "it may hide a regression: record it anew on a free machine"
+        )
+    if unsteady := sum(not run.steady for run in baseline.runs):
+        yield (
+            f"{unsteady} of the baseline's {len(baseline.runs)} runs were recorded before the "
+            "numbers were steady: record them anew"
+        )
 
 
 def _software(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

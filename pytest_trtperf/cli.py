@@ -19,7 +19,8 @@ from pytest_trtperf.commands.common import STATUSES, Status, note
 from pytest_trtperf.errors import TrtPerfError
 
 COMMANDS = (
-    "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec", "doctor",
+    "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec",
+    "doctor",
 )  # fmt: skip
 
 

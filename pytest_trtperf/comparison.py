@@ -19,7 +19,7 @@ from pytest_trtperf.analysis.gates import (
 )
 from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
-from pytest_trtperf.attribution import differences
+from pytest_trtperf.attribution import differences, doubts
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.measure.host_state import CONTENDED
 from pytest_trtperf.report.record import RoundRecord, SweepRecord, VerdictRecord
@@ -92,16 +92,17 @@ class Comparison:
         """
         if modes := self._mode_differences():
             return [self._other_mode(modes)]
+        self.notes += doubts(self._baseline)
         gates = [gate for gate in self._gates() if self._fits(gate)]
         changes: dict[Gate, Change] = {}
-        self._look(gates, changes)
+        self._look(gates, changes, len(gates))
         open_gates = gates if not host_bound else [gate for gate in gates if gate.kind == "p99"]
         for look in LOOKS:
             if doubt or self._is_settled(open_gates, changes):
                 break
             if look > len(self._rounds()):
                 complete = self._extend(look)
-                self._look(open_gates, changes)
+                self._look(open_gates, changes, len(gates))
                 if not complete:
                     break
         return [self._record(gate, changes[gate], host_bound, doubt) for gate in gates]
@@ -111,13 +112,18 @@ class Comparison:
             return OPEN_LOAD_GATES
         return closed_load_gates(self._rounds()[0].quantiles)
 
-    def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change]) -> None:
+    def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change], compared: int) -> None:
         """Judges the gates without a conclusive verdict: a conclusive one never changes."""
         runs = [run.rounds for run in self._baseline.runs]
         for gate in gates:
             if gate not in changes or _is_open(changes[gate]):
                 changes[gate] = compare(
-                    gate, self._rounds(), runs, self._tolerance(gate), self._disturbance()
+                    gate,
+                    self._rounds(),
+                    runs,
+                    self._tolerance(gate),
+                    disturbance=self._disturbance(),
+                    gates=compared,
                 )
 
     @staticmethod

@@ -185,7 +185,9 @@ class Pair:
         if overloaded := [one for one in (self.new, self.reference) if one.saturated]:
             rate = self._measurements[0].load.request_rate
             reached = min(one.qps for one in overloaded)
-            return f"{needed}, and {rate:g} qps were asked for and {reached:.5g} reached: lower the rate"
+            return (
+                f"{needed}, and {rate:g} qps were asked for and {reached:.5g} reached: lower it"
+            )
         seconds = max(one.seconds / len(one.rounds) for one in self._measurements)
         return (
             f"{needed}, and max_time of {self._settings.max_time:g} s leaves {self.blocks}: raise "
@@ -231,7 +233,11 @@ class Pair:
         steady = self.new.steady and self.reference.steady
         looks = [look for look in BLOCK_LOOKS if look > self.blocks]
         verdict = settle(judge, looks, extend=self._extend, steady=steady)
-        return decide(verdict, self._settings.inconclusive)
+        policy = self._settings.inconclusive
+        # As of a comparison with a baseline, no estimate of what is not steady decides anything.
+        if verdict.reason == "not_steady" and policy == "estimate":
+            policy = "warn"
+        return decide(verdict, policy)
 
     def _record(self, gate: Gate, verdict: Verdict, told: str) -> VerdictRecord:
         ratio = self.ratio(gate.kind)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.attribution import MOST_LAYERS, differences
+from pytest_trtperf.attribution import MOST_LAYERS, differences, doubts
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.report.record import RoundRecord
 
@@ -92,3 +92,33 @@ def test_many_changes_are_counted_rather_than_listed() -> None:
     lines = told(tactics=dict.fromkeys(names, "b"), then={"tactics": dict.fromkeys(names, "a")})
     assert len(lines) == MOST_LAYERS + 1
     assert lines[-1] == "3 more layers have another tactic"
+
+
+def entry(**run: Any) -> BaselineEntry:
+    """A baseline of two runs of two rounds; others took 20 % of the second one's time."""
+    runs = [
+        BaselineRun(
+            recorded="2026-01-01T00:00:00Z", plan="plan", software={}, **run,
+            rounds=[
+                BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, contention=share)
+                for share in shares
+            ],
+        )
+        for shares in ((0.0, 0.0), (0.2, 0.2))
+    ]  # fmt: skip
+    return BaselineEntry(engine="engine", mode={}, shapes={}, runs=runs)
+
+
+def test_baseline_of_a_busy_host_is_doubted() -> None:
+    (line,) = doubts(entry())
+    assert line.startswith("other processes took 10% of the time when the baseline was recorded")
+
+
+def test_baseline_that_was_not_steady_is_doubted() -> None:
+    lines = list(doubts(entry(steady=False)))
+    assert lines[1].startswith("2 of the baseline's 2 runs were recorded before the numbers")
+
+
+def test_baseline_of_a_gpu_is_not_doubted() -> None:
+    first = entry().runs[0]
+    assert not list(doubts(BaselineEntry(engine="e", mode={}, shapes={}, runs=[first])))

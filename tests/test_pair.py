@@ -9,6 +9,7 @@ import pytest
 
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS
 from pytest_trtperf.comparison import Subject
+from pytest_trtperf.limits import InconclusiveWarning
 from pytest_trtperf.measure.host_loop import run_closed
 from pytest_trtperf.measure.isolated import IsolatedSession
 from pytest_trtperf.measure.load import Load
@@ -79,7 +80,7 @@ def test_sessions_are_started_in_the_other_order_after_half_of_the_blocks(pair_e
 
 def test_each_look_has_as_many_blocks_of_either_order(pair_events):
     pair, events = pair_events
-    with contextlib.suppress(AssertionError):
+    with contextlib.suppress(AssertionError, InconclusiveWarning):
         # No interval is as narrow as this, so that all looks are taken.
         pair.assert_not_slower(tolerance=1e-9)
     assert pair.blocks in BLOCK_LOOKS

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_trtperf.analysis.regression import Change, judge_change
+from pytest_trtperf.analysis.regression import ALPHA, LOOKS, Change, judge_change
 from pytest_trtperf.analysis.summary import QUANTILES
 
 LEAST_QUERIES_FOR_P99 = 500
@@ -77,12 +77,18 @@ def compare(
     runs: Sequence[Sequence[RoundStatistics]],
     tolerance: float,
     disturbance: float = 0.0,
+    gates: int = 1,
 ) -> Change:
-    """The change of a gate's number against the runs of a baseline, see `judge_change`."""
+    """The change of a gate's number against the runs of a baseline, see `judge_change`.
+
+    Args:
+        gates: how many numbers are compared: each has its share of the error (Bonferroni).
+    """
     return judge_change(
         gate.values(current),
         [gate.values(run) for run in runs],
         tolerance,
         higher_is_better=gate.kind == "throughput",
+        alpha=ALPHA / len(LOOKS) / gates,
         disturbance=disturbance,
     )

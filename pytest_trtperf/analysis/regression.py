@@ -16,6 +16,9 @@ from pytest_trtperf.analysis.verdict import Status, Verdict
 LOOKS = (5, 8, 12, 16, 20)
 """Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
 
+ALPHA = 0.01
+"""The level of all looks at all numbers that are compared, on either side."""
+
 LEAST_RUNS = 5
 """From this many baseline runs on, their own spread alone tells how runs differ."""
 
@@ -56,7 +59,7 @@ def judge_change(
     runs: Sequence[npt.ArrayLike],
     tolerance: float,
     higher_is_better: bool = False,
-    alpha: float = 0.01 / len(LOOKS),
+    alpha: float = ALPHA / len(LOOKS),
     disturbance: float = 0.0,
 ) -> Change:
     """Judge the rounds of this run against the rounds of each baseline run.
@@ -82,8 +85,7 @@ def judge_change(
     before = np.sort(np.concatenate(logs))
     change = float(now.mean() - before.mean())
     interval = _interval(now, before, change, alpha)
-    supported = supported_tolerance(logs, min(alpha * len(LOOKS), 0.25))
-    supported = max(supported, disturbance)
+    supported = max(supported_tolerance(logs), disturbance)
     return Change(
         verdict=_verdict(change, interval, tolerance, supported, higher_is_better),
         ratio=bounded_exp(change),
@@ -97,14 +99,14 @@ def judge_change(
     )
 
 
-def supported_tolerance(runs: Sequence[FloatArray], alpha: float) -> float:
+def supported_tolerance(runs: Sequence[FloatArray], alpha: float = ALPHA) -> float:
     """The change that one further run exceeds by chance with probability alpha, as a share.
 
     t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991), where s is the standard deviation of
     their means. Fewer than `LEAST_RUNS` estimate that badly: then it is at `FEW_RUNS_ALPHA`, and
     runs are taken to differ at least as rounds do within them. The run that is judged has no say:
-    a slowdown of some queries makes its rounds differ. Looking again draws no other run, so alpha
-    is that of all looks together. 0 where there is no spread to tell from.
+    a slowdown of some queries makes its rounds differ. Looking again, or at
+    another number, draws no other run, so alpha is not shared. 0 where there is no spread to tell from.
 
     Args:
         runs: logarithms of one value a round.

@@ -42,18 +42,23 @@ class _Record(
 
 
 class BaselineRound(_Record, frozen=True):
-    """One round: queries, queries per second, and 21 ascending quantiles (ms) of each metric."""
+    """One round: queries, queries per second, and 21 ascending quantiles (ms) of each metric.
+
+    `contention` is the share of time that other processes took, on the CPU.
+    """
 
     queries: Annotated[int, msgspec.Meta(ge=1)]
     throughput: Positive
     quantiles: dict[str, Quantiles]
     sm_clock_mhz: Positive | None = None
+    contention: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
 class BaselineRun(_Record, frozen=True):
     """One invocation: when (ISO 8601, UTC), of which plan (sha256), with which software.
 
-    Median milliseconds and tactics by layer are kept of the newest run alone.
+    Median milliseconds and tactics by layer are kept of the newest run alone. `steady` is whether
+    its warm-up ended because the numbers were.
     """
 
     recorded: str
@@ -63,6 +68,7 @@ class BaselineRun(_Record, frozen=True):
     layers: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
     tactics: dict[str, str] = {}
     power_limit_w: Positive | None = None
+    steady: bool = True
 
 
 class BaselineEntry(_Record, frozen=True):

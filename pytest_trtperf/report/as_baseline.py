@@ -38,6 +38,7 @@ def baseline_entry(
                 if name in ("latency", "gpu_compute", record.judged_metric)
             },
             sm_clock_mhz=round.after.get("sm_clock_mhz"),
+            contention=round.contention,
         )
         for round in record.rounds
     ]
@@ -48,6 +49,7 @@ def baseline_entry(
         rounds=rounds,
         layers={layer.name: layer.median_ms for layer in record.layers},
         tactics=tactics(record.layers),
+        steady=record.warm_up.get("steady", True),
         power_limit_w=record.rounds[-1].after.get("power_limit_w"),
     )
     return BaselineEntry(

@@ -41,13 +41,14 @@ def test_regression(compare, options, status):
 
 
 def test_change_and_interval_are_those_of_the_analysis(compare, make_measurement):
-    from pytest_trtperf.analysis.regression import judge_change
+    from pytest_trtperf.analysis.regression import ALPHA, LOOKS, judge_change
 
     (found,) = compare(1.1, "--json").json["compared"]
     verdict = next(v for v in found["verdicts"] if v["metric"] == "gpu_compute median")
     rounds = [[r.quantiles["gpu_compute"][8] for r in make_measurement(level=level).rounds]
               for level in (1.0, 1.1)]  # fmt: skip
-    change = judge_change(rounds[1], [rounds[0]], 0.05)
+    shared = ALPHA / len(LOOKS) / len(found["verdicts"])
+    change = judge_change(rounds[1], [rounds[0]], 0.05, alpha=shared)
     assert verdict["change"] == pytest.approx(change.ratio - 1)
     assert (verdict["lower"], verdict["upper"]) == pytest.approx(
         (change.lower - 1, change.upper - 1)
