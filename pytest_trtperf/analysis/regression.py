@@ -105,8 +105,8 @@ def supported_tolerance(runs: Sequence[FloatArray], alpha: float = ALPHA) -> flo
     t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991), where s is the standard deviation of
     their means. Fewer than `LEAST_RUNS` estimate that badly: then it is at `FEW_RUNS_ALPHA`, and
     runs are taken to differ at least as rounds do within them. The run that is judged has no say:
-    a slowdown of some queries makes its rounds differ. Looking again, or at
-    another number, draws no other run, so alpha is not shared. 0 where there is no spread to tell from.
+    a slowdown of some queries makes its rounds differ. Looking again, or at another number, draws
+    no other run, so alpha is not shared. 0 where there is no spread to tell from.
 
     Args:
         runs: logarithms of one value a round.
