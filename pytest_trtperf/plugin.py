@@ -17,6 +17,7 @@ from pytest_trtperf.fixtures import (
     trt_measure,
 )
 from pytest_trtperf.settings import WORKER_INPUT, Settings, add_options
+from pytest_trtperf.tracebacks import shorten
 
 __all__ = ["trt_compare", "trt_engine", "trt_measure"]
 
@@ -109,6 +110,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Sends a test's measurements along with its report, which pytest-xdist carries."""
+    if call.when == "call" and call.excinfo and not item.config.option.fulltrace:
+        shorten(call.excinfo)
     report = yield
     if call.when == "call" and (factory := item.stash.get(MEASURE, None)):
         from pytest_trtperf.report.junit import properties

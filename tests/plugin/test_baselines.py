@@ -156,6 +156,18 @@ def test_unreadable_file_is_named_and_never_overwritten(repository, content, mes
     assert len(errors) == len(set(errors)) == 1
 
 
+def test_error_is_told_at_the_line_of_the_test_alone(repository):
+    repository.run("--trtperf-update")
+    (path,) = repository.baseline_files()
+    path.write_text("{ not json")
+    failed = repository.run()
+    failed.stdout.fnmatch_lines([">*trt_measure(*", "E  *BaselineError: *", "test_perf.py:*"])
+    failed.stdout.no_fnmatch_line("*direct cause*")
+    failed.stdout.no_fnmatch_line("*schema.py*")
+    repository.run("--full-trace").stdout.fnmatch_lines(["*direct cause*", "*schema.py*"])
+
+
+
 def test_entry_of_a_test_that_is_gone_is_listed_then_removed(repository):
     repository.tests(TWO_TESTS)
     repository.record()

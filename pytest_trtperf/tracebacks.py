@@ -1,0 +1,32 @@
+"""How an error of this package looks in a failed test: the test's own line, and the message."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import pytest
+
+from pytest_trtperf.errors import TrtPerfError
+
+
+def shorten(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Leaves out where in this package an error came up, and what it was made from.
+
+    Its message says what was wrong, where, and what to do; the way there is of no use to a reader
+    of the test. Other exceptions are left as they are: they may be defects.
+    """
+    error = excinfo.value
+    if not isinstance(error, TrtPerfError):
+        return
+    error.__cause__ = error.__context__ = None
+    step: TracebackType | None = excinfo.tb
+    while step is not None and step.tb_next is not None:
+        if _is_ours(step.tb_next):
+            step.tb_next = None
+        step = step.tb_next
+
+
+def _is_ours(step: TracebackType) -> bool:
+    name = str(step.tb_frame.f_globals.get("__name__", ""))
+    # The hooks stand around the test.
+    return name.startswith("pytest_trtperf.") and name != "pytest_trtperf.plugin"
