@@ -143,6 +143,13 @@ class EngineFactory:
         self._engines.clear()
         self._cache.close()
 
+    def take_waited(self) -> float:
+        """Seconds that the device was waited for since this was last asked."""
+        if "lock" not in vars(self):  # it could not be made, or nothing needed it
+            return 0.0
+        waited, self.lock.waited_s = self.lock.waited_s, 0.0
+        return waited
+
     def find(self, path: Path) -> Path:
         """A path relative to the working directory, or to rootdir if it is not there."""
         in_rootdir = self._run.rootdir / path

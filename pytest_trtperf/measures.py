@@ -271,8 +271,7 @@ class MeasureFactory:
 
     def take_waited(self) -> float:
         """Seconds that the device was waited for since this was last asked."""
-        waited, self._engines.lock.waited_s = self._engines.lock.waited_s, 0.0
-        return waited
+        return self._engines.take_waited()
 
     def close(self) -> None:
         """Frees the sessions."""
