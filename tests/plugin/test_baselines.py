@@ -167,7 +167,6 @@ def test_error_is_told_at_the_line_of_the_test_alone(repository):
     repository.run("--full-trace").stdout.fnmatch_lines(["*direct cause*", "*schema.py*"])
 
 
-
 def test_entry_of_a_test_that_is_gone_is_listed_then_removed(repository):
     repository.tests(TWO_TESTS)
     repository.record()
