@@ -44,6 +44,7 @@ from peer_gates import Samples, alarms
 
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.comparison import Subject
 from pytest_trtperf.limits import PerfAssertionError
@@ -298,8 +299,11 @@ def _take_on_cpu(path: Path, shapes: Mapping[str, Any], entry: BaselineEntry | N
     return take(session, Settings(), None, "cpu", entry)
 
 
-def cpu_cases() -> Iterator[Case]:
-    """The defaults on ONNX Runtime: an engine against itself, and against one 10 % slower."""
+def cpu_cases(baseline_runs: int) -> Iterator[Case]:
+    """The defaults on ONNX Runtime: an engine against itself, and against one 10 % slower.
+
+    The part of a case ends with the number of runs in the baseline.
+    """
     models = {layers: harness.chain(chain) for layers, chain in CPU_CHAINS.items()}
     spawn = multiprocessing.get_context("spawn")
 
@@ -309,10 +313,14 @@ def cpu_cases() -> Iterator[Case]:
             return fresh.submit(_take_on_cpu, model.path, model.shapes, entry).result()
 
     while True:
-        before = run(20)
+        runs = [run(20) for _ in range(baseline_runs)]
+        entry = None
+        for one in runs:
+            entry = add_run(entry, one.entry)
         for layers, chain in CPU_CHAINS.items():
-            after = run(layers, before.entry)
-            yield case("cpu", "cpu", (CPU_CHAINS[20], chain), before, after)
+            after = run(layers, entry)
+            made = case("cpu", "cpu", (CPU_CHAINS[20], chain), runs[-1], after)
+            yield {**made, "part": f"cpu {baseline_runs}"}
 
 
 GPU_PARTS: dict[str, Callable[[Gpu], Iterator[Case]]] = {
@@ -330,6 +338,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="lines of JSON are appended to it")
     parser.add_argument("--seconds", type=float, default=300, help="stop after the case then")
     parser.add_argument("--cpu", action="store_true", help="ONNX Runtime; `baseline` alone")
+    parser.add_argument("--runs", type=int, default=5, help="in a baseline, with --cpu")
     options = parser.parse_args()
     if options.cpu and options.part != "baseline":
         parser.error("--cpu takes the part `baseline` alone")
@@ -337,7 +346,7 @@ def main() -> None:
     chains = CPU_CHAINS if options.cpu else {**GPU_CHAINS, **SHORT_CHAINS, **PAIRED_CHAINS}
     for chain in chains.values():
         write_model(chain, harness.MODELS)
-    cases = cpu_cases() if options.cpu else GPU_PARTS[options.part](harness.find_gpu())
+    cases = cpu_cases(options.runs) if options.cpu else GPU_PARTS[options.part](harness.find_gpu())
     for one in cases:
         with options.file.open("a") as file:
             file.write(json.dumps(one) + "\n")
