@@ -15,7 +15,7 @@ import pytest
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.comparison import Subject
-from pytest_trtperf.engine.spec import Shape, parse_shape
+from pytest_trtperf.engine.spec import parse_shape
 from pytest_trtperf.engine_factory import EngineFactory
 from pytest_trtperf.engines import Engine
 from pytest_trtperf.errors import ShapeError, TrtPerfError
@@ -24,7 +24,6 @@ from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.measure.measurement import Measurement, Plan
-from pytest_trtperf.option_values import parse_count, parse_positive
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.report.measure_progress import MeasureLines
@@ -39,7 +38,7 @@ from pytest_trtperf.run import Run, without_group
 from pytest_trtperf.runtime.inputs import InputValue, read_inputs
 from pytest_trtperf.runtime.session import Mode
 from pytest_trtperf.settings import Settings
-from pytest_trtperf.sweep import Sweep
+from pytest_trtperf.sweep import Sweep, plain, points_of, with_batch
 
 T = TypeVar("T")
 
@@ -118,9 +117,9 @@ class MeasureFactory:
             ShapeError, MeasurementError: see a single measurement.
         """
         __tracebackhide__ = True
-        variable, points = _points(batch_sizes, request_rates, options)
+        variable, points = points_of(batch_sizes, request_rates, options)
         prefix = f"{name}/" if name else ""
-        labels = {value: f"{prefix}{variable}={_plain(value)}" for value in points}
+        labels = {value: f"{prefix}{variable}={plain(value)}" for value in points}
         for label in labels.values():
             self._claim_label(label)
         settings = self._settings.override(options, "trt_measure.sweep")
@@ -133,7 +132,7 @@ class MeasureFactory:
         }
         perfs = {}
         if variable == "batch_size":
-            at = {size: _with_batch(engine, shapes, int(size)) for size in points}
+            at = {size: with_batch(engine.inputs, shapes, int(size)) for size in points}
             for size, subject in subjects.items():
                 session = self._create_session(engine, at[size], settings)
                 perfs[size] = self._perf(session, subject, settings, labels[size])
@@ -356,52 +355,6 @@ class MeasureFactory:
         nodeid = without_group(self._item.nodeid) + (f"#{label}" if label else "")
         digest = hashlib.sha256(nodeid.encode()).hexdigest()[:8]
         return re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")[:_LONGEST_NAME] + f"-{digest}"
-
-
-def _points(
-    batch_sizes: Sequence[int], request_rates: Sequence[float], options: Mapping[str, Any]
-) -> tuple[str, tuple[float, ...]]:
-    """The variable of a sweep, and its values."""
-    if len(request_rates) and "request_rate" in options:
-        raise ValueError("a sweep over request_rates= takes no request_rate=")
-    if bool(len(batch_sizes)) == bool(len(request_rates)):
-        raise ValueError("a sweep goes over batch_sizes= or over request_rates=, one of them")
-    variable, parse, given = (
-        ("batch_size", parse_count(1), batch_sizes)
-        if len(batch_sizes)
-        else ("request_rate", parse_positive, request_rates)
-    )
-    try:
-        values: tuple[float, ...] = tuple(parse(value) for value in given)
-    except ValueError as error:
-        raise ValueError(f"{variable}: {error}") from None
-    if len(set(values)) < len(values):
-        raise ValueError(f"a {variable} comes twice in {list(values)}: leave one out")
-    return variable, values
-
-
-def _plain(value: float) -> str:
-    """A number without the .0 of a whole one."""
-    return str(int(value)) if value == int(value) else str(value)
-
-
-def _with_batch(
-    engine: Engine, shapes: Mapping[str, Any] | None, batch_size: int
-) -> dict[str, Shape]:
-    given = {name: parse_shape(shape) for name, shape in (shapes or {}).items()}
-    resolved: dict[str, Shape] = dict(given)
-    for tensor in engine.inputs:
-        if not tensor.shape or tensor.shape[0] is not None:
-            continue
-        rest = given[tensor.name][1:] if tensor.name in given else tensor.shape[1:]
-        if any(dim is None for dim in rest):
-            raise ShapeError(
-                f"input {tensor} has more dynamic dimensions than the batch: pass shapes="
-            )
-        resolved[tensor.name] = (batch_size, *(dim for dim in rest if dim is not None))
-    if resolved == given and not any(t.shape and t.shape[0] is None for t in engine.inputs):
-        raise ShapeError("no input has a dynamic first dimension, so there is no batch to sweep")
-    return resolved
 
 
 def _from_settings(kind: type[T], settings: Settings) -> T:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pytest_trtperf.engine.spec import Shape, TensorInfo, parse_shape
+from pytest_trtperf.errors import ShapeError
+from pytest_trtperf.option_values import parse_count, parse_positive
 from pytest_trtperf.perf import Perf
 
 COLUMNS = ("P50 ms", "P99 ms", "qps")
@@ -74,3 +78,58 @@ class Sweep:
                 "there are median, p99, qps and, over batch sizes, samples_per_second"
             )
         return float(getattr(perf, y))
+
+
+def points_of(
+    batch_sizes: Sequence[int], request_rates: Sequence[float], options: Mapping[str, Any]
+) -> tuple[str, tuple[float, ...]]:
+    """The variable of a sweep, and its values.
+
+    Raises:
+        ValueError: none or both are given, or a value comes twice or does not fit.
+    """
+    if len(request_rates) and "request_rate" in options:
+        raise ValueError("a sweep over request_rates= takes no request_rate=")
+    if bool(len(batch_sizes)) == bool(len(request_rates)):
+        raise ValueError("a sweep goes over batch_sizes= or over request_rates=, one of them")
+    variable, parse, given = (
+        ("batch_size", parse_count(1), batch_sizes)
+        if len(batch_sizes)
+        else ("request_rate", parse_positive, request_rates)
+    )
+    try:
+        values: tuple[float, ...] = tuple(parse(value) for value in given)
+    except ValueError as error:
+        raise ValueError(f"{variable}: {error}") from None
+    if len(set(values)) < len(values):
+        raise ValueError(f"a {variable} comes twice in {list(values)}: leave one out")
+    return variable, values
+
+
+def plain(value: float) -> str:
+    """A number without the .0 of a whole one."""
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def with_batch(
+    inputs: Sequence[TensorInfo], shapes: Mapping[str, Any] | None, batch_size: int
+) -> dict[str, Shape]:
+    """Shapes with another batch: the first dimension, where it is dynamic.
+
+    Raises:
+        ShapeError: more than the batch is dynamic and not given, or no batch is.
+    """
+    given = {name: parse_shape(shape) for name, shape in (shapes or {}).items()}
+    resolved: dict[str, Shape] = dict(given)
+    for tensor in inputs:
+        if not tensor.shape or tensor.shape[0] is not None:
+            continue
+        rest = given[tensor.name][1:] if tensor.name in given else tensor.shape[1:]
+        if any(dim is None for dim in rest):
+            raise ShapeError(
+                f"input {tensor} has more dynamic dimensions than the batch: pass shapes="
+            )
+        resolved[tensor.name] = (batch_size, *(dim for dim in rest if dim is not None))
+    if resolved == given and not any(t.shape and t.shape[0] is None for t in inputs):
+        raise ShapeError("no input has a dynamic first dimension, so there is no batch to sweep")
+    return resolved
