@@ -8,13 +8,11 @@ import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
+from pytest_trtperf.measure.host_state import CONTENDED
 from pytest_trtperf.report.record import RoundRecord
 
 READING_TOLERANCE = 0.01
 MOST_LAYERS = 5
-
-LEAST_CONTENTION = 0.05
-"""A baseline that lost less may pass for its engine's: tolerances are as wide."""
 
 
 def differences(
@@ -60,7 +58,7 @@ def doubts(baseline: BaselineEntry) -> Iterator[str]:
         for round in run.rounds
         if round.contention is not None
     ]
-    if known and (lost := float(np.mean(known))) >= LEAST_CONTENTION:
+    if known and (lost := float(np.mean(known))) >= CONTENDED:
         yield (
             f"other processes took {lost:.0%} of the time when the baseline was recorded, so that "
             "it may hide a regression: record it anew on a free machine"

@@ -21,7 +21,7 @@ from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
 from pytest_trtperf.attribution import differences, doubts
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.measure.host_state import CONTENDED
+from pytest_trtperf.measure.host_state import TAIL_CONTENDED
 from pytest_trtperf.report.record import RoundRecord, SweepRecord, VerdictRecord
 from pytest_trtperf.settings import Settings
 
@@ -145,7 +145,7 @@ class Comparison:
 
     def _blames_others(self, gate: Gate, change: Change) -> bool:
         """Whether what is not sure to be within tolerance may be the work of other processes."""
-        if change.verdict.status is Status.PASS or self._contention() < CONTENDED:
+        if change.verdict.status is Status.PASS or self._contention() < TAIL_CONTENDED:
             return False
         # Their time slices are longer than most queries: the tail has no bound.
         return gate.kind == "p99" or change.verdict.status is Status.INCONCLUSIVE

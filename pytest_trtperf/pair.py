@@ -185,7 +185,8 @@ class Pair:
         if overloaded := [one for one in (self.new, self.reference) if one.saturated]:
             rate = self._measurements[0].load.request_rate
             reached = min(one.qps for one in overloaded)
-            return f"{needed}, and {rate:g} qps were asked for and {reached:.5g} reached: lower it"
+            asked = f"{rate:g} qps were asked for and {reached:.5g} reached"
+            return f"{needed}, and {asked}: lower the rate"
         seconds = max(one.seconds / len(one.rounds) for one in self._measurements)
         return (
             f"{needed}, and max_time of {self._settings.max_time:g} s leaves {self.blocks}: raise "

@@ -6,8 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-CONTENDED = 0.01
-"""From this share of time that others took on, the slowest queries in a hundred are theirs."""
+CONTENDED = 0.05
+"""A host that gives this share of its time to others, or more, is a busy one."""
+
+TAIL_CONTENDED = 0.01
+"""From this share on, the slowest queries in a hundred may be the work of others."""
 
 _TASKS = Path("/proc/self/task")
 _STAT = Path("/proc/stat")
