@@ -221,37 +221,3 @@ def test_test_that_ran_again_is_there_once(repository):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
-def test_interrupt_keeps_what_was_measured(repository):
-    pytest.importorskip("xdist")
-    repository.tests(
-        """
-        import pathlib
-        import time
-
-        def test_first(trt_engine, trt_measure):
-            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
-
-        def test_second():
-            pathlib.Path("running").touch()
-            time.sleep(60)
-        """
-    )
-    command = [sys.executable, "-m", "pytest", "-n1", "-pno:cacheprovider", "--trtperf"]
-    command += ["--trtperf-json=run.json", "--trtperf-round-ms=20", "--trtperf-round-queries=20"]
-    running = subprocess.Popen(
-        command, cwd=repository.path, start_new_session=True, stdout=subprocess.PIPE
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not (repository.path / "running").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        os.killpg(running.pid, signal.SIGINT)
-        output, _ = running.communicate(timeout=60)
-    finally:
-        if running.poll() is None:
-            os.killpg(running.pid, signal.SIGKILL)
-    assert running.returncode == pytest.ExitCode.INTERRUPTED
-    (run,) = read_runs(repository.path / "run.json")
-    assert [one.key for one in run.measurements] == ["test_perf.py::test_first"]
-    assert run.exit_status == pytest.ExitCode.INTERRUPTED
-    assert b"test_perf.py::test_first" in output

@@ -164,6 +164,7 @@ def test_ctrl_c_keeps_what_is_finished(suite):
             trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
 
         def test_second():
+            time.sleep(2)  # until the report of the first is at the controller
             Path("started").touch()
             time.sleep(60)
         """
