@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -218,6 +213,3 @@ def test_test_that_ran_again_is_there_once(repository):
     result.assert_outcomes(passed=2)
     (run,) = read_runs(repository.path / "run.json")
     assert [one.key for one in run.measurements] == ["test_perf.py::test_model"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
