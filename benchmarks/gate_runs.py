@@ -96,18 +96,10 @@ class Served:
         engine.close()
         return served
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> AbstractContextManager[Session]:
         """A session in a process of its own."""
-        engine = IsolatedEngine(harness.BACKEND, self.plan, self.kernels)
-        try:
-            session = engine.create_session(self.model.shapes, Mode(cuda_graph=True))
-            try:
-                yield session
-            finally:
-                session.close()
-        finally:
-            engine.close()
+        mode = Mode(cuda_graph=True)
+        return harness.open_session(self.plan, self.model.shapes, mode, self.kernels)
 
 
 def subject(device: str, entry: BaselineEntry | None = None, plan: bytes = b"") -> Subject:

@@ -62,9 +62,11 @@ def find_gpu() -> Gpu:
 
 
 @contextlib.contextmanager
-def open_session(plan: bytes, shapes: Shapes, mode: Mode) -> Iterator[IsolatedSession]:
+def open_session(
+    plan: bytes, shapes: Shapes, mode: Mode, kernels: bytes | None = None
+) -> Iterator[IsolatedSession]:
     """A session in a process of its own, as trtexec has."""
-    engine = IsolatedEngine(BACKEND, plan)
+    engine = IsolatedEngine(BACKEND, plan, kernels)
     try:
         session = engine.create_session(shapes, mode)
         try:

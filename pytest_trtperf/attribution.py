@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
-from pytest_trtperf.measure.host_state import CONTENDED
+from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
 from pytest_trtperf.report.record import RoundRecord
 
 READING_TOLERANCE = 0.01
@@ -52,13 +52,8 @@ def _engine(
 
 def doubts(baseline: BaselineEntry) -> Iterator[str]:
     """What makes the baseline itself doubtful: it may be slower than its engine."""
-    known = [
-        round.contention
-        for run in baseline.runs
-        for round in run.rounds
-        if round.contention is not None
-    ]
-    if known and (lost := float(np.mean(known))) >= CONTENDED:
+    lost = mean_contention(round.contention for run in baseline.runs for round in run.rounds)
+    if lost is not None and lost >= CONTENDED:
         yield (
             f"other processes took {lost:.0%} of the time when the baseline was recorded, so that "
             "it may hide a regression: record it anew on a free machine"

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from pytest_trtperf.analysis.gates import (
     LEAST_QUERIES_FOR_P99,
     OPEN_LOAD_GATES,
@@ -21,7 +19,7 @@ from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
 from pytest_trtperf.attribution import differences, doubts
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.measure.host_state import TAIL_CONTENDED
+from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
 from pytest_trtperf.report.record import RoundRecord, SweepRecord, VerdictRecord
 from pytest_trtperf.settings import Settings
 
@@ -140,8 +138,7 @@ class Comparison:
 
     def _contention(self) -> float:
         """The share of time that other processes took from the engine, on the CPU."""
-        known = [one.contention for one in self._rounds() if one.contention is not None]
-        return float(np.mean(known)) if known else 0.0
+        return mean_contention(round.contention for round in self._rounds()) or 0.0
 
     def _blames_others(self, gate: Gate, change: Change) -> bool:
         """Whether what is not sure to be within tolerance may be the work of other processes."""

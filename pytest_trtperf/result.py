@@ -18,7 +18,7 @@ from pytest_trtperf.analysis.diagnosis import (
 from pytest_trtperf.analysis.gates import Gate
 from pytest_trtperf.analysis.summary import Sample, Summary
 from pytest_trtperf.measure.disturbance import mean_power_w, remarks
-from pytest_trtperf.measure.host_state import CONTENDED
+from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
 from pytest_trtperf.measure.measurement import Measurement, Round
 
 
@@ -96,8 +96,7 @@ class Result:
 
         On the CPU, the mean of the rounds.
         """
-        known = [round.contention for round in self.rounds if round.contention is not None]
-        return float(np.mean(known)) if known else 0.0
+        return mean_contention(round.contention for round in self.rounds) or 0.0
 
     @property
     def energy_per_query_mj(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,12 @@ def contention(before: HostState | None, after: HostState | None) -> float | Non
     stolen_here = stolen * (min(ran / busy, 1.0) if busy else 1.0)
     lost = min(waited, max(busy - ran, 0)) + stolen_here
     return lost / (ran + waited + stolen_here) if lost else 0.0
+
+
+def mean_contention(shares: Iterable[float | None]) -> float | None:
+    """Over rounds; None where no round knows."""
+    known = [share for share in shares if share is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _thread(task: Path) -> tuple[int, int]:
