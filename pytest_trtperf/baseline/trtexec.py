@@ -137,6 +137,7 @@ def baseline_run(
     recorded: str,
     plan: str = UNKNOWN_PLAN,
     software: Mapping[str, str] | None = None,
+    layers: Mapping[str, float] | None = None,
 ) -> BaselineRun:
     """The run of a baseline that trtexec measured, cut into rounds of about 200 ms.
 
@@ -150,6 +151,7 @@ def baseline_run(
     Args:
         recorded: ISO 8601, UTC.
         plan: the sha256 of the plan that trtexec ran, if known.
+        layers: median milliseconds by layer, of `import_profile`.
 
     Raises:
         BaselineError: too few queries or too short a time for 5 rounds; says what would do.
@@ -167,7 +169,13 @@ def baseline_run(
         )
         for first, last in pairwise(_marks(end))
     ]
-    return BaselineRun(recorded=recorded, plan=plan, software=dict(software or {}), rounds=rounds)
+    return BaselineRun(
+        recorded=recorded,
+        plan=plan,
+        software=dict(software or {}),
+        rounds=rounds,
+        layers=dict(layers or {}),
+    )
 
 
 def baseline_entry(

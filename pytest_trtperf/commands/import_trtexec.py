@@ -30,6 +30,7 @@ from pytest_trtperf.baseline.trtexec import (
     TimedQuery,
     baseline_entry,
     baseline_run,
+    import_profile,
     import_times,
     mode_of_trtexec,
     shapes_of_trtexec,
@@ -103,6 +104,12 @@ def add(commands: Parsers) -> None:
         default=10,
         help="trtexec's major version, whose defaults differ (default: %(default)s)",
     )
+    option(
+        "--profile",
+        type=Path,
+        metavar="PROFILE.json",
+        help="what trtexec --exportProfile=… wrote, so that a regression names its layers",
+    )
     option("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its checksum")
     option(
         "--baseline-dir",
@@ -136,6 +143,7 @@ def _run(arguments: argparse.Namespace) -> int:
         recorded=_modified(path),
         plan=_checksum(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
         software={"trtexec": str(arguments.trtexec_version), **dict(arguments.software)},
+        layers=_layers(arguments.profile) if arguments.profile else {},
     )
     new = baseline_entry(run, mode=mode, shapes=shapes)
 
@@ -200,6 +208,11 @@ def _summary(queries: Sequence[TimedQuery], rounds: Sequence[BaselineRound]) -> 
         f"latency P50 {latency.median:.4g} ms, P99 {latency.percentile(99):.4g} ms, "
         f"{counted / span_s:.5g} QPS ({len(queries)} queries in {len(rounds)} rounds)"
     )
+
+
+def _layers(profile: Path) -> dict[str, float]:
+    """Median milliseconds by layer."""
+    return {layer.name: layer.median_ms for layer in import_profile(_read(profile), profile)}
 
 
 def _read(path: Path) -> bytes:

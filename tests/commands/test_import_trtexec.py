@@ -97,6 +97,29 @@ def test_options_reach_the_entry(times: Path, tmp_path: Path) -> None:
     }
 
 
+def write_profile(path: Path, **medians: float) -> Path:
+    layers = [
+        {"name": name, "timeMs": 10 * ms, "averageMs": ms, "medianMs": ms, "percentage": 50}
+        for name, ms in medians.items()
+    ]
+    path.write_text(json.dumps([{"count": 10}, *layers]))
+    return path
+
+
+def test_layers_of_a_profile_reach_the_baseline(times: Path, tmp_path: Path) -> None:
+    profile = write_profile(tmp_path / "profile.json", conv=0.75, head=0.25)
+    assert main(arguments(times, profile=str(profile))) == 0
+    assert stored().runs[0].layers == {"conv": 0.75, "head": 0.25}
+
+
+def test_profile_that_is_none_is_named(
+    times: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(times, profile=str(times))) == 2
+    assert f"{times}" in capsys.readouterr().err
+    assert not FILE.exists()
+
+
 def test_second_run_joins_the_first(times: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments(times)) == 0
     write_times(times, compute=1.01)

@@ -66,13 +66,16 @@ def test_counters_of_this_host_rise_while_threads_run() -> None:
     before = read_host_state()
     if before is None:
         pytest.skip("this kernel does not tell")
-    busy = threading.Thread(target=lambda: sum(i * i for i in range(10**6)))
-    busy.start()
+    # Its counters go with it, so it has to be there at the second look.
+    looked = threading.Event()
+    waiting = threading.Thread(target=looked.wait)
+    waiting.start()
     busy_until = time.process_time() + 0.1
     while time.process_time() < busy_until:
         pass
     now = read_host_state()
-    busy.join()
+    looked.set()
+    waiting.join()
     assert now is not None
     assert np.all(np.subtract(astuple(now), astuple(before)) >= 0)
     assert now.ran - before.ran >= 0.05 * NS
