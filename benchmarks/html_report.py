@@ -12,7 +12,6 @@ drawn. The best of three counts. Exit status 1 when a target is missed.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from records import METRICS, best, measurement, run, timed, trtperf
+from records import METRICS, best, measurement, run, tell, timed, trtperf
 
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.report.json_file import write_json
@@ -122,18 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--keep", metavar="FILE", type=Path, help="where the page stays")
     chosen = parser.parse_args(arguments)
-    rows = []
     with tempfile.TemporaryDirectory() as directory:
-        for row in results(Path(directory), chosen.keep):
-            rows.append(row)
-            if not chosen.json:
-                word = "reached" if row["reached"] else "MISSED"
-                size = f" ({row['bytes'] / 1e6:.2f} MB)" if "bytes" in row else ""
-                target = f"target {row['at_most_s']} s: {word}"
-                print(f"{row['name']:45} {row['seconds']:7.2f} s, {target}{size}", flush=True)
-    if chosen.json:
-        print(json.dumps(rows, indent=1))
-    return 0 if all(row["reached"] for row in rows) else 1
+        return tell(results(Path(directory), chosen.keep), as_json=chosen.json)
 
 
 if __name__ == "__main__":

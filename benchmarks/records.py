@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,21 @@ def trtperf(*words: object) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
+def tell(results: Iterable[dict[str, Any]], *, as_json: bool) -> int:
+    """Prints results as they come, or all as JSON; 1 when a target is missed."""
+    rows = []
+    for row in results:
+        rows.append(row)
+        if not as_json:
+            word = "reached" if row["reached"] else "MISSED"
+            size = f" ({row['bytes'] / 1e6:.2f} MB)" if "bytes" in row else ""
+            target = f"target {row['at_most_s']} s: {word}"
+            print(f"{row['name']:45} {row['seconds']:7.2f} s, {target}{size}", flush=True)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    return 0 if all(row["reached"] for row in rows) else 1
+
+
 def results(directory: Path) -> Iterator[dict[str, Any]]:
     """Times everything."""
     old, new = directory / "old.json", directory / "new.json"
@@ -160,18 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
-    rows = []
     with tempfile.TemporaryDirectory() as directory:
-        for row in results(Path(directory)):
-            rows.append(row)
-            if not chosen.json:
-                word = "reached" if row["reached"] else "MISSED"
-                size = f" ({row['bytes'] / 1e6:.0f} MB)" if "bytes" in row else ""
-                target = f"target {row['at_most_s']} s: {word}"
-                print(f"{row['name']:45} {row['seconds']:7.2f} s, {target}{size}", flush=True)
-    if chosen.json:
-        print(json.dumps(rows, indent=1))
-    return 0 if all(row["reached"] for row in rows) else 1
+        return tell(results(Path(directory)), as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ import contextlib
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,6 +17,9 @@ import pytest
 from pytest_trtperf.settings import Settings
 
 pytest_plugins = ["pytester"]
+
+# Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
+sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
 
 WriteModel = Callable[..., Path]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,9 @@ import msgspec
 from pytest_trtperf.commands.common import (
     Parsers,
     Status,
+    add_cache_options,
     add_command,
+    chosen_cache,
     note,
     parsed,
     say,
@@ -33,7 +34,7 @@ from pytest_trtperf.engine.cache_files import PLAN, CacheFiles, explained
 from pytest_trtperf.engine.cache_size import Removal, remove, remove_leftovers, shrink
 from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import CacheError
-from pytest_trtperf.option_values import parse_age, parse_bool, parse_path, parse_size
+from pytest_trtperf.option_values import parse_age, parse_size
 
 Act = Callable[[argparse.Namespace, CacheFiles], Status]
 
@@ -92,28 +93,13 @@ def add(commands: Parsers) -> None:
 
 def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse.ArgumentParser:
     parser = add_command(actions, name, partial(_run, act), **texts)
-    parser.add_argument(
-        "--cache-dir",
-        type=parsed(parse_path),
-        metavar="DIR",
-        help="default: $TRTPERF_CACHE_DIR, else the user's cache",
-    )
-    parser.add_argument(
-        "--shared-cache",
-        action="store_true",
-        help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
-    )
+    add_cache_options(parser)
     return parser
 
 
 def _run(act: Act, arguments: argparse.Namespace) -> Status:
-    environment = os.environ.get
-    directory = arguments.cache_dir or environment("TRTPERF_CACHE_DIR") or default_cache_dir()
-    try:
-        shared = arguments.shared_cache or parse_bool(environment("TRTPERF_SHARED_CACHE") or "0")
-    except ValueError as error:
-        raise CacheError(f"environment variable TRTPERF_SHARED_CACHE: {error}") from None
-    files = CacheFiles(parse_path(directory), shared=shared)
+    directory, shared = chosen_cache(arguments)
+    files = CacheFiles(directory or default_cache_dir(), shared=shared)
     if not files.directory.exists():
         note(f"note: there is no engine cache at {files.directory}")
     with explained(files.directory):

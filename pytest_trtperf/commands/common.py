@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from pytest_trtperf.errors import CacheError
+from pytest_trtperf.option_values import parse_bool, parse_path
 
 Parsers = Any  # argparse keeps the type of add_subparsers() to itself
 Command = Callable[[argparse.Namespace], int]
@@ -81,6 +85,36 @@ def parsed(parse: Callable[[object], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return convert
+
+
+def add_cache_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say which engine cache is meant, see `chosen_cache`."""
+    parser.add_argument(
+        "--cache-dir",
+        type=parsed(parse_path),
+        metavar="DIR",
+        help="default: $TRTPERF_CACHE_DIR, else the user's cache",
+    )
+    parser.add_argument(
+        "--shared-cache",
+        action="store_true",
+        help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
+    )
+
+
+def chosen_cache(arguments: argparse.Namespace) -> tuple[Path | None, bool]:
+    """The directory of the engine cache, None for the user's own, and whether it is shared.
+
+    Raises:
+        CacheError: an environment variable makes no sense.
+    """
+    name = "TRTPERF_SHARED_CACHE"
+    try:
+        shared = parse_bool(os.environ.get(name) or "0")
+    except ValueError as error:
+        raise CacheError(f"environment variable {name}: {error}") from None
+    given = arguments.cache_dir or os.environ.get("TRTPERF_CACHE_DIR")
+    return parse_path(given) if given else None, arguments.shared_cache or shared
 
 
 def parse_test_key(text: str) -> str:

@@ -11,13 +11,22 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf import __version__
-from pytest_trtperf.commands.common import Parsers, Status, add_command, parsed, say, say_json
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_cache_options,
+    add_command,
+    chosen_cache,
+    parsed,
+    say,
+    say_json,
+)
 from pytest_trtperf.engine.backends import ONNXRUNTIME, TENSORRT_FAMILY
 from pytest_trtperf.engine.cache import default_cache_dir
 from pytest_trtperf.engine.trust import check_directory
-from pytest_trtperf.errors import BackendUnavailable, CacheError, TrtPerfError
+from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.option_values import parse_backends, parse_bool
+from pytest_trtperf.option_values import parse_backends
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.probe import AUTO, Gpu, Probe, probe_in_subprocess
 
@@ -68,18 +77,7 @@ def add(commands: Parsers) -> None:
         metavar="LIST",
         help="that --trtperf is to use (default: $TRTPERF_BACKEND, else auto)",
     )
-    option(
-        "--cache-dir",
-        type=Path,
-        default=os.environ.get("TRTPERF_CACHE_DIR"),
-        metavar="DIR",
-        help="default: $TRTPERF_CACHE_DIR, else the user's cache",
-    )
-    option(
-        "--shared-cache",
-        action="store_true",
-        help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
-    )
+    add_cache_options(parser)
     option(
         "--lock-dir",
         type=Path,
@@ -89,20 +87,12 @@ def add(commands: Parsers) -> None:
     )
 
 
-def _is_set(variable: str) -> bool:
-    try:
-        return parse_bool(os.environ.get(variable) or "0")
-    except ValueError as error:
-        raise CacheError(f"environment variable {variable}: {error}") from None
-
-
 def _run(arguments: argparse.Namespace) -> int:
     wanted = [b for name in arguments.backend for b in (AUTO if name == "auto" else (name,))]
     probes = {name: _probe(name) for name in (*TENSORRT_FAMILY, ONNXRUNTIME)}
     usable = [name for name in wanted if isinstance(probes[name], Probe)]
     gpus = next((p.gpus for p in probes.values() if isinstance(p, Probe) and p.gpus), ())
-    shared = arguments.shared_cache or _is_set("TRTPERF_SHARED_CACHE")
-    places = [_lock_dir(arguments.lock_dir), _cache_dir(arguments.cache_dir, shared=shared)]
+    places = [_lock_dir(arguments.lock_dir), _cache_dir(*chosen_cache(arguments))]
     checks = [
         Check(name="pytest-trtperf", state=OK, message=_versions()),
         _driver(),
@@ -196,7 +186,7 @@ def _lock_dir(given: Path | None) -> Check:
     return Check(name=name, state=OK, message=str(Path(lock.lock_file).parent))
 
 
-def _cache_dir(given: Path | None, *, shared: bool) -> Check:
+def _cache_dir(given: Path | None, shared: bool) -> Check:
     name = "cache directory"
     try:
         directory = given or default_cache_dir()

@@ -13,13 +13,12 @@ import pytest
 
 from tests.browser.browser import FAILED, LONG, ODD_LAYER, SCRIPT, UNICODE, Browser
 
-pytest.importorskip("jinja2")
-pytest.importorskip("plotly")
-
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """The browser; logs everything that it complains about and asks for."""
+    pytest.importorskip("jinja2")
+    pytest.importorskip("plotly")
     webdriver = pytest.importorskip("selenium.webdriver")
     from selenium.webdriver.chrome.service import Service
 

@@ -1,10 +1,8 @@
-"""Makes the helpers of this directory importable, and bindings available to its tests."""
+"""Makes bindings available to the tests of this directory."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,23 +12,6 @@ if TYPE_CHECKING:
     from tests.contract.bindings import Target
 
 _HERE = Path(__file__).parent
-
-
-def _register(name: str) -> None:
-    """What `python -m pytest` would find by its path, `pytest` alone would not."""
-    full_name = f"tests.contract.{name}"
-    if full_name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(full_name, _HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full_name] = module
-    spec.loader.exec_module(module)
-
-
-for _name in ("uses", "reviewed", "bindings"):
-    _register(_name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
