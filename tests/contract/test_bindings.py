@@ -10,8 +10,9 @@ import pytest
 import pytest_trtperf
 from pytest_trtperf.engine.options import OPTIONS
 from tests.contract.bindings import Target, ask
+from tests.contract.reader import read_package
 from tests.contract.reviewed import FEATURES, INTERFACES, REVIEW
-from tests.contract.uses import OURS, Found, Subclass, Use, read_package
+from tests.contract.uses import OURS, Found, Subclass, Use
 
 # Flags and stream are swapped by some releases: the test of the allocator says by which.
 STREAM, FLAGS = 1 << 20, 1

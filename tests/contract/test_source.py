@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import pytest_trtperf
+from tests.contract.reader import read_package, read_sources
 from tests.contract.reviewed import FEATURES, INTERFACES, REVIEW
-from tests.contract.uses import OURS, Found, Review, read_package, read_sources
+from tests.contract.uses import OURS, Found, Review
 
 
 @pytest.fixture(scope="module")
