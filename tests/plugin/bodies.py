@@ -1,0 +1,29 @@
+"""Tests that measure, written from a few lines of their body."""
+
+from __future__ import annotations
+
+import json
+
+KEY = "test_perf.py::test_model"
+# A warm-up that ends at once where nothing is held against a limit that would need a steady one.
+HASTY = "--trtperf-max-warm-up=0.05"
+# Or they would be errors, as in this project.
+WARNS = ("-W", "default::pytest_trtperf.limits.InconclusiveWarning")
+
+
+def run_body(project, body, *options):
+    """Runs a test of these lines; `engine` and `shapes` are there for them."""
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    project.model()
+    project.tests(
+        "import math\n"
+        "import pytest\n\n"
+        "def test_model(trt_engine, trt_measure):\n"
+        "    engine = trt_engine('model.onnx')\n"
+        "    shapes = {'x': (16, 256)}\n" + lines
+    )
+    return project.run("--trtperf-json=run.json", *WARNS, *options)
+
+
+def read(project):
+    return json.loads((project.path / "run.json").read_text())
