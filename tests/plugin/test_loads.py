@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.plugin.bodies import HASTY, KEY, WARNS
+from tests.plugin.bodies import HASTY, KEY
 
 RATE = 800.0
 
@@ -28,7 +28,7 @@ def measure(project):
                 {line}
             """
         )
-        result = project.run("--trtperf-json=run.json", *WARNS, *options)
+        result = project.run("--trtperf-json=run.json", *options)
         return result, *json.loads((project.path / "run.json").read_text())["measurements"]
 
     return run
