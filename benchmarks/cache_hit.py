@@ -130,7 +130,7 @@ class Hit:
         self.plan = built.path
         self.kernels: bytes | None = None
 
-    def find(self) -> tuple[bytes, bytes | None]:
+    def find(self) -> tuple[bytes | memoryview, bytes | None]:
         """Plan and kernels from the cache, the key included."""
         key = key_of(self.model)
         found = self.cache.get_or_build(key, _never, {})
@@ -160,7 +160,7 @@ def _never() -> bytes:
 
 def load(
     engine_type: type[TensorRTEngine | IsolatedEngine],
-    source: Callable[[], tuple[bytes, bytes | None]],
+    source: Callable[[], tuple[bytes | memoryview, bytes | None]],
 ) -> float:
     """Milliseconds until a session is ready."""
 

@@ -47,7 +47,7 @@ def make_plan(chance: random.Random) -> bytes:
     return hashlib.sha256(body).digest() + body
 
 
-def is_whole(plan: bytes) -> bool:
+def is_whole(plan: memoryview) -> bool:
     """Whether a plan is as it was made."""
     return hashlib.sha256(plan[32:]).digest() == plan[:32]
 

@@ -235,7 +235,9 @@ def paired_cases(gpu: Gpu) -> Iterator[Case]:
         with served[layers].session() as new, served[80].session() as reference:
             lock = device_lock(None, gpu.uuid)
             sides = [measurement(session, settings, gpu, lock) for session in (new, reference)]
-            pair = Pair(sides[0], sides[1], subject(gpu.name), settings, lock)
+            about = subject(gpu.name)
+            engines = {"new": about.about, "reference": about.about}
+            pair = Pair(sides[0], sides[1], about, engines, settings, lock)
             with _recorded():
                 pair.assert_not_slower(tolerance=PAIRED_TOLERANCE)
             for side in sides:

@@ -207,8 +207,8 @@ class MeasureFactory:
         __tracebackhide__ = True
         settings = self._settings.override(options, "trt_compare")
         label = self._claim_label(name)
-        about = {"new": dict(new.about), "reference": dict(reference.about)}
-        subject = dataclasses.replace(self._subject(new, label, baseline=False), about=about)
+        subject = self._subject(new, label, baseline=False)
+        engines = {"new": new.about, "reference": reference.about}
         given = shapes if reference_shapes is None else reference_shapes
         sides = [
             self._measurement(
@@ -219,7 +219,7 @@ class MeasureFactory:
             )
             for role, engine, its_shapes in (("new", new, shapes), ("reference", reference, given))
         ]
-        pair = Pair(sides[0], sides[1], subject, settings, self._engines.lock)
+        pair = Pair(sides[0], sides[1], subject, engines, settings, self._engines.lock)
         self._pairs[label] = pair
         return pair
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from typing import Any
 
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, Ratio, judge_ratio, paired_ratio
@@ -36,6 +37,7 @@ class Pair:
     changes.
 
     Args:
+        engines: what is recorded of "new" and of "reference".
         lock: held over whole blocks, within which nothing else is to disturb either.
 
     Attributes:
@@ -50,12 +52,14 @@ class Pair:
         new: Measurement,
         reference: Measurement,
         subject: Subject,
+        engines: Mapping[str, Mapping[str, Any]],
         settings: Settings,
         lock: AbstractContextManager[object],
     ) -> None:
         self.new, self.reference = Result(new), Result(reference)
         self._measurements = new, reference
-        self._subject, self._settings, self._lock = subject, settings, lock
+        self._subject, self._engines = subject, engines
+        self._settings, self._lock = settings, lock
         self._verdicts: dict[tuple[str, float], VerdictRecord] = {}
         self._new_first: list[bool] = []
         self._is_new_first, self._turns = True, 0
@@ -142,7 +146,7 @@ class Pair:
             test=self._subject.test,
             key=self._subject.key,
             device=self._subject.device,
-            engines={role: EngineRecord(**about) for role, about in self._subject.about.items()},
+            engines={role: EngineRecord(**about) for role, about in self._engines.items()},
             modes={"new": new.mode, "reference": reference.mode},
             blocks=self.blocks,
             ratios={gate.kind: asdict(self.ratio(gate.kind)) for gate in self._gates},

@@ -26,6 +26,7 @@ SUBJECT = Subject(
     test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software={},
     baseline=None, compares=False, records=False,
 )  # fmt: skip
+ENGINES: dict[str, dict[str, object]] = {"new": {}, "reference": {}}
 
 
 class Session(IsolatedSession):
@@ -60,7 +61,7 @@ def pair_events(tmp_path: Path, write_model):
         return Measurement(session, SHORT, Load(), contextlib.nullcontext(), None)
 
     sides = measurement("new"), measurement("reference")
-    return Pair(*sides, SUBJECT, Settings(), contextlib.nullcontext()), events
+    return Pair(*sides, SUBJECT, ENGINES, Settings(), contextlib.nullcontext()), events
 
 
 def turns(events):

@@ -74,7 +74,7 @@ class CachedPlan:
 
     key: str
     path: Path
-    data: bytes = field(repr=False)
+    data: memoryview = field(repr=False)
     built: bool
     identity: Identity
 
@@ -223,7 +223,7 @@ class PlanCache:
             file = path.open("rb")
             use(file.fileno(), wait=True)
         self._keep(key, file)
-        return CachedPlan(key, path, plan, built=True, identity=identity)
+        return CachedPlan(key, path, memoryview(plan), built=True, identity=identity)
 
     def _keep(self, key: str, file: BinaryIO) -> None:
         """Holds a plan open, which holds its lock, until `close`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from pytest_trtperf.engine.cache_files import IDENTITY, PLAN, RUNTIME, CacheFiles
-from pytest_trtperf.engine.digests import chunked_digest
+from pytest_trtperf.engine.digests import read_and_digest
 from pytest_trtperf.engine.identity import MAX_BYTES, Identity
 from pytest_trtperf.engine.trust import Untrusted
 
@@ -123,7 +123,7 @@ def open_plan(files: CacheFiles, key: str) -> BinaryIO:
         raise Damaged(f"cannot be read: {error.strerror}") from error
 
 
-def read_plan(file: BinaryIO, identity: Identity) -> bytes:
+def read_plan(file: BinaryIO, identity: Identity) -> memoryview:
     """The bytes of an open plan, if they are those that were written.
 
     Raises:
@@ -133,10 +133,10 @@ def read_plan(file: BinaryIO, identity: Identity) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size != identity.size:
             raise Damaged(f"has {size} bytes instead of {identity.size}")
-        plan = file.read()
+        plan, checksum = read_and_digest(file.fileno(), size)
     except OSError as error:
         raise Damaged(f"cannot be read: {error.strerror}") from error
-    if chunked_digest(plan) != identity.checksum:
+    if checksum != identity.checksum:
         raise Damaged("does not match its checksum")
     return plan
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import mmap
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,23 +40,45 @@ def chunked_file_digest(path: Path) -> str:
         size = os.fstat(handle).st_size
 
         def digest(start: int) -> bytes:
-            return _digest_at(handle, start, min(_CHUNK_BYTES, size - start))
+            hashed, buffer = hashlib.sha256(), memoryview(bytearray(min(size, _READ_BYTES)))
+            for place in range(start, min(start + _CHUNK_BYTES, size), _READ_BYTES):
+                piece = buffer[: size - place]
+                _read_at(handle, place, piece)
+                hashed.update(piece)
+            return hashed.digest()
 
         return _combined(size, digest)
     finally:
         os.close(handle)
 
 
-def _digest_at(handle: int, start: int, size: int) -> bytes:
-    digest, end = hashlib.sha256(), start + size
-    buffer = memoryview(bytearray(min(size, _READ_BYTES)))
-    while start < end:
-        read = os.preadv(handle, [buffer[: end - start]], start)
+def read_and_digest(handle: int, size: int) -> tuple[memoryview, str]:
+    """The first ``size`` bytes of an open file, and their digest.
+
+    Each chunk is read by the thread that hashes it, so that this is quicker than reading alone
+    where there are several CPUs.
+
+    Raises:
+        OSError: the file cannot be read, or is shorter.
+    """
+    # Pages that come as they are written to: a bytearray would be zeroed by one thread before.
+    pages = mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    data = memoryview(pages)[:size]
+
+    def digest(start: int) -> bytes:
+        chunk = data[start : start + _CHUNK_BYTES]
+        _read_at(handle, start, chunk)
+        return hashlib.sha256(chunk).digest()
+
+    return data, _combined(size, digest)
+
+
+def _read_at(handle: int, start: int, buffer: memoryview) -> None:
+    while buffer:
+        read = os.preadv(handle, [buffer], start)
         if not read:
             raise OSError(errno.EIO, "it became shorter while it was read")
-        digest.update(buffer[:read])
-        start += read
-    return digest.digest()
+        start, buffer = start + read, buffer[read:]
 
 
 def _combined(size: int, digest: Callable[[int], bytes]) -> str:

@@ -152,7 +152,7 @@ class IsolatedEngine:
     def __init__(
         self,
         backend: str,
-        plan: bytes,
+        plan: bytes | memoryview,
         runtime_cache: bytes | None = None,
         load: LoadOptions | None = None,
     ) -> None:

@@ -22,7 +22,7 @@ def send(descriptor: int, message: Mapping[str, Any]) -> None:
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    raw = {name: value for name, value in message.items() if isinstance(value, bytes)}
+    raw = {name: value for name, value in message.items() if isinstance(value, bytes | memoryview)}
     packed = {name: value for name, value in message.items() if name not in raw}
     header = msgspec.msgpack.encode({**packed, _RAW: {n: len(v) for n, v in raw.items()}})
     for part in (len(header).to_bytes(_LENGTH_BYTES, "little"), header, *raw.values()):

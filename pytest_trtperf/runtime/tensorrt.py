@@ -52,7 +52,7 @@ class TensorRTEngine:
     def __init__(
         self,
         backend: str,
-        plan: bytes,
+        plan: bytes | memoryview,
         runtime_cache: bytes | None = None,
         load: LoadOptions | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_trtperf.engine.digests import chunked_digest, chunked_file_digest
+from pytest_trtperf.engine.digests import chunked_digest, chunked_file_digest, read_and_digest
 
 CHUNK = 4 << 20
 
@@ -18,6 +18,11 @@ def test_a_file_has_the_digest_of_its_bytes(tmp_path, size):
     data = bytes(range(251)) * (size // 251 + 1)
     (tmp_path / "file").write_bytes(data[:size])
     assert chunked_file_digest(tmp_path / "file") == chunked_digest(data[:size])
+    with (tmp_path / "file").open("rb") as file:
+        read, digest = read_and_digest(file.fileno(), size)
+        assert (read, digest) == (data[:size], chunked_digest(data[:size]))
+        with pytest.raises(OSError, match="shorter"):
+            read_and_digest(file.fileno(), size + 1)
 
 
 @settings(max_examples=15, deadline=None)

@@ -24,7 +24,7 @@ def cache(tmp_path):
     return cache
 
 
-def find(cache: PlanCache) -> bytes:
+def find(cache: PlanCache) -> memoryview:
     def never() -> bytes:
         raise AssertionError("built although the plan was there")
 
