@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _TELL_EVERY_S = 0.5
+_EVERYONE = 0o666
 
 
 class DeviceLock(FileLock):
-    """A re-entrant lock that tells, when entered, how long it is waited for.
+    """A re-entrant lock that is given in turns, and tells, when entered, how long it is waited for.
 
     Attributes:
         tell: called with the seconds of a wait while it lasts, and with None at its end.
@@ -33,19 +34,31 @@ class DeviceLock(FileLock):
 
     def __enter__(self) -> Self:
         """Waits until the device is free."""
-        begun, waits = time.monotonic(), True
-        while waits:
-            try:
-                self.acquire(timeout=_TELL_EVERY_S)
-                waits = False
-            except Timeout:
-                if self.tell:
-                    self.tell(time.monotonic() - begun)
+        if self.is_locked:
+            self.acquire()
+            return self
+        begun = time.monotonic()
+        # One waits for the device, the others for that place: so does who has just released it,
+        # and would else take it again before anybody looked.
+        place = FileLock(f"{self.lock_file}.next", mode=_EVERYONE)
+        self._wait(place, begun)
+        try:
+            self._wait(self, begun)
+        finally:
+            place.release()
         waited = time.monotonic() - begun
         self.waited_s += waited
         if self.tell and waited >= _TELL_EVERY_S:
             self.tell(None)
         return self
+
+    def _wait(self, lock: FileLock, begun: float) -> None:
+        while not lock.is_locked:
+            try:
+                lock.acquire(timeout=_TELL_EVERY_S)
+            except Timeout:
+                if self.tell:
+                    self.tell(time.monotonic() - begun)
 
 
 def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
@@ -74,4 +87,4 @@ def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
             "name another with --trtperf-lock-dir"
         )
     name = re.sub(r"[^A-Za-z0-9-]", "_", device_id)
-    return DeviceLock(directory / f"{name}.lock", mode=0o666)
+    return DeviceLock(directory / f"{name}.lock", mode=_EVERYONE)

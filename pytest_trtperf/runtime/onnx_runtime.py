@@ -36,6 +36,7 @@ class OnnxRuntimeEngine:
 
     Args:
         profiles: kept to as if the engine had been built for them; without any, all shapes go.
+        optimizes: False runs the graph as it is written.
 
     Raises:
         ShapeError: the profiles do not fit the inputs.
@@ -43,7 +44,13 @@ class OnnxRuntimeEngine:
         EngineBuildError: ONNX Runtime refuses the model; carries its message.
     """
 
-    def __init__(self, path: Path, profiles: Mapping[str, Profile] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        profiles: Mapping[str, Profile] | None = None,
+        *,
+        optimizes: bool = True,
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -52,6 +59,8 @@ class OnnxRuntimeEngine:
             ) from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        if not optimizes:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

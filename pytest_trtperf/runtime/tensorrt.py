@@ -81,6 +81,8 @@ class TensorRTEngine:
                 "It may be of another version or GPU: build it here from its ONNX file"
             )
         self._kernels, self._has_new_kernels = runtime_cache or b"", False
+        # A context reads its config again when it changes profiles, and does not keep it alive.
+        self._configs: list[Any] = []
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         is_input = self._trt.TensorIOMode.INPUT
         modes = {name: self._engine.get_tensor_mode(name) for name in names}
@@ -120,6 +122,7 @@ class TensorRTEngine:
         if self._kernels:
             cache.deserialize(self._kernels)
         config.set_runtime_cache(cache)
+        self._configs.append(config)
         return self._engine.create_execution_context(config), cache
 
     def new_runtime_cache(self) -> bytes | None:
@@ -235,6 +238,7 @@ class TensorRTEngine:
 
     def close(self) -> None:
         """Frees the engine's device memory; its sessions are closed before."""
+        self._configs.clear()
         self._engine = self._runtime = None
         self._allocator.close()
 

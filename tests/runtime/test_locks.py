@@ -21,6 +21,20 @@ with device_lock(Path(sys.argv[1]), sys.argv[2]):
     sys.stdin.read()
 """
 
+HOLD_AGAIN_AND_AGAIN = """
+import sys, time
+from pathlib import Path
+from pytest_trtperf.runtime.locks import device_lock
+
+lock = device_lock(Path(sys.argv[1]), "GPU-1")
+for held in range(40):
+    with lock:
+        print("held", flush=True)
+        time.sleep(0.03)
+        if held == 39:
+            Path(sys.argv[2]).touch()
+"""
+
 
 @pytest.fixture
 def holder(tmp_path):
@@ -60,11 +74,23 @@ def test_lock_may_be_taken_again_while_it_is_held(tmp_path):
     assert not lock.is_locked
 
 
+def test_who_waits_comes_before_who_has_just_had_it(tmp_path):
+    ended = tmp_path / "ended"
+    command = [sys.executable, "-c", HOLD_AGAIN_AND_AGAIN, str(tmp_path / "locks"), str(ended)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        assert child.stdout.readline() == "held\n"
+        with device_lock(tmp_path / "locks", "GPU-1"):
+            assert not ended.exists()
+        child.communicate()
+    assert ended.exists()
+
+
 def test_all_users_may_take_it(tmp_path):
     directory = tmp_path / "new" / "locks"
     with device_lock(directory, "MIG-GPU-1/7/0"):
-        (path,) = directory.iterdir()
-    assert path.parent == directory
+        modes = {path.stat().st_mode & 0o777 for path in directory.iterdir()}
+    assert modes == {0o666}
     assert directory.stat().st_mode & 0o7777 == 0o1777
 
 
