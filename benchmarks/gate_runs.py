@@ -151,6 +151,7 @@ class Taken:
             ],
             "throughput": [float(f"{one.throughput:.6g}") for one in self.record.rounds],
             "contention": [one.contention for one in self.record.rounds],
+            "yardstick_ms": [one.yardstick_ms for one in self.record.rounds],
             "sm_clock_mhz": [one.after.get("sm_clock_mhz") for one in self.record.rounds],
             "queries": self.record.rounds[0].queries,
             "set_aside": len(self.record.set_aside),

@@ -19,6 +19,7 @@ from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
 from pytest_trtperf.attribution import differences, doubts
 from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
 from pytest_trtperf.report.record import RoundRecord, SweepRecord, VerdictRecord
 from pytest_trtperf.settings import Settings
@@ -122,7 +123,18 @@ class Comparison:
                     self._tolerance(gate),
                     disturbance=self._disturbance(),
                     gates=compared,
+                    yardstick=self._has_yardstick,
                 )
+
+    @property
+    def _has_yardstick(self) -> bool:
+        """Whether all rounds have one, read with the same release of ONNX Runtime."""
+        release, runs = self._subject.software.get(ONNXRUNTIME), self._baseline.runs
+        return (
+            all(run.software.get(ONNXRUNTIME) == release for run in runs)
+            and all(round.yardstick_ms for run in runs for round in run.rounds)
+            and all(round.yardstick_ms for round in self._rounds())
+        )
 
     @staticmethod
     def _is_settled(gates: Sequence[Gate], changes: Mapping[Gate, Change]) -> bool:
@@ -232,6 +244,8 @@ class Comparison:
         if self._blames_others(gate, change):
             lost = f"other processes took {self._contention():.0%} of the time"
             return "contended", f"{lost}: free the machine"
+        if change.verdict.reason == "machine_changed":
+            return "machine_changed", f"{change.verdict.message}: free it, or compare in turns"
         why = why_undecidable(change, self._tolerance(gate))
         if why is None or not _is_open(change):
             return None

@@ -397,4 +397,5 @@ def _round_record(round: Round, samples: Mapping[str, Sample]) -> RoundRecord:
         after=asdict(round.after),
         disturbances=list(round.disturbances),
         contention=round.contention,
+        yardstick_ms=round.yardstick_ms,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -18,13 +19,19 @@ MODE: dict[str, bool | int | float | str] = {"load": "closed"}
 TAIL = np.linspace(0.99, 1.02, 21)
 
 
-def rounds(slowdown: float, noise: float, contention: float | None = None) -> list[RoundRecord]:
+def rounds(
+    slowdown: float,
+    noise: float,
+    contention: float | None = None,
+    yardstick_ms: float | None = None,
+) -> list[RoundRecord]:
     """Five rounds of an engine that takes 1 ms, or longer."""
     levels = slowdown * np.exp(np.random.default_rng(0).normal(0, noise, 5))
     return [
         RoundRecord(
             queries=1000, throughput=1e3 / level, quantiles={"latency": (level * TAIL).tolist()},
             started=0.0, ended=1.0, before={}, after={}, contention=contention,
+            yardstick_ms=yardstick_ms,
         )
         for level in levels
     ]  # fmt: skip
@@ -35,6 +42,8 @@ def verdicts(
     contention: float | None = None,
     *,
     noise: float = 0.001,
+    yardstick_ms: float | None = None,
+    software: Mapping[str, str] = MappingProxyType({}),
     settings: Settings = Settings(),  # noqa: B008  # frozen
     change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
 ) -> dict[str, VerdictRecord]:
@@ -46,10 +55,10 @@ def verdicts(
     run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
     entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[change(run)])
     subject = Subject(
-        test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software={},
+        test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software=software,
         baseline=entry, compares=True, records=True,
     )  # fmt: skip
-    now = rounds(slowdown, 0.001, contention)
+    now = rounds(slowdown, 0.001, contention, yardstick_ms)
     comparison = Comparison(
         subject, entry, settings,
         rounds=lambda: now, extend=lambda _: False, mode=MODE, shapes={},
@@ -77,6 +86,35 @@ def test_regression_beyond_what_others_took_still_fails_except_in_the_tail() -> 
     found = verdicts(2.5, 0.5)
     assert [name for name, one in found.items() if one.failed] == ["latency median", "throughput"]
     assert found["latency P99"].status == "inconclusive"
+
+
+def with_yardstick(run: BaselineRun) -> BaselineRun:
+    """A run with a yardstick of 0.25 ms beside each round."""
+    beside = [msgspec.structs.replace(one, yardstick_ms=0.25) for one in run.rounds]
+    return msgspec.structs.replace(run, rounds=beside)
+
+
+@pytest.mark.parametrize("policy", ["estimate", "warn", "fail"])
+def test_slower_machine_is_told_from_a_slower_engine(policy: str) -> None:
+    settings = Settings(inconclusive=policy)
+    found = verdicts(1.5, yardstick_ms=0.375, settings=settings, change=with_yardstick)
+    assert {one.reason for one in found.values()} == {"machine_changed"}
+    assert {one.failed for one in found.values()} == {policy == "fail"}
+    message = found["latency median"].message
+    assert "latency median is inconclusive: " in message
+    assert "the machine itself changed: free it, or compare in turns" in message
+
+
+@pytest.mark.parametrize("yardstick_ms", [0.25, None])
+def test_slower_engine_fails_beside_a_yardstick(yardstick_ms: float | None) -> None:
+    found = verdicts(1.5, yardstick_ms=yardstick_ms, change=with_yardstick)
+    assert {one.status for one in found.values()} == {"fail"}
+
+
+def test_yardsticks_of_two_releases_are_not_compared() -> None:
+    software = {"onnxruntime": "2"}
+    found = verdicts(1.5, yardstick_ms=0.375, software=software, change=with_yardstick)
+    assert {one.status for one in found.values()} == {"fail"}
 
 
 def test_unchanged_engine_passes_beside_others() -> None:

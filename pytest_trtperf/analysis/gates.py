@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_trtperf.analysis.regression import ALPHA, LOOKS, Change, judge_change
+from pytest_trtperf.analysis.regression import ALPHA, LOOKS, Change, borne_out, judge_change
 from pytest_trtperf.analysis.summary import QUANTILES
 
 LEAST_QUERIES_FOR_P99 = 500
@@ -22,6 +23,8 @@ class RoundStatistics(Protocol):
     def throughput(self) -> float: ...  # noqa: D102
     @property
     def quantiles(self) -> Mapping[str, Sequence[float]]: ...  # noqa: D102
+    @property
+    def yardstick_ms(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,14 @@ class Gate:
         index = QUANTILES.index(0.5 if self.kind == "median" else 0.99)
         return [float(round.quantiles[self.metric][index]) for round in rounds]
 
+    def values_in_yardsticks(self, rounds: Sequence[RoundStatistics]) -> list[float]:
+        """The compared number of each round, with its yardstick as the unit of time."""
+        turned = -1 if self.kind == "throughput" else 1
+        return [
+            value / (round.yardstick_ms or math.nan) ** turned
+            for value, round in zip(self.values(rounds), rounds, strict=True)
+        ]
+
 
 def closed_load_gates(metrics: Container[str]) -> tuple[Gate, ...]:
     """The gates under a closed load, for the metrics that a backend measures."""
@@ -78,17 +89,26 @@ def compare(
     tolerance: float,
     disturbance: float = 0.0,
     gates: int = 1,
+    yardstick: bool = False,
 ) -> Change:
     """The change of a gate's number against the runs of a baseline, see `judge_change`.
 
     Args:
         gates: how many numbers are compared: each has its share of the error (Bonferroni).
+        yardstick: all rounds have one, and what it does not bear out is inconclusive.
     """
-    return judge_change(
-        gate.values(current),
-        [gate.values(run) for run in runs],
-        tolerance,
-        higher_is_better=gate.kind == "throughput",
-        alpha=ALPHA / len(LOOKS) / gates,
-        disturbance=disturbance,
-    )
+
+    def judge(values: Callable[[Sequence[RoundStatistics]], list[float]]) -> Change:
+        return judge_change(
+            values(current),
+            [values(run) for run in runs],
+            tolerance,
+            higher_is_better=gate.kind == "throughput",
+            alpha=ALPHA / len(LOOKS) / gates,
+            disturbance=disturbance,
+        )
+
+    change = judge(gate.values)
+    if not yardstick:
+        return change
+    return borne_out(change, judge(gate.values_in_yardsticks), tolerance)

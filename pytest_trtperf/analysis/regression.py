@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,30 @@ def judge_change(
         and _is_better(interval, math.log1p(max(tolerance, supported)), higher_is_better),
         supported=supported,
     )
+
+
+def borne_out(change: Change, relative: Change, tolerance: float) -> Change:
+    """A change, made inconclusive where that of the same numbers in yardsticks contradicts it.
+
+    A regression is borne out if in yardsticks it is surely a change for the worse as well, and by
+    more than the tolerance as far as one can tell; a pass is if that is not so.
+    """
+    if change.verdict.higher_is_better:
+        least, estimate = 1 / relative.upper, 1 / relative.ratio
+    else:
+        least, estimate = relative.lower, relative.ratio
+    regressed = least > 1 and estimate > 1 + tolerance
+    status = change.verdict.status
+    if status is Status.INCONCLUSIVE or (status is Status.FAIL) == regressed:
+        return replace(change, improved=change.improved and relative.improved)
+    message = (
+        f"beside a fixed calculation the change is {_percent(relative.ratio)} "
+        f"[{_percent(relative.lower)}, {_percent(relative.upper)}]: the machine itself changed"
+    )
+    verdict = replace(
+        change.verdict, status=Status.INCONCLUSIVE, reason="machine_changed", message=message
+    )
+    return replace(change, verdict=verdict, improved=False)
 
 
 def supported_tolerance(runs: Sequence[FloatArray], alpha: float = ALPHA) -> float:
@@ -209,16 +233,16 @@ def _message(change: float, interval: _Interval | None, tolerance: float, suppor
     allowed = f"tolerance {100 * tolerance:.4g} %"
     if supported > tolerance:
         allowed += f", widened to the {100 * supported:.2g} % that the runs can support"
+    ratio = _percent(bounded_exp(change))
     if interval is None:
-        return f"{_percent(change)} (each side needs 2 rounds for a bound), {allowed}"
-    bounds = f"[{_percent(interval.lower)}, {_percent(interval.upper)}]"
-    return f"{_percent(change)} {bounds}, {allowed}"
+        return f"{ratio} (each side needs 2 rounds for a bound), {allowed}"
+    lower, upper = (_percent(bounded_exp(bound)) for bound in (interval.lower, interval.upper))
+    return f"{ratio} [{lower}, {upper}], {allowed}"
 
 
-def _percent(change: float) -> str:
-    percent = 100 * (bounded_exp(change) - 1)
+def _percent(ratio: float) -> str:
     # -0.04 would print as -0.0
-    return f"{round(percent, 1) + 0.0:+.1f} %"
+    return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f} %"
 
 
 def _check_options(tolerance: float, alpha: float) -> None:

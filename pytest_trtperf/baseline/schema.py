@@ -44,7 +44,8 @@ class _Record(
 class BaselineRound(_Record, frozen=True):
     """One round: queries, queries per second, and 21 ascending quantiles (ms) of each metric.
 
-    `contention` is the share of time that other processes took, on the CPU.
+    `contention` is the share of time that other processes took, on the CPU, and `yardstick_ms` what
+    a fixed calculation took there.
     """
 
     queries: Annotated[int, msgspec.Meta(ge=1)]
@@ -52,6 +53,7 @@ class BaselineRound(_Record, frozen=True):
     quantiles: dict[str, Quantiles]
     sm_clock_mhz: Positive | None = None
     contention: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    yardstick_ms: Positive | None = None
 
 
 class BaselineRun(_Record, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from pytest_trtperf.measure.loops import Session, run_closed, run_open
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.trace import Extent, Trace
+from pytest_trtperf.runtime.yardstick import read_yardstick
 
 AGAIN = 2
 """How many disturbed rounds are measured again, for each round that was asked for."""
@@ -70,6 +72,8 @@ class Round:
         started, ended: seconds of CLOCK_MONOTONIC, which all processes of a host share.
         disturbances: why the round does not tell of the engine alone; empty for a good one.
         contention: on the CPU, the share of time that other processes took; None where unknown.
+        yardstick_ms: on the CPU, what a fixed calculation took around the round, see
+            `read_yardstick`; None where unknown.
     """
 
     trace: Trace
@@ -79,6 +83,7 @@ class Round:
     ended: float
     disturbances: tuple[str, ...] = ()
     contention: float | None = None
+    yardstick_ms: float | None = None
 
     @property
     def sm_clock_mhz(self) -> float | None:
@@ -217,16 +222,19 @@ class Measurement:
         # A sibling that measured just before shows in NVML's samples for a while.
         pids = session_pids() | {getattr(self.session, "pid", os.getpid())}
         before = read_device_state(self._uuid, pids=pids)
+        yardstick = None if self._uuid else read_yardstick()
         host = None if self._uuid else read_host_state()
         started = time.monotonic()
         trace = self._open() if self.load.is_open else self._closed()
         ended = time.monotonic()
         contended = contention(host, read_host_state()) if host else None
         after = read_device_state(self._uuid, since=before, pids=pids)
+        if yardstick is not None:
+            yardstick = math.sqrt(yardstick * (read_yardstick() or yardstick))
         disturbed = disturbances(before, after)
         if self._uuid and not self.load.is_open:
             disturbed += stall(trace)
-        return Round(trace, before, after, started, ended, disturbed, contended)
+        return Round(trace, before, after, started, ended, disturbed, contended, yardstick)
 
     def _closed(self) -> Trace:
         extent = self._extent(self.plan.round_ms, self._round_queries(self._rate))

@@ -39,6 +39,7 @@ def baseline_entry(
             },
             sm_clock_mhz=round.after.get("sm_clock_mhz"),
             contention=round.contention,
+            yardstick_ms=round.yardstick_ms,
         )
         for round in record.rounds
     ]

@@ -111,6 +111,7 @@ class RoundRecord(Record, frozen=True, kw_only=True):
     after: dict[str, Number]
     disturbances: list[str] = []
     contention: Number = None
+    yardstick_ms: Number = None
 
 
 class AgainstRecord(Record, frozen=True, kw_only=True):
