@@ -13,6 +13,8 @@ from pytest_trtperf.report.record import RoundRecord
 
 READING_TOLERANCE = 0.01
 MOST_LAYERS = 5
+LEAST_SHARE = 0.01
+"""Of what all slower layers add: one that adds less is not told by name."""
 
 
 def differences(
@@ -104,12 +106,14 @@ def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> I
     if not (before and after):
         return
     slower = [change for change in compare_layers(before, after) if change.change_ms > 0]
-    for change in slower[:MOST_LAYERS]:
-        told = "new" if change.before_ms is None else f"{change.before_ms:.4g} ms before"
+    least = LEAST_SHARE * sum(change.change_ms for change in slower)
+    told = [change for change in slower if change.change_ms >= least][:MOST_LAYERS]
+    for change in told:
+        then = "new" if change.before_ms is None else f"{change.before_ms:.4g} ms before"
         yield (
             f"layer {change.name}: {change.change_ms:+.4g} ms, "
-            f"{change.share:.0%} of the change ({told})"
+            f"{change.share:.0%} of the change ({then})"
         )
-    if rest := slower[MOST_LAYERS:]:
+    if rest := slower[len(told) :]:
         added = sum(change.change_ms for change in rest)
         yield f"{len(rest)} more layers that got slower: {added:+.4g} ms together"

@@ -87,6 +87,15 @@ def test_slower_layers_are_told_most_first_with_their_share() -> None:
     ]
 
 
+def test_layers_that_add_next_to_nothing_are_counted_rather_than_listed() -> None:
+    then = {"conv1": 1.0, "conv2": 2.0, "conv3": 3.0}
+    now = {"conv1": 2.0, "conv2": 2.001, "conv3": 3.001}
+    assert told(layers=now, then={"layers": then}) == [
+        "layer conv1: +1 ms, 100% of the change (1 ms before)",
+        "2 more layers that got slower: +0.002 ms together",
+    ]
+
+
 def test_many_changes_are_counted_rather_than_listed() -> None:
     names = [f"layer{index}" for index in range(MOST_LAYERS + 3)]
     lines = told(tactics=dict.fromkeys(names, "b"), then={"tactics": dict.fromkeys(names, "a")})

@@ -244,11 +244,13 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
         varies = len({value for _, value in looks}) > 1
         if looks and (varies or name not in OFTEN_CONSTANT):
             yield DeviceLine(label, [at for at, _ in looks], [value for _, value in looks])
-    known = [(r, r.contention) for r in rounds if r.contention is not None]
-    if known:
-        at = [_to_ms((r.started + r.ended) / 2 - start) for r, _ in known]
-        shares = [_digits(100 * share) for _, share in known]
-        yield DeviceLine("other processes, %", at, shares)
+    at = [_to_ms((r.started + r.ended) / 2 - start) for r in rounds]
+    contention = [r.contention for r in rounds if r.contention is not None]
+    if len(contention) == len(rounds):
+        yield DeviceLine("other processes, %", at, [_digits(100 * share) for share in contention])
+    yardstick = [r.yardstick_ms for r in rounds if r.yardstick_ms is not None]
+    if len(yardstick) == len(rounds):
+        yield DeviceLine("fixed calculation, ms", at, [_digits(taken) for taken in yardstick])
 
 
 def _layers(one: MeasurementRecord) -> list[LayerLine]:
