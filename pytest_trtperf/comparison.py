@@ -244,10 +244,12 @@ class Comparison:
         if self._blames_others(gate, change):
             lost = f"other processes took {self._contention():.0%} of the time"
             return "contended", f"{lost}: free the machine"
-        if change.verdict.reason == "machine_changed":
-            return "machine_changed", f"{change.verdict.message}: free it, or compare in turns"
+        if not _is_open(change):
+            return None
         why = why_undecidable(change, self._tolerance(gate))
-        if why is None or not _is_open(change):
+        if why is None and change.verdict.reason == "machine_changed":
+            return "machine_changed", f"{change.verdict.message}: free it, or compare in turns"
+        if why is None:
             return None
         if change.verdict.reason == "too_few_rounds":
             return "too_few_rounds", f"{why}: {self._record_anew}"

@@ -96,6 +96,7 @@ class Controller:
             stale=run.stale,
             removed=run.settings.update,
             errors=run.errors,
+            against=run.settings.against,
             waited_s=run.waited_s,
             verbosity=terminalreporter.verbosity,
         )

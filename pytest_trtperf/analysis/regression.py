@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import special
 
 from pytest_trtperf.analysis.summary import FloatArray, bounded_exp, checked_positive
-from pytest_trtperf.analysis.verdict import Status, Verdict
+from pytest_trtperf.analysis.verdict import Status, Verdict, keeps_limit
 
 LOOKS = (5, 8, 12, 16, 20)
 """Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
@@ -102,23 +102,26 @@ def judge_change(
 def borne_out(change: Change, relative: Change, tolerance: float) -> Change:
     """A change, made inconclusive where that of the same numbers in yardsticks contradicts it.
 
-    A regression is borne out if in yardsticks it is surely a change for the worse as well, and by
-    more than the tolerance as far as one can tell; a pass is if that is not so.
+    A regression, be it by the estimate alone, is borne out if in yardsticks it is surely a change
+    for the worse as well, and by more than the tolerance as far as one can tell; a pass is if that
+    is not so.
     """
-    if change.verdict.higher_is_better:
+    verdict = change.verdict
+    least, estimate = relative.lower, relative.ratio
+    if verdict.higher_is_better:
         least, estimate = 1 / relative.upper, 1 / relative.ratio
-    else:
-        least, estimate = relative.lower, relative.ratio
     regressed = least > 1 and estimate > 1 + tolerance
-    status = change.verdict.status
-    if status is Status.INCONCLUSIVE or (status is Status.FAIL) == regressed:
+    contradicted = not (keeps_limit(verdict) or regressed) or (
+        verdict.status is Status.PASS and regressed
+    )
+    if verdict.lower is None or not contradicted:
         return replace(change, improved=change.improved and relative.improved)
     message = (
         f"beside a fixed calculation the change is {_percent(relative.ratio)} "
         f"[{_percent(relative.lower)}, {_percent(relative.upper)}]: the machine itself changed"
     )
     verdict = replace(
-        change.verdict, status=Status.INCONCLUSIVE, reason="machine_changed", message=message
+        verdict, status=Status.INCONCLUSIVE, reason="machine_changed", message=message
     )
     return replace(change, verdict=verdict, improved=False)
 

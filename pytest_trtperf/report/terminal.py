@@ -27,12 +27,14 @@ def summary_lines(
     stale: Sequence[str],
     removed: bool,
     errors: Sequence[str],
+    against: Path | None = None,
     waited_s: float = 0.0,
     verbosity: int = 0,
 ) -> list[str]:
     """The section that a run ends with.
 
     Args:
+        against: the record in the place of baselines, where there is one.
         waited_s: seconds that tests waited for their devices.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
     """
@@ -43,7 +45,11 @@ def summary_lines(
     if missing:
         lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
         lines += [f"  {key}" for key in missing]
-        lines.append("  record one with --trtperf-update-new and commit it")
+        lines.append(
+            f"  measure it in {against}, too"
+            if against
+            else "  record one with --trtperf-update-new and commit it"
+        )
     if verbosity >= 0:
         lines += [f"baseline written: {path}" for path in written]
     if stale:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.gates import Gate, closed_load_gates, compare
-from pytest_trtperf.analysis.verdict import Status
+from pytest_trtperf.analysis.verdict import Status, keeps_limit
 
 GATES = closed_load_gates({"latency"})
 TOLERANCE = 0.05
@@ -73,6 +73,15 @@ def test_a_slower_engine_on_a_slower_machine_fails() -> None:
 
 def test_a_faster_machine_does_not_hide_a_slower_engine() -> None:
     assert reasons(rounds(engine=1.2, machine=0.8)) == {(Status.INCONCLUSIVE, "machine_changed")}
+
+
+def test_what_the_estimate_would_fail_is_no_regression_either() -> None:
+    before = [[Round(ms, 0.25) for ms in (0.985, 1.0, 1.015, 0.99, 1.01)]]
+    now = [Round(1.08 * ms, 0.27) for ms in (0.99, 1.015, 1.0, 0.985, 1.01)]
+    alone = compare(GATES[0], now, before, TOLERANCE).verdict
+    assert (alone.status, keeps_limit(alone)) == (Status.INCONCLUSIVE, False)
+    verdict = compare(GATES[0], now, before, TOLERANCE, yardstick=True).verdict
+    assert (verdict.status, verdict.reason) == (Status.INCONCLUSIVE, "machine_changed")
 
 
 def test_a_faster_machine_is_no_improvement() -> None:

@@ -18,7 +18,10 @@ from pytest_trtperf.runtime.probe import Probe
 from tests.test_engines_doc import RTX, Row, rows
 
 WIDTH = 256
-PROFILES = [{"x": f"1x{WIDTH}"}, {"x": (f"4x{WIDTH}", f"8x{WIDTH}", f"32x{WIDTH}")}]
+PROFILES: list[dict[str, Any]] = [
+    {"x": f"1x{WIDTH}"},
+    {"x": (f"4x{WIDTH}", f"8x{WIDTH}", f"32x{WIDTH}")},
+]
 # Where the page's example is for another machine, or for a larger model.
 HERE: dict[str, dict[str, Any]] = {
     "compute_capabilities": {"compute_capabilities": ["current"]},

@@ -42,7 +42,13 @@ def test_measurement_that_the_record_lacks_is_listed(recorded):
     recorded.tests(name="test_more")
     result = against(recorded)
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["WITHOUT A BASELINE*(1):", "*test_more.py::test_model"])
+    result.stdout.fnmatch_lines(
+        [
+            "WITHOUT A BASELINE*(1):",
+            "*test_more.py::test_model",
+            "  measure it in *before.json, too",
+        ]
+    )
     required = against(recorded, "--trtperf-require-baseline")
     assert required.ret == 1
     required.stdout.fnmatch_lines(["*test_more.py::test_model is not in *before.json, and *"])
