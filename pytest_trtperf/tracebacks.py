@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dis
 from types import TracebackType
 
 import pytest
 
 from pytest_trtperf.errors import TrtPerfError
 
+_RAISE = dis.opmap["RAISE_VARARGS"]
+
 
 def shorten(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """Leaves out where in this package an error came up, and what it was made from.
 
     Its message says what was wrong, where, and what to do; the way there is of no use to a reader
-    of the test. Other exceptions are left as they are: they may be defects.
+    of the test. Exceptions that nobody raised on purpose are left as they are: they are defects.
     """
     error = excinfo.value
-    if not isinstance(error, TrtPerfError):
+    if not (isinstance(error, TrtPerfError) or _is_refusal(excinfo)):
         return
     error.__cause__ = error.__context__ = None
     step: TracebackType | None = excinfo.tb
@@ -24,6 +27,15 @@ def shorten(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if _is_ours(step.tb_next):
             step.tb_next = None
         step = step.tb_next
+
+
+def _is_refusal(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether a `raise` of this package said what is wrong with an argument."""
+    last = excinfo.tb
+    while last.tb_next is not None:
+        last = last.tb_next
+    raised = last.tb_frame.f_code.co_code[last.tb_lasti] == _RAISE
+    return isinstance(excinfo.value, (TypeError, ValueError)) and raised and _is_ours(last)
 
 
 def _is_ours(step: TracebackType) -> bool:

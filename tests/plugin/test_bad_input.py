@@ -180,3 +180,26 @@ def wait_until_taken(path):
         lock.release()
         time.sleep(0.01)
     raise AssertionError(f"{path} was never taken")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("streams=0", "*ValueError: *streams*"),
+        ("tolerence=0.1", "*Error: *tolerence*"),
+        ("shapes={'y': (1, 256)}", "*ShapeError: *y*"),
+    ],
+)
+def test_wrong_argument_is_shown_at_the_tests_line(project, argument, message):
+    project.model()
+    project.tests(
+        f"""
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), {argument})
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f">*{argument}*", message])
+    result.stdout.no_fnmatch_line("*measures.py*")
+    project.run("--full-trace").stdout.fnmatch_lines(["*measures.py*"])
