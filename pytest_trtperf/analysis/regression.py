@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from pytest_trtperf.analysis.summary import FloatArray, bounded_exp, checked_positive
+from pytest_trtperf.analysis.summary import bounded_exp, checked_positive
 from pytest_trtperf.analysis.verdict import Status, Verdict, keeps_limit
 
 LOOKS = (5, 8, 12, 16, 20)
@@ -54,6 +53,19 @@ class _Interval:
     upper: float
 
 
+class _Sample:
+    """A few logarithms, whose figures do not depend on their order; numpy is slow on so few."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values, self.size = values, len(values)
+        self.mean = math.fsum(values) / self.size
+        self.squares = math.fsum((value - self.mean) ** 2 for value in values)
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike) -> _Sample:
+        return cls([math.log(value) for value in checked_positive(values).tolist()])
+
+
 def judge_change(
     current: npt.ArrayLike,
     runs: Sequence[npt.ArrayLike],
@@ -67,7 +79,7 @@ def judge_change(
     Works on logarithms of one value a round (a median, a percentile, a throughput). The interval
     of the difference is that of Welch (1947), each side at level 1 - alpha. Worse by more than
     `tolerance` (0.05 is 5 %) is a regression: PASS if none of the interval lies beyond, FAIL if
-    all of it does, and lies beyond what the runs can support as well, see `supported_tolerance`.
+    all of it does, and lies beyond what the runs can support as well, see `_supported_tolerance`.
     For a metric where higher is better the limit is 1 / (1 + tolerance).
 
     Args:
@@ -78,21 +90,20 @@ def judge_change(
             `tolerance` is not in (0, 3] or `alpha` not in (0, 0.5).
     """
     _check_options(tolerance, alpha)
-    now = np.sort(np.log(checked_positive(current)))
-    logs = [np.sort(np.log(checked_positive(run))) for run in runs]
+    now, logs = _Sample.of(current), [_Sample.of(run) for run in runs]
     if not logs:
         raise ValueError("no baseline runs: there is nothing to compare with")
-    before = np.sort(np.concatenate(logs))
-    change = float(now.mean() - before.mean())
+    before = _Sample([value for run in logs for value in run.values])
+    change = now.mean - before.mean
     interval = _interval(now, before, change, alpha)
-    supported = max(supported_tolerance(logs), disturbance)
+    supported = max(_supported_tolerance(logs), disturbance)
     return Change(
         verdict=_verdict(change, interval, tolerance, supported, higher_is_better),
         ratio=bounded_exp(change),
         lower=bounded_exp(interval.lower) if interval else 0.0,
         upper=bounded_exp(interval.upper) if interval else math.inf,
-        current=math.exp(float(now.mean())),
-        baseline=math.exp(float(before.mean())),
+        current=math.exp(now.mean),
+        baseline=math.exp(before.mean),
         improved=interval is not None
         and _is_better(interval, math.log1p(max(tolerance, supported)), higher_is_better),
         supported=supported,
@@ -126,7 +137,7 @@ def borne_out(change: Change, relative: Change, tolerance: float) -> Change:
     return replace(change, verdict=verdict, improved=False)
 
 
-def supported_tolerance(runs: Sequence[FloatArray], alpha: float = ALPHA) -> float:
+def _supported_tolerance(runs: Sequence[_Sample], alpha: float = ALPHA) -> float:
     """The change that one further run exceeds by chance with probability alpha, as a share.
 
     t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991), where s is the standard deviation of
@@ -138,7 +149,7 @@ def supported_tolerance(runs: Sequence[FloatArray], alpha: float = ALPHA) -> flo
     Args:
         runs: logarithms of one value a round.
     """
-    means = [np.sort([float(run.mean()) for run in runs])]
+    means = [_Sample([run.mean for run in runs])]
     if len(runs) >= LEAST_RUNS:
         margin = _prediction_margin(means, alpha)
     else:
@@ -160,16 +171,16 @@ def why_undecidable(change: Change, tolerance: float) -> str | None:
     return None
 
 
-def _prediction_margin(groups: Sequence[FloatArray], alpha: float) -> float:
+def _prediction_margin(groups: Sequence[_Sample], alpha: float) -> float:
     """t times the standard deviation that the groups have in common; 0 without any spread."""
     freedom = sum(group.size - 1 for group in groups)
     if freedom < 1:
         return 0.0
-    squares = math.fsum(float(group.var()) * group.size for group in groups)
+    squares = math.fsum(group.squares for group in groups)
     return float(special.stdtrit(freedom, 1 - alpha)) * math.sqrt(squares / freedom)
 
 
-def _interval(now: FloatArray, before: FloatArray, change: float, alpha: float) -> _Interval | None:
+def _interval(now: _Sample, before: _Sample, change: float, alpha: float) -> _Interval | None:
     """Bounds on the change of the logarithm; None where a side has one round and so no spread."""
     if now.size < 2 or before.size < 2:
         return None
@@ -177,9 +188,9 @@ def _interval(now: FloatArray, before: FloatArray, change: float, alpha: float) 
     return _Interval(change - half, change + half)
 
 
-def _welch_half_width(now: FloatArray, before: FloatArray, alpha: float) -> float:
+def _welch_half_width(now: _Sample, before: _Sample, alpha: float) -> float:
     """Half the interval of a difference of means with unequal variances (Welch 1947)."""
-    a, b = (float(side.var(ddof=1)) / side.size for side in (now, before))
+    a, b = (side.squares / (side.size - 1) / side.size for side in (now, before))
     if a + b == 0:
         return 0.0
     share = a / (a + b)

@@ -38,18 +38,18 @@ def checked(samples: npt.ArrayLike) -> FloatArray:
     values = np.asarray(samples, dtype=np.float64).ravel()
     if not values.size:
         raise ValueError("no samples: a statistic needs at least one value")
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        raise ValueError(f"sample {wrong[0]} is {values[wrong[0]]}: only finite values count")
+    if not np.isfinite(values).all():
+        wrong = np.flatnonzero(~np.isfinite(values))[0]
+        raise ValueError(f"sample {wrong} is {values[wrong]}: only finite values count")
     return values
 
 
 def checked_positive(samples: npt.ArrayLike) -> FloatArray:
     """As `checked`, and ValueError on a value that is zero or negative."""
     values = checked(samples)
-    wrong = np.flatnonzero(values <= 0)
-    if wrong.size:
-        raise ValueError(f"sample {wrong[0]} is {values[wrong[0]]}: it must be positive")
+    if values.min() <= 0:
+        wrong = np.flatnonzero(values <= 0)[0]
+        raise ValueError(f"sample {wrong} is {values[wrong]}: it must be positive")
     return values
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import pairwise
 from numbers import Integral, Real
 from os import PathLike
 from typing import Annotated, Any
@@ -22,14 +22,18 @@ from pytest_trtperf.errors import BaselineError
 SCHEMA = "trtperf-baseline/1"
 QUANTILE_COUNT = 21
 DIGITS = 5
+_ROUNDED = f"%.{DIGITS}g"
 
 _HELP = "repair the file, restore it from version control, or delete it and record again"
 _MODE_FIELD = "mode"
 _MEDIAN = 8  # where 0.5 stands among the 21 fractions of analysis.summary.QUANTILES
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+# Neither takes NaN or infinity, which no bound of msgspec's may be itself.
+Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
+Finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Quantiles = Annotated[
-    list[Annotated[float, msgspec.Meta(ge=0)]],
+    list[NotNegative],
     msgspec.Meta(min_length=QUANTILE_COUNT, max_length=QUANTILE_COUNT),
 ]
 Dimension = Annotated[int, msgspec.Meta(ge=0)]
@@ -67,7 +71,7 @@ class BaselineRun(_Record, frozen=True):
     plan: str
     software: dict[str, str]
     rounds: Annotated[list[BaselineRound], msgspec.Meta(min_length=1)]
-    layers: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+    layers: dict[str, NotNegative] = {}
     tactics: dict[str, str] = {}
     power_limit_w: Positive | None = None
     steady: bool = True
@@ -77,7 +81,7 @@ class BaselineEntry(_Record, frozen=True):
     """One measurement of one test: the engine's spec digest, the modes, the shapes, its runs."""
 
     engine: str
-    mode: dict[str, bool | int | float | str]
+    mode: dict[str, bool | int | Finite | str]
     shapes: dict[str, list[Dimension]]
     runs: Annotated[list[BaselineRun], msgspec.Meta(min_length=1)]
 
@@ -116,13 +120,21 @@ def encode(file: BaselineFile) -> bytes:
     Raises:
         BaselineError: the records would break the schema (NaN, an empty round ...).
     """
+    return encode_and_read_back(file)[0]
+
+
+def encode_and_read_back(file: BaselineFile) -> tuple[bytes, BaselineFile]:
+    """The bytes of `file`, and the records that they hold: those of `file`, rounded.
+
+    Raises:
+        BaselineError: see `encode`.
+    """
     try:
-        content = _rounded(msgspec.to_builtins(file, enc_hook=_plain))
+        content = msgspec.to_builtins(file, enc_hook=_plain)
         data = ("\n".join(_lines(content)) + "\n").encode("utf-8")
-        _decode(data)
+        return data, _decode(data)
     except (_SchemaError, ValueError, TypeError, OverflowError) as error:
         raise BaselineError(f"this measurement cannot be stored as a baseline: {error}") from error
-    return data
 
 
 def _decode(data: bytes) -> BaselineFile:
@@ -154,8 +166,6 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise _SchemaError("$", f"this is not usable JSON: {error}") from error
     if not isinstance(content, dict):
         raise _SchemaError("$", "an object is expected")
-    for place in _not_finite(content, "$"):
-        raise _SchemaError(place, "a number is expected, not NaN or infinity")
     return content
 
 
@@ -186,6 +196,8 @@ def _entry(key: str, raw: object) -> BaselineEntry:
     try:
         entry = msgspec.convert(raw, BaselineEntry)
     except msgspec.ValidationError as error:
+        for inner in _not_finite(raw, place):
+            raise _SchemaError(inner, "a number is expected, not NaN or infinity") from error
         reason, _, inner = str(error).partition(" - at `$")
         raise _SchemaError(place + inner.rstrip("`"), reason) from error
     except (OverflowError, ValueError) as error:
@@ -209,7 +221,7 @@ def _flaws(entry: BaselineEntry) -> Iterator[tuple[str, str]]:
             if set(one.quantiles) != metrics:
                 yield inner, "the rounds of a run must all have the same metrics"
             for metric, values in one.quantiles.items():
-                if any(high < low for low, high in pairwise(values)):
+                if values != sorted(values):
                     yield f"{inner}.{metric}", "quantiles must not decrease"
                 if values[_MEDIAN] <= 0:
                     yield f"{inner}.{metric}", "the median must be above 0"
@@ -234,33 +246,32 @@ def _plain(value: Any) -> int | float:
     raise TypeError(f"{type(value).__name__} is not a type that JSON has")
 
 
-def _rounded(value: Any, name: str = "") -> Any:
-    """`value` with its floats rounded; a mode is a setting, not a measurement, and stays exact."""
-    if isinstance(value, dict):
-        return {
-            key: inner if key == _MODE_FIELD else _rounded(inner, key)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_rounded(inner) for inner in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-
-
-def _lines(value: Any, indent: str = "") -> list[str]:
+def _lines(value: Any, indent: str = "", *, exact: bool = False) -> list[str]:
     """JSON lines of `value`: objects and lists spread out, except lists of plain values."""
     if isinstance(value, dict) and value:
-        items = [(f"{json.dumps(key)}: ", value[key]) for key in sorted(value)]
-        return ["{", *_spread(items, indent + "  "), indent + "}"]
-    if isinstance(value, list) and any(isinstance(inner, (dict, list)) for inner in value):
-        return ["[", *_spread([("", inner) for inner in value], indent + "  "), indent + "]"]
-    return [json.dumps(value, allow_nan=False)]
+        # a mode is a setting, not a measurement
+        items = [(f"{json.dumps(key)}: ", value[key], key == _MODE_FIELD) for key in sorted(value)]
+        return ["{", *_spread(items, indent + "  ", exact), indent + "}"]
+    if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
+        items = [("", inner, False) for inner in value]
+        return ["[", *_spread(items, indent + "  ", exact), indent + "]"]
+    return [json.dumps(value) if exact else _rounded_text(value)]
 
 
-def _spread(items: list[tuple[str, Any]], indent: str) -> list[str]:
+def _spread(items: list[tuple[str, Any, bool]], indent: str, exact: bool) -> list[str]:
     lines: list[str] = []
-    for number, (label, value) in enumerate(items):
-        first, *rest = _lines(value, indent)
+    for number, (label, value, is_exact) in enumerate(items):
+        first, *rest = _lines(value, indent, exact=exact or is_exact)
         lines += [indent + label + first, *rest]
         if number < len(items) - 1:
             lines[-1] += ","
     return lines
+
+
+def _rounded_text(value: Any) -> str:
+    """NaN and infinity stay, for the reader to refuse them by their place."""
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(float(_ROUNDED % value))
+    if isinstance(value, list) and {*map(type, value)} == {float} and math.isfinite(sum(value)):
+        return f"[{', '.join([_ROUNDED] * len(value)) % tuple(value)}]"
+    return json.dumps(value)

@@ -13,7 +13,12 @@ from pathlib import Path, PurePosixPath
 
 import filelock
 
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineFile, decode, encode
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineFile,
+    decode,
+    encode_and_read_back,
+)
 from pytest_trtperf.errors import BaselineError
 
 LOCK_TIMEOUT_S = 60.0
@@ -104,8 +109,7 @@ class BaselineStore:
         stored = _read(path)
         kept = {key: entry for key, entry in stored.entries.items() if key not in remove}
         merged = BaselineFile(entries={**kept, **changes})
-        data = encode(merged)
-        written = decode(data, path)
+        data, written = encode_and_read_back(merged)
         if written == stored:
             return False
         _sweep(path)

@@ -19,8 +19,7 @@ from pytest_trtperf.baseline.schema import (
     BaselineEntry,
     BaselineFile,
     BaselineRound,
-    decode,
-    encode,
+    encode_and_read_back,
 )
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.baseline.trtexec import (
@@ -178,7 +177,7 @@ def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> Bas
 
 def _stored_rounds(entry: BaselineEntry) -> list[BaselineRound]:
     """The rounds of an entry's only run, rounded as a baseline file has them."""
-    file = decode(encode(BaselineFile(entries={"new": entry})), "this run")
+    _, file = encode_and_read_back(BaselineFile(entries={"new": entry}))
     return file.entries["new"].runs[0].rounds
 
 
