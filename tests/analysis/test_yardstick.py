@@ -71,6 +71,12 @@ def test_a_slower_engine_on_a_slower_machine_fails() -> None:
     assert reasons(rounds(engine=1.2, machine=1.3)) == {(Status.FAIL, "over_limit")}
 
 
+def test_an_engine_that_feels_a_slower_machine_more_is_no_regression() -> None:
+    assert reasons(rounds(engine=1.2**0.4, machine=1.2)) == {
+        (Status.INCONCLUSIVE, "machine_changed")
+    }
+
+
 def test_a_faster_machine_does_not_hide_a_slower_engine() -> None:
     assert reasons(rounds(engine=1.2, machine=0.8)) == {(Status.INCONCLUSIVE, "machine_changed")}
 
