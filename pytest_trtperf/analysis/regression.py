@@ -25,11 +25,7 @@ FEW_RUNS_ALPHA = 0.05
 """The level for the spread of two to four runs: at 1 % two would support no tolerance at all."""
 
 SENSITIVITY = 1.5
-"""How much more than the yardstick an engine may feel a slower machine, as a power.
-
-In 92 runs of an unchanged engine on a shared virtual machine it was 1.0 on average. At 1.0, 3 % of
-them would fail beside one another, at 1.5 0.9 %.
-"""
+"""How much more than the yardstick an engine may feel a slower machine, as a power."""
 
 # a change of exactly the tolerance must not fail on the rounding of a logarithm
 _SLACK = 1e-12
