@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import geometric_mean
 from typing import Any
 
 from pytest_trtperf.analysis.gates import (
@@ -123,24 +124,29 @@ class Comparison:
                     self._tolerance(gate),
                     disturbance=self._disturbance(),
                     gates=compared,
-                    yardstick=self._has_yardstick,
+                    machine=self._machine(),
                 )
 
-    @property
-    def _has_yardstick(self) -> bool:
-        """Whether all rounds have one, read with the same release of ONNX Runtime."""
-        release, runs = self._subject.software.get(ONNXRUNTIME), self._baseline.runs
-        return (
-            all(run.software.get(ONNXRUNTIME) == release for run in runs)
-            and all(round.yardstick_ms for run in runs for round in run.rounds)
-            and all(round.yardstick_ms for round in self._rounds())
-        )
+    def _machine(self) -> float | None:
+        """What the yardstick takes now over what it took: the machine alone, see `borne_out`.
 
-    @staticmethod
-    def _is_settled(gates: Sequence[Gate], changes: Mapping[Gate, Change]) -> bool:
+        None unless all rounds have one, read with the same release of ONNX Runtime.
+        """
+        release, runs = self._subject.software.get(ONNXRUNTIME), self._baseline.runs
+        then = [round.yardstick_ms for run in runs for round in run.rounds]
+        now = [round.yardstick_ms for round in self._rounds()]
+        if None in then + now or any(run.software.get(ONNXRUNTIME) != release for run in runs):
+            return None
+        return geometric_mean(filter(None, now)) / geometric_mean(filter(None, then))
+
+    def _is_settled(self, gates: Sequence[Gate], changes: Mapping[Gate, Change]) -> bool:
         """Whether further rounds could not change the outcome of the test."""
-        verdicts = [changes[gate].verdict.status for gate in gates]
-        return Status.FAIL in verdicts or Status.INCONCLUSIVE not in verdicts
+        found = [(gate, changes[gate]) for gate in gates]
+        fails = any(
+            change.verdict.status is Status.FAIL and not self._blames_others(gate, change)
+            for gate, change in found
+        )
+        return fails or not any(_is_open(change) for _, change in found)
 
     def _tolerance(self, gate: Gate) -> float:
         tolerance = self._settings.tolerance

@@ -67,10 +67,10 @@ def settle(
     Args:
         looks: those that lie ahead. extend: measures up to one; False when the time limit came
             first.
-        steady: whether anything can be concluded at all.
+        steady: whether anything can be concluded at all, save that a saturated load misses.
     """
     verdict = judge()
-    if not steady:
+    if not steady and verdict.reason != "saturated":
         message = f"{verdict.message}; not steady"
         return replace(verdict, status=Status.INCONCLUSIVE, reason="not_steady", message=message)
     for look in looks:

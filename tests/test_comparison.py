@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from pytest_trtperf.analysis.regression import LOOKS
+from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.report.record import RoundRecord, VerdictRecord
@@ -38,7 +40,7 @@ def rounds(
 
 
 def verdicts(
-    slowdown: float,
+    slowdown: float = 1.0,
     contention: float | None = None,
     *,
     noise: float = 0.001,
@@ -46,6 +48,8 @@ def verdicts(
     software: Mapping[str, str] = MappingProxyType({}),
     settings: Settings = Settings(),  # noqa: B008  # frozen
     change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
+    now: list[RoundRecord] | None = None,
+    extend: Callable[[int], bool] = lambda look: False,
 ) -> dict[str, VerdictRecord]:
     """The verdicts on an engine that once took 1 ms, by metric."""
     before = [
@@ -58,11 +62,10 @@ def verdicts(
         test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software=software,
         baseline=entry, compares=True, records=True,
     )  # fmt: skip
-    now = rounds(slowdown, 0.001, contention, yardstick_ms)
+    taken = now or rounds(slowdown, 0.001, contention, yardstick_ms)
     comparison = Comparison(
-        subject, entry, settings,
-        rounds=lambda: now, extend=lambda _: False, mode=MODE, shapes={},
-    )  # fmt: skip
+        subject, entry, settings, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
+    )
     return {one.metric: one for one in comparison.judge(host_bound=False)}
 
 
@@ -88,6 +91,25 @@ def test_regression_beyond_what_others_took_still_fails_except_in_the_tail() -> 
     assert found["latency P99"].status == "inconclusive"
 
 
+def test_tail_that_others_made_worse_ends_no_measurement() -> None:
+    looks: list[int] = []
+    tail = QUANTILES.index(0.99)
+    uncertain = [
+        msgspec.structs.replace(
+            one, quantiles={"latency": [*one.quantiles["latency"][:tail], *[3.0] * (21 - tail)]}
+        )
+        for one in rounds(1.05, 0.005, contention=0.02)
+    ]
+
+    def extend(look: int) -> bool:
+        looks.append(look)
+        return True
+
+    found = verdicts(now=uncertain, extend=extend)
+    assert found["latency P99"].reason == "contended"
+    assert looks == list(LOOKS[1:])
+
+
 def with_yardstick(run: BaselineRun) -> BaselineRun:
     """A run with a yardstick of 0.25 ms beside each round."""
     beside = [msgspec.structs.replace(one, yardstick_ms=0.25) for one in run.rounds]
@@ -102,7 +124,7 @@ def test_slower_machine_is_told_from_a_slower_engine(policy: str) -> None:
     assert {one.failed for one in found.values()} == {policy == "fail"}
     message = found["latency median"].message
     assert "latency median is inconclusive: " in message
-    assert "the machine itself changed: free it, or compare in turns" in message
+    assert "the machine itself may have changed: free it, or compare in turns" in message
 
 
 @pytest.mark.parametrize("yardstick_ms", [0.25, None])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +22,6 @@ class RoundStatistics(Protocol):
     def throughput(self) -> float: ...  # noqa: D102
     @property
     def quantiles(self) -> Mapping[str, Sequence[float]]: ...  # noqa: D102
-    @property
-    def yardstick_ms(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,6 @@ class Gate:
         index = QUANTILES.index(0.5 if self.kind == "median" else 0.99)
         return [float(round.quantiles[self.metric][index]) for round in rounds]
 
-    def values_in_yardsticks(self, rounds: Sequence[RoundStatistics]) -> list[float]:
-        """The compared number of each round, with its yardstick as the unit of time."""
-        turned = -1 if self.kind == "throughput" else 1
-        return [
-            value / (round.yardstick_ms or math.nan) ** turned
-            for value, round in zip(self.values(rounds), rounds, strict=True)
-        ]
-
 
 def closed_load_gates(metrics: Container[str]) -> tuple[Gate, ...]:
     """The gates under a closed load, for the metrics that a backend measures."""
@@ -89,26 +78,21 @@ def compare(
     tolerance: float,
     disturbance: float = 0.0,
     gates: int = 1,
-    yardstick: bool = False,
+    machine: float | None = None,
 ) -> Change:
     """The change of a gate's number against the runs of a baseline, see `judge_change`.
 
     Args:
         gates: how many numbers are compared: each has its share of the error (Bonferroni).
-        yardstick: all rounds have one, and what it does not bear out is inconclusive.
+        machine: how much longer a fixed calculation takes, as a ratio, see `borne_out`; None where
+            that is not known.
     """
-
-    def judge(values: Callable[[Sequence[RoundStatistics]], list[float]]) -> Change:
-        return judge_change(
-            values(current),
-            [values(run) for run in runs],
-            tolerance,
-            higher_is_better=gate.kind == "throughput",
-            alpha=ALPHA / len(LOOKS) / gates,
-            disturbance=disturbance,
-        )
-
-    change = judge(gate.values)
-    if not yardstick:
-        return change
-    return borne_out(change, judge(gate.values_in_yardsticks), tolerance)
+    change = judge_change(
+        gate.values(current),
+        [gate.values(run) for run in runs],
+        tolerance,
+        higher_is_better=gate.kind == "throughput",
+        alpha=ALPHA / len(LOOKS) / gates,
+        disturbance=disturbance,
+    )
+    return change if machine is None else borne_out(change, machine, tolerance)

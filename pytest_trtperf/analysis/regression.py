@@ -25,7 +25,7 @@ FEW_RUNS_ALPHA = 0.05
 """The level for the spread of two to four runs: at 1 % two would support no tolerance at all."""
 
 SENSITIVITY = 1.5
-"""How much more than the yardstick an engine may feel a slower machine, as a power."""
+"""How much more than a fixed calculation an engine may feel a slower machine, as a power."""
 
 # a change of exactly the tolerance must not fail on the rounding of a logarithm
 _SLACK = 1e-12
@@ -113,33 +113,35 @@ def judge_change(
     )
 
 
-def borne_out(change: Change, relative: Change, tolerance: float) -> Change:
-    """A change, made inconclusive where that of the same numbers in yardsticks contradicts it.
+def borne_out(change: Change, machine: float, tolerance: float) -> Change:
+    """A change, made inconclusive where what the machine itself did contradicts it.
 
-    A regression, be it by the estimate alone, is borne out if in yardsticks it is surely a change
-    for the worse as well, and by more than the tolerance as far as one can tell, even if the engine
-    feels a slower machine by `SENSITIVITY` times what the yardstick does; a pass is if that is not
-    so.
+    A regression, be it by the estimate alone, is borne out if it stays beyond the tolerance once
+    the engine is granted `SENSITIVITY` times what made the machine slower; a pass is unless a
+    faster machine hides one, by the same measure.
+
+    Args:
+        machine: what a fixed calculation takes now over what it took, as a ratio.
     """
     verdict = change.verdict
-    slower, least, estimate = change.ratio, relative.lower, relative.ratio
-    if verdict.higher_is_better:
-        slower, least, estimate = 1 / slower, 1 / relative.upper, 1 / estimate
-    machine = max(slower / estimate, 1.0)
-    regressed = least > 1 and estimate / machine ** (SENSITIVITY - 1) > 1 + tolerance
-    contradicted = not (keeps_limit(verdict) or regressed) or (
-        verdict.status is Status.PASS and regressed
+    slower = 1 / change.ratio if verdict.higher_is_better else change.ratio
+    most, least = machine**SENSITIVITY, machine ** (1 / SENSITIVITY)
+    regressed = slower / (most if machine > 1 else least) > 1 + tolerance
+    improved = slower / (most if machine < 1 else least) < 1 / (1 + tolerance)
+    change = replace(change, improved=change.improved and improved)
+    contradicted = (
+        regressed if verdict.status is Status.PASS else not (keeps_limit(verdict) or regressed)
     )
     if verdict.lower is None or not contradicted:
-        return replace(change, improved=change.improved and relative.improved)
+        return change
     message = (
-        f"beside a fixed calculation the change is {_percent(relative.ratio)} "
-        f"[{_percent(relative.lower)}, {_percent(relative.upper)}]: the machine itself changed"
+        f"a fixed calculation takes {_percent(machine)} since the baseline was recorded, so the "
+        "machine itself may have changed"
     )
     verdict = replace(
         verdict, status=Status.INCONCLUSIVE, reason="machine_changed", message=message
     )
-    return replace(change, verdict=verdict, improved=False)
+    return replace(change, verdict=verdict)
 
 
 def _supported_tolerance(runs: Sequence[_Sample], alpha: float = ALPHA) -> float:

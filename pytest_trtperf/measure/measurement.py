@@ -22,7 +22,7 @@ from pytest_trtperf.measure.loops import Session, run_closed, run_open
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.trace import Extent, Trace
-from pytest_trtperf.runtime.yardstick import read_yardstick
+from pytest_trtperf.measure.yardstick import read_yardstick
 
 AGAIN = 2
 """How many disturbed rounds are measured again, for each round that was asked for."""
