@@ -126,7 +126,7 @@ def _measure(case: Case, path: Path, model: Any, data: DataSet) -> None:
     taken = {tensor.name for tensor in engine.inputs}
     inputs = {name: value for name, value in data.inputs.items() if name in taken}
     given = {name: value for name, value in inputs.items() if value is not None}
-    session = engine.create_session({}, Mode(), read_inputs(parse_inputs(given), Path()))
+    session = engine.create_session({}, Mode(), read_inputs(parse_inputs(given)))
     try:
         trace = run_closed(session, Extent(0, 1, 1))
         assert trace.queries == 1
