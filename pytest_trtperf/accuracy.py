@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -59,20 +59,21 @@ class Comparable(Protocol):
 
 
 @dataclass(frozen=True)
-class Subject:
+class Side:
     """One side of a comparison, and what a message calls it."""
 
     name: str
     engine: Comparable
 
 
-def reference_of(onnx: Path | None, reference: object) -> Subject:
+def reference_of(onnx: Path | None, reference: object, find: Callable[[Path], Path] = Path) -> Side:
     """The reference that a user names.
 
     Args:
         onnx: the file of the engine that it is compared with; None for that of a plan.
         reference: ``"onnxruntime"`` for ONNX Runtime on that file, or the path of another ONNX
             file for it.
+        find: where that path is.
 
     Raises:
         EngineLoadError: the engine is a plan, and nobody named its ONNX file.
@@ -92,21 +93,22 @@ def reference_of(onnx: Path | None, reference: object) -> Subject:
             f"reference={reference!r}: it takes 'onnxruntime', the path of an ONNX file, or an "
             "engine of trt_engine"
         )
-    file = Path(reference)
+    file = find(Path(reference))
     external_files(file)
     # What the file says; optimised, some releases end the process on float16 transformers.
-    return Subject(f"{file.name} on {ONNXRUNTIME}", OnnxRuntimeEngine(file, optimizes=False))
+    return Side(f"{file.name} on {ONNXRUNTIME}", OnnxRuntimeEngine(file, optimizes=False))
 
 
 def assert_close(
-    subject: Subject,
-    reference: Subject,
+    subject: Side,
+    reference: Side,
     *,
     shapes: Mapping[str, ShapeLike] | None = None,
     inputs: object = None,
     seed: int = 0,
     rtol: float | None = None,
     atol: float | None = None,
+    find: Callable[[Path], Path] = Path,
 ) -> None:
     """Runs both with the same inputs and fails where an output differs.
 
@@ -120,6 +122,7 @@ def assert_close(
         rtol: `RTOL` of the output's type by default, of the coarser one where they differ.
         atol: by default `rtol` times the root mean square of the reference's output, so that what
             is near zero is judged by the scale of its neighbours.
+        find: where the paths of inputs are.
 
     Raises:
         AccuracyAssertionError: naming each output that differs, by how much and where.
@@ -130,7 +133,7 @@ def assert_close(
     for name, tolerance in {"rtol": rtol, "atol": atol}.items():
         if tolerance is not None and not 0 <= tolerance < math.inf:
             raise ValueError(f"{name}={tolerance!r}: it takes a number from 0")
-    given = {} if inputs is None else read_inputs(parse_inputs(inputs), Path())
+    given = {} if inputs is None else read_inputs(parse_inputs(inputs), find)
     wanted = {name: parse_shape(shape) for name, shape in (shapes or {}).items()}
     resolved = resolve_shapes(subject.engine.inputs, wanted, given)
     ours, theirs = _same_inputs(subject, reference, resolved, given, seed)
@@ -146,8 +149,8 @@ def assert_close(
 
 
 def _same_inputs(
-    subject: Subject,
-    reference: Subject,
+    subject: Side,
+    reference: Side,
     shapes: Mapping[str, Shape],
     given: GivenInputs,
     seed: int,
@@ -193,7 +196,7 @@ def _converted(name: str, values: np.ndarray, dtype: str, wanted: str) -> np.nda
 
 
 def _outputs(
-    side: Subject, shapes: Mapping[str, Shape], inputs: GivenInputs, seed: int
+    side: Side, shapes: Mapping[str, Shape], inputs: GivenInputs, seed: int
 ) -> dict[str, np.ndarray]:
     try:
         session = side.engine.create_session(shapes, Mode(concurrency=1, seed=seed), inputs)
@@ -209,8 +212,8 @@ def _outputs(
 
 
 def _differences(
-    subject: Subject,
-    reference: Subject,
+    subject: Side,
+    reference: Side,
     returned: Mapping[str, np.ndarray],
     expected: Mapping[str, np.ndarray],
     rtol: float | None,

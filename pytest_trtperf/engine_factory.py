@@ -169,13 +169,14 @@ class EngineFactory:
                 loaded=OnnxRuntimeEngine(spec.onnx, spec.profile),
                 known={"about": about},
                 lock=self.lock,
+                find=self.find,
             )
         plan = self._cache.get_or_build(key, lambda: self._build(spec), about)
         load = LoadOptions.of(spec.options, spec.onnx)
         return Engine(
             spec.onnx, backend, digest, plan.identity.sha256, built=plan.built,
             loaded=self._load(plan, load), cache=self._cache, key=key, lock=self.lock,
-            known=msgspec.structs.asdict(plan.identity),
+            find=self.find, known=msgspec.structs.asdict(plan.identity),
         )  # fmt: skip
 
     def _build(self, spec: EngineSpec) -> bytes:
@@ -229,6 +230,7 @@ class EngineFactory:
                 loaded = IsolatedEngine(backend, plan, load=LoadOptions.of(options, None))
             self._engines[digest] = Engine(
                 path, backend, digest, sha256, built=False, loaded=loaded, lock=self.lock,
+                find=self.find,
                 known={"sha256": sha256, "size": len(plan), "about": {"plan": path.name}},
             )  # fmt: skip
         return self._engines[digest]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytest_trtperf.accuracy import Subject, assert_close, reference_of
+from pytest_trtperf.accuracy import Side, assert_close, reference_of
 from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.cache import PlanCache
 from pytest_trtperf.engine.spec import (
@@ -41,6 +41,7 @@ class Engine:
         others: of ``builds=``, the further builds of the same.
         known: its identity, with the layers if an earlier run asked for them.
         lock: of its device.
+        find: where a path is that a test names, see `EngineFactory.find`.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Engine:
     lock: AbstractContextManager[Any] = field(
         default_factory=nullcontext, repr=False, compare=False
     )
+    find: Callable[[Path], Path] = field(default=Path, repr=False, compare=False)
 
     @property
     def builds(self) -> tuple[Engine, ...]:
@@ -170,6 +172,8 @@ class Engine:
                 another engine.
             shapes, inputs, seed, rtol, atol: see `accuracy.assert_close`.
 
+        Paths are relative to the working directory, or to rootdir if they are not there.
+
         Raises:
             AccuracyAssertionError: names each output that differs, by how much and where.
             BackendUnavailable: onnxruntime is not installed.
@@ -180,11 +184,11 @@ class Engine:
         __tracebackhide__ = True
         with self.lock:
             other = (
-                Subject(reference.title, reference)
+                Side(reference.title, reference)
                 if isinstance(reference, Engine)
-                else reference_of(self.onnx, reference)
+                else reference_of(self.onnx, reference, self.find)
             )
             assert_close(
-                Subject(self.title, self), other,
-                shapes=shapes, inputs=inputs, seed=seed, rtol=rtol, atol=atol,
+                Side(self.title, self), other,
+                shapes=shapes, inputs=inputs, seed=seed, rtol=rtol, atol=atol, find=self.find,
             )  # fmt: skip

@@ -39,8 +39,6 @@ TYPICAL = 2 / 3
 SEARCH_TIME = 2
 """A search takes so many times the time limit of a measurement, at most."""
 
-_DOUBTS = ("not_steady", "disturbed", "too_few_queries")
-
 
 class MaxQps:
     """A found rate with its interval, in queries per second, and the rates that were tried.
@@ -63,7 +61,8 @@ class MaxQps:
         __tracebackhide__ = True
         self._measure, self._subject, self._settings = measure, subject, settings
         self._verdicts: dict[float, VerdictRecord] = {}
-        self._findings: dict[str, Finding] = {}
+        self._doubts: dict[str, Finding] = {}
+        self._remarks: dict[str, Finding] = {}
         closed = measure(None, 0, MOST_QUERIES)
         closed.extend(1)
         self.closed_qps = closed.rounds[0].trace.throughput
@@ -109,7 +108,7 @@ class MaxQps:
     @property
     def findings(self) -> list[Finding]:
         """What disturbed the trials, one of each kind."""
-        return list(self._findings.values())
+        return list({**self._remarks, **self._doubts}.values())
 
     def assert_at_least(self, qps: Limit) -> None:
         """Holds the found rate to a budget.
@@ -167,27 +166,32 @@ class MaxQps:
         self._mode = measurement.mode
         self._mode.pop("request_rate")
         result = Result(measurement)
+        # A disturbed round that was measured again is in no doubt any more.
+        kept_disturbed = any(round.disturbances for round in result.rounds)
         for finding in result.conditions():
-            if finding.code != "saturated":
-                self._findings.setdefault(finding.code, finding)
+            if finding.code == "not_steady" or (finding.code == "disturbed" and kept_disturbed):
+                self._doubts.setdefault(finding.code, finding)
+            elif finding.code != "saturated":
+                self._remarks.setdefault(finding.code, finding)
         if rounds == LAST_ROUNDS and (few := too_few_queries(P, result.queries)):
-            self._findings.setdefault(few.code, few)
+            self._doubts.setdefault(few.code, few)
         return Trial(rate, result.percentile(P, "response"), measurement.saturated)
 
     def _judge(self, limit: float) -> VerdictRecord:
         found = self.capacity
-        doubts = [code for code in _DOUBTS if code in self._findings]
-        if doubts:
-            status, words = Status.INCONCLUSIVE, f"({', '.join(doubts)}) cannot be told from"
+        words = "cannot be told from"
+        if self._doubts:
+            status, reason = Status.INCONCLUSIVE, next(iter(self._doubts))
+            words = f"({', '.join(self._doubts)}) {words}"
         elif found.lower >= limit:
-            status, words = Status.PASS, "keeps"
+            status, reason, words = Status.PASS, "within_limit", "keeps"
         elif found.upper <= limit:
-            status, words = Status.FAIL, "misses"
+            status, reason, words = Status.FAIL, "under_limit", "misses"
         else:
-            status, words = Status.INCONCLUSIVE, "cannot be told from"
+            status, reason = Status.INCONCLUSIVE, "overlaps_limit"
         verdict = decide(
             Verdict(
-                status, "capacity", f"{self}; it {words} its budget of {limit:g} qps",
+                status, reason, f"{self}; it {words} its budget of {limit:g} qps",
                 found.rate, found.lower, found.upper, limit, higher_is_better=True,
             ),
             self._settings.inconclusive,

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -35,7 +34,7 @@ from pytest_trtperf.report.record import (
 )
 from pytest_trtperf.report.traces import pack
 from pytest_trtperf.run import Run, without_group
-from pytest_trtperf.runtime.inputs import InputValue, read_inputs
+from pytest_trtperf.runtime.inputs import read_inputs
 from pytest_trtperf.runtime.session import Mode
 from pytest_trtperf.settings import Settings
 from pytest_trtperf.sweep import Sweep, plain, points_of, with_batch
@@ -295,18 +294,12 @@ class MeasureFactory:
         if not isinstance(shapes or {}, Mapping):
             raise ShapeError(f"shapes maps each input's name to its shape, got {shapes!r}")
         concrete = {tensor: parse_shape(shape) for tensor, shape in (shapes or {}).items()}
-        inputs = self._read_inputs(settings.inputs) if settings.inputs is not None else {}
+        given = settings.inputs
+        inputs = {} if given is None else read_inputs(given, self._engines.find)
         with self._engines.lock:
             session = engine.create_session(concrete, _from_settings(Mode, settings), inputs)
         self._resources.callback(session.close)
         return session
-
-    def _read_inputs(self, given: Mapping[str, object] | Path) -> dict[str, InputValue]:
-        find = self._engines.find
-        if isinstance(given, Path):
-            return read_inputs(find(given), Path())
-        found = {k: find(v) if isinstance(v, Path) else v for k, v in given.items()}
-        return read_inputs(found, Path())
 
     def _measurement(
         self, session: Session, settings: Settings, label: str, looks: Sequence[int] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
@@ -172,10 +172,15 @@ class Pair:
         return known[kind]
 
     def _extend(self, blocks: int) -> bool:
-        """Measures until there are so many blocks; False when the time limit came first."""
+        """Measures until there are so many blocks; False if the time limit or the load stopped it.
+
+        A block that was cut short is the last: rounds after it would belong to other blocks.
+        """
         new, reference = self._measurements
         with self._lock:
             while self.blocks < blocks:
+                if any(len(one.rounds) != 2 * self.blocks for one in self._measurements):
+                    return False
                 if self._turns < (self.blocks + TURN_AFTER) // (2 * TURN_AFTER):
                     self._turn()
                 for measurement in (new, reference, reference, new):
@@ -231,14 +236,17 @@ class Pair:
         allowed = 1 / limit if higher else limit
 
         def judge() -> Verdict:
-            return judge_ratio(self.ratio(gate.kind), allowed, higher_is_better=higher)
+            verdict = judge_ratio(self.ratio(gate.kind), allowed, higher_is_better=higher)
+            if self.new.saturated or self.reference.saturated:
+                return replace(verdict, status=Status.INCONCLUSIVE, reason="doubtful")
+            return verdict
 
         steady = self.new.steady and self.reference.steady
         looks = [look for look in BLOCK_LOOKS if look > self.blocks]
         verdict = settle(judge, looks, extend=self._extend, steady=steady)
         policy = self._settings.inconclusive
-        # As of a comparison with a baseline, no estimate of what is not steady decides anything.
-        if verdict.reason == "not_steady" and policy == "estimate":
+        # As of a comparison with a baseline, no estimate of what is in doubt decides anything.
+        if verdict.reason in ("not_steady", "doubtful") and policy == "estimate":
             policy = "warn"
         return decide(verdict, policy)
 
@@ -262,6 +270,7 @@ def _why(verdict: Verdict) -> str:
     told = {
         "estimate": "; inconclusive, decided by the estimate",
         "not_steady": "; not steady: lock the clocks, free the machine, or raise max_warm_up",
+        "doubtful": "; more was asked for than one of them serves: lower the rate",
         "overlaps_limit": "; inconclusive: measure for longer (max_time, round_ms)",
     }.get(verdict.reason, "")
     if verdict.status is not evident_status(verdict):

@@ -66,7 +66,7 @@ def _read_against(run: Run) -> dict[str, BaselineEntry] | None:
         return None
     try:
         runs = read_runs(run.settings.against)
-        return entries_of(runs, run.target.hardware_class)
+        return entries_of(runs, run.target.hardware_class, run.target.probe.backend)
     except BaselineError as error:
         raise pytest.UsageError(f"--trtperf-against: {error}") from None
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 from pytest_trtperf.accuracy import (
     RTOL,
     AccuracyAssertionError,
-    Subject,
+    Side,
     assert_close,
     compare,
     reference_of,
@@ -137,7 +137,7 @@ def write(path, kinds, node="Identity", constant=None, shape=("n", 3)):
 
 
 def subject(path):
-    return Subject(path.name, OnnxRuntimeEngine(path))
+    return Side(path.name, OnnxRuntimeEngine(path))
 
 
 def test_each_output_that_differs_is_told(tmp_path):

@@ -20,8 +20,8 @@ class Verdict:
 
     `lower` and `upper` are one-sided confidence bounds; None where the data support none.
     `reason` is a short code: within_limit, over_limit, under_limit, overlaps_limit,
-    too_few_rounds, too_few_queries, estimate. The modules that measure add not_steady, saturated,
-    doubtful, enqueue_bound, contended and too_noisy. A comparison adds machine_changed.
+    too_few_rounds, too_few_queries, estimate. The modules that measure add not_steady, disturbed,
+    saturated, doubtful, enqueue_bound, contended and too_noisy. A comparison adds machine_changed.
     """
 
     status: Status

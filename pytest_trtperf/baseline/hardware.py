@@ -14,25 +14,20 @@ from pathlib import Path
 _CPU_NOISE = re.compile(
     r"\((?:R|TM|C)\)|\bCPU\b|@.*$|\b\d+-Core\b|\bProcessor\b", flags=re.IGNORECASE
 )
-_MIG_WORD = re.compile(r"^MIG[\s-]*", flags=re.IGNORECASE)
 
 
-def gpu_name(product: str, mig_profile: str | None = None) -> str:
-    """The GPU as budgets match it: "NVIDIA H200", or "NVIDIA H200 MIG 1g.18gb"."""
-    name = " ".join(product.split())
-    profile = _MIG_WORD.sub("", (mig_profile or "").strip())
-    if not profile or name.lower().endswith(f"mig {profile.lower()}"):
-        return name
-    return f"{name} MIG {profile}"
+def gpu_name(product: str) -> str:
+    """The GPU as budgets match it: "NVIDIA H200", or "NVIDIA H200 MIG 1g.18gb" as CUDA tells it."""
+    return " ".join(product.split())
 
 
-def gpu_class(product: str, mig_profile: str | None = None) -> str:
+def gpu_class(product: str) -> str:
     """The GPU as a folder: "nvidia-h200", or "nvidia-h200-mig-1g.18gb".
 
     Raises:
         ValueError: `product` has no letter or digit.
     """
-    return _slug(gpu_name(product, mig_profile))
+    return _slug(gpu_name(product))
 
 
 def cpu_name(model: str, threads: int) -> str:

@@ -29,21 +29,14 @@ def differences(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
     return lines
 
 
-def add_run(
-    entry: BaselineEntry | None, new: BaselineEntry, keep: int = KEPT_RUNS
-) -> BaselineEntry:
-    """`entry` with the runs of `new` appended, newest last, the last `keep` of them.
+def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
+    """`entry` with the runs of `new` appended, newest last, the last `KEPT_RUNS` of them.
 
     An entry that does not compare with `new` (`differences`) is replaced.
-
-    Raises:
-        ValueError: `keep` is less than 1.
     """
-    if keep < 1:
-        raise ValueError(f"keep {keep} must be at least 1: an entry without runs says nothing")
     stored = [] if entry is None or differences(entry, new) else entry.runs
     older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
-    return msgspec.structs.replace(new, runs=[*older, *new.runs][-keep:])
+    return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
 
 
 def _told(value: object) -> str:

@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
-from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.commands.common import (
     Command,
     Parsers,
     Status,
+    add_baseline_dir,
     add_command,
     existing_directory,
     parsed,
@@ -102,13 +102,7 @@ def _add(
     actions: Parsers, name: str, run: Command, help: str, example: str
 ) -> argparse.ArgumentParser:
     parser = add_command(actions, name, run, help=help, example=example)
-    parser.add_argument(
-        "--baseline-dir",
-        type=Path,
-        default=Path(DIRECTORY_NAME),
-        metavar="DIR",
-        help="default: %(default)s in the current directory",
-    )
+    add_baseline_dir(parser)
     parser.add_argument(
         "--hardware-class", default="*", metavar="NAME", help="only these, with * and ?"
     )

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.option_values import parse_bool, parse_path
 
 Parsers = Any  # argparse keeps the type of add_subparsers() to itself
 Command = Callable[[argparse.Namespace], int]
+
+MOST_NAMED = 10
 
 
 class Status(IntEnum):
@@ -69,6 +72,14 @@ def note(line: str) -> None:
     _write(sys.stderr, f"trtperf: {line}")
 
 
+def note_left_out(reasons: Sequence[str]) -> None:
+    """Tells which files of a directory are no records; the first few by name."""
+    for reason in reasons[:MOST_NAMED]:
+        note(f"left out {reason}")
+    if len(reasons) > MOST_NAMED:
+        note(f"left out {len(reasons) - MOST_NAMED} more files")
+
+
 def _write(stream: Any, line: str) -> None:
     # Names of tests may have what the terminal's encoding lacks.
     encoding = stream.encoding or "utf-8"
@@ -87,11 +98,23 @@ def parsed(parse: Callable[[object], Any]) -> Callable[[str], Any]:
     return convert
 
 
+def add_baseline_dir(parser: argparse.ArgumentParser) -> None:
+    """The option that says which baseline directory is meant."""
+    parser.add_argument(
+        "--baseline-dir",
+        type=parsed(parse_path),
+        default=os.environ.get("TRTPERF_BASELINE_DIR") or Path(DIRECTORY_NAME),
+        metavar="DIR",
+        help=f"default: $TRTPERF_BASELINE_DIR, else {DIRECTORY_NAME} in the current directory",
+    )
+
+
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
     """Options that say which engine cache is meant, see `chosen_cache`."""
     parser.add_argument(
         "--cache-dir",
         type=parsed(parse_path),
+        default=os.environ.get("TRTPERF_CACHE_DIR") or None,
         metavar="DIR",
         help="default: $TRTPERF_CACHE_DIR, else the user's cache",
     )
@@ -113,8 +136,7 @@ def chosen_cache(arguments: argparse.Namespace) -> tuple[Path | None, bool]:
         shared = parse_bool(os.environ.get(name) or "0")
     except ValueError as error:
         raise CacheError(f"environment variable {name}: {error}") from None
-    given = arguments.cache_dir or os.environ.get("TRTPERF_CACHE_DIR")
-    return parse_path(given) if given else None, arguments.shared_cache or shared
+    return arguments.cache_dir, arguments.shared_cache or shared
 
 
 def parse_test_key(text: str) -> str:

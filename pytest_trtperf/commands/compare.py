@@ -159,7 +159,9 @@ def _compare(
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    settings = Settings(tolerance=arguments.tolerance, inconclusive=arguments.inconclusive)
+    settings = Settings(
+        tolerance=arguments.tolerance, inconclusive=arguments.inconclusive, against=arguments.old
+    )
     found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), settings)
     if arguments.json:
         say_json(found)

@@ -26,7 +26,7 @@ from pytest_trtperf.engine.cache import default_cache_dir
 from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.option_values import parse_backends
+from pytest_trtperf.option_values import parse_backends, parse_path
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.probe import AUTO, Gpu, Probe, probe_in_subprocess
 
@@ -80,8 +80,8 @@ def add(commands: Parsers) -> None:
     add_cache_options(parser)
     option(
         "--lock-dir",
-        type=Path,
-        default=os.environ.get("TRTPERF_LOCK_DIR"),
+        type=parsed(parse_path),
+        default=os.environ.get("TRTPERF_LOCK_DIR") or None,
         metavar="DIR",
         help="default: $TRTPERF_LOCK_DIR, else in the temporary directory",
     )

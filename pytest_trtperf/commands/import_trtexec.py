@@ -13,7 +13,6 @@ import msgspec
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.summary import Sample
 from pytest_trtperf.baseline.hardware import gpu_class
-from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.baseline.merge import add_run, differences
 from pytest_trtperf.baseline.schema import (
     BaselineEntry,
@@ -37,6 +36,7 @@ from pytest_trtperf.baseline.trtexec import (
 from pytest_trtperf.commands.common import (
     Parsers,
     Status,
+    add_baseline_dir,
     add_command,
     note,
     parse_test_key,
@@ -110,13 +110,7 @@ def add(commands: Parsers) -> None:
         help="what trtexec --exportProfile=… wrote, so that a regression names its layers",
     )
     option("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its checksum")
-    option(
-        "--baseline-dir",
-        type=Path,
-        default=Path(DIRECTORY_NAME),
-        metavar="DIR",
-        help="default: %(default)s in the current directory",
-    )
+    add_baseline_dir(parser)
     option(
         "--software",
         action="append",

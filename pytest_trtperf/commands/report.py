@@ -8,14 +8,19 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_trtperf.commands.common import Parsers, Status, add_command, note, say, say_json
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_command,
+    note_left_out,
+    say,
+    say_json,
+)
 from pytest_trtperf.report.history import History, read_history
 from pytest_trtperf.report.html.page import check_installed, write_html
 from pytest_trtperf.report.json_file import read_runs
 from pytest_trtperf.report.record import RunRecord
 from pytest_trtperf.report.trend import trend_of
-
-MOST_NAMED = 10
 
 _EXAMPLE = """\
   trtperf report performance.json -o performance.html
@@ -74,10 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
         series=len(trends),
         left_out=history.left_out,
     )
-    for reason in history.left_out[:MOST_NAMED]:
-        note(f"left out {reason}")
-    if len(history.left_out) > MOST_NAMED:
-        note(f"left out {len(history.left_out) - MOST_NAMED} more files")
+    note_left_out(history.left_out)
     if arguments.json:
         say_json(result)
     else:
@@ -88,10 +90,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _newest(directory: Path, history: History) -> Sequence[RunRecord]:
     """The newest run of each hardware and backend, whole."""
-    last = {(one.hardware_class, one.backend): one.nights[-1] for one in history.series}
     return [
         run
-        for place, night in last.items()
+        for place, night in history.newest.items()
         for run in read_runs(directory / night.record)
         if (run.hardware_class, run.backend, run.created) == (*place, night.created)
     ]

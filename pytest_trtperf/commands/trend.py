@@ -13,20 +13,18 @@ from pytest_trtperf.commands.common import (
     Status,
     add_command,
     existing_directory,
-    note,
+    note_left_out,
     say,
     say_json,
 )
 from pytest_trtperf.report.history import Night, read_history
-from pytest_trtperf.report.trend import Trend, trend_of
+from pytest_trtperf.report.trend import ENDED, Trend, trend_of
 from pytest_trtperf.report.words import aligned, shortened
 
 COLUMNS = ("state", "test", "metric", "hardware", "change", "interval", "since", "record", "commit")
 CHANGE_COLUMNS = ("changed", "test", "metric", "hardware", "before", "after", "change", "record")
 
-MOST_NAMED = 10
-
-_ORDER = (State.ALARM, State.IMPROVED, State.QUIET, State.TOO_SHORT)
+_ORDER = (State.ALARM, State.IMPROVED, State.QUIET, State.TOO_SHORT, ENDED)
 
 _EXAMPLE = """\
   pytest --trtperf --trtperf-json=nightly/$(date +%F).json
@@ -68,7 +66,11 @@ def add(commands: Parsers) -> None:
         metavar="SHARE",
         help="the least change that is worth a word (default: %(default)s)",
     )
-    option("--all", action="store_true", help="show quiet series too, and those too short to tell")
+    option(
+        "--all",
+        action="store_true",
+        help="show quiet series, those too short to tell and those that ended, too",
+    )
 
 
 def _share(text: str) -> float:
@@ -84,21 +86,14 @@ def _share(text: str) -> float:
 def _run(arguments: argparse.Namespace) -> int:
     history = read_history(arguments.directory)
     trends = [trend_of(series, arguments.least) for series in history.series]
-    trends.sort(key=lambda one: (_rank(one), one.key, one.metric, one.hardware_class))
+    trends.sort(key=lambda one: (_ORDER.index(one.state), one.key, one.metric, one.hardware_class))
     if arguments.json:
         say_json(Trends(records=history.records, left_out=history.left_out, trends=trends))
     else:
         say(*_lines(trends, everything=arguments.all))
-    for reason in history.left_out[:MOST_NAMED]:
-        note(f"left out {reason}")
-    if len(history.left_out) > MOST_NAMED:
-        note(f"left out {len(history.left_out) - MOST_NAMED} more files")
+    note_left_out(history.left_out)
     alarmed = any(trend.is_alarm for trend in trends)
     return Status.FOUND if arguments.fail and alarmed else Status.OK
-
-
-def _rank(trend: Trend) -> int:
-    return next((i for i, state in enumerate(_ORDER) if trend.state == state.value), len(_ORDER))
 
 
 def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
@@ -122,10 +117,12 @@ def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
     ]
     if dated:
         yield from ("", *aligned([CHANGE_COLUMNS, *sorted(dated)], left=(0, 1, 2, 3, 7)))
-    counts = {state: sum(one.state == state.value for one in trends) for state in _ORDER}
+    alarm, improved, quiet, too_short, ended = (
+        sum(one.state == state for one in trends) for state in _ORDER
+    )
     yield (
-        f"{len(trends)} series: {counts[State.ALARM]} in alarm, {counts[State.IMPROVED]} improved, "
-        f"{counts[State.QUIET]} quiet, {counts[State.TOO_SHORT]} too short to tell"
+        f"{len(trends)} series: {alarm} in alarm, {improved} improved, {quiet} quiet, "
+        f"{too_short} too short to tell, {ended} ended"
     )
 
 

@@ -2,7 +2,8 @@
 
 Beside each other lie `KEY.plan`, `KEY.json` (its identity), `KEY.runtime` (what TensorRT for RTX
 compiled for it) and `KEY.lock`, held by the process that writes any of them. A plan that was
-loaded is locked itself, shared by all processes that use it.
+loaded is locked itself, shared by all processes that use it. A timing cache, `NAME.timing`, has
+`NAME.timing.lock`. What is being written is `.OWNER.RANDOM.tmp`, under the lock `OWNER.lock`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pytest_trtperf.engine.trust import open_cached
 from pytest_trtperf.errors import CacheError
 
 PLAN, IDENTITY, RUNTIME, LOCK = ".plan", ".json", ".runtime", ".lock"
+TIMING = ".timing"
 KEY = re.compile("[0-9a-f]{64}")
 """No other name: what else lies in the directory is not the cache's to list or remove."""
 
@@ -125,20 +127,23 @@ class CacheFiles:
             os.fsync(file.fileno())
 
     def sweep(self, key: str | None = None) -> list[Path]:
-        """Removes what killed writers left, of all keys that nobody writes; returns the files.
+        """Removes what killed writers left, of all that nobody writes now; returns the files.
 
         Args:
             key: one whose lock the caller holds.
         """
         removed = []
         for path in sorted(self.directory.glob(".*.tmp")):
-            owner = path.name.split(".")[1]
-            with suppress(OSError, ValueError):
+            owner = path.name[1:].rsplit(".", 2)[0]
+            if not (KEY.fullmatch(owner) or owner.endswith(TIMING)):
+                continue
+            with suppress(OSError):
                 if owner == key:
                     path.unlink()
                     removed.append(path)
                     continue
-                with self.locked_now(owner) as nobody_writes:
+                lock = self.directory / f"{owner}{LOCK}"
+                with exclusive(lock, self._lock_mode, wait=False) as nobody_writes:
                     if nobody_writes:
                         path.unlink()
                         removed.append(path)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+
 
 @contextmanager
 def exclusive(path: Path, mode: int, *, wait: bool) -> Iterator[bool]:
@@ -35,9 +37,8 @@ def exclusive(path: Path, mode: int, *, wait: bool) -> Iterator[bool]:
 
 
 def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
     while True:
-        handle = os.open(path, flags, mode)
+        handle = _open(path, mode)
         try:
             with suppress(PermissionError):  # somebody else's, who has set it
                 os.fchmod(handle, mode)
@@ -51,6 +52,18 @@ def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
         if is_current:
             return handle
         os.close(handle)  # its last holder removed it: those who come now lock another file
+
+
+def _open(path: Path, mode: int) -> int:
+    """Opens the file, and makes it only where there is none.
+
+    In a sticky directory fs.protected_regular refuses O_CREAT for a file of another user.
+    """
+    while True:
+        with suppress(FileNotFoundError):
+            return os.open(path, _FLAGS)
+        with suppress(FileExistsError):  # somebody else was quicker
+            return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, mode)
 
 
 def use(descriptor: int, *, wait: bool) -> bool:
@@ -76,7 +89,7 @@ def unused(path: Path) -> Iterator[bool]:
     """
     try:
         # Over NFS only a file that is open for writing can be locked for oneself.
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        handle = os.open(path, _FLAGS)
     except FileNotFoundError:
         yield True
         return

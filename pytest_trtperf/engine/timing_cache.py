@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from pytest_trtperf.engine.cache_files import LOCK, TIMING
+from pytest_trtperf.engine.file_locks import exclusive
 from pytest_trtperf.errors import CacheError, EngineBuildError
 
 
@@ -31,7 +31,7 @@ class TimingCacheFile:
     def kept_in(cls, directory: Path, backend: str, version: str, device: str) -> TimingCacheFile:
         """Ours in a cache directory: one for each GPU and TensorRT."""
         name = re.sub(r"[^A-Za-z0-9.]+", "_", f"{backend} {version} {device}")
-        return cls(directory / f"{name}.timing", is_kept=True)
+        return cls(directory / f"{name}{TIMING}", is_kept=True)
 
     def attach(self, config: Any) -> None:
         """Gives the builder configuration what is in the file.
@@ -62,7 +62,7 @@ class TimingCacheFile:
         timed = config.get_timing_cache()
         try:
             # A shared cache lets others in, a private one's directory does not.
-            with FileLock(f"{self.path}.lock", mode=0o666):
+            with exclusive(Path(f"{self.path}{LOCK}"), 0o666, wait=True):
                 merged = config.create_timing_cache(self._read())
                 if merged is None or not merged.combine(timed, False):
                     merged = timed
@@ -81,7 +81,7 @@ class TimingCacheFile:
             raise EngineBuildError(f"{self.path}: cannot be read: {error.strerror}") from error
 
     def _replace(self, data: bytes) -> None:
-        handle, temporary = tempfile.mkstemp(".tmp", f".{self.path.stem}.", self.path.parent)
+        handle, temporary = tempfile.mkstemp(".tmp", f".{self.path.name}.", self.path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)

@@ -27,6 +27,9 @@ _COUNTERS = {
     "hw_power_brake_slowdown_ns": "DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN",
 }
 
+SAMPLED_S = 2.0
+"""What a process did longer ago shows in no sample: the slowest GPUs take one a second."""
+
 
 @dataclass(frozen=True)
 class DeviceState:
@@ -67,7 +70,10 @@ class DeviceState:
 
 
 def read_device_state(
-    uuid: str | None, since: DeviceState | None = None, pids: Collection[int] = ()
+    uuid: str | None,
+    since: DeviceState | None = None,
+    pids: Collection[int] = (),
+    at_work: int = 1,
 ) -> DeviceState:
     """The state of the GPU with this UUID; all None for the CPU.
 
@@ -75,6 +81,7 @@ def read_device_state(
         since: the look before the round that ends with this one: without it nothing is known of
             what other processes did.
         pids: of our own processes on the GPU, which take turns; this one alone unless given.
+        at_work: how many of them did anything in the last `SAMPLED_S` seconds before the round.
     """
     nvml = _nvml() if uuid else None
     handle = None if nvml is None else _read(lambda: _handle(nvml, uuid))
@@ -104,29 +111,31 @@ def read_device_state(
         **(_read(lambda: _counters(nvml, handle)) or {}),
         # At least one is ours, under whatever number; an empty list hides even that.
         other_processes=len(listed) - max(len(listed & set(own)), 1) if listed else None,
-        other_sm_percent=others_sm_percent(samples or {}, listed, own),
+        other_sm_percent=others_sm_percent(samples or {}, listed, own, at_work),
     )
 
 
 def others_sm_percent(
-    samples: Mapping[int, int], listed: Collection[int], own: Collection[int]
+    samples: Mapping[int, int], listed: Collection[int], own: Collection[int], at_work: int = 1
 ) -> float | None:
     """What all processes but ours used of the SMs; None if nothing was sampled.
 
     In a container NVML numbers processes as the host does, or the list of processes as the
     container does and the samples as the host does. So `own` says which are ours only if one was
-    sampled, or if the list has one and every sampled one. Else the busiest are taken to be ours:
-    they ran queries all the time. A neighbour that was sampled where we were not then goes unseen.
+    sampled, or if the list has one and every sampled one. Else the busiest are taken to be ours,
+    as many as were at work: they ran queries all the time. A neighbour that was sampled where we
+    were not then goes unseen.
 
     Args:
         samples: per cent by process, of those sampled. listed: processes with a context.
+        own: ours, idle ones too. at_work: how many of them may have been sampled, at least 1.
     """
     if not samples:
         return None
     ours, known = set(own), set(listed)
     if ours & set(samples) or (ours & known and set(samples) <= known):
         return float(sum(share for pid, share in samples.items() if pid not in ours))
-    return float(sum(sorted(samples.values())[: -len(ours)]))
+    return float(sum(sorted(samples.values())[:-at_work]))
 
 
 def _counters(nvml: Any, handle: int) -> dict[str, int]:

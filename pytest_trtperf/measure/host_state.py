@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ class HostState:
     """Nanoseconds since some start, summed over threads or processors.
 
     Attributes:
-        ran, waited: of the threads of this process: on a processor, and ready to run without one.
+        ran: of the threads of this process, ended ones too, on a processor.
+        waited: of its threads that are alive, ready to run without a processor.
         busy: of all processors, whoever ran on them.
         stolen: of all processors, which the hypervisor gave to other machines.
     """
@@ -44,11 +46,12 @@ def read_host_state() -> HostState | None:
         ticks = dict(zip(_COLUMNS, map(int, words), strict=True))
     except (OSError, ValueError):
         return None
-    ran, waited = (sum(column) for column in zip(*threads, strict=True))
-    if not ran:
+    counted, waited = (sum(column) for column in zip(*threads, strict=True))
+    # A kernel that keeps no such counts has zeros in their place.
+    if not counted:
         return None
-    busy = sum(ticks[name] for name in _BUSY)
-    return HostState(ran, waited, busy * _NS_PER_TICK, ticks["steal"] * _NS_PER_TICK)
+    busy = sum(ticks[name] for name in _BUSY) * _NS_PER_TICK
+    return HostState(time.process_time_ns(), waited, busy, ticks["steal"] * _NS_PER_TICK)
 
 
 def contention(before: HostState | None, after: HostState | None) -> float | None:

@@ -13,9 +13,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -47,16 +49,25 @@ main(int(sys.argv[2]), int(sys.argv[3]))
 folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
 
 _PATIENCE_S = 10.0
-_LATEST: deque[int] = deque(maxlen=4)
+_LATEST: deque[_Process] = deque(maxlen=4)
 
 
-def session_pids() -> frozenset[int]:
-    """The processes of the latest sessions, which may have ended a moment ago."""
-    return frozenset(_LATEST)
+def session_pids(within_s: float = inf) -> frozenset[int]:
+    """The processes of the latest sessions, which may have ended a moment ago.
+
+    Args:
+        within_s: of those alone that did something so many seconds ago or less.
+    """
+    since = time.monotonic() - within_s
+    return frozenset(process.pid for process in _LATEST if process.used >= since)
 
 
 class _Process:
-    """The process of one session; a call that does not come back whole ends it."""
+    """The process of one session; a call that does not come back whole ends it.
+
+    Attributes:
+        used: when it was started or last answered, in seconds of `time.monotonic`.
+    """
 
     def __init__(self) -> None:
         read, self._requests = os.pipe()
@@ -78,8 +89,8 @@ class _Process:
         finally:
             os.close(read)
             os.close(write)
-        self._open = True
-        _LATEST.append(self._process.pid)
+        self._open, self.used = True, time.monotonic()
+        _LATEST.append(self)
 
     @property
     def pid(self) -> int:
@@ -98,6 +109,7 @@ class _Process:
             with suppress(BrokenPipeError):
                 send(self._requests, {"operation": operation, **arguments})
             reply = receive(self._replies)
+            self.used = time.monotonic()
         except BaseException:
             # Ctrl-C: whatever it is doing, its answer is no longer waited for.
             self._process.kill()

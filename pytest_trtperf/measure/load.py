@@ -8,7 +8,6 @@ import numpy as np
 
 from pytest_trtperf.measure.trace import Times
 
-ARRIVALS = ("poisson", "constant")
 MOST_QUERIES = 100_000_000
 
 LEAD_IN = 0.25

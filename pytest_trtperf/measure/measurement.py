@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.errors import MeasurementError
-from pytest_trtperf.measure.device_state import DeviceState, read_device_state
+from pytest_trtperf.measure.device_state import SAMPLED_S, DeviceState, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances, stall
 from pytest_trtperf.measure.host_state import contention, read_host_state
 from pytest_trtperf.measure.isolated import session_pids
@@ -219,8 +219,9 @@ class Measurement:
         self._warm = True
 
     def _round(self) -> Round:
+        own = {getattr(self.session, "pid", os.getpid())}
         # A sibling that measured just before shows in NVML's samples for a while.
-        pids = session_pids() | {getattr(self.session, "pid", os.getpid())}
+        pids, at_work = session_pids() | own, len(session_pids(SAMPLED_S) | own)
         before = read_device_state(self._uuid, pids=pids)
         yardstick = None if self._uuid else read_yardstick()
         host = None if self._uuid else read_host_state()
@@ -228,7 +229,7 @@ class Measurement:
         trace = self._open() if self.load.is_open else self._closed()
         ended = time.monotonic()
         contended = contention(host, read_host_state()) if host else None
-        after = read_device_state(self._uuid, since=before, pids=pids)
+        after = read_device_state(self._uuid, since=before, pids=pids, at_work=at_work)
         if yardstick is not None:
             yardstick = math.sqrt(yardstick * (read_yardstick() or yardstick))
         disturbed = disturbances(before, after)

@@ -77,18 +77,20 @@ def against_record(entry: BaselineEntry) -> AgainstRecord:
     )
 
 
-def entries_of(runs: Sequence[RunRecord], hardware_class: str) -> dict[str, BaselineEntry]:
-    """The measurements of a record that were made on this hardware, by key.
+def entries_of(
+    runs: Sequence[RunRecord], hardware_class: str, backend: str
+) -> dict[str, BaselineEntry]:
+    """The measurements of a record that were made on this hardware with this backend, by key.
 
     Raises:
-        BaselineError: it was made on other hardware.
+        BaselineError: it was made on other hardware or with another backend.
     """
-    here = [run for run in runs if run.hardware_class == hardware_class]
+    here = [run for run in runs if (run.hardware_class, run.backend) == (hardware_class, backend)]
     if not here:
-        devices = ", ".join(sorted({run.device for run in runs}))
+        places = ", ".join(sorted({f"{run.backend} on {run.hardware_class}" for run in runs}))
         raise BaselineError(
-            f"the record was made on {devices}, this is {hardware_class}: "
-            "only runs on one machine compare"
+            f"the record was made with {places}, this is {backend} on {hardware_class}: "
+            "only runs on one machine with one backend compare"
         )
     return {
         one.key: baseline_entry(one, run.software, run.created)

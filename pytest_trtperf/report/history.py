@@ -42,9 +42,13 @@ class Series:
 
 @dataclass
 class History:
-    """The series of a directory of records, and the files that are none and why."""
+    """The series of a directory of records, and the files that are none and why.
+
+    `newest` is the last night of each hardware class and backend.
+    """
 
     series: list[Series] = field(default_factory=list)
+    newest: dict[tuple[str, str], Night] = field(default_factory=dict)
     records: int = 0
     left_out: list[str] = field(default_factory=list)
 
@@ -109,7 +113,9 @@ def read_history(directory: Path) -> History:
             f"{directory} has no record of --trtperf-json"
             + (f"; the first file that is none: {history.left_out[0]}" if history.left_out else "")
         )
-    history.series = list(_series(sorted(runs, key=lambda one: (one[0].created, one[0].record))))
+    runs.sort(key=lambda one: (one[0].created, one[0].record))
+    history.series = list(_series(runs))
+    history.newest = {(run.hardware_class, run.backend): night for night, run in runs}
     return history
 
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
-from pytest_trtperf.report.words import COLUMNS, outcome, row, shortened
+from pytest_trtperf.report.words import COLUMNS, OUTCOMES, outcome, row, shortened
 
 MOST_ROWS = 500
 """Rows of a table that somebody may still read."""
 
 LONGEST_MESSAGE = 1000
-_ORDER = ("fail", "inconclusive", "pass", "measured")
 
 Measured = MeasurementRecord | CapacityRecord | PairRecord
 
@@ -36,7 +35,7 @@ def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] =
     Args:
         problems: lines about what is missing or could not be written.
     """
-    found = sorted(measured, key=lambda one: _ORDER.index(outcome(one)))
+    found = sorted(measured, key=lambda one: OUTCOMES.index(outcome(one)))
     rows = [row(one) for one in found if isinstance(one, MeasurementRecord)]
     lines = [f"### {escaped(title)}", ""]
     if rows:

@@ -13,12 +13,15 @@ from pytest_trtperf.report.record import (
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
+OUTCOMES = ("fail", "inconclusive", "pass", "measured")
+"""In the order in which they matter."""
+
 LONGEST_KEY = 120
 """Characters of a test's name in a table; the record has it whole."""
 
 
 def outcome(record: MeasurementRecord | CapacityRecord | PairRecord) -> str:
-    """fail, inconclusive, pass, or measured where nothing was judged."""
+    """One of `OUTCOMES`; measured where nothing was judged."""
     if any(verdict.failed for verdict in record.verdicts):
         return "fail"
     states = {verdict.status for verdict in record.verdicts}

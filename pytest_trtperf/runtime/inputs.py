@@ -180,18 +180,23 @@ def _named_files(text: str) -> dict[str, str]:
     return given
 
 
-def read_inputs(given: Mapping[str, object] | Path, base: Path) -> dict[str, InputValue]:
-    """The values `parse_inputs` names; relative paths start at `base`, nothing is unpickled.
+def read_inputs(
+    given: Mapping[str, object] | Path, find: Callable[[Path], Path] = Path
+) -> dict[str, InputValue]:
+    """The values `parse_inputs` names; nothing is unpickled.
+
+    Args:
+        find: where a path is.
 
     Raises:
         MeasurementError: a file is missing, unreadable or broken, or a value is no array.
     """
     if isinstance(given, Path):
-        return _read_file(base / given, _read_archive)
-    return {name: _read_input(name, value, base) for name, value in given.items()}
+        return _read_file(find(given), _read_archive)
+    return {name: _read_input(name, value, find) for name, value in given.items()}
 
 
-def _read_input(name: str, value: object, base: Path) -> InputValue:
+def _read_input(name: str, value: object, find: Callable[[Path], Path]) -> InputValue:
     if not isinstance(value, Path):
         try:
             return np.asarray(value)
@@ -200,7 +205,7 @@ def _read_input(name: str, value: object, base: Path) -> InputValue:
                 f"input {name!r}: numpy cannot make an array of this {type(value).__name__}: "
                 f"{error}; give a numpy array or the path of a file"
             ) from error
-    return _read_file(base / value, _read_array if value.suffix.lower() == ".npy" else _read_bytes)
+    return _read_file(find(value), _read_array if value.suffix.lower() == ".npy" else _read_bytes)
 
 
 def _read_file(path: Path, read: Callable[[BinaryIO], _Read]) -> _Read:

@@ -39,22 +39,12 @@ class MemoryRecord:
         self._lock = threading.RLock()
         self._sizes: dict[int, int] = {}
         self._watches: list[Watch] = []
-        self._current = self._peak = self._allocations = 0
+        self._current = 0
 
     @property
     def current_bytes(self) -> int:
         """What is allocated now."""
         return self._current
-
-    @property
-    def peak_bytes(self) -> int:
-        """The most that was allocated at a time."""
-        return self._peak
-
-    @property
-    def allocations(self) -> int:
-        """How many allocations there were."""
-        return self._allocations
 
     def allocated(self, address: int, size: int) -> None:
         """Counts memory that was allocated; call it after CUDA has handed it out."""
@@ -64,10 +54,7 @@ class MemoryRecord:
             self._sizes[address] = size
             # No call between reading and writing it, where the collector could free something.
             self._current += grown
-            self._allocations += 1
-            self._peak = max(self._peak, self._current)
             for watch in self._watches:
-                watch.allocations += 1
                 watch.peak_bytes = max(watch.peak_bytes, self._current)
 
     def freed(self, address: int) -> bool:
@@ -106,7 +93,6 @@ class Watch:
     _record: MemoryRecord
     start_bytes: int
     peak_bytes: int
-    allocations: int = 0
     end_bytes: int | None = None
 
     @property

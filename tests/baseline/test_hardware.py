@@ -12,24 +12,17 @@ from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu
 
 
 @pytest.mark.parametrize(
-    ("product", "profile", "name", "folder"),
+    ("product", "name", "folder"),
     [
-        ("NVIDIA H200", None, "NVIDIA H200", "nvidia-h200"),
-        ("NVIDIA H200", "1g.18gb", "NVIDIA H200 MIG 1g.18gb", "nvidia-h200-mig-1g.18gb"),
-        ("NVIDIA H200", "MIG 1g.18gb", "NVIDIA H200 MIG 1g.18gb", "nvidia-h200-mig-1g.18gb"),
-        (
-            "NVIDIA H200 MIG 1g.18gb",
-            "1g.18gb",
-            "NVIDIA H200 MIG 1g.18gb",
-            "nvidia-h200-mig-1g.18gb",
-        ),
-        ("Tesla T4", "", "Tesla T4", "tesla-t4"),
-        ("NVIDIA RTX 6000/Ada", None, "NVIDIA RTX 6000/Ada", "nvidia-rtx-6000-ada"),
+        ("NVIDIA H200", "NVIDIA H200", "nvidia-h200"),
+        ("NVIDIA H200 MIG 1g.18gb", "NVIDIA H200 MIG 1g.18gb", "nvidia-h200-mig-1g.18gb"),
+        ("Tesla  T4 ", "Tesla T4", "tesla-t4"),
+        ("NVIDIA RTX 6000/Ada", "NVIDIA RTX 6000/Ada", "nvidia-rtx-6000-ada"),
     ],
 )
-def test_gpu(product: str, profile: str | None, name: str, folder: str) -> None:
-    assert gpu_name(product, profile) == name
-    assert gpu_class(product, profile) == folder
+def test_gpu(product: str, name: str, folder: str) -> None:
+    assert gpu_name(product) == name
+    assert gpu_class(product) == folder
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.baseline.merge import add_run, differences
+from pytest_trtperf.baseline.merge import KEPT_RUNS, add_run, differences
 from pytest_trtperf.baseline.schema import BaselineEntry
 
 Maker = Callable[..., BaselineEntry]
@@ -23,10 +23,10 @@ def test_first_run_makes_the_entry(entry: Maker) -> None:
 
 def test_runs_are_appended_and_the_oldest_go(entry: Maker) -> None:
     stored = None
-    for level in range(1, 11):
-        stored = add_run(stored, entry(float(level)), keep=3)
+    for level in range(1, KEPT_RUNS + 3):
+        stored = add_run(stored, entry(float(level)))
     assert stored is not None
-    assert levels(stored) == [8, 9, 10]
+    assert levels(stored) == list(range(3, KEPT_RUNS + 3))
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,3 @@ def test_entry_of_something_else_is_replaced(
 
 def test_entries_of_the_same_measurement_do_not_differ(entry: Maker) -> None:
     assert differences(entry(1.0), entry(2.0)) == []
-
-
-def test_keeping_no_run_is_refused(entry: Maker) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        add_run(None, entry(), keep=0)

@@ -122,6 +122,12 @@ def test_broken_file_is_named_and_left(run, baselines):
     assert path.read_text() == "<<<<<<< HEAD"
 
 
+def test_directory_of_the_environment(trtperf, baselines, monkeypatch):
+    monkeypatch.setenv("HOME", str(baselines.parent))
+    monkeypatch.setenv("TRTPERF_BASELINE_DIR", "~/perf-baselines")
+    assert trtperf("baseline", "list").out.endswith("4 entries\n")
+
+
 def test_directory_that_is_not_there(trtperf, tmp_path):
     result = trtperf("baseline", "list", "--baseline-dir", tmp_path / "absent")
     assert result.status == 2

@@ -58,7 +58,8 @@ def test_change_and_interval_are_those_of_the_analysis(compare, make_measurement
 def test_improvement_is_told_and_is_no_failure(compare):
     result = compare(0.8, "--fail")
     assert result.status == 0
-    assert f"{KEY}: gpu_compute median improved by 20.0%" in result.out
+    # A record, unlike a baseline, is not updated.
+    assert f"{KEY}: gpu_compute median improved by 20.0%\n" in result.out
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,8 @@ def test_other_mode_fails(compare):
     result = compare(1.0, "--fail", mode={"load": "closed", "cuda_graph": True})
     assert result.status == 1
     assert "OTHER MODE" in result.out
+    (found,) = compare(1.0, "--json", mode={"load": "closed", "cuda_graph": True}).json["compared"]
+    assert found["verdicts"][0]["message"].endswith(" or make the record anew")
 
 
 @pytest.mark.parametrize(("code", "metric"), [("enqueue_bound", "latency P99"), ("not_steady", "")])

@@ -29,6 +29,17 @@ def test_cpu_is_enough_when_it_is_asked_for(doctor, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+def test_lock_directory_of_the_environment_is_read_as_pytest_reads_it(
+    trtperf, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TRTPERF_LOCK_DIR", "~/locks")
+    monkeypatch.chdir(tmp_path)
+    result = trtperf("doctor", "--backend", "onnxruntime", "--cache-dir", "cache", "--json")
+    assert checks(result)["lock directory"]["message"] == str(tmp_path / "home" / "locks")
+    assert not (tmp_path / "~").exists()
+
+
 def test_each_backend_is_told(doctor):
     found = checks(doctor("--json"))
     assert {"driver", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime"} <= set(found)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import sys
 from datetime import datetime, timedelta, timezone
 
+import msgspec
 import pytest
+
+from pytest_trtperf.report.json_file import write_json
+from pytest_trtperf.report.record import PairRecord
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
+
+KEY = "tests/test_x.py::test_in_turns"
 
 
 @pytest.fixture
@@ -49,6 +55,22 @@ def test_directory_has_trends_and_the_newest_runs(trtperf, nights, tmp_path):
     assert f"<code>{20:040x}</code>" in text
     assert 'data-state="alarm"' in text
     assert ">2026-02-02<" in text
+
+
+def test_directory_of_pairs_alone_has_a_page_of_them(trtperf, tmp_path, make_run):
+    (tmp_path / "nightly").mkdir()
+    for night in (1, 2):
+        pair = PairRecord(
+            test=KEY, key=KEY, message=f"night {night}", device="NVIDIA H200", blocks=9,
+            engines={}, modes={}, ratios={}, verdicts=[], findings=[],
+        )  # fmt: skip
+        created = f"2026-01-0{night}T00:00:00Z"
+        run = msgspec.structs.replace(make_run(), created=created, measurements=[], pairs=[pair])
+        write_json(tmp_path / "nightly" / f"{night}.json", run)
+    page = tmp_path / "page.html"
+    result = trtperf("report", tmp_path / "nightly", "-o", page, "--json")
+    assert (result.status, result.json["measurements"], result.json["series"]) == (0, 1, 0)
+    assert KEY.partition("::")[2] in page.read_text(encoding="utf-8")
 
 
 def test_page_is_here_unless_told(trtperf, write_run, tmp_path, monkeypatch):

@@ -265,7 +265,7 @@ def factories(trt: ModuleType, _request: Request) -> dict[str, Any]:
         "errors": [text for _, text in logger.errors],
         "layers": profiler.take(),
         "allocator": [base.__name__ for base in type(allocator).__mro__],
-        "allocations": record.allocations,
+        "allocated": record.addresses(),
         "output_allocator": isinstance(output_allocator(trt), trt.IOutputAllocator),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -99,6 +100,33 @@ def test_the_file_has_the_mode_whatever_the_umask(path, mode):
             assert stat.S_IMODE(path.stat().st_mode) == mode
     finally:
         os.umask(before)
+
+
+def test_the_file_of_another_user_is_locked_in_a_sticky_directory(path, monkeypatch):
+    """Where fs.protected_regular is on, the kernel refuses O_CREAT for a file that is there."""
+    really_open = os.open
+
+    def protected(place, flags, *mode):
+        if flags & os.O_CREAT and not flags & os.O_EXCL and os.path.lexists(place):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+        return really_open(place, flags, *mode)
+
+    assert is_free(path)
+    monkeypatch.setattr(os, "open", protected)
+    assert is_free(path)
+
+
+def test_who_makes_the_file_at_the_same_time_is_no_error(path, monkeypatch):
+    really_open = os.open
+
+    def late(place, flags, *mode):
+        if flags & os.O_CREAT:
+            monkeypatch.undo()
+            path.touch()
+        return really_open(place, flags, *mode)
+
+    monkeypatch.setattr(os, "open", late)
+    assert is_free(path)
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(path, tmp_path):

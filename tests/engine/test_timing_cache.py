@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import signal
+
 import pytest
 
+from pytest_trtperf.engine.cache_files import CacheFiles
+from pytest_trtperf.engine.file_locks import exclusive
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
 from pytest_trtperf.errors import CacheError, EngineBuildError
 
@@ -54,6 +61,47 @@ def test_a_place_that_cannot_be_written_is_named(config, tmp_path):
     (tmp_path / "gone").write_text("in the way")
     with pytest.raises((CacheError, EngineBuildError), match="cannot be"):
         kept.keep(config)
+
+
+def test_a_file_system_without_locks_is_told(config, tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+    kept.attach(config)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(CacheError, match="cannot be written: Function not implemented"):
+        kept.keep(config)
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from pytest_trtperf.engine.timing_cache import TimingCacheFile
+
+class Config:
+    def get_timing_cache(self):
+        return self
+    def create_timing_cache(self, data):
+        return None
+    def serialize(self):
+        return b"timed"
+
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+TimingCacheFile.kept_in(Path(sys.argv[1]), "tensorrt", "10.13.2", "NVIDIA L4 8.9").keep(Config())
+"""
+
+
+def test_what_a_killed_writer_left_is_swept_unless_another_one_writes(start, tmp_path):
+    assert start(KILLED_WHILE_WRITING, tmp_path).wait(timeout=60) == -signal.SIGKILL
+    (left,) = tmp_path.glob(".*.tmp")
+    (lock,) = tmp_path.glob("*.timing.lock")
+    (tmp_path / ".somebody.else.tmp").touch()
+    files = CacheFiles(tmp_path, shared=False)
+    with exclusive(lock, 0o666, wait=False):
+        assert files.sweep() == []
+    assert files.sweep() == [left]
+    assert [path.name for path in tmp_path.glob(".*.tmp")] == [".somebody.else.tmp"]
 
 
 class Refusing:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_trtperf.accuracy import AccuracyAssertionError, Subject, assert_close, reference_of
+from pytest_trtperf.accuracy import AccuracyAssertionError, Side, assert_close, reference_of
 from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.errors import EngineBuildError
@@ -66,7 +66,7 @@ def write(path: Path, kind: str, operator: str, returned: str) -> Path:
 def test_outputs_are_those_of_onnx_runtime(
     isolated: IsolatedEngine, model: Path, seed: int
 ) -> None:
-    ours, reference = Subject("chain", isolated), reference_of(model, "onnxruntime")
+    ours, reference = Side("chain", isolated), reference_of(model, "onnxruntime")
     assert_close(ours, reference, shapes=SHAPES, seed=seed)
     given = {"x": np.linspace(-1, 1, 64, dtype=np.float32).reshape(1, 64)}
     assert_close(ours, reference, inputs=given)
@@ -81,7 +81,7 @@ def test_another_model_differs(isolated: IsolatedEngine, model: Path, tmp_path: 
     onnx.save(wrong, tmp_path / "wrong.onnx")
     reference = reference_of(model, tmp_path / "wrong.onnx")
     with pytest.raises(AccuracyAssertionError, match=r"output 'y' float32 8x64: \d+ of 512 values"):
-        assert_close(Subject("chain", isolated), reference, shapes=SHAPES)
+        assert_close(Side("chain", isolated), reference, shapes=SHAPES)
 
 
 @pytest.mark.parametrize(("kind", "operator", "returned"), OPERATORS)
@@ -97,7 +97,7 @@ def test_each_type(probe: Probe, kind: str, operator: str, returned: str, tmp_pa
     try:
         # ONNX Runtime multiplies no bfloat16 on the CPU.
         reference = reference_of(path, single if kind == "BFLOAT16" else "onnxruntime")
-        assert_close(Subject(path.name, engine), reference)
+        assert_close(Side(path.name, engine), reference)
     finally:
         engine.close()
 
@@ -130,6 +130,6 @@ def test_range_of_shapes_is_compared_shape_by_shape(
     try:
         for batch in (1, 7, 32):
             how = {"x": (batch, 64)}
-            assert_close(Subject("one", isolated), Subject("other", other), shapes=how)
+            assert_close(Side("one", isolated), Side("other", other), shapes=how)
     finally:
         other.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.accuracy import Subject, assert_close, reference_of
+from pytest_trtperf.accuracy import Side, assert_close, reference_of
 from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.options import OPTIONS
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
@@ -47,6 +47,6 @@ def test_engine_with_the_option_returns_what_onnx_runtime_returns(
     engine = IsolatedEngine(probe.backend, plan, load=LoadOptions.of(spec.options, model))
     try:
         reference = reference_of(model, "onnxruntime")
-        assert_close(Subject("engine", engine), reference, shapes={"x": (8, WIDTH)})
+        assert_close(Side("engine", engine), reference, shapes={"x": (8, WIDTH)})
     finally:
         engine.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -14,15 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.measure import device_state
+from pytest_trtperf.measure import device_state, isolated
 from pytest_trtperf.measure.device_state import (
     DeviceState,
     others_sm_percent,
     read_device_state,
 )
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
+from pytest_trtperf.runtime.session import Mode
 
 UUID = "GPU-00000000-0000-0000-0000-000000000000"
 OWN, OTHER = 100, 200
+SHORT = Plan(warm_up_ms=2, max_warm_up=0.05, round_ms=2, round_queries=5)
 PERCENTS = st.dictionaries(st.integers(1, 9), st.integers(0, 100), min_size=1)
 
 
@@ -99,6 +105,13 @@ def nvml(monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: OWN)
     yield fake
     device_state._handle.cache_clear()
+
+
+@pytest.fixture
+def session(tmp_path, write_model):
+    pytest.importorskip("onnxruntime")
+    engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
+    return engine.create_session({"x": (16, 256)}, Mode())
 
 
 def now():
@@ -262,7 +275,27 @@ class TestOtherProcessesAtWork:
         ours = dict(zip((OWN, OTHER), shares, strict=True))
         assert others_sm_percent({**ours, **others}, (), ours) == sum(others.values())
         busiest = {**others, 50: 200, 51: 200}
-        assert others_sm_percent(busiest, (), ours) == sum(others.values())
+        assert others_sm_percent(busiest, (), ours, at_work=2) == sum(others.values())
+
+    def test_siblings_that_were_idle_hide_no_neighbour(self):
+        ours = {11, 12, 13, 14}
+        assert others_sm_percent({900: 60, 901: 95}, ours, ours) == 60
+
+    @pytest.mark.parametrize(("idle_s", "percent"), [(0.0, 0), (60.0, 60)])
+    def test_round_of_one_whose_sibling_worked_just_before(
+        self, nvml, session, monkeypatch, idle_s, percent
+    ):
+        used = {OWN: time.monotonic(), OTHER: time.monotonic() - idle_s}
+        latest = [SimpleNamespace(pid=pid, used=at) for pid, at in used.items()]
+        monkeypatch.setattr(isolated, "_LATEST", latest)
+        nvml.device_get_process_utilization = lambda _, since: SimpleNamespace(
+            pid=[900, 901], sm_util=[60, 95], time_stamp=[since + 1] * 2
+        )
+        measurement = Measurement(session, SHORT, Load(), contextlib.nullcontext(), UUID)
+        measurement.extend(1)
+        (round,) = measurement.rounds
+        assert round.after.other_sm_percent == percent
+        assert round.after.other_processes == 0
 
     def test_nothing_sampled_is_not_nothing_done(self):
         assert others_sm_percent({}, {OWN}, {OWN}) is None

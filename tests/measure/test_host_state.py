@@ -54,7 +54,7 @@ def test_share_is_a_share(seconds: tuple[float, float, float, float]) -> None:
 
 
 def test_share_of_counters_that_went_back_is_none_at_all() -> None:
-    # Threads that end take their counters with them.
+    # Threads that end take what they waited with them.
     assert contention(after(ran=5, waited=5, busy=5), START) == 0
 
 
@@ -66,7 +66,7 @@ def test_counters_of_this_host_rise_while_threads_run() -> None:
     before = read_host_state()
     if before is None:
         pytest.skip("this kernel does not tell")
-    # Its counters go with it, so it has to be there at the second look.
+    # What it waited goes with it, so it has to be there at the second look.
     looked = threading.Event()
     waiting = threading.Thread(target=looked.wait)
     waiting.start()
@@ -79,6 +79,23 @@ def test_counters_of_this_host_rise_while_threads_run() -> None:
     assert now is not None
     assert np.all(np.subtract(astuple(now), astuple(before)) >= 0)
     assert now.ran - before.ran >= 0.05 * NS
+
+
+def test_what_threads_ran_stays_when_they_end() -> None:
+    def burn() -> None:
+        until = time.thread_time() + 0.1
+        while time.thread_time() < until:
+            pass
+
+    before = read_host_state()
+    if before is None:
+        pytest.skip("this kernel does not tell")
+    thread = threading.Thread(target=burn)
+    thread.start()
+    thread.join()
+    now = read_host_state()
+    assert now is not None
+    assert now.ran - before.ran >= 0.1 * NS
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs processor affinity")

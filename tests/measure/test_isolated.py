@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.errors import EngineLoadError
-from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.measure.isolated import IsolatedEngine, session_pids
 from pytest_trtperf.measure.messages import pack_trace, receive, send, unpack_trace
 from pytest_trtperf.measure.trace import Trace
 
@@ -38,6 +38,16 @@ def test_load_that_fails_leaves_nothing_open():
         with pytest.raises(EngineLoadError):
             IsolatedEngine("tensorrt-rtx", b"no plan")
     assert open_descriptors() == before
+
+
+def test_processes_that_were_used_lately_are_told_from_idle_ones():
+    pytest.importorskip("tensorrt_rtx")
+    before = session_pids()
+    with pytest.raises(EngineLoadError):
+        IsolatedEngine("tensorrt-rtx", b"no plan")
+    (new,) = session_pids() - before
+    assert new in session_pids(within_s=60)
+    assert not session_pids(within_s=0)
 
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text() | st.floats(0, 1)

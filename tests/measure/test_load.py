@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_state import DeviceState
-from pytest_trtperf.measure.load import ARRIVALS, LEAD_IN, Load
+from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.measurement import AGAIN, Measurement, Plan
+from pytest_trtperf.option_values import ARRIVALS
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
 

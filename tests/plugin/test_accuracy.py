@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 TEST = """
@@ -31,6 +32,15 @@ def test_engine_that_returns_what_the_reference_does(project, body):
     project.model(layers=2)
     project.model("same", layers=2)
     assert run(project, body).ret == 0
+
+
+def test_paths_are_found_below_rootdir_from_elsewhere(project, monkeypatch):
+    project.model()
+    project.model("same")
+    np.save(project.path / "x.npy", np.ones((2, 256), np.float32))
+    project.tests(TEST.format(body='engine.assert_close("same.onnx", inputs="x:x.npy")'))
+    monkeypatch.chdir(project.pytester.mkdir("below"))
+    assert project.run(f"--rootdir={project.path}", "..").ret == 0
 
 
 def test_engine_that_returns_something_else_fails_the_test(project):

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from pytest_trtperf.report.record import MERGED_SCHEMA
+
 
 @pytest.fixture
 def recorded(repository):
@@ -65,6 +67,7 @@ def broken(path, how):
         content = json.loads(path.read_text())
         content.update({"schema": "trtperf-run/9"} if how == "other schema" else {})
         content.update({"hardware_class": "cpu-of-somebody"} if how == "other hardware" else {})
+        content.update({"backend": "tensorrt-rtx"} if how == "other backend" else {})
         path.write_text(json.dumps(content))
 
 
@@ -75,7 +78,8 @@ def broken(path, how):
         ("cut short", "*before.json: this is no whole record*"),
         ("no record", "*before.json: a record of --trtperf-json has the schema*"),
         ("other schema", "*this has 'trtperf-run/9'*"),
-        ("other hardware", "*only runs on one machine compare*"),
+        ("other hardware", "*made with onnxruntime on cpu-of-somebody, this is onnxruntime on *"),
+        ("other backend", "*made with tensorrt-rtx on cpu-*, this is onnxruntime on cpu-*"),
     ],
 )
 def test_record_that_cannot_be_used_is_a_usage_error(recorded, how, message):
@@ -83,6 +87,17 @@ def test_record_that_cannot_be_used_is_a_usage_error(recorded, how, message):
     result = against(recorded)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
+
+
+def test_of_a_merged_record_the_run_with_this_backend_counts(recorded):
+    path = recorded.path / "before.json"
+    ours = json.loads(path.read_text())
+    theirs = json.loads(path.read_text())
+    theirs["backend"] = "tensorrt-rtx"
+    for one in theirs["measurements"]:
+        one["mode"]["transfers"] = "as nobody here measures"
+    path.write_text(json.dumps({"schema": MERGED_SCHEMA, "runs": [ours, theirs]}))
+    assert against(recorded).ret == 0
 
 
 def test_excludes_an_update(recorded):

@@ -223,7 +223,7 @@ def _over_time(
     start = rounds[0].started
     shown = [name for name in metrics if all(name in round.quantiles for round in rounds)]
     return OverTime(
-        at=[_to_ms((r.started + r.ended) / 2 - start) for r in rounds],
+        at=[_to_the_millisecond((r.started + r.ended) / 2 - start) for r in rounds],
         queries=[r.queries for r in rounds],
         median={name: [_digits(r.quantiles[name][MEDIAN]) for r in rounds] for name in shown},
         p99={name: [_digits(r.quantiles[name][P99]) for r in rounds] for name in shown},
@@ -236,7 +236,7 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
     start = rounds[0].started
     for name, label in DEVICE.items():
         looks = [
-            (_to_ms(at - start), value)
+            (_to_the_millisecond(at - start), value)
             for r in rounds
             for at, state in ((r.started, r.before), (r.ended, r.after))
             if (value := state.get(name)) is not None
@@ -244,7 +244,7 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
         varies = len({value for _, value in looks}) > 1
         if looks and (varies or name not in OFTEN_CONSTANT):
             yield DeviceLine(label, [at for at, _ in looks], [value for _, value in looks])
-    at = [_to_ms((r.started + r.ended) / 2 - start) for r in rounds]
+    at = [_to_the_millisecond((r.started + r.ended) / 2 - start) for r in rounds]
     contention = [r.contention for r in rounds if r.contention is not None]
     if len(contention) == len(rounds):
         yield DeviceLine("other processes, %", at, [_digits(100 * share) for share in contention])
@@ -332,6 +332,6 @@ def _digits(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def _to_ms(seconds: float) -> float:
-    """Seconds, to the millisecond."""
+def _to_the_millisecond(seconds: float) -> float:
+    """Seconds with three decimals."""
     return round(seconds, 3)

@@ -32,7 +32,7 @@ from pytest_trtperf.report.html.details import (
 )
 from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord, RunRecord
 from pytest_trtperf.report.trend import Trend
-from pytest_trtperf.report.words import outcome
+from pytest_trtperf.report.words import OUTCOMES, outcome
 
 SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
 
@@ -88,7 +88,7 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
     )
     script = "\n".join(_text(name) for name in SCRIPTS)
     charts = get_plotlyjs()
-    found = sorted(_measured(runs), key=lambda item: rows.OUTCOMES.index(outcome(item[1])))
+    found = sorted(_measured(runs), key=lambda item: OUTCOMES.index(outcome(item[1])))
     states = list(rows.TREND_STATES)
     series = sorted(trends, key=lambda item: states.index(item[1].state))
     failed = rows.failures(found)
@@ -136,7 +136,7 @@ def _tables(
             "state": "Verdict",
             "columns": (*rows.MEASURED_COLUMNS, *hardware),
             "rows": lines,
-            "counts": rows.counts(lines, rows.OUTCOMES),
+            "counts": rows.counts(lines, OUTCOMES),
         }
 
 

@@ -15,12 +15,11 @@ from pytest_trtperf.report.record import (
     VerdictRecord,
 )
 from pytest_trtperf.report.trend import ENDED, Trend
-from pytest_trtperf.report.words import COLUMNS, most_telling, outcome, shortened
+from pytest_trtperf.report.words import COLUMNS, OUTCOMES, most_telling, outcome, shortened
 from pytest_trtperf.report.words import row as words_of
 
 Measured = MeasurementRecord | CapacityRecord | PairRecord
 
-OUTCOMES = ("fail", "inconclusive", "pass", "measured")
 TREND_STATES = {
     State.ALARM.value: "alarm",
     State.IMPROVED.value: "improved",
