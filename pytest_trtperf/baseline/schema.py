@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from numbers import Integral, Real
 from os import PathLike
@@ -23,6 +25,7 @@ SCHEMA = "trtperf-baseline/1"
 QUANTILE_COUNT = 21
 DIGITS = 5
 _ROUNDED = f"%.{DIGITS}g"
+_KEY = re.compile(rb'"\s*:')
 
 _HELP = "repair the file, restore it from version control, or delete it and record again"
 _MODE_FIELD = "mode"
@@ -40,8 +43,9 @@ Dimension = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Record(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
-):
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
+    gc=False,
+):  # fmt: skip
     """What all records of the file share."""
 
 
@@ -138,6 +142,22 @@ def encode_and_read_back(file: BaselineFile) -> tuple[bytes, BaselineFile]:
 
 
 def _decode(data: bytes) -> BaselineFile:
+    # Nearly all files are whole, and read ten times as fast without their places in mind.
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        file = msgspec.json.decode(data, type=BaselineFile)
+        flaws = (flaw for entry in file.entries.values() for flaw in _flaws(entry))
+        if file.schema == SCHEMA and _has_keys_once(data, file) and not any(flaws):
+            return file
+    return _explain(data)
+
+
+def _has_keys_once(data: bytes, file: BaselineFile) -> bool:
+    """Whether the text has no more keys than were read: JSON readers take the last of two."""
+    return len(_KEY.findall(data)) == len(_KEY.findall(msgspec.json.encode(file)))
+
+
+def _explain(data: bytes) -> BaselineFile:
+    """The records, read step by step, so that an error tells its place."""
     content = _parse(data)
     schema = content.get("schema")
     if schema != SCHEMA:
