@@ -28,7 +28,7 @@ import harness
 
 from pytest_trtperf.analysis.summary import summarize
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Plan
+from pytest_trtperf.measure.measurement import Effort
 from pytest_trtperf.runtime.session import Mode
 
 NETWORK, BATCH = "mobilenet_v2", 8
@@ -71,7 +71,7 @@ def measure_first(plan: Path) -> First:
     """Measures one round as a test does."""
     gpu, model = harness.find_gpu(), harness.network(NETWORK, BATCH)
     with harness.open_session(plan.read_bytes(), model.shapes, MODE) as session:
-        measuring = harness.measurement(session, Plan(), Load(), gpu)
+        measuring = harness.measurement(session, Effort(), Load(), gpu)
         measuring.extend(1)
         cold_start_ms = session.cold_start_ms
     trace, warm_up = measuring.rounds[0].trace, measuring.warm_up

@@ -51,7 +51,7 @@ from pytest_trtperf.limits import PerfAssertionError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.loops import Session
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.report.as_baseline import baseline_entry
@@ -116,8 +116,8 @@ def measurement(
     session: Session, settings: Settings, gpu: Gpu | None, lock: FileLock
 ) -> Measurement:
     """A measurement with the rounds that settings ask for."""
-    plan = Plan(round_queries=settings.round_queries, max_time=settings.max_time)
-    return Measurement(session, plan, Load(), lock, gpu.uuid if gpu else None)
+    effort = Effort(round_queries=settings.round_queries, max_time=settings.max_time)
+    return Measurement(session, effort, Load(), lock, gpu.uuid if gpu else None)
 
 
 @contextmanager

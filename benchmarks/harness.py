@@ -13,7 +13,7 @@ from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.measure.isolated import IsolatedEngine, IsolatedSession
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.probe import Gpu, probe_in_subprocess
 from pytest_trtperf.runtime.session import Mode
@@ -77,6 +77,6 @@ def open_session(
         engine.close()
 
 
-def measurement(session: IsolatedSession, plan: Plan, load: Load, gpu: Gpu) -> Measurement:
+def measurement(session: IsolatedSession, effort: Effort, load: Load, gpu: Gpu) -> Measurement:
     """A measurement that holds the GPU's lock while it runs."""
-    return Measurement(session, plan, load, device_lock(None, gpu.uuid), gpu.uuid)
+    return Measurement(session, effort, load, device_lock(None, gpu.uuid), gpu.uuid)

@@ -31,7 +31,7 @@ from open_loop import MODE, MODELS, service_ms
 from pytest_trtperf.comparison import Subject
 from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.measures import DRAWS
 from pytest_trtperf.runtime.probe import Gpu
 from pytest_trtperf.settings import Settings
@@ -77,7 +77,7 @@ def search(plan: bytes, model: harness.Model, gpu: Gpu, limit_ms: float, seed: i
 
         def measure(rate: float | None, draw: int, queries: int) -> Measurement:
             load = Load(rate, seed=DRAWS * seed + draw)
-            return harness.measurement(session, Plan(round_queries=queries), load, gpu)
+            return harness.measurement(session, Effort(round_queries=queries), load, gpu)
 
         found = MaxQps(measure, limit_ms, subject(gpu.name), Settings())
     return Search(

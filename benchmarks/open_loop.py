@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from pytest_trtperf.measure.isolated import IsolatedSession
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Plan
+from pytest_trtperf.measure.measurement import Effort
 from pytest_trtperf.measure.trace import Times, Trace
 from pytest_trtperf.runtime.probe import Gpu
 from pytest_trtperf.runtime.session import Mode
@@ -145,15 +145,15 @@ class Schedule:
 
 def service_ms(session: IsolatedSession, gpu: Gpu) -> float:
     """S: milliseconds per query under a closed load; the median of some rounds."""
-    measuring = harness.measurement(session, Plan(), Load(), gpu)
+    measuring = harness.measurement(session, Effort(), Load(), gpu)
     measuring.extend(SERVICE_ROUNDS)
     return 1e3 / float(np.median([round.trace.throughput for round in measuring.rounds]))
 
 
 def open_round(session: IsolatedSession, gpu: Gpu, rate: float, queries: int, seed: int) -> Trace:
     """One round of at least `queries` under Poisson arrivals."""
-    plan = Plan(round_ms=1, round_queries=int(SPARE * queries), max_time=1e4)
-    measuring = harness.measurement(session, plan, Load(rate, seed=seed), gpu)
+    effort = Effort(round_ms=1, round_queries=int(SPARE * queries), max_time=1e4)
+    measuring = harness.measurement(session, effort, Load(rate, seed=seed), gpu)
     measuring.extend(1)
     return measuring.rounds[0].trace
 

@@ -29,13 +29,13 @@ import numpy as np
 
 from pytest_trtperf.analysis.summary import summarize
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Plan
+from pytest_trtperf.measure.measurement import Effort
 from pytest_trtperf.runtime.probe import Gpu
 from pytest_trtperf.runtime.session import Mode
 
 WARM_UP_MS = 300
 SECONDS = 2
-PACE = Plan(warm_up_ms=WARM_UP_MS, round_ms=1e3 * SECONDS, max_time=1e3)
+PACE = Effort(warm_up_ms=WARM_UP_MS, round_ms=1e3 * SECONDS, max_time=1e3)
 MOST_MEDIAN_OFF = 0.005
 MOST_P99_OFF = 0.01
 RESOLVED_MS = 0.02

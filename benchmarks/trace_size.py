@@ -31,7 +31,7 @@ from max_qps import subject
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.gpu_loop import run_closed, run_open
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan, Round
+from pytest_trtperf.measure.measurement import Effort, Measurement, Round
 from pytest_trtperf.measure.trace import STAGES, Extent, Trace
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.runtime.session import Mode
@@ -103,7 +103,7 @@ class Measured(Measurement):
     """A measurement that has all its rounds."""
 
     def __init__(self, session: TensorRTSession, load: Load, traces: list[Trace]) -> None:
-        super().__init__(session, Plan(), load, contextlib.nullcontext(), None)
+        super().__init__(session, Effort(), load, contextlib.nullcontext(), None)
         state = DeviceState()
         self.rounds = [Round(trace, state, state, i, i + 1.0) for i, trace in enumerate(traces)]
 

@@ -22,7 +22,7 @@ from pytest_trtperf.limits import is_positive
 from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.loops import Session
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.report.measure_progress import MeasureLines
@@ -309,7 +309,7 @@ class MeasureFactory:
         starts = self._run.settings.export_times is not None
         measurement = Measurement(
             session,
-            dataclasses.replace(_from_settings(Plan, settings), starts=starts),
+            dataclasses.replace(_from_settings(Effort, settings), starts=starts),
             _from_settings(Load, settings),
             self._engines.lock,
             self._run.target.uuid,

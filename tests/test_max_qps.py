@@ -14,7 +14,7 @@ from pytest_trtperf.max_qps import MaxQps
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.isolated import IsolatedSession
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.measure.trace import Trace
 from pytest_trtperf.settings import Settings
 
@@ -66,9 +66,9 @@ def search(**settings):
     session = Session()
 
     def measure(rate, draw, queries):
-        plan = Plan(warm_up_ms=0, round_ms=1, round_queries=queries)
+        effort = Effort(warm_up_ms=0, round_ms=1, round_queries=queries)
         load = Load(rate, seed=draw)
-        return Measurement(session, plan, load, contextlib.nullcontext(), UUID)
+        return Measurement(session, effort, load, contextlib.nullcontext(), UUID)
 
     return MaxQps(measure, LIMIT_MS, SUBJECT, Settings(**settings))
 

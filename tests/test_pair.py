@@ -14,7 +14,7 @@ from pytest_trtperf.limits import InconclusiveWarning
 from pytest_trtperf.measure.host_loop import run_closed
 from pytest_trtperf.measure.isolated import IsolatedSession
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.measure.trace import Trace
 from pytest_trtperf.pair import Pair
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
@@ -23,7 +23,7 @@ from pytest_trtperf.settings import Settings
 
 pytest.importorskip("onnxruntime")
 
-SHORT = Plan(warm_up_ms=2, max_warm_up=0.05, round_ms=2, round_queries=5)
+SHORT = Effort(warm_up_ms=2, max_warm_up=0.05, round_ms=2, round_queries=5)
 SUBJECT = Subject(
     test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software={},
     baseline=None, compares=False, records=False,

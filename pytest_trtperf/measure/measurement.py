@@ -34,7 +34,7 @@ BACKLOG_QUERIES = 100
 
 
 @dataclass(frozen=True)
-class Plan:
+class Effort:
     """How long to warm up and how long each round is.
 
     Attributes:
@@ -108,14 +108,14 @@ class Measurement:
     def __init__(
         self,
         session: Session,
-        plan: Plan,
+        effort: Effort,
         load: Load,
         lock: AbstractContextManager[object],
         uuid: str | None,
         label: str | None = None,
         tell: Callable[[MeasureProgress | None], None] | None = None,
     ) -> None:
-        self.session, self.plan, self.load = session, plan, load
+        self.session, self.effort, self.load = session, effort, load
         self.rounds: list[Round] = []
         self.set_aside: list[Round] = []
         self.warm_up: WarmUp | None = None
@@ -156,7 +156,7 @@ class Measurement:
             else:
                 self._warm_up()
             while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
-                left_s = self.plan.max_time - self.seconds
+                left_s = self.effort.max_time - self.seconds
                 number, disturbed = len(self.rounds) + 1, len(self.set_aside)
                 self._tell(MeasureProgress(number, rounds, disturbed, left_s))
                 round = self._round()
@@ -191,11 +191,11 @@ class Measurement:
     def _fits(self) -> bool:
         measured = len(self.rounds) + len(self.set_aside)
         expected = self.seconds / max(measured, 1)
-        return measured < 2 or self.seconds + expected <= self.plan.max_time
+        return measured < 2 or self.seconds + expected <= self.effort.max_time
 
     def _settle(self) -> None:
         # Between two looks the clocks may have dropped: spin the device up again.
-        extent = self._extent(self.plan.warm_up_ms / 2, 1)
+        extent = self._extent(self.effort.warm_up_ms / 2, 1)
         run_closed(self.session, extent, idle_ms=self.load.idle_ms)
 
     def _warm_up(self) -> None:
@@ -203,15 +203,15 @@ class Measurement:
         medians: list[float] = []
         queries, steady, elapsed = 0, False, 0.0
         extent = Extent(0, 1, 1)
-        while elapsed < self.plan.max_warm_up and not steady:
-            self._tell(MeasureProgress(None, 0, 0, self.plan.max_warm_up - elapsed))
+        while elapsed < self.effort.max_warm_up and not steady:
+            self._tell(MeasureProgress(None, 0, 0, self.effort.max_warm_up - elapsed))
             trace = run_closed(self.session, extent, idle_ms=self.load.idle_ms)
             queries += trace.queries
             medians.append(float(np.median(trace.compute)))
             self._rate = max(trace.throughput, self._rate / 2)
             extent = self._extent(WINDOW_MS, 1)
             elapsed = time.perf_counter() - start
-            steady = elapsed * 1e3 >= self.plan.warm_up_ms and is_steady(medians)
+            steady = elapsed * 1e3 >= self.effort.warm_up_ms and is_steady(medians)
         drift = trend(medians) if len(medians) >= 2 * GROUP else None
         # One session that never settled makes the whole measurement doubtful.
         if self.warm_up is None or self.warm_up.steady:
@@ -238,22 +238,26 @@ class Measurement:
         return Round(trace, before, after, started, ended, disturbed, contended, yardstick)
 
     def _closed(self) -> Trace:
-        extent = self._extent(self.plan.round_ms, self._round_queries(self._rate))
+        extent = self._extent(self.effort.round_ms, self._round_queries(self._rate))
         idle_ms = self.load.idle_ms
         return run_closed(
-            self.session, extent, idle_ms=idle_ms, starts=self.plan.starts, label=self._round_label
+            self.session,
+            extent,
+            idle_ms=idle_ms,
+            starts=self.effort.starts,
+            label=self._round_label,
         )
 
     def _open(self) -> Trace:
         rate = self.load.request_rate or 0.0
         queries = self._round_queries(rate / (1 + LEAD_IN))
         least_s = LEAST_ROUNDS * queries / rate * (1 + LEAD_IN)
-        if least_s > max(self.plan.max_time, LEAST_ROUNDS * self.plan.round_ms / 1e3):
+        if least_s > max(self.effort.max_time, LEAST_ROUNDS * self.effort.round_ms / 1e3):
             raise MeasurementError(
                 f"{LEAST_ROUNDS} rounds of {queries} queries at {rate:g} qps take {least_s:.3g} s, "
-                f"and max_time is {self.plan.max_time:g} s: raise it, or the rate"
+                f"and max_time is {self.effort.max_time:g} s: raise it, or the rate"
             )
-        duration_ms = max(self.plan.round_ms, 1e3 * queries / rate)
+        duration_ms = max(self.effort.round_ms, 1e3 * queries / rate)
         lead_in_ms = LEAD_IN * duration_ms
         number = len(self.rounds) + len(self.set_aside)
         backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
@@ -262,7 +266,7 @@ class Measurement:
         most = 4 * (int(served) + queries)
         schedule = self.load.schedule(duration_ms, queries, number, lead_in_ms, most)
         trace = run_open(
-            self.session, schedule, backlog_ms, starts=self.plan.starts, label=self._round_label
+            self.session, schedule, backlog_ms, starts=self.effort.starts, label=self._round_label
         )
         saturated = trace.saturated or trace.falls_behind(1e9 / self._rate)
         trace = replace(trace, saturated=saturated)
@@ -277,8 +281,8 @@ class Measurement:
 
     def _round_queries(self, rate: float) -> int:
         """As many as asked for, unless five rounds of them would not fit into the limit."""
-        affordable = int(rate * self.plan.max_time / (LEAST_ROUNDS + 0.5))
-        return max(2, min(self.plan.round_queries, affordable))
+        affordable = int(rate * self.effort.max_time / (LEAST_ROUNDS + 0.5))
+        return max(2, min(self.effort.round_queries, affordable))
 
     def _extent(self, duration_ms: float, queries: int) -> Extent:
         expected = max(queries, int(self._rate * duration_ms / 1e3))

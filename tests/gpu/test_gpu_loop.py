@@ -9,7 +9,7 @@ import pytest
 
 from pytest_trtperf.measure.gpu_loop import run_closed
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.measure.trace import Extent
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.session import Mode
@@ -52,7 +52,7 @@ def test_a_full_trace_ends_the_loop(session: TensorRTSession) -> None:
 
 def test_rounds_collect_no_garbage_and_keep_their_size(engine: TensorRTEngine) -> None:
     session = engine.create_session(SHAPES, Mode(cuda_graph=True))
-    measurement = Measurement(session, Plan(), Load(), device_lock(None, "test"), None)
+    measurement = Measurement(session, Effort(), Load(), device_lock(None, "test"), None)
     collections: list[str] = []
     try:
         measurement.extend(2)

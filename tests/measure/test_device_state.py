@@ -22,13 +22,13 @@ from pytest_trtperf.measure.device_state import (
     read_device_state,
 )
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
 
 UUID = "GPU-00000000-0000-0000-0000-000000000000"
 OWN, OTHER = 100, 200
-SHORT = Plan(warm_up_ms=2, max_warm_up=0.05, round_ms=2, round_queries=5)
+SHORT = Effort(warm_up_ms=2, max_warm_up=0.05, round_ms=2, round_queries=5)
 PERCENTS = st.dictionaries(st.integers(1, 9), st.integers(0, 100), min_size=1)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.load import LEAD_IN, Load
-from pytest_trtperf.measure.measurement import AGAIN, Measurement, Plan
+from pytest_trtperf.measure.measurement import AGAIN, Effort, Measurement
 from pytest_trtperf.option_values import ARRIVALS
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
@@ -24,7 +24,7 @@ RATES = st.floats(0.1, 1e6)
 KINDS = st.sampled_from(ARRIVALS)
 SEEDS = st.integers(0, 2**32)
 MANY = 20_000
-SHORT = Plan(warm_up_ms=5, max_warm_up=0.05, round_ms=20, round_queries=20, max_time=60)
+SHORT = Effort(warm_up_ms=5, max_warm_up=0.05, round_ms=20, round_queries=20, max_time=60)
 
 
 @st.composite
@@ -136,11 +136,11 @@ def measure(tmp_path, write_model):
     pytest.importorskip("onnxruntime")
     engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
 
-    def start(load, plan=SHORT, concurrency=1, sleep_ms=None):
+    def start(load, effort=SHORT, concurrency=1, sleep_ms=None):
         session = engine.create_session({"x": (16, 256)}, Mode(concurrency=concurrency))
         if sleep_ms is not None:
             session.queries = [lambda: time.sleep(sleep_ms / 1e3)] * concurrency
-        return Measurement(session, plan, load, contextlib.nullcontext(), None)
+        return Measurement(session, effort, load, contextlib.nullcontext(), None)
 
     return start
 
@@ -166,7 +166,7 @@ class TestOpenRounds:
 
     def test_throughput_is_the_rate_that_was_asked_for(self, measure):
         """Constant arrivals that are served: what is left is the last query's own time."""
-        measurement = measure(Load(500.0, "constant"), Plan(round_ms=200, round_queries=20))
+        measurement = measure(Load(500.0, "constant"), Effort(round_ms=200, round_queries=20))
         measurement.extend(1)
         (round,) = measurement.rounds
         last_ms = float(round.trace.samples("response")[-1])
@@ -183,8 +183,8 @@ class TestOpenRounds:
 
     def test_last_as_long_as_their_queries_need(self, measure):
         """A rate too low for the least length: 30 queries at 400 a second are 75 ms."""
-        plan = Plan(warm_up_ms=5, max_warm_up=0.05, round_ms=1, round_queries=30, max_time=60)
-        measurement = measure(Load(400.0, "constant"), plan)
+        effort = Effort(warm_up_ms=5, max_warm_up=0.05, round_ms=1, round_queries=30, max_time=60)
+        measurement = measure(Load(400.0, "constant"), effort)
         measurement.extend(1)
         (round,) = measurement.rounds
         assert round.trace.queries >= 30
@@ -192,8 +192,8 @@ class TestOpenRounds:
 
     @pytest.mark.parametrize("seed", range(5))
     def test_are_never_empty_however_low_the_rate(self, measure, seed):
-        plan = Plan(warm_up_ms=1, max_warm_up=0.01, round_ms=1, round_queries=2, max_time=0.2)
-        measurement = measure(Load(100.0, seed=seed), plan)
+        effort = Effort(warm_up_ms=1, max_warm_up=0.01, round_ms=1, round_queries=2, max_time=0.2)
+        measurement = measure(Load(100.0, seed=seed), effort)
         measurement.extend(3)
         assert min(round.trace.queries for round in measurement.rounds) >= 1
         assert all(round.trace.samples("response").min() > 0 for round in measurement.rounds)
@@ -263,8 +263,8 @@ class TestDisturbedRounds:
 
     def test_count_towards_the_time_limit(self, measure, disturb):
         disturb(range(2, 1000))
-        plan = Plan(warm_up_ms=1, max_warm_up=0.01, round_ms=5, round_queries=2, max_time=2)
-        measurement = measure(Load(), plan, sleep_ms=1)
+        effort = Effort(warm_up_ms=1, max_warm_up=0.01, round_ms=5, round_queries=2, max_time=2)
+        measurement = measure(Load(), effort, sleep_ms=1)
         assert not measurement.extend(1000)
         assert len(measurement.rounds) == 2
         assert 0 < len(measurement.set_aside) <= 2 / 0.005
@@ -280,22 +280,22 @@ class TestDisturbedRounds:
 class TestOverload:
     """Queries that sleep for 4 ms, so that the device does about 240 a second."""
 
-    PLAN = Plan(warm_up_ms=5, max_warm_up=0.3, round_ms=400, round_queries=20, max_time=60)
+    EFFORT = Effort(warm_up_ms=5, max_warm_up=0.3, round_ms=400, round_queries=20, max_time=60)
 
     @pytest.mark.parametrize("rate", [270, 330])
     def test_little_more_than_the_device_does_is_told(self, measure, rate):
-        measurement = measure(Load(rate, "constant"), self.PLAN, sleep_ms=4)
+        measurement = measure(Load(rate, "constant"), self.EFFORT, sleep_ms=4)
         assert not measurement.extend(3)
         assert measurement.saturated
 
     @pytest.mark.parametrize("rate", [60, 120])
     def test_what_it_does_is_not(self, measure, rate):
-        measurement = measure(Load(rate, "constant"), self.PLAN, sleep_ms=4)
+        measurement = measure(Load(rate, "constant"), self.EFFORT, sleep_ms=4)
         assert measurement.extend(3)
         assert not measurement.saturated
 
     def test_rate_far_beyond_takes_no_memory_for_what_is_never_served(self, measure):
-        measurement = measure(Load(1e9), self.PLAN, sleep_ms=4)
+        measurement = measure(Load(1e9), self.EFFORT, sleep_ms=4)
         assert not measurement.extend(1)
         assert measurement.saturated
         assert measurement.rounds[0].trace.nbytes < 1e6

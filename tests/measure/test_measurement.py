@@ -10,14 +10,14 @@ import pytest
 
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Measurement, Plan
+from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.runtime.locks import device_lock
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.session import Mode
 
 pytest.importorskip("onnxruntime")
 
-SHORT = Plan(warm_up_ms=5, max_warm_up=0.2, round_ms=5, round_queries=20, max_time=60)
+SHORT = Effort(warm_up_ms=5, max_warm_up=0.2, round_ms=5, round_queries=20, max_time=60)
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def session(tmp_path, write_model):
     return engine.create_session({"x": (16, 256)}, Mode())
 
 
-def measure(session, plan=SHORT, lock=None, load=None):
+def measure(session, effort=SHORT, lock=None, load=None):
     lock = lock or contextlib.nullcontext()
-    return Measurement(session, plan, load or Load(), lock, None)
+    return Measurement(session, effort, load or Load(), lock, None)
 
 
 def spy(session, look):
@@ -73,14 +73,14 @@ def test_rounds_follow_each_other_on_the_hosts_clock(session):
 
 
 def test_time_limit_stops_early_but_not_before_two_rounds(session):
-    plan = Plan(warm_up_ms=1, max_warm_up=0.05, round_ms=20, round_queries=2, max_time=0.001)
-    measurement = measure(session, plan)
+    effort = Effort(warm_up_ms=1, max_warm_up=0.05, round_ms=20, round_queries=2, max_time=0.001)
+    measurement = measure(session, effort)
     assert not measurement.extend(20)
     assert len(measurement.rounds) == 2
 
 
 def test_warm_up_that_never_settles_ends(session):
-    measurement = measure(session, Plan(warm_up_ms=1e6, max_warm_up=0.05, round_ms=1))
+    measurement = measure(session, Effort(warm_up_ms=1e6, max_warm_up=0.05, round_ms=1))
     measurement.extend(1)
     assert measurement.warm_up is not None
     assert not measurement.warm_up.steady
