@@ -81,6 +81,7 @@ class Comparison:
         self._subject, self._baseline, self._settings = subject, baseline, settings
         self._rounds, self._extend = rounds, extend
         self._mode, self._shapes = mode, shapes
+        self._looked_at: dict[Gate, int] = {}
         self.notes: list[str] = []
 
     def judge(self, *, host_bound: bool, doubt: str | None = None) -> list[VerdictRecord]:
@@ -117,6 +118,7 @@ class Comparison:
         runs = [run.rounds for run in self._baseline.runs]
         for gate in gates:
             if gate not in changes or _is_open(changes[gate]):
+                self._looked_at[gate] = len(self._rounds())
                 changes[gate] = compare(
                     gate,
                     self._rounds(),
@@ -162,8 +164,8 @@ class Comparison:
         """Whether what is not sure to be within tolerance may be the work of other processes."""
         if change.verdict.status is Status.PASS or self._contention() < TAIL_CONTENDED:
             return False
-        # Their time slices are longer than most queries: the tail has no bound.
-        return gate.kind == "p99" or change.verdict.status is Status.INCONCLUSIVE
+        # Their time slices are longer than most queries: the tail and the sum have no bound.
+        return gate.kind != "median" or change.verdict.status is Status.INCONCLUSIVE
 
     def _disturbance(self) -> float:
         """What that may have made of a query's time: run half the time, it takes twice as long."""
@@ -270,7 +272,7 @@ class Comparison:
         return "record the baseline anew with --trtperf-update"
 
     def _message(self, gate: Gate, change: Change, verdict: Verdict) -> str:
-        rounds = self._rounds()
+        rounds = self._rounds()[: self._looked_at[gate]]
         queries = sum(round.queries for round in rounds)
         interval = f"[{change.lower - 1:+.1%}, {change.upper - 1:+.1%}]"
         if change.upper == math.inf:
@@ -289,11 +291,14 @@ class Comparison:
     def _widened(self, gate: Gate, change: Change) -> str:
         if change.supported <= self._tolerance(gate):
             return ""
+        # Of a rate it is what that falls by, when queries take so much longer.
+        fall = 1 - 1 / (1 + change.supported)
+        most = f"{fall if gate.kind == 'throughput' else change.supported:.1%}"
         if change.supported <= self._disturbance():
-            return f", widened to {change.supported:.1%} since other processes took so much time"
+            return f", widened to {most} since other processes took so much time"
         runs = len(self._baseline.runs)
         told = "the baseline's run supports" if runs == 1 else f"the baseline's {runs} runs support"
-        return f", widened to the {change.supported:.1%} that {told}"
+        return f", widened to the {most} that {told}"
 
     def differences(
         self, layers: Mapping[str, float], tactics: Mapping[str, str] | None = None

@@ -205,6 +205,7 @@ class MeasureFactory:
         """
         __tracebackhide__ = True
         settings = self._settings.override(options, "trt_compare")
+        _check_engine(reference)
         label = self._claim_label(name)
         subject = self._subject(new, label, baseline=False)
         engines = {"new": new.about, "reference": reference.about}
@@ -320,6 +321,7 @@ class MeasureFactory:
         return measurement
 
     def _subject(self, engine: Engine, label: str, *, baseline: bool) -> Subject:
+        _check_engine(engine)
         store, module = self._run.baseline_of(self._item.path)
         key = self._key(label)
         return Subject(
@@ -348,6 +350,11 @@ class MeasureFactory:
         nodeid = without_group(self._item.nodeid) + (f"#{label}" if label else "")
         digest = hashlib.sha256(nodeid.encode()).hexdigest()[:8]
         return re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")[:_LONGEST_NAME] + f"-{digest}"
+
+
+def _check_engine(engine: object) -> None:
+    if not isinstance(engine, Engine):
+        raise TypeError(f"an engine is measured, not {engine!r}: write trt_engine({engine!r})")
 
 
 def _from_settings(kind: type[T], settings: Settings) -> T:

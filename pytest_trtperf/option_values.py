@@ -61,7 +61,7 @@ def parse_tolerance(value: object) -> Tolerance:
 def _share(value: object) -> float:
     share = _number(value)
     if not 0 < share < 1:
-        raise ValueError(f"expected a share between 0 and 1, such as 0.05, got {value!r}")
+        raise ValueError(f"expected a share above 0 and below 1, 0.05 for 5 %, got {value!r}")
     return share
 
 

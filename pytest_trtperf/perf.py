@@ -21,6 +21,7 @@ from pytest_trtperf.limits import (
     raise_if_failed,
     settle,
 )
+from pytest_trtperf.measure.host_state import CONTENDED
 from pytest_trtperf.measure.measurement import Measurement, Round
 from pytest_trtperf.option_values import Tolerance, parse_tolerance
 from pytest_trtperf.report.as_baseline import against_record, tactics
@@ -260,7 +261,7 @@ class Perf(Result):
         if not self._subject.records:
             return "off"
         if not self._subject.compares:
-            return "replaced"
+            return "recorded"
         return "missing" if self._subject.baseline is None else "compared"
 
     def _hold(self, name: str, unit: str, budget: Limit, judge: Callable[[float], Verdict]) -> None:
@@ -363,7 +364,14 @@ class Perf(Result):
         looks = [look for look in LOOKS if look > len(self.rounds)]
         extend = self._measurement.extend
         verdict = settle(judge, looks, extend=extend, steady=self.steady)
-        return decide(verdict, self._settings.inconclusive)
+        policy = self._settings.inconclusive
+        # As in a comparison, no estimate of what others may have done decides anything.
+        if verdict.reason == "overlaps_limit" and self.contention >= CONTENDED:
+            why = f"other processes took {self.contention:.0%} of the time: free the machine"
+            message = f"{verdict.message}; {why}"
+            verdict = replace(verdict, reason="contended", message=message)
+            policy = "warn" if policy == "estimate" else policy
+        return decide(verdict, policy)
 
     def _round_records(self) -> list[RoundRecord]:
         for index in range(len(self._statistics), len(self.rounds)):

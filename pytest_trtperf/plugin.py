@@ -85,7 +85,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         try:
             settings_of(item, item.config.stash[SETTINGS])
         except ValueError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -102,11 +102,14 @@ def _run(arguments: argparse.Namespace) -> int:
         *_governor(),
     ]
     able = bool(usable) and all(check.state != MISSING for check in places)
-    verdict = (
-        f"pytest --trtperf can run, with {usable[0]}"
-        if able
-        else f"pytest --trtperf cannot run with --trtperf-backend={','.join(arguments.backend)}"
-    )
+    if able:
+        verdict = f"pytest --trtperf can run, with {usable[0]}"
+    else:
+        verdict = (
+            f"pytest --trtperf cannot run with --trtperf-backend={','.join(arguments.backend)}"
+        )
+        if not usable and isinstance(probes[ONNXRUNTIME], Probe):
+            verdict += f"; on the CPU it can, with --trtperf-backend=auto,{ONNXRUNTIME}"
     if arguments.json:
         say_json({"can_run": able, "backend": usable[0] if able else None, "checks": checks})
     else:

@@ -159,7 +159,7 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     layers: list[LayerRecord]
     verdicts: list[VerdictRecord]
     findings: list[FindingRecord]
-    baseline: str  # compared, missing, replaced or off
+    baseline: str  # compared, missing, recorded or off
     notes: list[str] = []
     against: AgainstRecord | None = None
     differences: list[str] = []

@@ -187,6 +187,7 @@ def wait_until_taken(path):
     [
         ("streams=0", "*ValueError: *streams*"),
         ("tolerence=0.1", "*Error: *tolerence*"),
+        ("tolerance=1", "*ValueError: *a share above 0 and below 1, 0.05 for 5 %, got 1*"),
         ("shapes={'y': (1, 256)}", "*ShapeError: *y*"),
     ],
 )
@@ -203,3 +204,19 @@ def test_wrong_argument_is_shown_at_the_tests_line(project, argument, message):
     result.stdout.fnmatch_lines([f">*{argument}*", message])
     result.stdout.no_fnmatch_line("*measures.py*")
     project.run("--full-trace").stdout.fnmatch_lines(["*measures.py*"])
+
+
+@pytest.mark.parametrize("call", ["trt_measure('model.onnx')", "trt_compare(engine, 'model.onnx')"])
+def test_path_in_place_of_an_engine_is_told(project, call):
+    project.model()
+    project.tests(
+        f"""
+        def test_model(trt_engine, trt_measure, trt_compare):
+            engine = trt_engine('model.onnx')
+            {call}
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*TypeError: *not 'model.onnx': write trt_engine('model.onnx')"])
+    result.stdout.no_fnmatch_line("*measures.py*")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from pytest_trtperf.measure import measurement
 
 MEASURE = """
     def test_model(trt_engine, trt_measure):
@@ -112,3 +116,21 @@ def test_failed_budget_is_told_again_in_the_same_words(project):
         """
     )
     project.run()
+
+
+def test_what_others_may_have_done_is_no_missed_budget(project, monkeypatch):
+    monkeypatch.setattr(measurement, "contention", lambda before, after: 0.5)
+    project.model()
+    project.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            perf = trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+            perf.assert_percentile(50, ms=perf.percentile(50))
+        """
+    )
+    result = project.run("--trtperf-json=run.json", "--trtperf-max-time=0.1")
+    result.assert_outcomes(passed=1, warnings=1)
+    (one,) = json.loads((project.path / "run.json").read_text())["measurements"]
+    (verdict,) = one["verdicts"]
+    assert (verdict["status"], verdict["reason"]) == ("inconclusive", "contended")
+    assert "other processes took 50% of the time: free the machine" in verdict["message"]

@@ -68,7 +68,7 @@ def test_closest_mark_wins(project):
         ("cuda_grpah=True", "*unknown option cuda_grpah; known are *cuda_graph*"),
         ("backend='onnxruntime'", "*unknown option backend*"),
         ("True", "*keyword arguments only*"),
-        ("tolerance=-1", "*tolerance: expected a share between 0 and 1*"),
+        ("tolerance=-1", "*tolerance: expected a share above 0 and below 1*"),
         ("round_queries=float('inf')", "*round_queries: expected a whole number*"),
     ],
 )
