@@ -116,6 +116,7 @@ class Comparison:
     def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change], compared: int) -> None:
         """Judges the gates without a conclusive verdict: a conclusive one never changes."""
         runs = [run.rounds for run in self._baseline.runs]
+        machine, disturbance = self._machine(), self._disturbance()
         for gate in gates:
             if gate not in changes or _is_open(changes[gate]):
                 self._looked_at[gate] = len(self._rounds())
@@ -124,9 +125,9 @@ class Comparison:
                     self._rounds(),
                     runs,
                     self._tolerance(gate),
-                    disturbance=self._disturbance(),
+                    disturbance=disturbance,
                     gates=compared,
-                    machine=self._machine(),
+                    machine=machine,
                 )
 
     def _machine(self) -> float | None:
@@ -230,15 +231,15 @@ class Comparison:
     def _decided(self, gate: Gate, change: Change, host_bound: bool, doubt: str | None) -> Verdict:
         """What the policy makes of a verdict; the estimate may not decide all that are open."""
         verdict, policy = change.verdict, self._settings.inconclusive
-        if open_by := self._undecidable(gate, change, host_bound, doubt):
+        open_by = self._undecidable(gate, change, host_bound, doubt)
+        if open_by:
             reason, message = open_by
             self.notes.append(f"{gate.name}: {message}")
             verdict = replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
-            policy = "warn" if policy == "estimate" else policy
         elif verdict.status is Status.INCONCLUSIVE and policy != "estimate":
             message = "the limit lies within the interval: measure for longer (max_time, round_ms)"
             verdict = replace(verdict, message=message)
-        return decide(verdict, policy)
+        return decide(verdict, policy, in_doubt=open_by is not None)
 
     def _undecidable(
         self, gate: Gate, change: Change, host_bound: bool, doubt: str | None

@@ -244,11 +244,8 @@ class Pair:
         steady = self.new.steady and self.reference.steady
         looks = [look for look in BLOCK_LOOKS if look > self.blocks]
         verdict = settle(judge, looks, extend=self._extend, steady=steady)
-        policy = self._settings.inconclusive
-        # As of a comparison with a baseline, no estimate of what is in doubt decides anything.
-        if verdict.reason in ("not_steady", "doubtful") and policy == "estimate":
-            policy = "warn"
-        return decide(verdict, policy)
+        in_doubt = verdict.reason in ("not_steady", "doubtful")
+        return decide(verdict, self._settings.inconclusive, in_doubt=in_doubt)
 
     def _record(self, gate: Gate, verdict: Verdict, told: str) -> VerdictRecord:
         ratio = self.ratio(gate.kind)

@@ -364,14 +364,13 @@ class Perf(Result):
         looks = [look for look in LOOKS if look > len(self.rounds)]
         extend = self._measurement.extend
         verdict = settle(judge, looks, extend=extend, steady=self.steady)
-        policy = self._settings.inconclusive
         # As in a comparison, no estimate of what others may have done decides anything.
-        if verdict.reason == "overlaps_limit" and self.contention >= CONTENDED:
+        contended = verdict.reason == "overlaps_limit" and self.contention >= CONTENDED
+        if contended:
             why = f"other processes took {self.contention:.0%} of the time: free the machine"
             message = f"{verdict.message}; {why}"
             verdict = replace(verdict, reason="contended", message=message)
-            policy = "warn" if policy == "estimate" else policy
-        return decide(verdict, policy)
+        return decide(verdict, self._settings.inconclusive, in_doubt=contended)
 
     def _round_records(self) -> list[RoundRecord]:
         for index in range(len(self._statistics), len(self.rounds)):

@@ -60,13 +60,17 @@ def decide_by_estimate(verdict: Verdict) -> Verdict:
     return replace(verdict, status=status, reason="estimate", message=message)
 
 
-def decide(verdict: Verdict, policy: str) -> Verdict:
+def decide(verdict: Verdict, policy: str, *, in_doubt: bool = False) -> Verdict:
     """What becomes of a verdict that is inconclusive at the last look.
 
-    `policy` is estimate (`decide_by_estimate`), fail (FAIL, and its message says so), or warn (it
-    stays inconclusive).
+    Args:
+        policy: estimate (`decide_by_estimate`), fail (FAIL, and its message says so), or warn (it
+            stays inconclusive).
+        in_doubt: the estimate tells nothing either, so that it may not decide.
     """
     if verdict.status is not Status.INCONCLUSIVE or policy == "warn":
+        return verdict
+    if in_doubt and policy == "estimate":
         return verdict
     if policy == "fail":
         message = f"{verdict.message}; --trtperf-inconclusive=fail fails it"

@@ -148,7 +148,7 @@ def _decode(data: bytes) -> BaselineFile:
         flaws = (flaw for entry in file.entries.values() for flaw in _flaws(entry))
         if file.schema == SCHEMA and _has_keys_once(data, file) and not any(flaws):
             return file
-    return _explain(data)
+    return _decode_by_steps(data)
 
 
 def _has_keys_once(data: bytes, file: BaselineFile) -> bool:
@@ -156,7 +156,7 @@ def _has_keys_once(data: bytes, file: BaselineFile) -> bool:
     return len(_KEY.findall(data)) == len(_KEY.findall(msgspec.json.encode(file)))
 
 
-def _explain(data: bytes) -> BaselineFile:
+def _decode_by_steps(data: bytes) -> BaselineFile:
     """The records, read step by step, so that an error tells its place."""
     content = _parse(data)
     schema = content.get("schema")
