@@ -199,6 +199,8 @@ class Measurement:
         run_closed(self.session, extent, idle_ms=self.load.idle_ms)
 
     def _warm_up(self) -> None:
+        if not self._uuid:
+            read_yardstick()  # loads it, which is not to lie between the warm-up and the rounds
         start = time.perf_counter()
         medians: list[float] = []
         queries, steady, elapsed = 0, False, 0.0
