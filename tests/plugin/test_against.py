@@ -11,8 +11,13 @@ from pytest_trtperf.report.record import MERGED_SCHEMA
 
 @pytest.fixture
 def recorded(repository):
-    """A repository whose model was measured, and has no baseline."""
+    """A repository whose model was measured as slower than it is, and has no baseline."""
     assert repository.run("--trtperf-json=before.json").ret == 0
+    record = repository.path / "before.json"
+    content = json.loads(record.read_text())
+    for measurement in content["measurements"]:
+        repository.slow_down(measurement["rounds"])
+    record.write_text(json.dumps(content))
     return repository
 
 

@@ -117,7 +117,7 @@ def test_another_mode_is_not_compared_and_fails(repository, source, difference):
 
 def test_own_comparison_replaces_the_automatic_one(repository):
     repository.run("--trtperf-update")
-    repository.model(layers=8)
+    repository.model(layers=60)
     repository.tests(
         """
         import pytest

@@ -76,7 +76,7 @@ def test_verdicts_files_and_keys(suite, distribution):
 def test_regression_fails_with_workers(suite):
     suite.tests()
     assert suite.run("--trtperf-update", "-n2").ret == 0
-    suite.model(layers=8)
+    suite.model(layers=60)
     result = suite.run("-n2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*test_perf.py::test_model: * regressed*"])
