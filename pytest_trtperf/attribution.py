@@ -62,8 +62,8 @@ def doubts(baseline: BaselineEntry) -> Iterator[str]:
         )
     if unsteady := sum(not run.steady for run in baseline.runs):
         yield (
-            f"{unsteady} of the baseline's {len(baseline.runs)} runs were recorded before the "
-            "numbers were steady: record them anew"
+            f"recorded before the numbers were steady: {unsteady} of the baseline's "
+            f"{len(baseline.runs)} run(s); record anew"
         )
 
 

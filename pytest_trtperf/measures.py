@@ -323,16 +323,16 @@ class MeasureFactory:
     def _subject(self, engine: Engine, label: str, *, baseline: bool) -> Subject:
         _check_engine(engine)
         store, module = self._run.baseline_of(self._item.path)
-        key = self._key(label)
+        test, key = without_group(self._item.nodeid), self._key(label)
         return Subject(
-            test=without_group(self._item.nodeid),
+            test=test,
             key=key,
             module=module,
             baseline_dir=str(self._run.at_home(store.directory)),
             device=self._run.target.device,
             about=engine.about,
             software=self._run.target.probe.software,
-            baseline=self._run.baseline(store, module, key)
+            baseline=self._run.baseline(store, module, test, key)
             if baseline and self._run.compares
             else None,
             compares=baseline and self._run.compares,

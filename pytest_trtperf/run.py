@@ -13,13 +13,14 @@ import msgspec
 import pytest
 
 from pytest_trtperf import __version__
+from pytest_trtperf.attribution import doubts
 from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu_class, gpu_name
 from pytest_trtperf.baseline.locate import locate
 from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.report.as_baseline import baseline_entry
+from pytest_trtperf.report.as_baseline import EntriesByTest, baseline_entry
 from pytest_trtperf.report.ci import commit
 from pytest_trtperf.report.record import (
     CapacityRecord,
@@ -94,20 +95,22 @@ class Run:
     selective: bool = False
     written: list[Path] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
-    against: dict[str, BaselineEntry] | None = None
+    against: EntriesByTest | None = None
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
 
-    def baseline(self, store: BaselineStore, module: str, key: str) -> BaselineEntry | None:
-        """What a measurement is compared with; None where there is nothing.
+    def baseline(
+        self, store: BaselineStore, module: str, test: str, key: str
+    ) -> BaselineEntry | None:
+        """What a measurement of `test`, a node id, is compared with; None where there is nothing.
 
         Raises:
             BaselineError: the file is broken.
         """
         if self.against is not None:
-            return self.against.get(key)
+            return self.against.get(test, {}).get(key)
         return store.get(module, key)
 
     @property
@@ -235,7 +238,9 @@ class Run:
         for record, passed in self.measured:
             stored = self._stored(record)
             if passed and record.baseline != "off" and (self.settings.update or stored is None):
-                entry = add_run(stored, baseline_entry(record, self.target.probe.software))
+                run = baseline_entry(record, self.target.probe.software)
+                record.notes.extend(doubts(run))
+                entry = add_run(stored, run)
                 changes[Path(record.baseline_dir), record.module][record.key] = entry
         return changes
 

@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.controller import Controller
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.hosts import HERE, Host, first_host, host_of, place, refuse_another
-from pytest_trtperf.report.as_baseline import entries_of
+from pytest_trtperf.report.as_baseline import EntriesByTest, entries_of
 from pytest_trtperf.report.json_file import read_runs
 from pytest_trtperf.run import RUN, Run, Target
 from pytest_trtperf.runtime.probe import Probe
@@ -60,7 +59,7 @@ def find_devices(config: pytest.Config, settings: Settings) -> Host:
     return config.stash[_HOST]
 
 
-def _read_against(run: Run) -> dict[str, BaselineEntry] | None:
+def _read_against(run: Run) -> EntriesByTest | None:
     """What --trtperf-against names."""
     if run.settings.against is None:
         return None
@@ -75,7 +74,7 @@ def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, A
     target = Target(Probe.from_dict(given["probe"]), given["ordinal"])
     if target.probe.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_device(target.ordinal)
-    against = msgspec.json.decode(given["against"], type=dict[str, BaselineEntry] | None)
+    against = msgspec.json.decode(given["against"], type=EntriesByTest | None)
     home = Path(given["rootdir"])
     return Run(settings, target, config.rootpath, home=home, against=against)
 

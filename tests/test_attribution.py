@@ -125,7 +125,7 @@ def test_baseline_of_a_busy_host_is_doubted() -> None:
 
 def test_baseline_that_was_not_steady_is_doubted() -> None:
     lines = list(doubts(entry(steady=False)))
-    assert lines[1].startswith("2 of the baseline's 2 runs were recorded before the numbers")
+    assert lines[1].startswith("recorded before the numbers were steady: 2 of the baseline's 2")
 
 
 def test_baseline_of_a_gpu_is_not_doubted() -> None:

@@ -17,6 +17,9 @@ from pytest_trtperf.report.record import (
     utc_now,
 )
 
+EntriesByTest = dict[str, dict[str, BaselineEntry]]
+"""Entries by test and key: two baseline directories of one repository may hold the same key."""
+
 
 def tactics(layers: Sequence[LayerRecord | Layer]) -> dict[str, str]:
     """The tactic of each layer that the engine inspector tells one of."""
@@ -77,10 +80,8 @@ def against_record(entry: BaselineEntry) -> AgainstRecord:
     )
 
 
-def entries_of(
-    runs: Sequence[RunRecord], hardware_class: str, backend: str
-) -> dict[str, BaselineEntry]:
-    """The measurements of a record that were made on this hardware with this backend, by key.
+def entries_of(runs: Sequence[RunRecord], hardware_class: str, backend: str) -> EntriesByTest:
+    """The measurements of a record that were made on this hardware with this backend.
 
     Raises:
         BaselineError: it was made on other hardware or with another backend.
@@ -92,8 +93,9 @@ def entries_of(
             f"the record was made with {places}, this is {backend} on {hardware_class}: "
             "only runs on one machine with one backend compare"
         )
-    return {
-        one.key: baseline_entry(one, run.software, run.created)
-        for run in here
-        for one in run.measurements
-    }
+    entries: EntriesByTest = {}
+    for run in here:
+        for one in run.measurements:
+            entry = baseline_entry(one, run.software, run.created)
+            entries.setdefault(one.test, {})[one.key] = entry
+    return entries

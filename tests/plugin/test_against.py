@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from pytest_trtperf.report.record import MERGED_SCHEMA
@@ -61,6 +62,32 @@ def test_measurement_that_the_record_lacks_is_listed(recorded):
     required.stdout.fnmatch_lines(["*test_more.py::test_model is not in *before.json, and *"])
 
 
+def test_same_key_of_another_baseline_directory_is_told_apart(project):
+    body = """
+from pathlib import Path
+
+def test_model(trt_engine, trt_measure):
+    trt_measure(trt_engine(Path(__file__).with_name("model.onnx")))
+"""
+    for folder in ("first", "second"):
+        project.path.joinpath(folder, "perf-baselines").mkdir(parents=True)
+        project.model(f"{folder}/model", batch=64)
+        project.path.joinpath(folder, "test_perf.py").write_text(body)
+    project.ini("addopts = --import-mode=importlib")
+    assert project.run("--trtperf-json=before.json").ret == 0
+    for folder in ("first", "second"):
+        result = against(project, "--trtperf-json=run.json", folder)
+        assert result.ret == 0
+        (measurement,) = project.measurements()
+        (then,) = [
+            one for one in project.measurements("before.json") if one["test"].startswith(folder)
+        ]
+        assert measurement["key"] == "test_perf.py::test_model"
+        assert measurement["against"]["throughput"] == np.median(
+            [one["throughput"] for one in then["rounds"]]
+        )
+
+
 def broken(path, how):
     if how == "missing":
         path.unlink()
@@ -81,8 +108,11 @@ def broken(path, how):
     [
         ("missing", "*before.json: the record cannot be read: No such file*"),
         ("cut short", "*before.json: this is no whole record*"),
-        ("no record", "*before.json: a record of --trtperf-json has the schema*"),
-        ("other schema", "*this has 'trtperf-run/9'*"),
+        ("no record", "*before.json: this is no record of --trtperf-json, it has no schema*"),
+        (
+            "other schema",
+            "*the record has the schema 'trtperf-run/9', *record it with this version*",
+        ),
         ("other hardware", "*made with onnxruntime on cpu-of-somebody, this is onnxruntime on *"),
         ("other backend", "*made with tensorrt-rtx on cpu-*, this is onnxruntime on cpu-*"),
     ],
@@ -103,9 +133,3 @@ def test_of_a_merged_record_the_run_with_this_backend_counts(recorded):
         one["mode"]["transfers"] = "as nobody here measures"
     path.write_text(json.dumps({"schema": MERGED_SCHEMA, "runs": [ours, theirs]}))
     assert against(recorded).ret == 0
-
-
-def test_excludes_an_update(recorded):
-    result = against(recorded, "--trtperf-update")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--trtperf-against compares with a record*"])
