@@ -261,6 +261,11 @@ class Settings:
             raise ValueError("--trtperf-update and --trtperf-update-new exclude each other")
         if settings.against and (settings.update or settings.update_new):
             raise ValueError("--trtperf-against compares with a record: leave --trtperf-update out")
+        asked = config.getoption("trtperf_update") or config.getoption("trtperf_update_new")
+        if asked and not settings.enabled:
+            raise ValueError("--trtperf-update records what is measured: give --trtperf as well")
+        if settings.request_rate is not None and settings.idle_ms:
+            raise ValueError("idle_ms is for a closed load: leave it out or request_rate out")
         return settings
 
     def override(self, options: Mapping[str, Any], source: str) -> Settings:

@@ -91,18 +91,22 @@ def identity(run: RunRecord, one: MeasurementRecord | CapacityRecord | PairRecor
 
 def _told(data: bytes, error: Exception) -> str:
     """What is wrong with a file; another version's would fail anywhere, so that comes first."""
-    if isinstance(error, msgspec.ValidationError):
-        try:
-            schema = msgspec.json.decode(data, type=_Header).schema
-        except msgspec.DecodeError:
-            schema = ""
-        if schema not in (RUN_SCHEMA, MERGED_SCHEMA):
-            return (
-                f"a record of --trtperf-json has the schema {RUN_SCHEMA!r} or {MERGED_SCHEMA!r}, "
-                f"this has {schema!r}: record it with this version of pytest-trtperf"
-            )
+    if not isinstance(error, msgspec.ValidationError):
+        return f"this is no whole record of --trtperf-json: {error} ({len(data)} bytes)"
+    try:
+        schema = msgspec.json.decode(data, type=_Header).schema
+    except msgspec.DecodeError:
+        schema = ""
+    known = (RUN_SCHEMA, MERGED_SCHEMA)
+    if schema in known:
         return f"this is no record of --trtperf-json: {error}"
-    return f"this is no whole record of --trtperf-json: {error} ({len(data)} bytes)"
+    if schema.startswith(tuple(one.partition("/")[0] + "/" for one in known)):
+        return (
+            f"the record has the schema {schema!r}, and this version of pytest-trtperf reads "
+            f"{' and '.join(map(repr, known))}: record it with this version"
+        )
+    its = f"its schema is {schema!r}" if schema else "it has no schema"
+    return f"this is no record of --trtperf-json, {its}: give a file that this option wrote"
 
 
 def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:

@@ -176,3 +176,24 @@ def test_paths_of_the_ini_file_are_relative_to_it(repository, monkeypatch):
     monkeypatch.chdir("below")
     assert repository.run("--trtperf-update", "..").ret == 0
     assert len(list((repository.path / "kept").rglob("*.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--trtperf --trtperf-update --trtperf-update-new",
+            "*--trtperf-update*exclude each other*",
+        ),
+        ("--trtperf --trtperf-update --trtperf-against=x", "*against compares with a record*"),
+        (
+            "--trtperf --trtperf-idle-ms=1 --trtperf-request-rate=9",
+            "*idle_ms is for a closed load*",
+        ),
+        ("--trtperf-update", "*give --trtperf as well*"),
+    ],
+)
+def test_contradictory_options_are_refused_before_any_test(repository, options, message):
+    result = repository.pytester.runpytest_inprocess(*options.split())
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])

@@ -82,9 +82,18 @@ M = ("measurements", 0)
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("schema",), "trtperf-run/1", r"this has 'trtperf-run/1'"),
-        (("schema",), "trtperf-run/9", r"this has 'trtperf-run/9'"),
-        (("schema",), 3, r"the schema 'trtperf-run/2' or 'trtperf-runs/2', this has ''"),
+        (
+            ("schema",),
+            "trtperf-run/1",
+            r"has the schema 'trtperf-run/1', and .* reads 'trtperf-run/2' and",
+        ),
+        (("schema",), "trtperf-run/9", r"has the schema 'trtperf-run/9', .*: record it with"),
+        (
+            ("schema",),
+            "trtperf-baseline/1",
+            r"no record of --trtperf-json, its schema is 'trtperf-b",
+        ),
+        (("schema",), 3, r"no record of --trtperf-json, it has no schema: give a file"),
         (("created",), None, r"Expected `str`, got `null` - at `\$.created`"),
         (("measurements",), {}, r"Expected `array`, got `object` - at `\$.measurements`"),
         ((*M, "key"), 1, r"\$.measurements\[.+\].key"),
