@@ -152,8 +152,7 @@ class EngineFactory:
 
     def find(self, path: Path) -> Path:
         """A path relative to the working directory, or to rootdir if it is not there."""
-        in_rootdir = self._run.rootdir / path
-        return in_rootdir if not path.exists() and in_rootdir.exists() else path
+        return path if path.exists() else self._run.rootdir / path
 
     def _make(self, spec: EngineSpec, key: str, digest: str) -> Engine:
         probe, device = self._run.target.probe, self._run.target.plan_device

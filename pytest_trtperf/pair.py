@@ -227,7 +227,7 @@ class Pair:
         gate = self._gate(kind)
         if (kind, limit) not in self._verdicts:
             verdict = self._settle(gate, limit)
-            told = f"{words[evident_status(verdict)]} {share:.4g}"
+            told = f"{words[evident_status(verdict)]} {100 * share:.4g} %"
             self._verdicts[kind, limit] = self._record(gate, verdict, told)
         raise_if_failed([self._verdicts[kind, limit]])
 

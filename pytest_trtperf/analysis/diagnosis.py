@@ -155,7 +155,7 @@ def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
     levels = [f"near {np.median(mode):.4g} ms" for mode in modes]
     message = (
         f"{count} modes: {', '.join(map(' '.join, zip(shares, levels, strict=True)))}; "
-        f"lock the clocks, or look for a second kernel or other work on it"
+        f"lock the clocks, or look for kernels that take turns and for other work on the device"
     )
     return Finding("bimodal", message)
 

@@ -127,7 +127,7 @@ def test_the_words_for_two_modes() -> None:
     assert finding is not None
     assert finding.message == (
         "two modes: 62 % of queries near 0.43 ms, 38 % near 0.47 ms; "
-        "lock the clocks, or look for a second kernel or other work on it"
+        "lock the clocks, or look for kernels that take turns and for other work on the device"
     )
 
 
