@@ -27,9 +27,7 @@ from pytest_trtperf.pair import Pair
 from pytest_trtperf.perf import Perf
 from pytest_trtperf.report.measure_progress import MeasureLines
 from pytest_trtperf.report.record import (
-    CapacityRecord,
-    MeasurementRecord,
-    PairRecord,
+    Measured,
     SweepRecord,
 )
 from pytest_trtperf.report.traces import pack
@@ -250,7 +248,7 @@ class MeasureFactory:
                     failures.append(f"no {suffix}{name} exported: {error}")
         return failures
 
-    def records(self) -> list[MeasurementRecord | CapacityRecord | PairRecord]:
+    def records(self) -> list[Measured]:
         """Everything that was measured."""
         kept: list[Perf | MaxQps | Pair] = [
             *self._perfs.values(),

@@ -24,6 +24,7 @@ from pytest_trtperf.report.as_baseline import EntriesByTest, baseline_entry
 from pytest_trtperf.report.ci import commit
 from pytest_trtperf.report.record import (
     CapacityRecord,
+    Measured,
     MeasurementRecord,
     PairRecord,
     RunRecord,
@@ -155,7 +156,7 @@ class Run:
     def add(self, data: Iterable[object], *, passed: bool) -> None:
         """Takes the measurements that a test report brought."""
         for item in data:
-            record = msgspec.convert(item, MeasurementRecord | CapacityRecord | PairRecord)
+            record = msgspec.convert(item, Measured)
             self._forget(record.test, record.key)
             if isinstance(record, CapacityRecord):
                 self.max_qps.append(record)
@@ -177,7 +178,7 @@ class Run:
         return f"trtperf: {self.target.probe.backend} on {self.target.device}"
 
     @property
-    def everything(self) -> list[MeasurementRecord | CapacityRecord | PairRecord]:
+    def everything(self) -> list[Measured]:
         """All that was measured."""
         return [*(record for record, _ in self.measured), *self.max_qps, *self.pairs]
 

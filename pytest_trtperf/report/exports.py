@@ -50,10 +50,7 @@ def to_csv(runs: Sequence[RunRecord]) -> str:
 
 def to_markdown(runs: Sequence[RunRecord]) -> str:
     """A section for each run."""
-    return "\n".join(
-        markdown(f"{run.backend} on {run.device}", [*run.measurements, *run.max_qps, *run.pairs])
-        for run in runs
-    )
+    return "\n".join(markdown(f"{run.backend} on {run.device}", run.measured) for run in runs)
 
 
 def smaller_is_better(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:

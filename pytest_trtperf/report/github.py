@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_trtperf.report.markdown import Measured
-from pytest_trtperf.report.record import MeasurementRecord
+from pytest_trtperf.report.record import Measured, MeasurementRecord
 from pytest_trtperf.report.words import outcome, shortened
 
 MOST_ANNOTATIONS = 10

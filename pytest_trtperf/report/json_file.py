@@ -14,10 +14,9 @@ from pytest_trtperf.report.files import write_atomically
 from pytest_trtperf.report.record import (
     MERGED_SCHEMA,
     RUN_SCHEMA,
-    CapacityRecord,
+    Measured,
     MeasurementRecord,
     MergedRecord,
-    PairRecord,
     RunRecord,
 )
 from pytest_trtperf.report.words import shortened
@@ -78,13 +77,10 @@ class Identity(msgspec.Struct, frozen=True):
 def identities(runs: Sequence[RunRecord]) -> Iterator[Identity]:
     """The identities of everything that was measured."""
     for run in runs:
-        kinds: tuple[Sequence[MeasurementRecord | CapacityRecord | PairRecord], ...]
-        kinds = run.measurements, run.max_qps, run.pairs
-        for kind in kinds:
-            yield from (identity(run, one) for one in kind)
+        yield from (identity(run, one) for one in run.measured)
 
 
-def identity(run: RunRecord, one: MeasurementRecord | CapacityRecord | PairRecord) -> Identity:
+def identity(run: RunRecord, one: Measured) -> Identity:
     """The identity of one measurement of a run."""
     return Identity(run.hardware_class, run.backend, one.test, one.key)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.report.record import CapacityRecord, Measured, PairRecord
 from pytest_trtperf.report.words import outcome
 
 
-def properties(
-    records: Sequence[MeasurementRecord | CapacityRecord | PairRecord],
-) -> list[tuple[str, str]]:
+def properties(records: Sequence[Measured]) -> list[tuple[str, str]]:
     """Flat names and values, such as `trtperf.latency.p99_ms`.
 
     Those of a measurement with a name begin with `trtperf[name].`.
@@ -22,15 +20,13 @@ def properties(
     ]
 
 
-def _label(record: MeasurementRecord | CapacityRecord | PairRecord) -> str:
+def _label(record: Measured) -> str:
     module_and_test = record.test.partition("::")[2]
     label = record.key.partition(f"::{module_and_test}#")[2]
     return f"[{label}]" if label else ""
 
 
-def _properties(
-    record: MeasurementRecord | CapacityRecord | PairRecord,
-) -> Iterator[tuple[str, str]]:
+def _properties(record: Measured) -> Iterator[tuple[str, str]]:
     yield "device", record.device
     yield "verdict", outcome(record)
     if isinstance(record, CapacityRecord):

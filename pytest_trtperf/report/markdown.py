@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.report.record import Measured, MeasurementRecord
 from pytest_trtperf.report.words import COLUMNS, OUTCOMES, outcome, row, shortened
 
 MOST_ROWS = 500
 """Rows of a table that somebody may still read."""
 
 LONGEST_MESSAGE = 1000
-
-Measured = MeasurementRecord | CapacityRecord | PairRecord
 
 
 def escaped(text: str) -> str:

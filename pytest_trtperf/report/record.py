@@ -202,6 +202,10 @@ class PairRecord(Record, frozen=True, kw_only=True, tag="pair"):
     message: str
 
 
+Measured = MeasurementRecord | CapacityRecord | PairRecord
+"""What a test can measure."""
+
+
 class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_SCHEMA):
     """A run of `pytest --trtperf`.
 
@@ -220,6 +224,11 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     measurements: list[MeasurementRecord]
     max_qps: list[CapacityRecord] = []
     pairs: list[PairRecord] = []
+
+    @property
+    def measured(self) -> list[Measured]:
+        """Everything that was measured."""
+        return [*self.measurements, *self.max_qps, *self.pairs]
 
 
 class MergedRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=MERGED_SCHEMA):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_trtperf.report.record import (
-    CapacityRecord,
+    Measured,
     MeasurementRecord,
-    PairRecord,
     VerdictRecord,
 )
 
@@ -20,7 +19,7 @@ LONGEST_KEY = 120
 """Characters of a test's name in a table; the record has it whole."""
 
 
-def outcome(record: MeasurementRecord | CapacityRecord | PairRecord) -> str:
+def outcome(record: Measured) -> str:
     """One of `OUTCOMES`; measured where nothing was judged."""
     if any(verdict.failed for verdict in record.verdicts):
         return "fail"

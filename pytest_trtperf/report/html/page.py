@@ -30,7 +30,13 @@ from pytest_trtperf.report.html.details import (
     pair_details,
     trend_details,
 )
-from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord, RunRecord
+from pytest_trtperf.report.record import (
+    CapacityRecord,
+    Measured,
+    MeasurementRecord,
+    PairRecord,
+    RunRecord,
+)
 from pytest_trtperf.report.trend import Trend
 from pytest_trtperf.report.words import OUTCOMES, outcome
 
@@ -107,14 +113,13 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
     )
 
 
-def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, rows.Measured]]:
+def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, Measured]]:
     for run in runs:
-        kinds: tuple[Sequence[rows.Measured], ...] = (run.measurements, run.max_qps, run.pairs)
-        yield from ((run, one) for kind in kinds for one in kind)
+        yield from ((run, one) for one in run.measured)
 
 
 def _tables(
-    found: Sequence[tuple[RunRecord, rows.Measured]], trends: Sequence[Trend]
+    found: Sequence[tuple[RunRecord, Measured]], trends: Sequence[Trend]
 ) -> Iterator[dict[str, Any]]:
     """The tables that have rows, trends first: they are what a directory was asked about."""
     if trends:
@@ -141,7 +146,7 @@ def _tables(
 
 
 def _details(
-    found: Sequence[tuple[RunRecord, rows.Measured]], series: Sequence[tuple[Series, Trend]]
+    found: Sequence[tuple[RunRecord, Measured]], series: Sequence[tuple[Series, Trend]]
 ) -> bytes:
     """What rows show once they are opened, as JSON."""
     nights = Nights()
@@ -153,7 +158,7 @@ def _details(
     return msgspec.json.encode(content)
 
 
-def _measured_details(found: Sequence[tuple[RunRecord, rows.Measured]]) -> Iterator[Any]:
+def _measured_details(found: Sequence[tuple[RunRecord, Measured]]) -> Iterator[Any]:
     sweeps: dict[object, list[int]] = {}
     for place, (run, one) in enumerate(found):
         if isinstance(one, MeasurementRecord) and one.sweep:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_trtperf.analysis.series import State
 from pytest_trtperf.report.record import (
     CapacityRecord,
+    Measured,
     MeasurementRecord,
     PairRecord,
     RunRecord,
@@ -17,8 +18,6 @@ from pytest_trtperf.report.record import (
 from pytest_trtperf.report.trend import ENDED, Trend
 from pytest_trtperf.report.words import COLUMNS, OUTCOMES, most_telling, outcome, shortened
 from pytest_trtperf.report.words import row as words_of
-
-Measured = MeasurementRecord | CapacityRecord | PairRecord
 
 TREND_STATES = {
     State.ALARM.value: "alarm",
