@@ -18,6 +18,13 @@ from pytest_trtperf.settings import Settings
 
 pytest_plugins = ["pytester"]
 
+# A busy machine is no failure; tests/gpu does without hypothesis.
+with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    settings.register_profile("no-deadline", deadline=None)
+    settings.load_profile("no-deadline")
+
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
 
@@ -131,6 +138,30 @@ def write_model() -> WriteModel:
             [helper.make_tensor_value_info("x", kind, [batch, width])],
             [helper.make_tensor_value_info("y", kind, [batch, width])],
             [onnx.numpy_helper.from_array(values.astype(np.float32), "w")],
+        )
+        opset = [helper.make_opsetid("", 17)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_image_model() -> WriteModel:
+    """Writes a 3x3 convolution of an `image` (1 x channels x 8 x 6) into as many channels `y`."""
+    onnx = pytest.importorskip("onnx")
+    import numpy as np
+
+    def write(path: Path, dtype: str = "float16", channels: int = 5) -> Path:
+        helper, shape = onnx.helper, [1, channels, 8, 6]
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        values = np.random.default_rng(7).normal(0, 0.2, (channels, channels, 3, 3))
+        graph = helper.make_graph(
+            [helper.make_node("Conv", ["image", "w"], ["y"], pads=[1] * 4)],
+            "image",
+            [helper.make_tensor_value_info("image", kind, shape)],
+            [helper.make_tensor_value_info("y", kind, shape)],
+            [onnx.numpy_helper.from_array(values.astype(dtype), "w")],
         )
         opset = [helper.make_opsetid("", 17)]
         onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)

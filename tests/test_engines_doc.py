@@ -21,6 +21,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "exclude_lean_runtime": {"version_compatible": True},
     "error_on_timing_cache_miss": {"timing_cache": True},
     "gpu_fallback": {"DLA_core": 0},
+    "dtype": {"fp16": True},
 }
 
 

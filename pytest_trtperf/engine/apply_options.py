@@ -42,6 +42,39 @@ def apply_options(
             raise _refused(option, value, said)
 
 
+def apply_to_network(trt: ModuleType, network: Any, options: Mapping[str, Any]) -> None:
+    """Sets the types and formats that inputs and outputs are to have.
+
+    Args:
+        options: as `checked_options` returns them.
+
+    Raises:
+        EngineBuildError: the network has no such tensor, or this TensorRT no such type or format.
+    """
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    outputs = [network.get_output(index) for index in range(network.num_outputs)]
+    tensors = {tensor.name: tensor for tensor in (*inputs, *outputs)}
+    for name, value in options.get("dtype", {}).items():
+        # Deprecated since 10.12, as weakly typed networks are.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            tensor = _tensor(tensors, name, OPTIONS["dtype"])
+            tensor.dtype = _member(trt.DataType, value, OPTIONS["dtype"])
+    for name, values in options.get("allowed_formats", {}).items():
+        option = OPTIONS["allowed_formats"]
+        bits = [1 << int(_member(trt.TensorFormat, value, option)) for value in values]
+        _tensor(tensors, name, option).allowed_formats = sum(set(bits))
+
+
+def _tensor(tensors: Mapping[str, Any], name: str, option: Option) -> Any:
+    if name not in tensors:
+        raise EngineBuildError(
+            f"build option {option.name}: the model has no input or output {name!r}; it has "
+            f"{', '.join(map(repr, tensors))}"
+        )
+    return tensors[name]
+
+
 def lacking(trt: ModuleType, option: Option, value: object, backend: str) -> EngineBuildError:
     """The error for an option that this TensorRT does not have."""
     here = f"{backend} {getattr(trt, '__version__', '?')}"

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_trtperf.engine.apply_options import apply_options, lacking
+from pytest_trtperf.engine.apply_options import apply_options, apply_to_network, lacking
 from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
 from pytest_trtperf.engine.onnx_errors import build_messages, parser_messages
 from pytest_trtperf.engine.onnx_external import external_files
-from pytest_trtperf.engine.options import OPTIONS, PRECISIONS
+from pytest_trtperf.engine.options import OPTIONS, PRECISIONS, is_strongly_typed
 from pytest_trtperf.engine.progress import Report, attach_monitor, deferred_interrupt
 from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
@@ -52,6 +52,7 @@ def build_plan(
         _load_plugins(trt, builder, spec, backend, errors)
         network = _network(trt, builder, spec, backend, errors)
         parser = _parsed(trt, network, spec.onnx, errors)
+        apply_to_network(trt, network, spec.options)
         config = _created(builder.create_builder_config(), "builder configuration", errors)
         apply_options(trt, config, spec.options, backend, errors)
         _add_profiles(builder, config, network, spec)
@@ -136,11 +137,11 @@ def _network(
     trt: ModuleType, builder: Any, spec: EngineSpec, backend: str, errors: Callable[[], list[str]]
 ) -> Any:
     may_be_weak = has_weakly_typed_networks(trt, backend)
-    precisions = [name for name in PRECISIONS if spec.options.get(name)]
-    is_strong = spec.options.get("strongly_typed", not precisions)
+    is_strong = is_strongly_typed(spec.options)
     if not may_be_weak:
-        for name in precisions:
-            raise lacking(trt, OPTIONS[name], True, backend)
+        for name in PRECISIONS:
+            if spec.options.get(name):
+                raise lacking(trt, OPTIONS[name], True, backend)
         if not is_strong:
             raise EngineBuildError(
                 f"{spec.onnx}: strongly_typed=False: {backend} {trt.__version__} has strongly "

@@ -19,7 +19,8 @@ _ELEMENTS = (
     "float4_e2m1", "float8_e8m0", "uint2", "int2", "float6_e2m3", "float6_e3m2",
 )  # fmt: skip
 _GRAPH, _OPSET, _FUNCTION = 7, 8, 25  # of a model
-_NODE, _INPUT, _OUTPUT = 1, 11, 12  # of a graph
+_NODE, _WEIGHT, _INPUT, _OUTPUT = 1, 5, 11, 12  # of a graph
+_WEIGHT_NAME = 8
 _FUNCTION_NODE = 7
 _TENSOR, _SPARSE = 1, 8  # of a type
 _NESTED = {4: "sequence", 5: "map", 9: "optional"}
@@ -33,12 +34,15 @@ class Outline:
     Attributes:
         opset: of ONNX's own operators; 0 where it imports none.
         tensors: inputs and outputs by name, each as ``float32 1x3``.
+        inputs, outputs: their names in order; inputs that have a value in the file are weights.
         operators: of each node, by its name, or what TensorRT calls one without: ``node_of_`` and
             the name of its first output.
     """
 
     opset: int = 0
     tensors: dict[str, str] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
     operators: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +59,7 @@ def outline(onnx: Path) -> Outline:
 
 def _read_model(data: mmap.mmap, found: Outline) -> None:
     nodes: list[Span] = []
+    weights: set[str] = set()
     for number, span in _messages(data, (0, len(data))):
         if number == _OPSET:
             opset = dict(fields(data, span))
@@ -66,14 +71,22 @@ def _read_model(data: mmap.mmap, found: Outline) -> None:
             for part, inner in _messages(data, span):
                 if part == _NODE:
                     nodes.append(inner)
-                elif part in (_INPUT, _OUTPUT):
-                    _read_tensor(data, inner, found)
+                elif part == _WEIGHT:
+                    weights.add(text(data, dict(fields(data, inner)).get(_WEIGHT_NAME)))
+                elif part == _INPUT:
+                    found.inputs.append(_read_tensor(data, inner, found))
+                elif part == _OUTPUT:
+                    found.outputs.append(_read_tensor(data, inner, found))
+    found.inputs = [name for name in found.inputs if name not in weights]
     _read_nodes(data, nodes, found)
 
 
-def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> None:
+def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> str:
+    """Its name, once its type is found."""
     value = dict(fields(data, span))
-    found.tensors[text(data, value.get(1))] = _type(data, value.get(2))
+    name = text(data, value.get(1))
+    found.tensors[name] = _type(data, value.get(2))
+    return name
 
 
 def _read_nodes(data: mmap.mmap, nodes: list[Span], found: Outline) -> None:

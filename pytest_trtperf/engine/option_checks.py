@@ -68,6 +68,22 @@ def by_member(check: Check) -> Check:
     return check_all
 
 
+def by_tensor(check: Check) -> Check:
+    """A mapping from names of inputs and outputs."""
+
+    def check_all(value: object) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError("a mapping from names of inputs and outputs")
+        if not all(isinstance(name, str) for name in value):
+            raise ValueError("names of inputs and outputs in quotes")
+        try:
+            return {name: check(value[name]) for name in sorted(value)}
+        except ValueError as wanted:
+            raise ValueError(f"names of inputs and outputs, each with {wanted}") from None
+
+    return check_all
+
+
 def files(value: object) -> list[str]:
     """One or more paths."""
     paths = [value] if isinstance(value, (str, os.PathLike)) else value

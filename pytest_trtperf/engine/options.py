@@ -136,6 +136,10 @@ _ALL = (
            "IPluginRegistry.load_library", "--staticPlugins, --dynamicPlugins", _TENSORRT),
     _flag("weight_streaming", "--allowWeightStreaming"),
     _flag("strip_plan", "--stripWeights"),
+    _other("allowed_formats", values.by_tensor(values.members),
+           "ITensor.allowed_formats", "--inputIOFormats, --outputIOFormats"),
+    _other("dtype", values.by_tensor(values.member),
+           "ITensor.dtype", "--inputIOFormats, --outputIOFormats", _TENSORRT_10),
     _other("configure_key", values.text, "IBuilderConfig", ""),
     _load("optimization_profile", values.int_between(0, 1023),
           "IExecutionContext.set_optimization_profile_async", "--useProfile"),
@@ -176,6 +180,12 @@ def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(checked)
 
 
+def is_strongly_typed(options: Mapping[str, Any]) -> bool:
+    """Whether the ONNX file decides the types: by default unless a precision is asked for."""
+    asked = any(options.get(name) for name in PRECISIONS)
+    return bool(options.get("strongly_typed", not asked))
+
+
 def with_paths_found(options: Mapping[str, Any], find: Callable[[Path], Path]) -> dict[str, Any]:
     """Options with each path as `find` finds it.
 
@@ -211,6 +221,10 @@ _RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
     (
         lambda o: bool(o.get("strongly_typed")) and any(o.get(name) for name in PRECISIONS),
         "strongly_typed=True leaves no choice of precision: drop it or the precision",
+    ),
+    (
+        lambda o: "dtype" in o and is_strongly_typed(o),
+        "dtype= needs a weakly typed network: give a precision or strongly_typed=False",
     ),
     (
         lambda o: bool(o.get("exclude_lean_runtime")) and not o.get("version_compatible"),

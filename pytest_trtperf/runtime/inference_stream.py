@@ -17,6 +17,7 @@ from pytest_trtperf.runtime.cuda import Buffer, Events, checked, cudart
 from pytest_trtperf.runtime.dtypes import ITEM_SIZES, stored_dtype
 from pytest_trtperf.runtime.output_memory import output_allocator
 from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.runtime.tensor_formats import TensorFormat
 
 CONCURRENCY = 2
 
@@ -28,6 +29,7 @@ class InferenceStream:
         context: of this stream alone.
         inputs: values of each input, bound for good.
         shape_tensors: names of tensors that TensorRT reads or writes on the host.
+        formats: how each tensor lies in memory; arrays are linear here.
 
     Attributes:
         inputs, outputs: the buffers that a query copies.
@@ -43,11 +45,12 @@ class InferenceStream:
         inputs: Mapping[str, np.ndarray],
         outputs: Sequence[TensorInfo],
         shape_tensors: frozenset[str],
+        formats: Mapping[str, TensorFormat],
         mode: Mode,
     ) -> None:
         self._trt, self._context = trt, context
         self._graph: Any = None
-        self._shape_tensors = shape_tensors
+        self._shape_tensors, self._formats = shape_tensors, formats
         self._allocators: list[Any] = []
         self._buffers: list[Buffer] = []
         self.inputs: list[Buffer] = []
@@ -78,16 +81,17 @@ class InferenceStream:
         dynamic = [tensor for tensor in outputs if not self._bind_output(tensor)]
         self.cold_start_ms = self._first_query()
         for tensor, allocator in zip(dynamic, self._allocators, strict=True):
-            part = _filled(tensor, allocator)
+            part = _filled(tensor, allocator, self._size(tensor, allocator.shape))
             self.outputs.append(part)
             self._returned.append((tensor, allocator.shape, part))
             self._copy_to_host([part])
         self.enqueue = self._capture() if mode.cuda_graph else self._enqueue
 
     def _bind_input(self, name: str, values: np.ndarray) -> None:
-        buffer = Buffer(values.nbytes)
+        packed = self._formats[name].pack(values)
+        buffer = Buffer(packed.nbytes)
         self._buffers.append(buffer)
-        ctypes.memmove(int(buffer.host), values.ctypes.data, values.nbytes)
+        ctypes.memmove(int(buffer.host), packed.ctypes.data, packed.nbytes)
         if name in self._shape_tensors:
             self._context.set_tensor_address(name, int(buffer.host))
             return
@@ -107,7 +111,7 @@ class InferenceStream:
             self._allocators.append(output_allocator(self._trt))
             self._context.set_output_allocator(tensor.name, self._allocators[-1])
             return False
-        buffer = Buffer(math.prod(shape) * ITEM_SIZES[tensor.dtype])
+        buffer = Buffer(self._size(tensor, shape))
         self._buffers.append(buffer)
         self._returned.append((tensor, shape, buffer))
         on_host = tensor.name in self._shape_tensors
@@ -117,6 +121,10 @@ class InferenceStream:
         if not on_host:
             self.outputs.append(buffer)
         return True
+
+    def _size(self, tensor: TensorInfo, shape: Shape) -> int:
+        """The bytes that a tensor takes in memory."""
+        return math.prod(self._formats[tensor.name].packed_shape(shape)) * ITEM_SIZES[tensor.dtype]
 
     def _first_query(self) -> float:
         kinds, stream = cudart().cudaMemcpyKind, self.compute_stream
@@ -165,7 +173,13 @@ class InferenceStream:
 
     def output_values(self) -> dict[str, np.ndarray]:
         """What the last query that copied its outputs left in the host's buffers, by output."""
-        return {returned[0].name: _read(*returned) for returned in self._returned}
+        return {returned[0].name: self._read(*returned) for returned in self._returned}
+
+    def _read(self, tensor: TensorInfo, shape: Shape, buffer: Buffer | _Part) -> np.ndarray:
+        layout = self._formats[tensor.name]
+        packed = np.empty(layout.packed_shape(shape), stored_dtype(tensor.dtype))
+        ctypes.memmove(packed.ctypes.data, int(buffer.host), packed.nbytes)
+        return layout.unpack(packed, shape)
 
     def close(self) -> None:
         """Frees everything, once the GPU is done with it."""
@@ -193,20 +207,13 @@ class _Part:
     size: int
 
 
-def _filled(tensor: TensorInfo, allocator: Any) -> _Part:
-    size = math.prod(allocator.shape) * ITEM_SIZES[tensor.dtype]
+def _filled(tensor: TensorInfo, allocator: Any, size: int) -> _Part:
     if allocator.buffer is None or size > allocator.buffer.size:
         raise MeasurementError(
             f"output {tensor.name!r}, whose shape depends on the data, got no memory for its "
             f"shape {format_shape(allocator.shape)}: is the GPU out of memory?"
         )
     return _Part(allocator.buffer.host, allocator.buffer.device, size)
-
-
-def _read(tensor: TensorInfo, shape: Shape, buffer: Buffer | _Part) -> np.ndarray:
-    array = np.empty(shape, stored_dtype(tensor.dtype))
-    ctypes.memmove(array.ctypes.data, int(buffer.host), array.nbytes)
-    return array
 
 
 def _copy(target: Any, source: Any, size: int, kind: Any, stream: Any) -> None:

@@ -28,6 +28,7 @@ from pytest_trtperf.runtime.session import (
     input_values,
     resolve_shapes,
 )
+from pytest_trtperf.runtime.tensor_formats import FORMATS, TensorFormat
 
 _DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "INT8": "int8", "INT32": "int32",
@@ -88,6 +89,7 @@ class TensorRTEngine:
         modes = {name: self._engine.get_tensor_mode(name) for name in names}
         self.inputs = [self._info(name) for name in names if modes[name] == is_input]
         self.outputs = [self._info(name) for name in names if modes[name] != is_input]
+        self._formats = {name: self._format(name) for name in names}
         on_host = self._trt.TensorLocation.HOST
         self._shape_tensors = frozenset(
             name for name in names if self._engine.get_tensor_location(name) == on_host
@@ -97,6 +99,16 @@ class TensorRTEngine:
         dims = tuple(None if dim < 0 else dim for dim in self._engine.get_tensor_shape(name))
         dtype = self._engine.get_tensor_dtype(name).name
         return TensorInfo(name, dims, _DTYPES.get(dtype, dtype.lower()))
+
+    def _format(self, name: str) -> TensorFormat:
+        profile = self._load.optimization_profile
+        format_name = self._engine.get_tensor_format(name, profile).name
+        if format_name not in FORMATS:
+            raise EngineLoadError(
+                f"tensor {name!r} has the format {format_name}, in which nothing can be fed or "
+                f"read here; supported are {', '.join(FORMATS)}"
+            )
+        return FORMATS[format_name]
 
     def _create_context(self) -> tuple[Any, Any]:
         """A context with its profile, and RTX's runtime cache that its kernels go into."""
@@ -173,9 +185,7 @@ class TensorRTEngine:
         if context is None:
             raise MeasurementError("no execution context for the layer profile: out of memory?")
         mode = Mode(concurrency=1)
-        stream = InferenceStream(
-            self._trt, context, values, self.outputs, self._shape_tensors, mode
-        )
+        stream = self._open_stream(context, values, mode)
         try:
             times = layer_times(self._trt, context, stream.compute_stream, queries)
             return times, layer_information(self._trt, self._engine, context)
@@ -210,13 +220,18 @@ class TensorRTEngine:
                 reasons = "; ".join(errors()) or self._allocator.failure or "out of device memory?"
                 raise MeasurementError(f"no execution context could be created: {reasons}")
             try:
-                stream = InferenceStream(
-                    self._trt, context, values, self.outputs, self._shape_tensors, mode
-                )
+                stream = self._open_stream(context, values, mode)
             except MeasurementError as error:
                 raise MeasurementError("; ".join([str(error), *errors()])) from error
         self._keep_kernels(cache)
         return stream
+
+    def _open_stream(
+        self, context: Any, values: Mapping[str, np.ndarray], mode: Mode
+    ) -> InferenceStream:
+        return InferenceStream(
+            self._trt, context, values, self.outputs, self._shape_tensors, self._formats, mode
+        )
 
     def _keep_kernels(self, cache: Any) -> None:
         kernels = bytes(cache.serialize()) if cache is not None else b""

@@ -82,6 +82,26 @@ def test_all_options_that_a_backend_has_are_accepted(fixed_model):
     assert build_plan(spec, RTX)
 
 
+def test_formats_of_inputs_and_outputs_are_asked_for(write_image_model, tmp_path):
+    model = write_image_model(tmp_path / "image.onnx")
+    packed = spec_of(model, allowed_formats={"image": "chw2", "y": ["linear", "chw32"]})
+    assert build_plan(packed, RTX) != build_plan(spec_of(model), RTX)
+
+
+@pytest.mark.parametrize(
+    ("formats", "complaint"),
+    [
+        ({"picture": "chw2"}, "no input or output 'picture'; it has 'image', 'y'"),
+        ({"image": "nchw"}, "has no NCHW; it has LINEAR"),
+        ({"image": "dhwc"}, "(?s)built no engine:.*image: has dataType Half unsupported"),
+    ],
+)
+def test_formats_that_cannot_be_had_are_refused(write_image_model, tmp_path, formats, complaint):
+    model = write_image_model(tmp_path / "image.onnx")
+    with pytest.raises(EngineBuildError, match=complaint):
+        build_plan(spec_of(model, allowed_formats=formats), RTX)
+
+
 def test_several_profiles_are_built_and_checked_one_by_one(dynamic_model):
     spec = EngineSpec(dynamic_model, parse_profiles([RANGE, {"x": "32x4"}]))
     assert build_plan(spec, RTX)

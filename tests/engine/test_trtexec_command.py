@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,20 +51,21 @@ def test_a_whole_command_becomes_options():
     assert checked_options(options)
 
 
-def test_every_flag_of_the_table_is_understood():
+def test_every_flag_of_the_table_is_understood(two_inputs):
     values = {
         "--tilingOptimizationLevel": "1", "--hardwareCompatibilityLevel": "none",
         "--profilingVerbosity": "none", "--memPoolSize": "workspace:1",
         "--tacticSources": "+CUDNN", "--preview": "-runtimeActivationResize",
         "--sparsity": "enable", "--timingCacheFile": "f", "--weightStreamingBudget": "1G",
         "--computeCapabilities": "89", "--staticPlugins": "f", "--dynamicPlugins": "f",
+        "--inputIOFormats": "fp32:chw", "--outputIOFormats": "fp32:chw",
     }  # fmt: skip
     for option in OPTIONS.values():
         for flag in filter(None, option.trtexec.split(", ")):
             value = f"={values.get(flag, '1')}"
             switch = option.kind == "flag" and flag != "--sparsity"
             argument = flag if switch or flag == "--stronglyTyped" else flag + value
-            _, _, options = read_command(["--onnx=m.onnx", argument])
+            _, _, options = read_command([f"--onnx={two_inputs}", argument])
             assert option.name in options, flag
 
 
@@ -102,12 +104,55 @@ def test_several_profiles_come_in_their_order():
     assert (first["x"].max, second["x"].max) == ((1, 4), (8, 4))
 
 
+@pytest.fixture
+def two_inputs(tmp_path):
+    """A model of float16 inputs `a` and `b` and output `y`; its weight is listed as an input."""
+    onnx = pytest.importorskip("onnx")
+    half = onnx.TensorProto.FLOAT16
+    info = {name: onnx.helper.make_tensor_value_info(name, half, ["n", 5, 2, 2]) for name in "awby"}
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("Add", ["a", "w"], ["h"]),
+            onnx.helper.make_node("Mul", ["h", "b"], ["y"]),
+        ],
+        "two",
+        [info["a"], info["w"], info["b"]],
+        [info["y"]],
+        [onnx.numpy_helper.from_array(np.ones((1, 5, 2, 2), np.float16), "w")],
+    )
+    path = tmp_path / "two.onnx"
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def test_formats_go_to_the_tensors_in_their_order(two_inputs):
+    command = f"--onnx={two_inputs} --inputIOFormats=fp16:chw2+chw,fp32:chw"
+    _, _, options = read_command(command)
+    assert options == {
+        "allowed_formats": {"a": ["chw2", "linear"], "b": ["linear"]},
+        "dtype": {"b": "float"},
+    }
+
+
+def test_one_format_is_for_all_tensors(two_inputs):
+    command = f"--onnx={two_inputs} --inputIOFormats=fp16:hwc8 --outputIOFormats=fp16:hwc8"
+    _, _, options = read_command(command)
+    assert options == {"allowed_formats": {name: ["hwc8"] for name in "aby"}}
+
+
+def test_formats_for_another_number_of_tensors_are_refused(two_inputs):
+    command = f"--onnx={two_inputs} --inputIOFormats={','.join(['fp16:chw'] * 3)}"
+    with pytest.raises(ValueError, match="--inputIOFormats: 3 formats, and the model has a, b"):
+        read_command(command)
+
+
 def test_all_that_cannot_be_taken_is_named_at_once():
     command = (
         "--onnx=m.onnx --best --useCudaGraph --iterations=100 --nonsense=3 --sparsity=force "
         "--maxAuxStreams=many --optShapes=in*:1 --memPoolSize=attic:3 --device=1 stray "
         "--preview=soon --fp16=false --maxTactics --shapes=x:1 --weightStreamingBudget=50% "
-        "--inputIOFormats=fp16:chw"
+        "--inputIOFormats=fp16:nchw --outputIOFormats=fp12:chw"
     )
     with pytest.raises(ValueError, match="cannot take these arguments") as failure:
         read_command(command)
@@ -122,7 +167,8 @@ def test_all_that_cannot_be_taken_is_named_at_once():
     assert {"--sparsity=force", "--maxAuxStreams=many", "--device=1", "stray"} <= set(named)
     assert {"--memPoolSize=attic", "--preview=soon", "--optShapes=in*"} <= set(named)
     assert {"--fp16=false", "--maxTactics"} <= set(named)
-    assert {"--weightStreamingBudget=50%", "--inputIOFormats=fp16"} <= set(named)
+    assert "--weightStreamingBudget=50%" in named
+    assert {"--inputIOFormats=fp16", "--outputIOFormats=fp12"} <= set(named)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,143 @@
+"""Values of trtexec's arguments -> those of build options; each raises `Unusable` with a reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_UNITS_IN_MIB: Mapping[str, float] = {"B": 2.0**-20, "K": 2.0**-10, "M": 1.0, "G": 2.0**10}
+_POOLS: Mapping[str, str] = {
+    "workspace": "workspace",
+    "dlaSRAM": "dla_managed_sram",
+    "dlaLocalDRAM": "dla_local_dram",
+    "dlaGlobalDRAM": "dla_global_dram",
+    "tacticSharedMem": "tactic_shared_memory",
+}
+_PREVIEW_FEATURES: Mapping[str, str] = {
+    "profileSharing0806": "profile_sharing_0806",
+    "aliasedPluginIO1003": "aliased_plugin_io_10_03",
+    "runtimeActivationResize": "runtime_activation_resize_10_10",
+}
+_HARDWARE_LEVELS: Mapping[str, str] = {
+    "none": "none",
+    "ampere+": "ampere_plus",
+    "samecomputecapability": "same_compute_capability",
+}
+_TYPES: Mapping[str, str] = {
+    "fp32": "float", "fp16": "half", "bf16": "bf16", "int64": "int64", "int32": "int32",
+    "int8": "int8", "uint8": "uint8", "bool": "bool",
+}  # fmt: skip
+_FORMATS = (
+    "chw2", "chw4", "chw16", "chw32", "cdhw32", "hwc", "hwc8", "hwc16", "dhwc", "dhwc8",
+    "dla_linear", "dla_hwc4",
+)  # fmt: skip
+_TILING_LEVELS = ("none", "fast", "moderate", "full")
+
+
+class Unusable(Exception):
+    """An argument that has no counterpart; the text says what to do instead."""
+
+
+def size_mib(text: str, default_unit: str) -> float:
+    """``512M``, ``2G`` or a number in the default unit, as MiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([BKMG]?)(?:i?B)?", text, re.IGNORECASE)
+    if match is None:
+        raise Unusable(f"{text!r} is no size such as 512M")
+    return float(match[1]) * _UNITS_IN_MIB[match[2].upper() or default_unit]
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    if not re.fullmatch(r"\d{1,18}", text):
+        raise Unusable(f"{text!r} is no whole number")
+    return int(text)
+
+
+def one_of(names: Mapping[str, str], text: str) -> str:
+    """What one of `names` stands for."""
+    if text not in names:
+        raise Unusable(f"{text!r} is none of {', '.join(names)}")
+    return names[text]
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """``name:value,name:value``; a name in single quotes may hold colons and commas."""
+    pair = r"(?:'([^']*)'|([^:,']+)):([^,:]*)"
+    if not re.fullmatch(rf"{pair}(?:,{pair})*", text):
+        raise Unusable(f"{text!r} is not written name:value,name:value")
+    return [(m[1] or m[2], m[3]) for m in re.finditer(pair, text)]
+
+
+def shapes(text: str) -> dict[str, str]:
+    """``input:1x3,other:scalar``, by input."""
+    found = dict(pairs(text))
+    if starred := [name for name in found if "*" in name]:
+        raise Unusable(f"write out the names that {starred[0]} stands for")
+    return {name: "" if shape == "scalar" else shape for name, shape in found.items()}
+
+
+def switches(text: str, names: Mapping[str, str] | None = None) -> dict[str, bool]:
+    """``+A,-B``, whether each is on."""
+    if not re.fullmatch(r"[+-]\w+(,[+-]\w+)*", text):
+        raise Unusable(f"{text!r} is not written +NAME,-NAME")
+    parts = text.split(",")
+    return {(one_of(names, p[1:]) if names else p[1:]): p[0] == "+" for p in parts}
+
+
+def tactic_sources(text: str) -> dict[str, bool]:
+    """As `switches`, in the names of `TacticSource`."""
+    found = switches(text)
+    return {"cublas_lt" if n.lower() == "cublaslt" else n: on for n, on in found.items()}
+
+
+def memory_pools(text: str) -> dict[str, float]:
+    """``workspace:512,tacticSharedMem:64K``, in MiB."""
+    return {one_of(_POOLS, name): size_mib(size, "M") for name, size in pairs(text)}
+
+
+def preview_features(text: str) -> dict[str, bool]:
+    """As `switches`, in the names of `PreviewFeature`."""
+    return switches(text, _PREVIEW_FEATURES)
+
+
+def hardware_level(text: str) -> str:
+    """A member of `HardwareCompatibilityLevel`."""
+    return one_of(_HARDWARE_LEVELS, text.lower())
+
+
+def tiling_level(text: str) -> str:
+    """A number, as the member of `TilingOptimizationLevel`."""
+    level = whole(text)
+    if level >= len(_TILING_LEVELS):
+        raise Unusable(f"levels end at {len(_TILING_LEVELS) - 1}")
+    return _TILING_LEVELS[level]
+
+
+def sparsity(text: str) -> bool:
+    """``enable`` or ``disable``."""
+    if text == "force":
+        raise Unusable("weights are not overwritten here: prune the model, then 'enable'")
+    return one_of({"enable": "1", "disable": ""}, text) == "1"
+
+
+def budget_mib(text: str) -> float:
+    """A size, in bytes without a unit."""
+    if not re.fullmatch(r"[1-9][\d.]*[BKMGbkmg]?", text):
+        raise Unusable("give a size such as 512M; percentages and -1 are not supported")
+    return size_mib(text, "B")
+
+
+def compute_capabilities(text: str) -> list[str]:
+    """``89,120``, as members of `ComputeCapability`."""
+    return [f"SM{whole(one)}" for one in text.split(",")]
+
+
+def io_formats(text: str) -> list[tuple[str, list[str]]]:
+    """``fp16:chw32+chw,fp32:chw``: of each tensor members of `DataType` and `TensorFormat`."""
+    known = {name: name for name in _FORMATS} | {"chw": "linear"}
+    found = []
+    for one in text.split(","):
+        dtype, _, formats = one.partition(":")
+        named = [one_of(known, name) for name in formats.lower().split("+")]
+        found.append((one_of(_TYPES, dtype.lower()), named))
+    return found

@@ -1,0 +1,45 @@
+"""Engines whose inputs and outputs are packed return what ONNX Runtime returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_trtperf.accuracy import Side, assert_close, reference_of
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.runtime.probe import Probe
+
+
+@pytest.mark.parametrize("channels", [5, 32, 40])
+@pytest.mark.parametrize(
+    ("dtype", "image", "result"),
+    [
+        ("float16", "chw2", "linear"),
+        ("float16", "linear", "chw2"),
+        ("float16", "chw32", "chw2"),
+        ("float32", "chw32", "chw32"),
+        ("float32", "hwc", "linear"),
+        ("float32", "linear", "hwc"),
+    ],
+)
+def test_values_are_packed_and_unpacked(
+    probe: Probe,
+    write_image_model: Callable[..., Path],
+    tmp_path: Path,
+    dtype: str,
+    image: str,
+    result: str,
+    channels: int,
+) -> None:
+    pytest.importorskip("onnxruntime")
+    model = write_image_model(tmp_path / "image.onnx", dtype=dtype, channels=channels)
+    spec = EngineSpec(model, (), {"allowed_formats": {"image": image, "y": result}})
+    engine = IsolatedEngine(probe.backend, build_plan(spec, probe.backend))
+    try:
+        assert_close(Side("engine", engine), reference_of(model, "onnxruntime"), shapes={})
+    finally:
+        engine.close()
