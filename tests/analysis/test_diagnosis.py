@@ -91,7 +91,7 @@ def test_backend_without_gpu_metrics_has_no_bottleneck() -> None:
 
 @pytest.mark.parametrize("draw", UNIMODAL.values(), ids=UNIMODAL)
 @given(seed=SEEDS, queries=SIZES)
-@settings(max_examples=30, derandomize=True, deadline=None)
+@settings(max_examples=30, derandomize=True)
 def test_one_mode_is_not_two(draw: Draw, seed: int, queries: int) -> None:
     assert bimodal(draw(np.random.default_rng(seed), queries)) is None
 
@@ -181,7 +181,7 @@ def test_time_below_zero_is_no_time() -> None:
 
 
 @given(SEEDS, st.sampled_from([2.0, 64.0, 1024.0]), st.booleans())
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40, derandomize=True)
 def test_shape_does_not_depend_on_the_scale_or_the_order(
     seed: int, factor: float, two: bool
 ) -> None:
@@ -216,7 +216,7 @@ def test_planted_outliers_are_counted() -> None:
 
 
 @given(st.integers(1, 24), st.floats(1.3, 100), st.integers(0, 12))
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True)
 def test_every_query_far_above_constant_ones_counts(few: int, factor: float, mild: int) -> None:
     samples = np.full(1000, 2.0)
     samples[:few] *= factor

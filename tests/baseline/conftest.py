@@ -6,13 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
-
-# a busy machine is no failure
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 
 def make_entry(level: float = 1.0, **changes: Any) -> BaselineEntry:

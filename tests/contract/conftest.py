@@ -1,4 +1,4 @@
-"""Makes bindings available to the tests of this directory."""
+"""What the tests of this directory share: the package's uses of TensorRT, and the bindings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pytest_trtperf
+
 if TYPE_CHECKING:
     from tests.contract.bindings import Target
+    from tests.contract.uses import Found
 
 _HERE = Path(__file__).parent
 
@@ -35,6 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "target" in getattr(item, "fixturenames", ()) and item.path.parent == _HERE:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def found() -> Found:
+    """What the package uses of TensorRT."""
+    from tests.contract.reader import read_package
+    from tests.contract.reviewed import REVIEW
+
+    return read_package(Path(pytest_trtperf.__file__).parent, REVIEW)
 
 
 @pytest.fixture(scope="session")

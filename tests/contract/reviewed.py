@@ -17,6 +17,8 @@ REVIEW = Review(
     names={
         "engine/apply_options.py": {
             "config": "IBuilderConfig",
+            "network": "INetworkDefinition",
+            "tensor": "ITensor",
             "value": OURS,
             "enum": OURS,  # any of those in the table of options, by the names of its members
         },
@@ -28,6 +30,7 @@ REVIEW = Review(
             "parser": "OnnxParser",
             "tensor": "ITensor",
             "_dtype_name:dtype": "DataType",
+            "_require:owner": OURS,  # anything: the calls of an accessor are read instead
         },
         "engine/onnx_errors.py": {"parser": "OnnxParser", "error": "ParserError"},
         "runtime/inference_stream.py": {
@@ -75,9 +78,11 @@ REVIEW = Review(
         "ICudaEngine.create_execution_context": "IExecutionContext",
         "ICudaEngine.create_runtime_config": "IRuntimeConfig",
         "ICudaEngine.get_tensor_dtype": "DataType",
+        "ICudaEngine.get_tensor_format": "TensorFormat",
         "IBuilderConfig.create_timing_cache": "ITimingCache",
         "IBuilderConfig.get_timing_cache": "ITimingCache",
         "INetworkDefinition.get_input": "ITensor",
+        "INetworkDefinition.get_output": "ITensor",
         "IRuntimeConfig.create_runtime_cache": "IRuntimeCache",
         "ITensor.dtype": "DataType",
         "OnnxParser.get_error": "ParserError",
@@ -85,10 +90,12 @@ REVIEW = Review(
         "Runtime.get_plugin_registry": "IPluginRegistry",
         "DataType.name": OURS,
         "ParserError.desc": OURS,
+        "TensorFormat.name": OURS,
     },
     functions={
         "import_tensorrt": MODULE,
         "shared_logger": "ILogger",
+        "_tensor": "ITensor",
         "create_profiler": "IProfiler",
         "create_allocator": "IGpuAsyncAllocator",
         "output_allocator": "IOutputAllocator",
@@ -109,6 +116,8 @@ REVIEW = Review(
         "engine/onnx_errors.py": "Builder",
         "engine/progress.py": "Builder",
         "engine/timing_cache.py": "Builder",
+        # Asked for in weakly typed networks alone, which _network refuses where there are none.
+        "engine/apply_options.py:_set_dtypes": "BuilderFlag.FP16",
         # Other backends than RTX are refused before, by the table of options.
         "engine/apply_options.py:_set_compute_capabilities": "ComputeCapability",
         # There is a cache only where _create_context could create one.
@@ -184,6 +193,7 @@ FEATURES: Mapping[str, Feature] = {
     "NetworkDefinitionCreationFlag.STRONGLY_TYPED": Feature(
         _BUILDERS, "networks would be typed weakly, and precision not the model's own"
     ),
+    "TensorFormat": Feature(_BUILDERS, "plans with packed inputs or outputs would be refused"),
     "ParserError.node_operator": Feature(_BUILDERS, "parser errors would not name the operator"),
 }
 

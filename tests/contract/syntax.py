@@ -16,6 +16,19 @@ def called_name(node: ast.Call) -> str:
     )
 
 
+def identifiers(tree: ast.AST) -> set[str]:
+    """All names of variables, attributes and parameters."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+    return names
+
+
 def is_self(node: ast.expr) -> bool:
     """Whether this is `self`."""
     return isinstance(node, ast.Name) and node.id == "self"

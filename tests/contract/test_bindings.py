@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import pytest_trtperf
 from pytest_trtperf.engine.options import OPTIONS
 from tests.contract.bindings import Target, ask
-from tests.contract.reader import read_package
 from tests.contract.reviewed import FEATURES, INTERFACES, REVIEW
 from tests.contract.uses import OURS, Found, Subclass, Use
 
@@ -26,11 +23,6 @@ CALLS = {
     },
     "IGpuAsyncAllocator": {"allocate_async": [100, 256, FLAGS, STREAM]},
 }
-
-
-@pytest.fixture(scope="session")
-def found() -> Found:
-    return read_package(Path(pytest_trtperf.__file__).parent, REVIEW)
 
 
 @pytest.fixture(scope="session")

@@ -164,7 +164,7 @@ def test_a_directory_in_the_place_of_a_plan_is_an_error(filled):
     assert names(filled) <= {f"{KEY}.plan", f"{KEY}.json"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(content=st.binary(min_size=1, max_size=300), data=st.data())
 def test_no_changed_plan_is_ever_returned(tmp_path_factory, content, data):
     cache = PlanCache(tmp_path_factory.mktemp("any") / "cache")

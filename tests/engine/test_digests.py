@@ -25,7 +25,7 @@ def test_a_file_has_the_digest_of_its_bytes(tmp_path, size):
             read_and_digest(file.fileno(), size + 1)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 3 * CHUNK), st.integers(0, 7))
 def test_every_bit_changes_the_digest(place, bit):
     data = bytearray(3 * CHUNK + 1)

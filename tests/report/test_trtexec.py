@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.layers import summarize_layers
@@ -111,7 +111,6 @@ def test_a_round_without_its_lead_in_keeps_the_clocks_together() -> None:
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(1, 20), st.floats(0.5, 40), st.booleans()), min_size=1, max_size=4

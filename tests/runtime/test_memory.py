@@ -57,7 +57,7 @@ class Counting(RuleBasedStateMachine):
 
 
 TestCounting = Counting.TestCase
-TestCounting.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestCounting.settings = settings(max_examples=50, stateful_step_count=30)
 
 
 def test_watch_sees_its_own_block_only():
