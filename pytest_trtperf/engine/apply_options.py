@@ -54,16 +54,21 @@ def apply_to_network(trt: ModuleType, network: Any, options: Mapping[str, Any]) 
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
     outputs = [network.get_output(index) for index in range(network.num_outputs)]
     tensors = {tensor.name: tensor for tensor in (*inputs, *outputs)}
-    for name, value in options.get("dtype", {}).items():
-        # Deprecated since 10.12, as weakly typed networks are.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            tensor = _tensor(tensors, name, OPTIONS["dtype"])
-            tensor.dtype = _member(trt.DataType, value, OPTIONS["dtype"])
+    _set_dtypes(trt, tensors, options.get("dtype", {}))
     for name, values in options.get("allowed_formats", {}).items():
         option = OPTIONS["allowed_formats"]
         bits = [1 << int(_member(trt.TensorFormat, value, option)) for value in values]
         _tensor(tensors, name, option).allowed_formats = sum(set(bits))
+
+
+def _set_dtypes(trt: ModuleType, tensors: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
+    option = OPTIONS["dtype"]
+    for name, value in dtypes.items():
+        tensor = _tensor(tensors, name, option)
+        # Deprecated since 10.12, as weakly typed networks are.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            tensor.dtype = _member(trt.DataType, value, option)
 
 
 def _tensor(tensors: Mapping[str, Any], name: str, option: Option) -> Any:

@@ -102,7 +102,11 @@ class TensorRTEngine:
 
     def _format(self, name: str) -> TensorFormat:
         profile = self._load.optimization_profile
-        format_name = self._engine.get_tensor_format(name, profile).name
+        if hasattr(self._trt, "TensorFormat"):
+            format_name = self._engine.get_tensor_format(name, profile).name
+        else:  # the lean runtime only tells whether values are packed
+            is_packed = self._engine.get_tensor_vectorized_dim(name, profile) >= 0
+            format_name = "packed, of the lean runtime" if is_packed else "LINEAR"
         if format_name not in FORMATS:
             raise EngineLoadError(
                 f"tensor {name!r} has the format {format_name}, in which nothing can be fed or "
