@@ -224,7 +224,7 @@ class TestNotSteady:
         result, record = measure(self.NEVER, line, "--trtperf-inconclusive=warn")
         result.assert_outcomes(passed=1, warnings=2)
         told = (
-            r"InconclusiveWarning:\s+.*P99 of latency .* not steady"  # old pytest breaks the line
+            r"test_perf\.py:\d+: .*InconclusiveWarning:\s+.*P99 of latency .* not steady"  # old pytest breaks the line
         )
         assert re.search(told, str(result.stdout))
         verdicts = [(v["status"], v["reason"]) for v in record["verdicts"]]
