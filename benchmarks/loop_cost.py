@@ -41,7 +41,7 @@ from pytest_trtperf.runtime.cuda import cudart
 from pytest_trtperf.runtime.inference_stream import InferenceStream
 from pytest_trtperf.runtime.memory import DeviceMemory
 from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensor_formats import FORMATS
+from pytest_trtperf.runtime.tensor_layouts import LAYOUTS
 from pytest_trtperf.runtime.tensorrt import TensorRTSession
 
 MOST_US = 3.0
@@ -113,8 +113,8 @@ def session_without_driver(mode: Mode) -> tuple[TensorRTSession, NoDriver]:
     )
     values = {"input": np.zeros(0, np.float32)}
     outputs = [TensorInfo("output", (0,), "float32")]
-    formats = dict.fromkeys(("input", "output"), FORMATS["LINEAR"])
-    stream = InferenceStream(None, context, values, outputs, frozenset(), formats, mode)
+    layouts = dict.fromkeys(("input", "output"), LAYOUTS["LINEAR"])
+    stream = InferenceStream(None, context, values, outputs, frozenset(), layouts, mode)
     engine: Any = None
     session = TensorRTSession(engine, [stream], values, mode, {}, DeviceMemory(0, 0, 0))
     return session, bindings.runtime

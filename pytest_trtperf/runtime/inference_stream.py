@@ -17,7 +17,7 @@ from pytest_trtperf.runtime.cuda import Buffer, Events, checked, cudart
 from pytest_trtperf.runtime.dtypes import ITEM_SIZES, stored_dtype
 from pytest_trtperf.runtime.output_memory import output_allocator
 from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensor_formats import TensorFormat
+from pytest_trtperf.runtime.tensor_layouts import TensorLayout
 
 CONCURRENCY = 2
 
@@ -29,7 +29,7 @@ class InferenceStream:
         context: of this stream alone.
         inputs: values of each input, bound for good.
         shape_tensors: names of tensors that TensorRT reads or writes on the host.
-        formats: how each tensor lies in memory; arrays are linear here.
+        layouts: how each tensor lies in memory; arrays are linear here.
 
     Attributes:
         inputs, outputs: the buffers that a query copies.
@@ -45,12 +45,12 @@ class InferenceStream:
         inputs: Mapping[str, np.ndarray],
         outputs: Sequence[TensorInfo],
         shape_tensors: frozenset[str],
-        formats: Mapping[str, TensorFormat],
+        layouts: Mapping[str, TensorLayout],
         mode: Mode,
     ) -> None:
         self._trt, self._context = trt, context
         self._graph: Any = None
-        self._shape_tensors, self._formats = shape_tensors, formats
+        self._shape_tensors, self._layouts = shape_tensors, layouts
         self._allocators: list[Any] = []
         self._buffers: list[Buffer] = []
         self.inputs: list[Buffer] = []
@@ -88,7 +88,7 @@ class InferenceStream:
         self.enqueue = self._capture() if mode.cuda_graph else self._enqueue
 
     def _bind_input(self, name: str, values: np.ndarray) -> None:
-        packed = self._formats[name].pack(values)
+        packed = self._layouts[name].pack(values)
         buffer = Buffer(packed.nbytes)
         self._buffers.append(buffer)
         ctypes.memmove(int(buffer.host), packed.ctypes.data, packed.nbytes)
@@ -124,7 +124,7 @@ class InferenceStream:
 
     def _size(self, tensor: TensorInfo, shape: Shape) -> int:
         """The bytes that a tensor takes in memory."""
-        return math.prod(self._formats[tensor.name].packed_shape(shape)) * ITEM_SIZES[tensor.dtype]
+        return math.prod(self._layouts[tensor.name].packed_shape(shape)) * ITEM_SIZES[tensor.dtype]
 
     def _first_query(self) -> float:
         kinds, stream = cudart().cudaMemcpyKind, self.compute_stream
@@ -176,7 +176,7 @@ class InferenceStream:
         return {returned[0].name: self._read(*returned) for returned in self._returned}
 
     def _read(self, tensor: TensorInfo, shape: Shape, buffer: Buffer | _Part) -> np.ndarray:
-        layout = self._formats[tensor.name]
+        layout = self._layouts[tensor.name]
         packed = np.empty(layout.packed_shape(shape), stored_dtype(tensor.dtype))
         ctypes.memmove(packed.ctypes.data, int(buffer.host), packed.nbytes)
         return layout.unpack(packed, shape)

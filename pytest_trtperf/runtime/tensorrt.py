@@ -28,7 +28,7 @@ from pytest_trtperf.runtime.session import (
     input_values,
     resolve_shapes,
 )
-from pytest_trtperf.runtime.tensor_formats import FORMATS, TensorFormat
+from pytest_trtperf.runtime.tensor_layouts import LAYOUTS, TensorLayout
 
 _DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "INT8": "int8", "INT32": "int32",
@@ -89,7 +89,7 @@ class TensorRTEngine:
         modes = {name: self._engine.get_tensor_mode(name) for name in names}
         self.inputs = [self._info(name) for name in names if modes[name] == is_input]
         self.outputs = [self._info(name) for name in names if modes[name] != is_input]
-        self._formats = {name: self._format(name) for name in names}
+        self._layouts = {name: self._layout(name) for name in names}
         on_host = self._trt.TensorLocation.HOST
         self._shape_tensors = frozenset(
             name for name in names if self._engine.get_tensor_location(name) == on_host
@@ -100,19 +100,22 @@ class TensorRTEngine:
         dtype = self._engine.get_tensor_dtype(name).name
         return TensorInfo(name, dims, _DTYPES.get(dtype, dtype.lower()))
 
-    def _format(self, name: str) -> TensorFormat:
-        profile = self._load.optimization_profile
-        if hasattr(self._trt, "TensorFormat"):
-            format_name = self._engine.get_tensor_format(name, profile).name
-        else:  # the lean runtime only tells whether values are packed
-            is_packed = self._engine.get_tensor_vectorized_dim(name, profile) >= 0
-            format_name = "packed, of the lean runtime" if is_packed else "LINEAR"
-        if format_name not in FORMATS:
+    def _layout(self, name: str) -> TensorLayout:
+        format_name = self._format_name(name)
+        if format_name not in LAYOUTS:
             raise EngineLoadError(
                 f"tensor {name!r} has the format {format_name}, in which nothing can be fed or "
-                f"read here; supported are {', '.join(FORMATS)}"
+                f"read here; supported are {', '.join(LAYOUTS)}"
             )
-        return FORMATS[format_name]
+        return LAYOUTS[format_name]
+
+    def _format_name(self, name: str) -> str:
+        profile = self._load.optimization_profile
+        if hasattr(self._trt, "TensorFormat"):
+            return str(self._engine.get_tensor_format(name, profile).name)
+        # The lean runtime has no names for formats.
+        described = str(self._engine.get_tensor_format_desc(name, profile))
+        return "LINEAR" if "linear" in described.lower() else described
 
     def _create_context(self) -> tuple[Any, Any]:
         """A context with its profile, and RTX's runtime cache that its kernels go into."""
@@ -234,7 +237,7 @@ class TensorRTEngine:
         self, context: Any, values: Mapping[str, np.ndarray], mode: Mode
     ) -> InferenceStream:
         return InferenceStream(
-            self._trt, context, values, self.outputs, self._shape_tensors, self._formats, mode
+            self._trt, context, values, self.outputs, self._shape_tensors, self._layouts, mode
         )
 
     def _keep_kernels(self, cache: Any) -> None:

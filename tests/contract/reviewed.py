@@ -79,6 +79,7 @@ REVIEW = Review(
         "ICudaEngine.create_runtime_config": "IRuntimeConfig",
         "ICudaEngine.get_tensor_dtype": "DataType",
         "ICudaEngine.get_tensor_format": "TensorFormat",
+        "ICudaEngine.get_tensor_format_desc": OURS,
         "IBuilderConfig.create_timing_cache": "ITimingCache",
         "IBuilderConfig.get_timing_cache": "ITimingCache",
         "INetworkDefinition.get_input": "ITensor",

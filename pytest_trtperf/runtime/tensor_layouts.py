@@ -1,6 +1,6 @@
-"""Where the values of an input or output lie in memory, by the formats of TensorRT.
+"""Where the values of an input or output lie in memory, by TensorRT's `TensorFormat`.
 
-Layouts are those of `TensorFormat` in TensorRT's documentation ("Data Format Descriptions").
+As TensorRT's documentation has them ("Data Format Descriptions").
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pytest_trtperf.engine.spec import Shape
 
 
 @dataclass(frozen=True)
-class TensorFormat:
+class TensorLayout:
     """Linear, or with channels in vectors, the last of which is padded with zeros.
 
     Attributes:
-        channels: the axis of the channels, counted from the end; 0 of a linear format.
+        channels: the axis of the channels, counted from the end; 0 of the linear layout.
         vector: how many channels a vector holds.
         is_minor: the vectors of a position lie side by side, ``[H][W][ceil(C/V) V]``; else each
             goes over all positions, ``[ceil(C/V)][H][W][V]``.
@@ -34,7 +34,7 @@ class TensorFormat:
         if not self.channels:
             return shape
         before, channels, positions = self._parts(shape)
-        vectors = -(-channels // self.vector)
+        vectors = self._vectors(channels)
         if self.is_minor:
             return (*before, *positions, vectors * self.vector)
         return (*before, vectors, *positions, self.vector)
@@ -47,11 +47,12 @@ class TensorFormat:
         padding = [(0, 0)] * values.ndim
         padding[axis] = 0, -count % self.vector
         before, _, positions = self._parts(values.shape)
-        split = np.pad(values, padding).reshape(*before, -1, self.vector, *positions)
-        vectors = np.moveaxis(split, axis + 1, -1)
+        vectors = self._vectors(count)
+        split = np.pad(values, padding).reshape(*before, vectors, self.vector, *positions)
+        packed = np.moveaxis(split, axis + 1, -1)
         if self.is_minor:
-            vectors = np.moveaxis(vectors, axis, -2)
-        return np.ascontiguousarray(vectors).reshape(self.packed_shape(values.shape))
+            packed = np.moveaxis(packed, axis, -2)
+        return np.ascontiguousarray(packed).reshape(self.packed_shape(values.shape))
 
     def unpack(self, packed: np.ndarray, shape: Shape) -> np.ndarray:
         """The array of `shape` that lies in memory as `packed`."""
@@ -59,32 +60,35 @@ class TensorFormat:
             return packed
         axis = len(shape) + self.channels
         before, count, positions = self._parts(shape)
+        vectors = self._vectors(count)
         if self.is_minor:
-            split = packed.reshape(*before, *positions, -1, self.vector)
-            vectors = np.moveaxis(split, -2, axis)
-        else:
-            vectors = packed
-        padded = np.moveaxis(vectors, -1, axis + 1).reshape(*before, -1, *positions)
+            packed = packed.reshape(*before, *positions, vectors, self.vector)
+            packed = np.moveaxis(packed, -2, axis)
+        split = np.moveaxis(packed, -1, axis + 1)
+        padded = split.reshape(*before, vectors * self.vector, *positions)
         return np.ascontiguousarray(np.take(padded, range(count), axis))
+
+    def _vectors(self, channels: int) -> int:
+        return -(-channels // self.vector)
 
     def _parts(self, shape: Shape) -> tuple[Shape, int, Shape]:
         axis = len(shape) + self.channels
         return shape[:axis], shape[axis], shape[axis + 1 :]
 
 
-FORMATS: Mapping[str, TensorFormat] = MappingProxyType(
+LAYOUTS: Mapping[str, TensorLayout] = MappingProxyType(
     {
-        "LINEAR": TensorFormat(),
-        "CHW2": TensorFormat(-3, 2),
-        "CHW4": TensorFormat(-3, 4),
-        "CHW16": TensorFormat(-3, 16),
-        "CHW32": TensorFormat(-3, 32),
-        "CDHW32": TensorFormat(-4, 32),
-        "HWC": TensorFormat(-3, 1, is_minor=True),
-        "HWC8": TensorFormat(-3, 8, is_minor=True),
-        "HWC16": TensorFormat(-3, 16, is_minor=True),
-        "DHWC": TensorFormat(-4, 1, is_minor=True),
-        "DHWC8": TensorFormat(-4, 8, is_minor=True),
+        "LINEAR": TensorLayout(),
+        "CHW2": TensorLayout(-3, 2),
+        "CHW4": TensorLayout(-3, 4),
+        "CHW16": TensorLayout(-3, 16),
+        "CHW32": TensorLayout(-3, 32),
+        "CDHW32": TensorLayout(-4, 32),
+        "HWC": TensorLayout(-3, 1, is_minor=True),
+        "HWC8": TensorLayout(-3, 8, is_minor=True),
+        "HWC16": TensorLayout(-3, 16, is_minor=True),
+        "DHWC": TensorLayout(-4, 1, is_minor=True),
+        "DHWC8": TensorLayout(-4, 8, is_minor=True),
     }
 )
 """By the names of TensorRT's enum; those of the DLA alone are left out."""

@@ -1,4 +1,4 @@
-"""Tensor formats: each value lies where TensorRT's documentation of the format puts it."""
+"""Tensor layouts: each value lies where TensorRT's documentation of the format puts it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.runtime.tensor_formats import FORMATS
+from pytest_trtperf.runtime.tensor_layouts import LAYOUTS
 
 # Subscripts of (n, c, h, w), or with d before h, in the array that the documentation gives.
 PLACES: dict[str, Callable[..., tuple[int, ...]]] = {
@@ -28,39 +28,39 @@ PLACES: dict[str, Callable[..., tuple[int, ...]]] = {
 
 
 def dims(name: str) -> st.SearchStrategy[tuple[int, ...]]:
-    sizes = [st.integers(1, 3), st.integers(1, 40), *[st.integers(1, 3)] * (2 + ("D" in name))]
+    sizes = [st.integers(0, 3), st.integers(0, 40), *[st.integers(0, 3)] * (2 + ("D" in name))]
     return st.tuples(*sizes)
 
 
-def test_each_format_has_a_place():
-    assert PLACES.keys() == FORMATS.keys()
+def test_each_layout_has_a_place():
+    assert PLACES.keys() == LAYOUTS.keys()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", LAYOUTS)
 @given(data=st.data())
 def test_values_lie_where_the_documentation_puts_them(name, data):
     shape = data.draw(dims(name))
     values = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape)
-    packed = FORMATS[name].pack(values)
-    assert packed.shape == FORMATS[name].packed_shape(shape)
+    packed = LAYOUTS[name].pack(values)
+    assert packed.shape == LAYOUTS[name].packed_shape(shape)
     assert packed.flags.c_contiguous
     for at in np.ndindex(shape):
         assert packed[PLACES[name](*at)] == values[at]
     assert np.count_nonzero(packed) == values.size
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", LAYOUTS)
 @given(data=st.data())
 def test_what_is_packed_comes_back(name, data):
     shape = data.draw(dims(name))
     values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    unpacked = FORMATS[name].unpack(FORMATS[name].pack(values), shape)
+    unpacked = LAYOUTS[name].unpack(LAYOUTS[name].pack(values), shape)
     np.testing.assert_array_equal(unpacked, values)
     assert unpacked.flags.c_contiguous
 
 
 def test_images_without_a_batch_are_packed_as_well():
     values = np.arange(3 * 2 * 2, dtype=np.int8).reshape(3, 2, 2)
-    packed = FORMATS["HWC8"].pack(values)
+    packed = LAYOUTS["HWC8"].pack(values)
     assert packed.shape == (2, 2, 8)
     assert packed[0, 1].tolist() == [1, 5, 9, 0, 0, 0, 0, 0]
