@@ -3,8 +3,9 @@
     python benchmarks/baseline_entries.py [--entries 10000] [--json FILE]
 
 No GPU. The entries are of 100 modules, each with one run of five rounds of two metrics, as a GPU's
-are. Each part is done once, in this process; memory is what it had at most. Exit status 1 when a
-target is missed.
+are. They are written as a first run with --trtperf-update does, and read and compared as a later
+run does; nothing is measured. Each part is done once, in this process; memory is what it had at
+most. Exit status 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,14 @@ from pytest_trtperf.settings import Settings
 
 MOST_SECONDS, MOST_MB = 2.0, 200.0
 MODULES, ROUNDS = 100, 5
-MODE: dict[str, bool | int | float | str] = {"load": "closed", "cuda_graph": True}
+MODE: dict[str, bool | int | float | str] = {
+    "concurrency": 2, "cuda_graph": True, "idle_ms": 0.0, "inputs": "seeded", "load": "closed",
+    "seed": 0, "spin_wait": True, "streams": 1, "transfers": True,
+}  # fmt: skip
+SOFTWARE = {
+    "cuda": "13.3", "cuda-python": "13.3.1", "driver": "580.159.04", "python": "3.12.3",
+    "tensorrt-rtx": "1.4.0.76",
+}  # fmt: skip
 SHAPE = np.array([0.99 + 0.02 * fraction**3 for fraction in QUANTILES])
 
 Modules = dict[str, dict[str, BaselineEntry]]
@@ -40,7 +48,7 @@ Modules = dict[str, dict[str, BaselineEntry]]
 def entry(random: np.random.Generator) -> BaselineEntry:
     """An engine of about a millisecond."""
     rounds = []
-    for level in random.normal(1, 0.002, ROUNDS):
+    for level in random.normal(1, 0.002, ROUNDS).tolist():
         compute, latency = (SHAPE * level).tolist(), (1.1 * SHAPE * level).tolist()
         quantiles = {"gpu_compute": compute, "latency": latency}
         rounds.append(
@@ -49,8 +57,9 @@ def entry(random: np.random.Generator) -> BaselineEntry:
             )
         )
     run = BaselineRun(
-        recorded="2026-01-01T00:00:00Z", plan="0" * 64, software={"driver": "1"}, rounds=rounds
-    )
+        recorded="2026-01-01T00:00:00Z", plan="0" * 64, software=SOFTWARE, rounds=rounds,
+        power_limit_w=700.0,
+    )  # fmt: skip
     return BaselineEntry(engine="0" * 64, mode=MODE, shapes={"x": [8, 3, 224, 224]}, runs=[run])
 
 
@@ -84,15 +93,15 @@ def load(directory: Path) -> Modules:
 
 def compare(modules: Modules, now: list[RoundRecord]) -> int:
     """Holds the same rounds to each entry; how many verdicts that made."""
-    verdicts = 0
+    settings, verdicts = Settings(), 0
     for entries in modules.values():
         for key, stored in entries.items():
             subject = Subject(
                 test=key, key=key, module="", baseline_dir="", device="NVIDIA H200", about={},
-                software={}, baseline=stored, compares=True, records=True,
+                software=SOFTWARE, baseline=stored, compares=True, records=True,
             )  # fmt: skip
             comparison = Comparison(
-                subject, stored, Settings(),
+                subject, stored, settings,
                 rounds=lambda: now, extend=lambda _: False, mode=MODE, shapes=stored.shapes,
             )  # fmt: skip
             verdicts += len(comparison.judge(host_bound=False))
@@ -130,15 +139,15 @@ def main() -> int:
         size = sum(path.stat().st_size for path in directory.rglob("*.json"))
         loading, modules = timed(lambda: load(directory))
         comparing, verdicts = timed(lambda: compare(modules, measured()))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     seconds = {"load": loading, "compare": comparing, "write": writing}
-    figures = {"entries": options.entries, "bytes": size, "seconds": seconds, "mib": memory}
+    figures = {"entries": options.entries, "bytes": size, "seconds": seconds, "mb": memory}
     kept = sum(seconds.values()) <= MOST_SECONDS and memory <= MOST_MB
     print(f"{options.entries} entries, {size / 1e6:.0f} MB in {MODULES} files, {verdicts} verdicts")
     for name, taken in seconds.items():
         print(f"{name}: {taken:.2f} s")
     print(
-        f"{sum(seconds.values()):.2f} s in all, {memory:.0f} MiB; targets {MOST_SECONDS:g} s and "
+        f"{sum(seconds.values()):.2f} s in all, {memory:.0f} MB; targets {MOST_SECONDS:g} s and "
         f"{MOST_MB:g} MB: {'kept' if kept else 'MISSED'}"
     )
     if options.json:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-import numpy.typing as npt
 from scipy import special
 
-from pytest_trtperf.analysis.summary import bounded_exp, checked_positive
+from pytest_trtperf.analysis.summary import bounded_exp
 from pytest_trtperf.analysis.verdict import Status, Verdict, keeps_limit
 
 LOOKS = (5, 8, 12, 16, 20)
@@ -50,8 +50,7 @@ class Change:
     supported: float
 
 
-@dataclass(frozen=True)
-class _Interval:
+class _Interval(NamedTuple):
     lower: float
     upper: float
 
@@ -62,16 +61,22 @@ class _Sample:
     def __init__(self, values: list[float]) -> None:
         self.values, self.size = values, len(values)
         self.mean = math.fsum(values) / self.size
-        self.squares = math.fsum((value - self.mean) ** 2 for value in values)
+        self.squares = math.fsum([(value - self.mean) ** 2 for value in values])
 
     @classmethod
-    def of(cls, values: npt.ArrayLike) -> _Sample:
-        return cls([math.log(value) for value in checked_positive(values).tolist()])
+    def of(cls, values: Iterable[float]) -> _Sample:
+        samples = [float(value) for value in values]
+        if not samples:
+            raise ValueError("no samples: a comparison needs at least one value on each side")
+        for place, value in enumerate(samples):
+            if not 0 < value < math.inf:
+                raise ValueError(f"sample {place} is {value}: it must be positive and finite")
+        return cls([math.log(value) for value in samples])
 
 
 def judge_change(
-    current: npt.ArrayLike,
-    runs: Sequence[npt.ArrayLike],
+    current: Iterable[float],
+    runs: Sequence[Iterable[float]],
     tolerance: float,
     higher_is_better: bool = False,
     alpha: float = ALPHA / len(LOOKS),
@@ -100,11 +105,12 @@ def judge_change(
     change = now.mean - before.mean
     interval = _interval(now, before, change, alpha)
     supported = max(_supported_tolerance(logs), disturbance)
+    verdict = _verdict(change, interval, tolerance, supported, higher_is_better)
     return Change(
-        verdict=_verdict(change, interval, tolerance, supported, higher_is_better),
-        ratio=bounded_exp(change),
-        lower=bounded_exp(interval.lower) if interval else 0.0,
-        upper=bounded_exp(interval.upper) if interval else math.inf,
+        verdict=verdict,
+        ratio=verdict.value,
+        lower=0.0 if verdict.lower is None else verdict.lower,
+        upper=math.inf if verdict.upper is None else verdict.upper,
         current=math.exp(now.mean),
         baseline=math.exp(before.mean),
         improved=interval is not None
@@ -214,13 +220,15 @@ def _verdict(
 ) -> Verdict:
     allowed = max(tolerance, supported)
     status, reason = _decide(interval, tolerance, allowed, higher_is_better)
+    ratio = bounded_exp(change)
+    bounds = interval and _Interval(bounded_exp(interval.lower), bounded_exp(interval.upper))
     return Verdict(
         status=status,
         reason=reason,
-        message=_message(change, interval, tolerance, supported),
-        value=bounded_exp(change),
-        lower=bounded_exp(interval.lower) if interval else None,
-        upper=bounded_exp(interval.upper) if interval else None,
+        message=_message(ratio, bounds, tolerance, supported),
+        value=ratio,
+        lower=bounds and bounds.lower,
+        upper=bounds and bounds.upper,
         limit=1 / (1 + allowed) if higher_is_better else 1 + allowed,
         higher_is_better=higher_is_better,
     )
@@ -250,15 +258,13 @@ def _worsening(interval: _Interval, higher_is_better: bool) -> _Interval:
     return interval
 
 
-def _message(change: float, interval: _Interval | None, tolerance: float, supported: float) -> str:
+def _message(ratio: float, bounds: _Interval | None, tolerance: float, supported: float) -> str:
     allowed = f"tolerance {100 * tolerance:.4g} %"
     if supported > tolerance:
         allowed += f", widened to the {100 * supported:.2g} % that the runs can support"
-    ratio = _percent(bounded_exp(change))
-    if interval is None:
-        return f"{ratio} (each side needs 2 rounds for a bound), {allowed}"
-    lower, upper = (_percent(bounded_exp(bound)) for bound in (interval.lower, interval.upper))
-    return f"{ratio} [{lower}, {upper}], {allowed}"
+    if bounds is None:
+        return f"{_percent(ratio)} (each side needs 2 rounds for a bound), {allowed}"
+    return f"{_percent(ratio)} [{_percent(bounds.lower)}, {_percent(bounds.upper)}], {allowed}"
 
 
 def _percent(ratio: float) -> str:

@@ -62,13 +62,16 @@ class BaselineStore:
 
     def entries(self, module: str) -> dict[str, BaselineEntry]:
         """All entries of `module`; empty without a file. BaselineError if the file is broken."""
-        if module not in self._files:
-            self._files[module] = _read(self.path(module))
-        return dict(self._files[module].entries)
+        return dict(self._file(module).entries)
 
     def get(self, module: str, key: str) -> BaselineEntry | None:
         """The entry `key` of `module`, None if absent. BaselineError if the file is broken."""
-        return self.entries(module).get(key)
+        return self._file(module).entries.get(key)
+
+    def _file(self, module: str) -> BaselineFile:
+        if module not in self._files:
+            self._files[module] = _read(self.path(module))
+        return self._files[module]
 
     def list_modules(self) -> list[str]:
         """The modules that have a baseline, sorted."""

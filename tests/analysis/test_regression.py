@@ -233,6 +233,12 @@ def test_numbers_however_far_apart_get_a_verdict(current: list[float], run: list
     assert change.lower <= change.ratio <= change.upper
 
 
+@pytest.mark.parametrize(("current", "runs"), [([], [[1.0]]), ([1.0], [[1.0], []])])
+def test_side_without_a_round_is_refused(current: list[float], runs: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="at least one value"):
+        judge_change(current, runs, 0.05)
+
+
 def test_missing_baseline_is_refused() -> None:
     with pytest.raises(ValueError, match="no baseline runs"):
         judge_change([1, 1], [], 0.05)

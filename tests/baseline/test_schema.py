@@ -167,6 +167,7 @@ def test_missing_fields_are_named(content: dict[str, Any]) -> None:
         (b"\xef\xbb\xbf{}", "BOM"),
         (b"[" * 100_000, "$"),
         (b'{"schema": "trtperf-baseline/1", "entries": {}, "entries": {}}', "'entries' occurs"),
+        (b'{"schema": "x", "schema": "trtperf-baseline/1"}', "'schema' occurs"),
         (b'{"schema": "trtperf-baseline/1", "entries": 1e999}', "$.entries: an object"),
         (b"1" * 5000, "$"),
     ],
@@ -176,6 +177,24 @@ def test_bytes_that_are_no_baseline_are_refused(data: bytes, named: str) -> None
         decode(data, "x.json")
     assert named in str(caught.value)
     assert "x.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        (b"", b""),
+        (b"T03:04", b"T03\\u003a04"),
+        (b',\n  "schema": "trtperf-baseline/1"', b""),
+        (b'{\n  "entries"', b'{\n  "schema": "x",\n  "entries"'),
+    ],
+    ids=["alone", "beside a hidden colon", "without a schema", "beside a second schema"],
+)
+def test_key_that_occurs_twice_is_refused(entry: Maker, text: bytes, other: bytes) -> None:
+    twice = encode(BaselineFile(entries={"a": entry()})).replace(
+        b'"plan":', b'"plan": "of another branch",\n"plan":'
+    )
+    with pytest.raises(BaselineError, match=r"'(plan|schema)' occurs more than once"):
+        decode(twice.replace(text, other, 1), "x.json")
 
 
 @given(st.data())
