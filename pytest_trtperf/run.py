@@ -99,6 +99,7 @@ class Run:
     against: EntriesByTest | None = None
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
+    _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
 
@@ -157,7 +158,7 @@ class Run:
         """Takes the measurements that a test report brought."""
         for item in data:
             record = msgspec.convert(item, Measured)
-            self._forget(record.test, record.key)
+            self._forget_earlier(record.test, record.key)
             if isinstance(record, CapacityRecord):
                 self.max_qps.append(record)
             elif isinstance(record, PairRecord):
@@ -165,9 +166,12 @@ class Run:
             else:
                 self.measured.append((record, passed))
 
-    def _forget(self, test: str, key: str) -> None:
+    def _forget_earlier(self, test: str, key: str) -> None:
         """Drops what an earlier attempt at a test measured: plugins may run it again."""
         again = (test, key)
+        if again not in self._seen:
+            self._seen.add(again)
+            return
         self.measured = [one for one in self.measured if (one[0].test, one[0].key) != again]
         self.max_qps = [one for one in self.max_qps if (one.test, one.key) != again]
         self.pairs = [one for one in self.pairs if (one.test, one.key) != again]
@@ -269,7 +273,7 @@ class Run:
             gone = [
                 key
                 for key in keys
-                if not any(_is_of(key, test) for test in unsure)
+                if unsure.isdisjoint(_tests_of(key))
                 and (store.directory, module, key) not in measured
             ]
             if gone:
@@ -299,6 +303,7 @@ def without_group(nodeid: str) -> str:
     return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)
 
 
-def _is_of(key: str, test: str) -> bool:
-    """Whether a key is that of a test, or of one of its named measurements."""
-    return key == test or key.startswith(f"{test}#")
+def _tests_of(key: str) -> set[str]:
+    """The tests whose key or named measurement it may be: ids of parameters may have a # too."""
+    parts = key.split("#")
+    return {"#".join(parts[:count]) for count in range(1, len(parts) + 1)}
