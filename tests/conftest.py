@@ -148,16 +148,17 @@ def write_model() -> WriteModel:
 
 @pytest.fixture(scope="session")
 def write_image_model() -> WriteModel:
-    """Writes a 3x3 convolution of an `image` (1 x channels x 8 x 6) into as many channels `y`."""
+    """Writes a convolution of three in each direction of an `image` into as many channels `y`."""
     onnx = pytest.importorskip("onnx")
     import numpy as np
 
-    def write(path: Path, dtype: str = "float16", channels: int = 5) -> Path:
-        helper, shape = onnx.helper, [1, channels, 8, 6]
+    def write(path: Path, dtype: str = "float16", shape: Sequence[int] = (1, 5, 8, 6)) -> Path:
+        helper, (_, channels, *positions) = onnx.helper, shape
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        values = np.random.default_rng(7).normal(0, 0.2, (channels, channels, 3, 3))
+        kernel = (channels, channels, *[3] * len(positions))
+        values = np.random.default_rng(7).normal(0, 0.2, kernel)
         graph = helper.make_graph(
-            [helper.make_node("Conv", ["image", "w"], ["y"], pads=[1] * 4)],
+            [helper.make_node("Conv", ["image", "w"], ["y"], pads=[1] * 2 * len(positions))],
             "image",
             [helper.make_tensor_value_info("image", kind, shape)],
             [helper.make_tensor_value_info("y", kind, shape)],

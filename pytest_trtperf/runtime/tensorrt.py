@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,11 @@ class TensorRTEngine:
                 f"tensor {name!r} has the format {format_name}, in which nothing can be fed or "
                 f"read here; supported are {', '.join(LAYOUTS)}"
             )
-        return LAYOUTS[format_name]
+        layout, profile = LAYOUTS[format_name], self._load.optimization_profile
+        axis = self._engine.get_tensor_vectorized_dim(name, profile)
+        if axis < 0:
+            return layout
+        return replace(layout, channels=axis - len(self._engine.get_tensor_shape(name)))
 
     def _format_name(self, name: str) -> str:
         profile = self._load.optimization_profile

@@ -80,6 +80,7 @@ REVIEW = Review(
         "ICudaEngine.get_tensor_dtype": "DataType",
         "ICudaEngine.get_tensor_format": "TensorFormat",
         "ICudaEngine.get_tensor_format_desc": OURS,
+        "ICudaEngine.get_tensor_vectorized_dim": OURS,
         "IBuilderConfig.create_timing_cache": "ITimingCache",
         "IBuilderConfig.get_timing_cache": "ITimingCache",
         "INetworkDefinition.get_input": "ITensor",

@@ -18,12 +18,17 @@ from pytest_trtperf.runtime.probe import Probe
 @pytest.mark.parametrize(
     ("dtype", "image", "result"),
     [
+        # What TensorRT for RTX 1.4 builds of a convolution.
         ("float16", "chw2", "linear"),
-        ("float16", "linear", "chw2"),
         ("float16", "chw32", "chw2"),
+        ("float16", "linear", "chw4"),
+        ("float16", "linear", "hwc8"),
+        ("float16", "linear", "hwc16"),
         ("float32", "chw32", "chw32"),
-        ("float32", "hwc", "linear"),
-        ("float32", "linear", "hwc"),
+        ("float32", "hwc", "hwc"),
+        ("float16 3d", "cdhw32", "cdhw32"),
+        ("float16 3d", "linear", "dhwc8"),
+        ("float32 3d", "dhwc", "dhwc"),
     ],
 )
 def test_values_are_packed_and_unpacked(
@@ -36,7 +41,9 @@ def test_values_are_packed_and_unpacked(
     channels: int,
 ) -> None:
     pytest.importorskip("onnxruntime")
-    model = write_image_model(tmp_path / "image.onnx", dtype=dtype, channels=channels)
+    name, _, depth = dtype.partition(" ")
+    shape = (1, channels, 4, 8, 6) if depth else (1, channels, 8, 6)
+    model = write_image_model(tmp_path / "image.onnx", dtype=name, shape=shape)
     spec = EngineSpec(model, (), {"allowed_formats": {"image": image, "y": result}})
     engine = IsolatedEngine(probe.backend, build_plan(spec, probe.backend))
     try:
