@@ -41,7 +41,8 @@ class OnnxRuntimeEngine:
     Raises:
         ShapeError: the profiles do not fit the inputs.
         BackendUnavailable: onnxruntime is not installed.
-        EngineBuildError: ONNX Runtime refuses the model; carries its message.
+        EngineBuildError: ONNX Runtime refuses the model, and carries its message; or an output is
+            listed twice.
     """
 
     def __init__(
@@ -69,7 +70,10 @@ class OnnxRuntimeEngine:
             raise EngineBuildError(_cannot_load(path, error)) from error
         self.inputs = [_info(value) for value in self._session.get_inputs()]
         self.outputs = [_info(value) for value in self._session.get_outputs()]
-        self._profiles = dict(profiles or {})
+        names = [tensor.name for tensor in self.outputs]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise EngineBuildError(f"{path}: the model lists output {twice[0]!r} more than once")
+        self._profiles = _of_shapes(profiles or {}, self.inputs)
         if self._profiles:
             check_profiles(self.inputs, self._profiles)
 
@@ -220,6 +224,16 @@ def _copied(tensor: TensorInfo, value: Any) -> np.ndarray:
     array = np.empty(value.shape(), stored_dtype(tensor.dtype))
     ctypes.memmove(array.ctypes.data, value.data_ptr(), array.nbytes)
     return array
+
+
+def _of_shapes(profiles: Mapping[str, Profile], inputs: Sequence[TensorInfo]) -> dict[str, Profile]:
+    """Without the profiles of shape tensors, which give values, as TensorRT takes them."""
+    whole = {tensor.name: tensor.shape for tensor in inputs if tensor.dtype in ("int32", "int64")}
+    return {
+        name: profile
+        for name, profile in profiles.items()
+        if whole.get(name, (None,)) not in ((), (len(profile.opt),))
+    }
 
 
 def _info(value: Any) -> TensorInfo:

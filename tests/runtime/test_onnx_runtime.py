@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from pytest_trtperf.engine.spec import parse_profiles
 from pytest_trtperf.errors import EngineBuildError, MeasurementError, ShapeError
 from pytest_trtperf.runtime.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
 from pytest_trtperf.runtime.inputs import random_input
@@ -182,6 +183,32 @@ def test_model_without_inputs_and_with_several_outputs(tmp_path):
         "b": [3, 1, 2],
         "a": 0.5,
     }
+
+
+def test_profile_of_a_shape_tensor_gives_values(tmp_path):
+    helper = pytest.importorskip("onnx").helper
+    node = helper.make_node("Reshape", ["x", "s"], ["y"])
+    infos = [
+        helper.make_tensor_value_info("x", 1, ["n", 8]),
+        helper.make_tensor_value_info("s", 7, [2]),
+        helper.make_tensor_value_info("y", 1, [None, None]),
+    ]
+    model = save(tmp_path / "reshape.onnx", [node], infos[:2], infos[2:])
+    (profiles,) = parse_profiles({"x": "4x8", "s": "4x8"})
+    engine = OnnxRuntimeEngine(model, profiles)
+    session = engine.create_session({"x": (4, 8)}, Mode(), {"s": np.array([2, 16])})
+    assert session.output_values()["y"].shape == (2, 16)
+    with pytest.raises(ShapeError, match="outside the profile"):
+        engine.create_session({"x": (5, 8)}, Mode(), {"s": np.array([2, 20])})
+
+
+def test_output_that_is_listed_twice_is_refused(tmp_path):
+    helper = pytest.importorskip("onnx").helper
+    info = {name: helper.make_tensor_value_info(name, 1, [2]) for name in "xy"}
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    model = save(tmp_path / "twice.onnx", nodes, [info["x"]], [info["y"], info["y"]])
+    with pytest.raises(EngineBuildError, match=r"twice\.onnx"):
+        OnnxRuntimeEngine(model)
 
 
 def test_outputs_are_copies_of_the_first_place_in_flight(engine):
