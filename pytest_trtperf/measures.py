@@ -140,6 +140,35 @@ class MeasureFactory:
                 perfs[rate] = self._perf(session, subject, here, labels[rate])
         return Sweep(variable, perfs)
 
+    def builds(
+        self,
+        engine: Engine,
+        shapes: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        baseline: bool = True,
+        **options: Any,
+    ) -> Sweep:
+        """Measures each build of ``trt_engine(…, builds=N)``, and reports how far they are apart.
+
+        Each is a measurement with a baseline of its own. Arguments and errors as of a single one.
+        """
+        __tracebackhide__ = True
+        settings = self._settings.override(options, "trt_measure.builds")
+        _check_engine(engine)
+        perfs: dict[float, Perf] = {}
+        for number, build in enumerate(engine.builds):
+            label = self._claim_label(f"{name}/build={number}" if name else f"build={number}")
+            subject = dataclasses.replace(
+                self._subject(build, label, baseline=baseline),
+                sweep=SweepRecord(name=self._key(name or ""), variable="build", value=number),
+            )
+            session = self._create_session(build, shapes, settings)
+            perfs[number] = self._perf(session, subject, settings, label)
+        found = Sweep("build", perfs)
+        perfs[0].note(_told_builds(engine, found))
+        return found
+
     def max_qps(
         self,
         engine: Engine,
@@ -348,6 +377,14 @@ class MeasureFactory:
         nodeid = without_group(self._item.nodeid) + (f"#{label}" if label else "")
         digest = hashlib.sha256(nodeid.encode()).hexdigest()[:8]
         return re.sub(r"[^\w.=-]+", "-", nodeid).strip("-")[:_LONGEST_NAME] + f"-{digest}"
+
+
+def _told_builds(engine: Engine, found: Sweep) -> str:
+    if len(found) == 1:
+        return "there is one build: ask trt_engine for builds=N, on a GPU"
+    plans = len({build.plan_sha256 for build in engine.builds})
+    which = "all the same plan" if plans == 1 else f"{plans} different plans"
+    return f"the medians of {len(found)} builds ({which}) are {found.spread:.2%} apart"
 
 
 def _check_engine(engine: object) -> None:

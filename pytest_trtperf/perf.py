@@ -82,6 +82,10 @@ class Perf(Result):
             raise MeasurementError("the CPU backend takes no device memory: ask where a GPU is")
         return memory
 
+    def note(self, text: str) -> None:
+        """Adds a remark to what the report says of this measurement."""
+        self._notes.append(text)
+
     def layers(self, queries: int = LAYER_QUERIES) -> list[Layer]:
         """Each layer's median time and share, in execution order, with the inspector's entry.
 

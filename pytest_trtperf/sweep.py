@@ -1,4 +1,4 @@
-"""Measurements of one engine over batch sizes or request rates, as one result."""
+"""Measurements of one engine over batch sizes, request rates or builds, as one result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sweep:
     """What was measured at each value of a variable.
 
     Attributes:
-        variable: `batch_size` or `request_rate`.
+        variable: `batch_size`, `request_rate` or `build`.
         perfs: by value, in the order of measuring.
     """
 
@@ -36,6 +36,18 @@ class Sweep:
 
     def __len__(self) -> int:
         return len(self.perfs)
+
+    @property
+    def spread(self) -> float:
+        """How far the largest median is above the smallest, as a share.
+
+        Of `gpu_compute` where there is that metric, else of the judged one.
+        """
+        medians = [
+            perf.summary("gpu_compute" if "gpu_compute" in perf.metrics else None).median
+            for perf in self.perfs.values()
+        ]
+        return max(medians) / min(medians) - 1
 
     def curve(self, y: str = "p99") -> tuple[list[float], list[float]]:
         """Values of the variable, and at each of them a number of the measurement.

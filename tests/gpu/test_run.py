@@ -169,3 +169,17 @@ def test_pair_of_equal_engines_is_even_and_a_longer_one_is_slower(
         """
     )
     assert run(project).ret == 0
+
+
+def test_builds_of_one_plan_are_close(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_builds(trt_engine, trt_measure):
+            engine = trt_engine("chain.onnx", shapes={"x": (8, 64)}, builds=2)
+            found = trt_measure.builds(engine, shapes={"x": (8, 64)}, cuda_graph=True)
+            assert len(found) == 2 and found.spread < 0.2
+        """
+    )
+    result = run(project)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*#build=0: the medians of 2 builds (* plan*) are *% apart"])

@@ -158,3 +158,30 @@ with pytest.raises(ValueError, match="trt_measure.max_qps: unknown option graph"
         )
         result.assert_outcomes(passed=1)
         assert read(project)["max_qps"] == []
+
+
+class TestBuilds:
+    def test_how_far_they_are_apart_is_told(self, project):
+        project.model("other", layers=60)
+        result = run_body(
+            project,
+            """
+from dataclasses import replace
+pair = replace(engine, others=(trt_engine("other.onnx"),))
+found = trt_measure.builds(pair, shapes)
+assert (found.variable, [number for number, _ in found]) == ("build", [0, 1])
+medians = [perf.median for _, perf in found]
+assert found.spread == pytest.approx(max(medians) / min(medians) - 1)
+            """,
+            "--trtperf-update",
+            HASTY,
+        )
+        result.assert_outcomes(passed=1)
+        assert set(project.baselines()) == {f"{KEY}#build=0", f"{KEY}#build=1"}
+        told = f"{KEY}#build=0: the medians of 2 builds (2 different plans) are *% apart"
+        result.stdout.fnmatch_lines([told])
+
+    def test_there_is_one_on_the_cpu(self, project):
+        result = run_body(project, "assert trt_measure.builds(engine, shapes).spread == 0", HASTY)
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([f"{KEY}#build=0: there is one build: *"])
