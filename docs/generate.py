@@ -47,7 +47,7 @@ OBJECTS: Mapping[str, tuple[type, str]] = {
     "trt_measure": (MeasureFactory, "MeasureFactory"),
     "engine": (Engine, "what `trt_engine(…)` gives"),
     "perf": (Perf, "what `trt_measure(…)` gives"),
-    "sweep": (Sweep, "what `trt_measure.sweep(…)` gives"),
+    "sweep": (Sweep, "what `trt_measure.sweep(…)` and `.builds(…)` give"),
     "max_qps": (MaxQps, "what `trt_measure.max_qps(…)` gives"),
     "pair": (Pair, "what `trt_compare(…)` gives"),
 }
