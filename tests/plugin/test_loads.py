@@ -223,7 +223,8 @@ class TestNotSteady:
         line = "perf.assert_p99(ms=5000); perf.assert_qps(0.01)"
         result, record = measure(self.NEVER, line, "--trtperf-inconclusive=warn")
         result.assert_outcomes(passed=1, warnings=2)
-        told = r"test_perf\.py:\d+: .*InconclusiveWarning:\s+.*P99 of latency .* not steady"  # old pytest breaks the line
+        # Old pytest breaks the line.
+        told = r"test_perf\.py:\d+: .*InconclusiveWarning:\s+.*P99 of latency .* not steady"
         assert re.search(told, str(result.stdout))
         verdicts = [(v["status"], v["reason"]) for v in record["verdicts"]]
         assert verdicts == [("inconclusive", "not_steady")] * 2
