@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,14 @@ import numpy as np
 
 from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.onnx_external import external_files
-from pytest_trtperf.engine.spec import Shape, ShapeLike, TensorInfo, format_shape, parse_shape
+from pytest_trtperf.engine.spec import (
+    PLAN_SUFFIXES,
+    Shape,
+    ShapeLike,
+    TensorInfo,
+    format_shape,
+    parse_shape,
+)
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.runtime.dtypes import ITEM_SIZES, is_held_as_bits, numbers
 from pytest_trtperf.runtime.inputs import parse_inputs, read_inputs
@@ -94,6 +102,11 @@ def reference_of(onnx: Path | None, reference: object, find: Callable[[Path], Pa
             "engine of trt_engine"
         )
     file = find(Path(reference))
+    if file.suffix in PLAN_SUFFIXES:
+        raise ValueError(
+            f"reference={str(reference)!r} is a plan, which ONNX Runtime cannot run: pass the path "
+            "of its ONNX file, or trt_engine(…) of the plan"
+        )
     external_files(file)
     # What the file says; optimised, some releases end the process on float16 transformers.
     return Side(f"{file.name} on {ONNXRUNTIME}", OnnxRuntimeEngine(file, optimizes=False))
@@ -131,7 +144,7 @@ def assert_close(
     """
     __tracebackhide__ = True
     for name, tolerance in {"rtol": rtol, "atol": atol}.items():
-        if tolerance is not None and not 0 <= tolerance < math.inf:
+        if tolerance is not None and not _is_tolerance(tolerance):
             raise ValueError(f"{name}={tolerance!r}: it takes a number from 0")
     given = {} if inputs is None else read_inputs(parse_inputs(inputs), find)
     wanted = {name: parse_shape(shape) for name, shape in (shapes or {}).items()}
@@ -246,6 +259,10 @@ def _differences(
         if told:
             found.append(f"  output {tensor.name!r} {both} {format_shape(ours.shape)}: {told}")
     return found
+
+
+def _is_tolerance(value: object) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < math.inf
 
 
 def compare(

@@ -15,8 +15,10 @@ from pytest_trtperf.engine.backends import ONNXRUNTIME, import_tensorrt
 from pytest_trtperf.engine.build import build_plan, has_weakly_typed_networks
 from pytest_trtperf.engine.cache import CachedPlan, PlanCache, default_cache_dir
 from pytest_trtperf.engine.cache_size import default_limit
+from pytest_trtperf.engine.option_rules import check_options
 from pytest_trtperf.engine.options import PLAN_OPTIONS, checked_options, with_paths_found
 from pytest_trtperf.engine.spec import (
+    PLAN_SUFFIXES,
     EngineSpec,
     Shapes,
     digest_with,
@@ -24,7 +26,7 @@ from pytest_trtperf.engine.spec import (
 )
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
 from pytest_trtperf.engine.trtexec_command import read_command
-from pytest_trtperf.engines import PLAN_SUFFIXES, Engine
+from pytest_trtperf.engines import Engine
 from pytest_trtperf.errors import EngineLoadError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.report.build_progress import build_line
@@ -73,7 +75,7 @@ class EngineFactory:
         configure: Callable[[Any], object] | None = None,
         **options: Any,
     ) -> Engine:
-        """The engine of an ONNX file, or of a plan (`.engine`, `.plan`).
+        """The engine of an ONNX file, or of a plan (`.engine`, `.plan`, `.trt`).
 
         Args:
             path: relative to the working directory, or to rootdir if it is not there.
@@ -88,16 +90,19 @@ class EngineFactory:
             EngineLoadError: a plan does not run on this device.
             ShapeError: shapes do not fit the model.
             CacheError: the cache directory cannot be used.
-            ValueError: an unknown build option, or one that a plan cannot take.
+            ValueError: an unknown build option, one that a plan cannot take, or two that contradict
+                each other.
         """
         __tracebackhide__ = True
+        if not isinstance(path, (str, Path)):
+            raise TypeError(f"trt_engine takes the path of an ONNX file or of a plan, not {path!r}")
         options = with_paths_found(options, self.find)
         found = self.find(Path(path))
         if found.suffix in PLAN_SUFFIXES:
             return self._load_plan(found, shapes, configure, builds, checked_options(options))
-        if builds < 1 or (builds > 1 and options.get("timing_cache")):
+        if type(builds) is not int or builds < 1 or (builds > 1 and options.get("timing_cache")):
             raise ValueError(
-                f"builds={builds}: give 1 or more, and without timing_cache=, which would make "
+                f"builds={builds!r}: give 1 or more, and without timing_cache=, which would make "
                 "all builds choose as the first did"
             )
         profiles = parse_profiles(shapes)
@@ -118,17 +123,22 @@ class EngineFactory:
 
         Raises:
             ValueError: naming each argument that has no counterpart here.
+            TypeError: the command is neither text, list nor path.
         """
         __tracebackhide__ = True
         path, shapes, options = read_command(command, self.find)
+        if shapes and "shapes" in more:
+            raise ValueError("both shapes= and trtexec's command give shapes: drop one")
         backend = self._run.target.probe.backend
         # trtexec's networks are weakly typed unless told otherwise, as long as there are any.
-        if backend == "tensorrt" and has_weakly_typed_networks(import_tensorrt(backend), backend):
+        is_built = path.suffix not in PLAN_SUFFIXES and backend == "tensorrt"
+        if is_built and has_weakly_typed_networks(import_tensorrt(backend), backend):
             options.setdefault("strongly_typed", False)
-        return self(path, shapes, **{**options, **more})
+        return self(path, **{"shapes": shapes, **options, **more})
 
     def _engine(self, spec: EngineSpec) -> Engine:
         probe = self._run.target.probe
+        check_options(spec.options, probe.backend, probe.version)
         key = spec.digest(probe.backend, probe.version, self._run.target.plan_device)
         digest = digest_with(key, spec.load_options)
         if digest not in self._engines:
@@ -170,7 +180,7 @@ class EngineFactory:
                 lock=self.lock,
                 find=self.find,
             )
-        plan = self._cache.get_or_build(key, lambda: self._build(spec), about)
+        plan = self._cache.get_or_build(key, lambda: self._build(spec, key), about)
         load = LoadOptions.of(spec.options, spec.onnx)
         return Engine(
             spec.onnx, backend, digest, plan.identity.sha256, built=plan.built,
@@ -178,10 +188,13 @@ class EngineFactory:
             find=self.find, known=msgspec.structs.asdict(plan.identity),
         )  # fmt: skip
 
-    def _build(self, spec: EngineSpec) -> bytes:
+    def _build(self, spec: EngineSpec, key: str) -> bytes:
         backend = self._run.target.probe.backend
-        with build_line(self.line, spec.onnx.name) as show:
-            return build_plan(spec, backend, self._timing_cache(spec), show)
+        with (
+            self._cache.build_log(key) as log,
+            build_line(self.line, spec.onnx.name, log) as show,
+        ):
+            return build_plan(spec, backend, self._timing_cache(spec), show, log.write)
 
     def _timing_cache(self, spec: EngineSpec) -> TimingCacheFile | None:
         """The file that the option asks for."""

@@ -13,19 +13,13 @@ from typing import Any
 from pytest_trtperf.accuracy import Side, assert_close, reference_of
 from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.cache import PlanCache
-from pytest_trtperf.engine.spec import (
-    Shape,
-    ShapeLike,
-    TensorInfo,
-)
+from pytest_trtperf.engine.spec import PLAN_SUFFIXES, Shape, ShapeLike, TensorInfo
 from pytest_trtperf.errors import CacheError, MeasurementError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
 from pytest_trtperf.runtime.precision import precisions
 from pytest_trtperf.runtime.session import GivenInputs, Mode
-
-PLAN_SUFFIXES = (".engine", ".plan")
 
 
 @dataclass(frozen=True)

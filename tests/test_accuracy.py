@@ -240,7 +240,7 @@ def test_query_that_fails_asks_for_inputs(tmp_path):
         assert_close(lookup, lookup)
 
 
-@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf"), "1e-3"])
 def test_tolerances_are_checked(tmp_path, tolerance):
     engine = subject(write(tmp_path / "model.onnx", ["FLOAT"]))
     with pytest.raises(ValueError, match="rtol="):
@@ -258,9 +258,11 @@ def test_references_that_cannot_be(tmp_path, monkeypatch):
     for wrong in ("torch", None, 3):
         with pytest.raises(ValueError, match="it takes 'onnxruntime', the path of an ONNX file"):
             reference_of(path, wrong)
-    (tmp_path / "model.plan").write_bytes(b"ptrt" + bytes(100))
-    with pytest.raises(EngineBuildError, match=r"model\.plan: not a complete ONNX model"):
-        reference_of(path, tmp_path / "model.plan")
+    with pytest.raises(ValueError, match=r"'fast\.plan' is a plan, which ONNX Runtime cannot run"):
+        reference_of(path, "fast.plan")
+    (tmp_path / "renamed.onnx").write_bytes(b"ptrt" + bytes(100))
+    with pytest.raises(EngineBuildError, match=r"renamed\.onnx: not a complete ONNX model"):
+        reference_of(path, tmp_path / "renamed.onnx")
     with pytest.raises(EngineBuildError, match="there is no such file"):
         reference_of(path, tmp_path / "none.onnx")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_trtperf import engine_factory
 from pytest_trtperf.engine_factory import EngineFactory
-from pytest_trtperf.errors import EngineLoadError, MeasurementError
+from pytest_trtperf.errors import EngineBuildError, EngineLoadError, MeasurementError
 from pytest_trtperf.run import Run, Target
 from pytest_trtperf.runtime.load_options import LoadOptions
 from pytest_trtperf.runtime.probe import Gpu, Probe
@@ -103,6 +103,15 @@ def test_a_plan_takes_what_matters_when_it_is_loaded(factory, tmp_path):
         make("absent.plan")
 
 
+def test_options_that_do_not_go_together_are_told_although_the_plan_is_in_the_cache(factory):
+    make = factory()
+    make("model.onnx", RANGE)
+    with pytest.raises(ValueError, match="needs weight_streaming=True"):
+        make("model.onnx", RANGE, weight_streaming_budget_mib=1)
+    with pytest.raises(EngineBuildError, match=r"option dtype=.*ONNX file decides"):
+        make("model.onnx", RANGE, dtype={"x": "half"})
+
+
 def test_layers_are_asked_for_once_and_kept_with_the_plan(factory):
     engine = factory()("model.onnx", RANGE)
     assert engine.precision == {"fp16": 1}
@@ -131,9 +140,44 @@ def test_a_trtexec_command_keeps_the_typing_that_trtexec_has(factory, monkeypatc
     assert seen[1:] == [{"strongly_typed": False, "fp16": True}, {"strongly_typed": True}]
 
 
+def test_a_plan_of_trtexec_keeps_the_typing_it_was_built_with(factory, tmp_path, monkeypatch):
+    (tmp_path / "named.plan").write_bytes(b"plan")
+    monkeypatch.setitem(__import__("sys").modules, "tensorrt", trt)
+    engine = factory("tensorrt").from_trtexec("--loadEngine=named.plan --useProfile=1")
+    assert engine.loaded.load == LoadOptions(optimization_profile=1)
+
+
+def test_a_trtexec_command_gives_shapes_unless_the_call_does(factory):
+    make = factory()
+    expected = make("model.onnx", RANGE)
+    assert make.from_trtexec("--onnx=model.onnx", shapes=RANGE) == expected
+    with pytest.raises(ValueError, match=r"both shapes= and trtexec's command give shapes"):
+        make.from_trtexec("--onnx=model.onnx --optShapes=x:1x256", shapes=RANGE)
+
+
 def test_files_of_options_are_found_in_rootdir(factory, tmp_path, monkeypatch):
     (tmp_path / "timing.cache").write_bytes(b"timed")
     seen: list[Any] = []
     monkeypatch.setattr(EngineFactory, "_engine", lambda _, spec: seen.append(spec.options))
     factory()("model.onnx", timing_cache=Path("timing.cache"))
     assert seen == [{"timing_cache": str(tmp_path / "timing.cache")}]
+
+
+def test_a_build_leaves_its_log_beside_the_plan(factory, tmp_path):
+    engine = factory()("model.onnx", RANGE)
+    lines = (tmp_path / "cache" / f"{engine.key}.log").read_text().splitlines()
+    assert any(line.startswith("INFO: Input filename:") for line in lines)
+    assert not any(line.startswith("VERBOSE") for line in lines)
+
+
+def test_a_failed_build_leaves_its_log_and_names_it(factory, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    ends = [onnx.helper.make_tensor_value_info(name, 1, [2]) for name in "xy"]
+    nodes = [onnx.helper.make_node("Nope", ["x"], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "graph", ends[:1], ends[1:])
+    onnx.save(onnx.helper.make_model(graph, ir_version=8), tmp_path / "unknown.onnx")
+    with pytest.raises(EngineBuildError) as failure:
+        factory()("unknown.onnx")
+    (path,) = (tmp_path / "cache").glob("*.log")
+    assert str(failure.value).endswith(f"\n  the whole log: {path}")
+    assert "ERROR: " in path.read_text()

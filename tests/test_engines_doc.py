@@ -19,6 +19,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
 RTX = "tensorrt-rtx"
 NEEDS: dict[str, dict[str, Any]] = {
     "exclude_lean_runtime": {"version_compatible": True},
+    "version_compatible": {"engine_host_code_allowed": True},
+    "weight_streaming_budget_mib": {"weight_streaming": True},
     "error_on_timing_cache_miss": {"timing_cache": True},
     "gpu_fallback": {"DLA_core": 0},
     "dtype": {"fp16": True},
@@ -84,3 +86,11 @@ def test_an_example_does_what_the_table_says(row, tmp_path, write_model):
             build_plan(spec, RTX)
     elif row.checked == "built":
         assert build_plan(spec, RTX)
+
+
+def test_the_example_of_formats_is_one_that_builds(tmp_path, write_image_model):
+    pytest.importorskip("tensorrt_rtx")
+    page = PAGE.read_text(encoding="utf-8")
+    (example,) = re.findall(r"^- `allowed_formats=(.+?)` names", page, re.MULTILINE)
+    model = write_image_model(tmp_path / "image.onnx", dtype="float16")
+    assert build_plan(EngineSpec(model, (), {"allowed_formats": ast.literal_eval(example)}), RTX)

@@ -71,7 +71,7 @@ def add(commands: Parsers) -> None:
     verify.add_argument("keys", metavar="KEY", nargs="*", help="these alone (default: all)")
     prune = _add_action(
         actions, "prune", _prune,
-        help="remove what killed processes left and, if asked to, old engines",
+        help="remove what killed processes and failed builds left and, if asked to, old engines",
         example="  trtperf cache prune --size 10GiB --older-than 30d",
         details="Engines in use stay. Exits 1 if one had to.",
     )  # fmt: skip

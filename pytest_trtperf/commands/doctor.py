@@ -198,7 +198,7 @@ def _cache_dir(given: Path | None, shared: bool) -> Check:
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     needed = os.X_OK if shared and existing == directory else os.W_OK | os.X_OK
     if not existing.is_dir() or not os.access(existing, needed):
-        message = f"{existing} cannot be written: name another by --trtperf-cache-dir"
+        message = f"{existing} cannot be written: name another with TRTPERF_CACHE_DIR"
         return Check(name=name, state=MISSING, message=message)
     if existing == directory and not shared:
         try:

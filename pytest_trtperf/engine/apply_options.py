@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from pytest_trtperf.engine.options import OPTIONS, PRECISIONS, Option
+from pytest_trtperf.engine.backends import Errors
+from pytest_trtperf.engine.option_rules import lacking
+from pytest_trtperf.engine.options import BYTES_PER_MIB, OPTIONS, Option
 from pytest_trtperf.errors import EngineBuildError
-
-_BYTES_PER_MIB = 1 << 20
-
-Errors = Callable[[], "list[str]"]
 
 
 def apply_options(
@@ -21,7 +19,7 @@ def apply_options(
     """Sets all options that belong to the builder configuration.
 
     Args:
-        options: as `checked_options` returns them.
+        options: those that `check_options` lets through.
         errors: returns what TensorRT has logged so far; it refuses most values by a message only.
 
     Raises:
@@ -29,10 +27,6 @@ def apply_options(
     """
     for name, value in options.items():
         option = OPTIONS[name]
-        if backend not in option.versions:
-            if value is not False:
-                raise lacking(trt, option, value, backend)
-            continue
         before = len(errors())
         # What a release has deprecated, it still does; this is not the place to tell.
         with warnings.catch_warnings():
@@ -58,7 +52,7 @@ def apply_to_network(trt: ModuleType, network: Any, options: Mapping[str, Any]) 
     for name, values in options.get("allowed_formats", {}).items():
         option = OPTIONS["allowed_formats"]
         bits = [1 << int(_member(trt.TensorFormat, value, option)) for value in values]
-        _tensor(tensors, name, option).allowed_formats = sum(set(bits))
+        _tensor(tensors, name, option).allowed_formats = sum(bits)
 
 
 def _set_dtypes(trt: ModuleType, tensors: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
@@ -80,26 +74,6 @@ def _tensor(tensors: Mapping[str, Any], name: str, option: Option) -> Any:
     return tensors[name]
 
 
-def lacking(trt: ModuleType, option: Option, value: object, backend: str) -> EngineBuildError:
-    """The error for an option that this TensorRT does not have."""
-    here = f"{backend} {getattr(trt, '__version__', '?')}"
-    if option.name in PRECISIONS:
-        reason = f"{here} does not choose a precision: networks are strongly typed. {_ADVICE}"
-    else:
-        reason = f"{here} has no {option.api}, or it has no effect there. Drop the option"
-    return EngineBuildError(
-        f"build option {option.name}={value!r}: {reason}. "
-        f"Those that have it: {option.described_versions()}"
-    )
-
-
-_ADVICE = (
-    "The ONNX file decides: drop the option and convert the model, to fp16 with "
-    "onnxconverter_common.float16.convert_float_to_float16 or modelopt.onnx.autocast, to int8 or "
-    "fp8 with modelopt.onnx.quantization, or export it in that type (torch: model.half())"
-)
-
-
 def _refused(option: Option, value: object, said: Sequence[str]) -> EngineBuildError:
     details = "\n  ".join(said)
     return EngineBuildError(
@@ -114,8 +88,8 @@ def _apply(trt: ModuleType, config: Any, option: Option, value: Any, backend: st
         _set_attribute(trt, config, option, value, backend)
     elif option.kind == "enum":
         _set_enum(trt, config, option, value, backend)
-    elif setter := _SETTERS.get(option.name):
-        setter(trt, config, option, value)
+    elif option.kind == "other" and option.name not in _APPLIED_ELSEWHERE:
+        _SETTERS[option.name](trt, config, option, value)
 
 
 def _set_flag(trt: ModuleType, config: Any, option: Option, value: bool, backend: str) -> None:
@@ -123,7 +97,7 @@ def _set_flag(trt: ModuleType, config: Any, option: Option, value: bool, backend
     if flag is not None:
         (config.set_flag if value else config.clear_flag)(flag)
     elif value:
-        raise lacking(trt, option, value, backend)
+        raise lacking(option, value, backend, trt.__version__)
 
 
 def _set_attribute(trt: ModuleType, config: Any, option: Option, value: Any, backend: str) -> None:
@@ -131,7 +105,7 @@ def _set_attribute(trt: ModuleType, config: Any, option: Option, value: Any, bac
         setattr(config, option.name, value)
         taken = getattr(config, option.name)
     except AttributeError:
-        raise lacking(trt, option, value, backend) from None
+        raise lacking(option, value, backend, trt.__version__) from None
     if taken != value:
         raise EngineBuildError(
             f"build option {option.name}={value!r}: TensorRT makes {taken} of it; give what it "
@@ -142,7 +116,7 @@ def _set_attribute(trt: ModuleType, config: Any, option: Option, value: Any, bac
 def _set_enum(trt: ModuleType, config: Any, option: Option, value: str, backend: str) -> None:
     enum = getattr(trt, option.enum, None)
     if enum is None:
-        raise lacking(trt, option, value, backend)
+        raise lacking(option, value, backend, trt.__version__)
     _set_attribute(trt, config, option, _member(enum, value, option), backend)
 
 
@@ -158,7 +132,7 @@ def _member(enum: Any, name: str, option: Option) -> Any:
 def _set_memory_pools(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
     for name, mib in value.items():
         pool = _member(trt.MemoryPoolType, name, option)
-        config.set_memory_pool_limit(pool, int(mib * _BYTES_PER_MIB))
+        config.set_memory_pool_limit(pool, int(mib * BYTES_PER_MIB))
 
 
 def _set_tactic_sources(trt: ModuleType, config: Any, option: Option, value: Any) -> None:
@@ -189,6 +163,10 @@ def _set_dla_core(trt: ModuleType, config: Any, option: Option, value: Any) -> N
         raise EngineBuildError(f"build option {option.name}={value}: this device has no such core")
 
 
+# By build_plan, and by apply_to_network.
+_APPLIED_ELSEWHERE = frozenset(
+    ("strongly_typed", "plugins", "timing_cache", "configure_key", "allowed_formats", "dtype")
+)
 _SETTERS: Mapping[str, Callable[[ModuleType, Any, Option, Any], None]] = {
     "memory_pool_limit_mib": _set_memory_pools,
     "tactic_sources": _set_tactic_sources,

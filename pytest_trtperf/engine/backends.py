@@ -11,6 +11,9 @@ from typing import Any
 
 from pytest_trtperf.errors import BackendUnavailable
 
+Write = Callable[[str], None]
+Errors = Callable[[], "list[str]"]
+
 TENSORRT_FAMILY = ("tensorrt", "tensorrt-rtx", "tensorrt-lean")
 ONNXRUNTIME = "onnxruntime"
 
@@ -74,11 +77,17 @@ def _new_logger(trt: ModuleType) -> Any:
             trt.ILogger.__init__(self)
             self.count = 0
             self.errors: deque[tuple[int, str]] = deque(maxlen=_ERRORS_KEPT)
+            self.write: Write | None = None
 
         def log(self, severity: Any, message: str) -> None:
+            if severity > trt.ILogger.Severity.INFO:
+                return
+            text = message.strip()
             if severity <= trt.ILogger.Severity.ERROR:
                 self.count += 1
-                self.errors.append((self.count, message.strip()))
+                self.errors.append((self.count, text))
+            if write := self.write:
+                write(f"{severity.name}: {text}")
 
     return CollectingLogger()
 
@@ -97,8 +106,16 @@ def created(factory: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextmanager
-def collected(trt: ModuleType) -> Iterator[Callable[[], list[str]]]:
-    """Yields a function that returns the errors TensorRT has logged since the block began."""
+def collected(trt: ModuleType, write: Write | None = None) -> Iterator[Errors]:
+    """Yields a function that returns the errors TensorRT has logged since the block began.
+
+    Args:
+        write: is given each message of the block, its severity first; none of VERBOSE.
+    """
     logger = shared_logger(trt)
-    before = logger.count
-    yield lambda: [text for number, text in logger.errors if number > before]
+    before, outer = logger.count, logger.write
+    logger.write = write or outer
+    try:
+        yield lambda: [text for number, text in logger.errors if number > before]
+    finally:
+        logger.write = outer

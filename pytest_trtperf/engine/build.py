@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_trtperf.engine.apply_options import apply_options, apply_to_network, lacking
-from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
+from pytest_trtperf.engine.apply_options import apply_options, apply_to_network
+from pytest_trtperf.engine.backends import (
+    Errors,
+    Write,
+    collected,
+    created,
+    import_tensorrt,
+    shared_logger,
+)
+from pytest_trtperf.engine.dtypes import dtype_name
 from pytest_trtperf.engine.onnx_errors import build_messages, parser_messages
 from pytest_trtperf.engine.onnx_external import external_files
-from pytest_trtperf.engine.options import OPTIONS, PRECISIONS, is_strongly_typed
+from pytest_trtperf.engine.option_rules import check_options
+from pytest_trtperf.engine.options import is_strongly_typed
 from pytest_trtperf.engine.progress import Report, attach_monitor, deferred_interrupt
 from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
@@ -24,6 +33,7 @@ def build_plan(
     backend: str,
     timing_cache: TimingCacheFile | None = None,
     report: Report | None = None,
+    write: Write | None = None,
 ) -> bytes:
     """Builds the plan of a spec; no GPU is needed with ``tensorrt-rtx``.
 
@@ -35,11 +45,13 @@ def build_plan(
         backend: ``"tensorrt"`` or ``"tensorrt-rtx"``.
         timing_cache: What the option ``timing_cache`` asks for.
         report: Called with the progress at each step; what it raises is lost.
+        write: Called with each of TensorRT's messages, but for those of VERBOSE.
 
     Raises:
         BackendUnavailable: the backend cannot be imported.
         EngineBuildError: the model cannot be read, parsed or built, or the backend lacks what an
             option asks for; carries TensorRT's own messages.
+        ValueError: two options contradict each other.
         ShapeError: the profiles do not fit the inputs; lists all inputs.
         CacheError: the timing cache cannot be written.
         KeyboardInterrupt: Ctrl-C; TensorRT is asked to give up at its next step.
@@ -47,9 +59,10 @@ def build_plan(
     external_files(spec.onnx)  # TensorRT's own words for missing weights do not name the file
     trt = import_tensorrt(backend)
     _require(trt, "Builder", f"{backend} only loads plans, it cannot build them")
-    with collected(trt) as errors, deferred_interrupt() as interrupted:
+    check_options(spec.options, backend, trt.__version__)
+    with collected(trt, write) as errors, deferred_interrupt() as interrupted:
         builder = _created(created(trt.Builder, shared_logger(trt)), "builder", errors)
-        _load_plugins(trt, builder, spec, backend, errors)
+        _load_plugins(builder, spec, errors)
         network = _network(trt, builder, spec, backend, errors)
         parser = _parsed(trt, network, spec.onnx, errors)
         apply_to_network(trt, network, spec.options)
@@ -102,7 +115,7 @@ def _require(owner: Any, name: str, why: str) -> Any:
     return getattr(owner, name)
 
 
-def _created(thing: Any, what: str, errors: Callable[[], list[str]]) -> Any:
+def _created(thing: Any, what: str, errors: Errors) -> Any:
     if thing is None:
         raise EngineBuildError(_with_details(f"TensorRT could not create a {what}", errors()))
     return thing
@@ -112,7 +125,7 @@ def _with_details(headline: str, details: Sequence[str]) -> str:
     return "\n  ".join([f"{headline}:" if details else headline, *details])
 
 
-def _configure(spec: EngineSpec, config: Any, errors: Callable[[], list[str]]) -> None:
+def _configure(spec: EngineSpec, config: Any, errors: Errors) -> None:
     assert spec.configure is not None
     before = len(errors())
     spec.configure(config)
@@ -120,33 +133,21 @@ def _configure(spec: EngineSpec, config: Any, errors: Callable[[], list[str]]) -
         raise EngineBuildError(_with_details("configure=: TensorRT refuses what it does", said))
 
 
-def _load_plugins(
-    trt: ModuleType, builder: Any, spec: EngineSpec, backend: str, errors: Callable[[], list[str]]
-) -> None:
-    paths = spec.options.get("plugins", ())
-    if paths and backend not in OPTIONS["plugins"].versions:
-        raise lacking(trt, OPTIONS["plugins"], paths, backend)
-    for path in paths:
+def _load_plugins(builder: Any, spec: EngineSpec, errors: Errors) -> None:
+    for path in spec.options.get("plugins", ()):
         if builder.get_plugin_registry().load_library(str(Path(path).resolve())) is None:
             raise EngineBuildError(
                 _with_details(f"{path}: TensorRT cannot load this plugin library", errors())
             )
 
 
-def _network(
-    trt: ModuleType, builder: Any, spec: EngineSpec, backend: str, errors: Callable[[], list[str]]
-) -> Any:
-    may_be_weak = has_weakly_typed_networks(trt, backend)
+def _network(trt: ModuleType, builder: Any, spec: EngineSpec, backend: str, errors: Errors) -> Any:
     is_strong = is_strongly_typed(spec.options)
-    if not may_be_weak:
-        for name in PRECISIONS:
-            if spec.options.get(name):
-                raise lacking(trt, OPTIONS[name], True, backend)
-        if not is_strong:
-            raise EngineBuildError(
-                f"{spec.onnx}: strongly_typed=False: {backend} {trt.__version__} has strongly "
-                "typed networks only; drop the option"
-            )
+    if not is_strong and not has_weakly_typed_networks(trt, backend):
+        raise EngineBuildError(
+            f"{spec.onnx}: strongly_typed=False: {backend} {trt.__version__} has strongly "
+            "typed networks only; drop the option"
+        )
     kinds = trt.NetworkDefinitionCreationFlag
     flags = 0
     if is_strong and hasattr(kinds, "STRONGLY_TYPED"):
@@ -154,7 +155,7 @@ def _network(
     return _created(builder.create_network(flags), "network", errors)
 
 
-def _parsed(trt: ModuleType, network: Any, onnx: Path, errors: Callable[[], list[str]]) -> Any:
+def _parsed(trt: ModuleType, network: Any, onnx: Path, errors: Errors) -> Any:
     parser = _created(created(trt.OnnxParser, network, shared_logger(trt)), "parser", errors)
     if not parser.parse_from_file(str(onnx)):
         found = parser_messages(parser, onnx) or build_messages(errors(), onnx)
@@ -221,9 +222,4 @@ def _known(inputs: Sequence[Any]) -> str:
 
 def _tensor_info(tensor: Any) -> TensorInfo:
     shape = tuple(None if dim == -1 else int(dim) for dim in tensor.shape)
-    return TensorInfo(tensor.name, shape, _dtype_name(tensor.dtype))
-
-
-def _dtype_name(dtype: Any) -> str:
-    names = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16"}
-    return names.get(dtype.name, str(dtype.name).lower())
+    return TensorInfo(tensor.name, shape, dtype_name(tensor.dtype))

@@ -7,14 +7,15 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
+from pytest_trtperf.engine.build_log import BuildLog, build_log
 from pytest_trtperf.engine.cache_entries import (
     Damaged,
     explain_build,
@@ -56,7 +57,7 @@ def default_cache_dir() -> Path:
         return Path.home() / ".cache" / "trtperf"
     except RuntimeError as error:
         raise CacheError(
-            "no home directory for the engine cache; name a directory with --trtperf-cache-dir"
+            "no home directory for the engine cache; name a directory with TRTPERF_CACHE_DIR"
         ) from error
 
 
@@ -121,9 +122,12 @@ class PlanCache:
         with suppress(Damaged):
             if found := self._find(key, wait=False):
                 return found
-        with self._files.locked(key):
-            if found := self._find_or_warn(key):
-                return found
+        with ExitStack() as held:
+            with self._refusal_explained(about):
+                held.enter_context(self._files.locked(key))
+                if found := self._find_or_warn(key):
+                    return found
+                self._files.check_writable()
             self._files.sweep(key)
             plan = self._build(key, build, about)
         if self.limit < math.inf:
@@ -133,6 +137,10 @@ class PlanCache:
     def close(self) -> None:
         """Lets other processes remove the plans that this object has handed out."""
         _close_all(self._in_use)
+
+    def build_log(self, key: str) -> AbstractContextManager[BuildLog]:
+        """The log of the build of a key, to be opened by what `get_or_build` calls."""
+        return build_log(self._files, key)
 
     def store_layers(self, key: str, layers: Sequence[Mapping[str, Any]]) -> None:
         """Adds the engine inspector's entries to the identity of a plan.
@@ -210,9 +218,7 @@ class PlanCache:
             return None
 
     def _build(self, key: str, build: Callable[[], bytes], about: Mapping[str, Any]) -> CachedPlan:
-        why = ""
-        with suppress(OSError):
-            why = explain_build(self._files, about)
+        why = self._why(about)
         started = time.perf_counter()
         plan = build()
         identity = Identity.of_plan(plan, time.perf_counter() - started, about, why)
@@ -224,6 +230,22 @@ class PlanCache:
             use(file.fileno(), wait=True)
         self._keep(key, file)
         return CachedPlan(key, path, memoryview(plan), built=True, identity=identity)
+
+    @contextmanager
+    def _refusal_explained(self, about: Mapping[str, Any]) -> Iterator[None]:
+        """Where nothing can be built, the next question is why anything has to be."""
+        try:
+            yield
+        except CacheError as error:
+            reason = f"The engine has to be built: {self._why(about)}"
+            raise CacheError(f"{error}. {reason}") from error.__cause__
+
+    def _why(self, about: Mapping[str, Any]) -> str:
+        """Why a plan has to be built."""
+        try:
+            return explain_build(self._files, about)
+        except OSError as error:
+            return f"the cache cannot be read ({error.strerror})"
 
     def _keep(self, key: str, file: BinaryIO) -> None:
         """Holds a plan open, which holds its lock, until `close`."""

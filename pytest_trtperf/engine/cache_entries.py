@@ -37,12 +37,12 @@ class Entry:
 
 
 def entries(files: CacheFiles) -> list[Entry]:
-    """All keys that have more than a lock, the least recently used first.
+    """All engines, damaged ones too, the least recently used first.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    found = [_entry(files, key) for key in files.list_keys() if files.size(key)]
+    found = [_entry(files, key) for key in files.list_keys() if files.has_entry(key)]
     return sorted(found, key=lambda entry: (entry.used, entry.key))
 
 
@@ -75,6 +75,8 @@ def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
         return "no engine of this model was cached"
     differences = (_differences(about, other) for other in same)
     nearest: list[str] = min(differences, key=len)
+    if not nearest:
+        return "the engine in the cache is damaged, or another version of pytest-trtperf built it"
     return f"the nearest in the cache differs in {', '.join(nearest)}"
 
 

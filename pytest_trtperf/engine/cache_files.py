@@ -1,9 +1,10 @@
 """The files of an engine cache: their names, their locks, and how they are written whole.
 
 Beside each other lie `KEY.plan`, `KEY.json` (its identity), `KEY.runtime` (what TensorRT for RTX
-compiled for it) and `KEY.lock`, held by the process that writes any of them. A plan that was
-loaded is locked itself, shared by all processes that use it. A timing cache, `NAME.timing`, has
-`NAME.timing.lock`. What is being written is `.OWNER.RANDOM.tmp`, under the lock `OWNER.lock`.
+compiled for it), `KEY.log` (what TensorRT said when it built it) and `KEY.lock`, held by the
+process that writes any of them. A plan that was loaded is locked itself, shared by all processes
+that use it. A timing cache, `NAME.timing`, has `NAME.timing.lock`. What is being written, but for
+a log, is `.OWNER.RANDOM.tmp`, under the lock `OWNER.lock`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pytest_trtperf.engine.file_locks import exclusive, unused
 from pytest_trtperf.engine.trust import open_cached
 from pytest_trtperf.errors import CacheError
 
-PLAN, IDENTITY, RUNTIME, LOCK = ".plan", ".json", ".runtime", ".lock"
+PLAN, IDENTITY, RUNTIME = ".plan", ".json", ".runtime"
+LOG, LOCK = ".log", ".lock"
 TIMING = ".timing"
 KEY = re.compile("[0-9a-f]{64}")
 """No other name: what else lies in the directory is not the cache's to list or remove."""
@@ -29,7 +31,8 @@ KEY = re.compile("[0-9a-f]{64}")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
-_OTHER_DIRECTORY = "name another directory with --trtperf-cache-dir"
+# pytest and `trtperf cache` spell their options differently, and obey the same variable.
+_OTHER_DIRECTORY = "name another directory with TRTPERF_CACHE_DIR or the option of that name"
 
 
 class CacheFiles:
@@ -60,6 +63,10 @@ class CacheFiles:
         found = {path.stem for path in self.directory.iterdir() if path.suffix in _SUFFIXES}
         return sorted(key for key in found if KEY.fullmatch(key))
 
+    def has_entry(self, key: str) -> bool:
+        """Whether a key has more than a lock and the log of a build that failed."""
+        return any(_size(self.path(key, suffix)) for suffix in _ENTRY)
+
     def size(self, key: str) -> int:
         """The bytes of all files of a key."""
         return sum(_size(self.path(key, suffix)) for suffix in _SUFFIXES)
@@ -69,6 +76,15 @@ class CacheFiles:
         mode = 0o755 if self.shared else 0o700
         self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
 
+    def check_writable(self) -> None:
+        """Tells before a long build what its writing would: locks of others may be there.
+
+        Raises:
+            CacheError: the directory cannot be written.
+        """
+        with explained(self.directory), tempfile.TemporaryFile(dir=self.directory):
+            pass
+
     def open(self, key: str, suffix: str) -> BinaryIO:
         """Opens a file of a key for reading.
 
@@ -77,6 +93,20 @@ class CacheFiles:
             OSError: it cannot be opened.
         """
         return open_cached(self.path(key, suffix), shared=self.shared)
+
+    def create(self, key: str, suffix: str) -> BinaryIO:
+        """Opens a new file of a key for writing, unbuffered; what lies in its place is removed.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        path = self.path(key, suffix)
+        path.unlink(missing_ok=True)
+        # "x" follows no link that somebody puts there meanwhile.
+        file = open(path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115
+        if self.shared:
+            os.fchmod(file.fileno(), 0o644)
+        return file
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
@@ -160,8 +190,7 @@ class CacheFiles:
                 return False
             with unused(self.path(key, PLAN)) as nobody_uses:
                 if nobody_uses:
-                    # The plan first: it is never visible without the checksum to judge it by.
-                    for suffix in (PLAN, IDENTITY, RUNTIME):
+                    for suffix in (*_ENTRY, LOG):
                         self.path(key, suffix).unlink(missing_ok=True)
             return nobody_uses
 
@@ -169,14 +198,25 @@ class CacheFiles:
         """Of who removes plans for room: two that count the same excess would remove it twice."""
         return exclusive(self.directory / ".size.lock", self._lock_mode, wait=True)
 
-    def remove_lock(self, key: str) -> None:
-        """Removes the lock of a key that has no other file."""
+    def remove_remains(self, key: str) -> bool:
+        """Removes log and lock of a key that has nothing else; gives whether there was a log."""
         with self.locked_now(key) as nobody_writes:
-            if nobody_writes and not self.size(key):
-                self.path(key, LOCK).unlink(missing_ok=True)
+            if not nobody_writes or self.has_entry(key):
+                return False
+            log = self.path(key, LOG)
+            had_log = log.exists()
+            log.unlink(missing_ok=True)
+            self.path(key, LOCK).unlink(missing_ok=True)
+            return had_log
 
 
-_SUFFIXES = (PLAN, IDENTITY, RUNTIME, LOCK)
+# The plan first: it is never visible without the checksum to judge it by.
+_ENTRY = (PLAN, IDENTITY, RUNTIME)
+_SUFFIXES = (*_ENTRY, LOG, LOCK)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _size(path: Path) -> int:
@@ -196,10 +236,11 @@ def explained(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CacheError(f"engine cache {directory}: {_explain(error)}") from error
+        raise CacheError(f"engine cache {directory}: {explain(error)}") from error
 
 
-def _explain(error: OSError) -> str:
+def explain(error: OSError) -> str:
+    """What the operating system refuses, and what to do."""
     if error.errno in _NO_LOCKS:
         return f"its file system has no locks ({error.strerror}); {_OTHER_DIRECTORY}"
     said = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pytest_trtperf.engine.cache_entries import Entry, entries
-from pytest_trtperf.engine.cache_files import CacheFiles, explained
+from pytest_trtperf.engine.cache_files import LOG, CacheFiles, explain, explained
 
 _PRIVATE_LIMIT = 50 << 30
 
@@ -55,11 +55,17 @@ def _total(found: Iterable[Entry]) -> int:
     return sum(entry.size for entry in found)
 
 
-def remove(files: CacheFiles, chosen: Iterable[Entry]) -> Removal:
-    """Removes these plans, but for those that a process uses or builds."""
+def remove(files: CacheFiles, chosen: Sequence[Entry]) -> Removal:
+    """Removes these plans, but for those that a process uses or builds.
+
+    Raises:
+        CacheError: the directory cannot be locked.
+    """
     removal = Removal()
-    for entry in chosen:
-        _remove(files, entry, removal)
+    if chosen:
+        with explained(files.directory), files.size_lock():
+            for entry in chosen:
+                _remove(files, entry, removal)
     return removal
 
 
@@ -67,7 +73,7 @@ def _remove(files: CacheFiles, entry: Entry, removal: Removal) -> bool:
     try:
         removed = files.remove(entry.key)
     except OSError as error:
-        removal.kept[entry.key] = str(error)
+        removal.kept[entry.key] = explain(error)
         return False
     if removed:
         removal.removed.append(entry)
@@ -77,7 +83,7 @@ def _remove(files: CacheFiles, entry: Entry, removal: Removal) -> bool:
 
 
 def remove_leftovers(files: CacheFiles) -> list[str]:
-    """Removes what killed writers left, and locks of plans that are gone; returns the names.
+    """Removes what killed writers and failed builds left; returns the names, but for locks.
 
     Raises:
         CacheError: the directory cannot be read.
@@ -86,5 +92,6 @@ def remove_leftovers(files: CacheFiles) -> list[str]:
         names = [path.name for path in files.sweep()]
         for key in files.list_keys():
             with suppress(OSError):
-                files.remove_lock(key)
+                if files.remove_remains(key):
+                    names.append(files.path(key, LOG).name)
     return names

@@ -37,6 +37,7 @@ class Outline:
         inputs, outputs: their names in order; inputs that have a value in the file are weights.
         operators: of each node, by its name, or what TensorRT calls one without: ``node_of_`` and
             the name of its first output.
+        problem: why the file could not be read to its end; empty if it was.
     """
 
     opset: int = 0
@@ -44,6 +45,7 @@ class Outline:
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     operators: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
 
 
 def outline(onnx: Path) -> Outline:
@@ -52,8 +54,10 @@ def outline(onnx: Path) -> Outline:
     try:
         with onnx.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             _read_model(data, found)
-    except (OSError, ValueError, Malformed):
-        pass
+    except OSError as error:
+        found.problem = f"cannot be read: {error.strerror}"
+    except (ValueError, Malformed):
+        found.problem = "is no ONNX model"
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Option:
     versions: Versions
     enum: str = ""
 
+    def may_be_in(self, backend: str, version: str) -> bool:
+        """Whether the backend ever had it, and has not dropped it by this version."""
+        _, end = self.versions.get(backend, ("", "0"))
+        return end is None or _numbers(version) < _numbers(end)
+
     def described_versions(self) -> str:
         """Where it is: ``TensorRT 10.0 and later, before 11``."""
         names = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX"}
@@ -52,6 +58,10 @@ class Option:
             f"{names[backend]} {first} and later" + (f", before {end}" if end else "")
             for backend, (first, end) in self.versions.items()
         )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _flag(name: str, trtexec: str, versions: Versions = _BOTH) -> Option:
@@ -81,6 +91,7 @@ def _load(
 
 
 _10_16: Versions = {"tensorrt": ("10.16", None)}
+_10_16_UNTIL_11: Versions = {"tensorrt": ("10.16", "11")}
 _10_16_AND_RTX: Versions = {"tensorrt": ("10.16", None), "tensorrt-rtx": ("1.4", None)}
 
 _ALL = (
@@ -118,6 +129,8 @@ _ALL = (
     _flag("bf16", "--bf16", _TENSORRT_10),
     _flag("int8", "--int8", _TENSORRT_10),
     _flag("fp8", "--fp8", _TENSORRT_10),
+    _flag("int4", "--int4", _10_16_UNTIL_11),
+    _flag("strict_nans", "", _10_16_AND_RTX),
     _flag("sparse_weights", "--sparsity"),
     _flag("direct_io", "--directIO"),
     _flag("distributive_independence", "--distributiveIndependence", _10_16_AND_RTX),
@@ -136,7 +149,7 @@ _ALL = (
            "IPluginRegistry.load_library", "--staticPlugins, --dynamicPlugins", _TENSORRT),
     _flag("weight_streaming", "--allowWeightStreaming"),
     _flag("strip_plan", "--stripWeights"),
-    _other("allowed_formats", values.by_tensor(values.members),
+    _other("allowed_formats", values.by_tensor(values.member_set),
            "ITensor.allowed_formats", "--inputIOFormats, --outputIOFormats"),
     _other("dtype", values.by_tensor(values.member),
            "ITensor.dtype", "--inputIOFormats, --outputIOFormats", _TENSORRT_10),
@@ -151,13 +164,16 @@ _ALL = (
 OPTIONS: Mapping[str, Option] = MappingProxyType({option.name: option for option in _ALL})
 """By name, in the order in which they are applied: TensorRT refuses some before others."""
 
+BYTES_PER_MIB = 1 << 20
+"""The unit of options that end in ``_mib``."""
+
 FILE_OPTIONS = ("plugins", "timing_cache")
 """Options whose values are paths."""
 
 PLAN_OPTIONS = (*(one.name for one in _ALL if one.kind == "load"), "plugins", "DLA_core")
 """Options that a plan takes which the user named: they matter when it is loaded."""
 
-PRECISIONS = ("fp16", "bf16", "int8", "fp8")
+PRECISIONS = ("fp16", "bf16", "int8", "fp8", "int4")
 """What ``precision=`` takes: each is the flag of that name."""
 
 
@@ -165,7 +181,7 @@ def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options in one order and spelling, with ``precision`` resolved to its flag.
 
     Raises:
-        ValueError: an option is unknown, its value does not fit, or two contradict each other.
+        ValueError: an option is unknown, or its value does not fit.
     """
     given = dict(options)
     if "precision" in given:
@@ -175,9 +191,9 @@ def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
             f"unknown build option {', '.join(map(repr, unknown))}; known are "
             f"precision, configure, {', '.join(OPTIONS)}"
         )
-    checked = {name: _checked(name, given[name]) for name in OPTIONS if name in given}
-    _check_together(checked)
-    return MappingProxyType(checked)
+    return MappingProxyType(
+        {name: _checked(name, given[name]) for name in OPTIONS if name in given}
+    )
 
 
 def is_strongly_typed(options: Mapping[str, Any]) -> bool:
@@ -215,41 +231,3 @@ def _checked(name: str, value: object) -> Any:
         return OPTIONS[name].check(value)
     except ValueError as wanted:
         raise ValueError(f"build option {name}={value!r}: it takes {wanted}") from None
-
-
-_RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
-    (
-        lambda o: bool(o.get("strongly_typed")) and any(o.get(name) for name in PRECISIONS),
-        "strongly_typed=True leaves no choice of precision: drop it or the precision",
-    ),
-    (
-        lambda o: "dtype" in o and is_strongly_typed(o),
-        "dtype= needs a weakly typed network: give a precision or strongly_typed=False",
-    ),
-    (
-        lambda o: bool(o.get("exclude_lean_runtime")) and not o.get("version_compatible"),
-        "exclude_lean_runtime=True needs version_compatible=True",
-    ),
-    (
-        lambda o: bool(o.get("error_on_timing_cache_miss")) and not o.get("timing_cache"),
-        "error_on_timing_cache_miss=True needs timing_cache=",
-    ),
-    (
-        lambda o: bool(o.get("gpu_fallback")) and "DLA_core" not in o,
-        "gpu_fallback=True needs DLA_core=",
-    ),
-    (
-        lambda o: "weight_streaming_budget_mib" in o and o.get("weight_streaming") is False,
-        "weight_streaming_budget_mib= needs weight_streaming=True",
-    ),
-    (
-        lambda o: bool(o.get("disable_timing_cache")) and bool(o.get("timing_cache")),
-        "disable_timing_cache=True contradicts timing_cache=",
-    ),
-)
-
-
-def _check_together(options: Mapping[str, Any]) -> None:
-    for is_wrong, message in _RULES:
-        if is_wrong(options):
-            raise ValueError(f"build options: {message}")

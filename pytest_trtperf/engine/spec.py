@@ -21,6 +21,9 @@ from pytest_trtperf.errors import EngineBuildError, ShapeError
 ShapeLike: TypeAlias = "str | Sequence[int]"
 Shape = tuple[int, ...]
 
+PLAN_SUFFIXES = (".engine", ".plan", ".trt")
+"""How the name of a plan ends that a user gives in the place of an ONNX file."""
+
 _LARGEST_DIM = 2**63 - 1
 _LARGEST_PROTOBUF = 2**31
 # Part of every digest, so that a change of its layout cannot hit plans of an older one.
@@ -180,6 +183,10 @@ class EngineSpec:
         profiles = tuple(MappingProxyType(dict(profile)) for profile in self.profiles)
         object.__setattr__(self, "profiles", profiles)
         object.__setattr__(self, "options", checked_options(self.options))
+        if self.configure is not None and not callable(self.configure):
+            raise ValueError(
+                f"configure={self.configure!r}: it takes a function of the builder configuration"
+            )
         if (self.configure is None) != ("configure_key" not in self.options):
             raise ValueError(
                 "configure= and configure_key= go together: the key is a text of yours that "

@@ -7,14 +7,16 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_trtperf.engine import trtexec_values as values
 from pytest_trtperf.engine.onnx_outline import outline
+from pytest_trtperf.engine.spec import PLAN_SUFFIXES
+from pytest_trtperf.engine.trtexec_instead import INSTEAD
 from pytest_trtperf.errors import EngineBuildError
 
 _SWITCHES: Mapping[str, Mapping[str, Any]] = {
-    **{f"--{name}": {name: True} for name in ("fp16", "bf16", "int8", "fp8", "refit")},
+    **{f"--{name}": {name: True} for name in ("fp16", "bf16", "int8", "fp8", "int4", "refit")},
     "--noTF32": {"tf32": False},
     "--stronglyTyped": {"strongly_typed": True},
     "--directIO": {"direct_io": True},
@@ -40,7 +42,7 @@ _VALUES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--tilingOptimizationLevel": ("tiling_optimization_level", values.tiling_level),
     "--l2LimitForTiling": ("l2_limit_for_tiling", values.whole),
     "--hardwareCompatibilityLevel": ("hardware_compatibility_level", values.hardware_level),
-    "--profilingVerbosity": ("profiling_verbosity", str),
+    "--profilingVerbosity": ("profiling_verbosity", values.verbosity),
     "--memPoolSize": ("memory_pool_limit_mib", values.memory_pools),
     "--tacticSources": ("tactic_sources", values.tactic_sources),
     "--preview": ("preview_features", values.preview_features),
@@ -57,106 +59,119 @@ _ONNX_TYPES: Mapping[str, str] = {"float": "float32", "half": "float16", "bf16":
 _PATH_FLAGS = ("--onnx", "--loadEngine")
 _PLUGIN_FLAGS = ("--staticPlugins", "--dynamicPlugins", "--plugins")
 _SHAPE_FLAGS = ("--minShapes", "--optShapes", "--maxShapes")
+_PROFILE_FLAGS = (*_SHAPE_FLAGS, "--profile", "--shapes")
 _FORMAT_FLAGS = ("--inputIOFormats", "--outputIOFormats")
-_WITH_VALUE = (
-    *(*_VALUES, *_PATH_FLAGS, *_PLUGIN_FLAGS, *_SHAPE_FLAGS, *_FORMAT_FLAGS),
-    *("--shapes", "--profile"),
-)
+_WITH_VALUE = (*_VALUES, *_PATH_FLAGS, *_PLUGIN_FLAGS, *_PROFILE_FLAGS, *_FORMAT_FLAGS)
+_REPEATABLE = (*_PLUGIN_FLAGS, "--profile")
 # They change nothing of the engine, and nothing of a measurement.
 _WITHOUT_EFFECT = ("--verbose", "--buildOnly", "--skipInference", "--saveEngine", "--explicitBatch")
 
-_INSTEAD: Mapping[str, str] = {
-    "--best": "name the precisions, such as --fp16",
-    "--calib": "calibrate ahead, with modelopt.onnx.quantization",
-    "--device": "choose the GPU by CUDA_VISIBLE_DEVICES",
-    "--workspace": "--memPoolSize=workspace:MIB",
-    "--useCudaGraph": "trt_measure(cuda_graph=True)",
-    "--noCudaGraph": "trt_measure(cuda_graph=False)",
-    "--useSpinWait": "trt_measure(spin_wait=True), which is the default",
-    "--noSpinWait": "trt_measure(spin_wait=False)",
-    "--noDataTransfers": "trt_measure(transfers=False)",
-    "--includeDataTransfers": "trt_measure(transfers=True), which is the default",
-    "--exposeDMA": "trt_measure(concurrency=1)",
-    "--infStreams": "trt_measure(streams=N)",
-    "--streams": "trt_measure(streams=N)",
-    "--idleTime": "trt_measure(idle_ms=MS)",
-    "--warmUp": "trt_measure(warm_up_ms=MS)",
-    "--duration": "trt_measure(max_time=S)",
-    "--iterations": "trt_measure(round_queries=N)",
-    "--avgRuns": "trt_measure(round_queries=N)",
-    "--loadInputs": "trt_measure(inputs={'x': 'x.bin'})",
-    "--percentile": "perf.percentile(P) or perf.assert_percentile(P, ms=…)",
-    "--exportTimes": "pytest --trtperf-export-times=DIRECTORY",
-    "--exportProfile": "pytest --trtperf-export-profile=DIRECTORY",
-    "--dumpProfile": "perf.layers()",
-    "--separateProfileRun": "perf.layers(), which always is one",
-    "--dumpLayerInfo": "perf.layers()",
-    "--exportLayerInfo": "perf.layers()",
-}
+
+class Command(NamedTuple):
+    """What a command says.
+
+    Attributes:
+        path: of the model or plan.
+        shapes: of each optimization profile.
+        options: build options.
+    """
+
+    path: Path
+    shapes: list[dict[str, Any]]
+    options: dict[str, Any]
 
 
 @dataclass
 class _Reading:
-    """What was found so far; ``profiles`` are in the order of ``--profile``.
+    """What was found so far.
 
-    ``formats`` are by their flag, since trtexec goes by the order of the model's tensors.
+    Attributes:
+        given: flags that may not come again; those of shapes may in another profile.
+        paths, formats: by flag; trtexec gives formats in the order of the model's tensors.
+        profiles: by the number after ``--profile``, the one that shapes go to last.
     """
 
-    path: str | None = None
+    given: set[str] = field(default_factory=set)
+    paths: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    profiles: list[dict[str, dict[str, str]]] = field(default_factory=list)
+    profiles: dict[int, dict[str, dict[str, str]]] = field(default_factory=dict)
     shapes: dict[str, str] | None = None
-    formats: dict[str, list[tuple[str, list[str]]]] = field(default_factory=dict)
+    formats: dict[str, list[tuple[str | None, list[str]]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
 def read_command(
     command: str | Sequence[str] | Path, find: Callable[[Path], Path] = Path
-) -> tuple[Path, list[dict[str, Any]], dict[str, Any]]:
-    """Model or plan, shapes of each optimization profile, and build options.
+) -> Command:
+    """What trtexec would build or load.
 
     Args:
         command: arguments as for a shell, as a list, or the path of a file that holds them.
         find: where a path is.
 
     Raises:
-        ValueError: names all arguments that are unknown, unsupported, or for `trt_measure`.
+        ValueError: names all arguments that are unknown, unsupported, or for `trt_measure`; or
+            the file holds no text.
+        TypeError: the command is none of these.
         EngineBuildError: the file cannot be read.
     """
-    arguments = _arguments(command, find)
     reading = _Reading()
-    for argument in arguments:
+    for argument in _arguments(command, find):
         flag, _, value = argument.partition("=")
         try:
             _read_argument(reading, flag, value)
         except values.Unusable as instead:
             reading.problems.append(f"{argument}: {instead}")
     profiles = _profiles(reading)
-    if reading.formats and reading.path is not None:
-        _name_formats(reading, find(Path(reading.path)))
-    if reading.path is None:
-        reading.problems.append("--onnx= is missing, or --loadEngine=")
+    if len(reading.paths) != 1:
+        reading.problems.append("one of --onnx= and --loadEngine= has to be given")
+    elif reading.formats:
+        _name_formats(reading, find)
     if reading.problems:
         listed = "\n  ".join(reading.problems)
         raise ValueError(f"trt_engine.from_trtexec cannot take these arguments:\n  {listed}")
-    return Path(str(reading.path)), profiles, reading.options
+    (path,) = reading.paths.values()
+    return Command(Path(path), profiles, reading.options)
 
 
-def _arguments(command: str | Sequence[str] | Path, find: Callable[[Path], Path]) -> list[str]:
+def _arguments(command: object, find: Callable[[Path], Path]) -> list[str]:
     if isinstance(command, Path) or (isinstance(command, str) and _is_path(command)):
-        path = find(Path(command))
-        try:
-            command = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise EngineBuildError(f"{path}: cannot be read: {error.strerror}") from error
+        command = _text_of(find(Path(command)))
     if isinstance(command, str):
         try:
-            command = shlex.split(command.replace("\\\n", " "), comments=True)
+            command = shlex.split(_without_comments(command).replace("\\\n", " "))
         except ValueError as error:
             raise ValueError(f"{command!r} is no command line: {error}") from None
+    if not isinstance(command, Sequence) or not all(isinstance(one, str) for one in command):
+        raise TypeError(
+            f"{command!r} is no command of trtexec: give a text, a list of texts, or the path of "
+            "a file"
+        )
     arguments = list(command)
     is_program = arguments and re.fullmatch(r"(.*/)?(trtexec|tensorrt_rtx)", arguments[0])
     return arguments[1:] if is_program else arguments
+
+
+def _text_of(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EngineBuildError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        text = "\0"
+    # ONNX files begin with one of these characters, and decode as UTF-8 where they are small.
+    if re.search(r"[\0-\b]", text):
+        raise ValueError(
+            f"{path}: holds no command in UTF-8; a model is named by --onnx={path}, a plan by "
+            f"--loadEngine={path}"
+        )
+    return text
+
+
+def _without_comments(text: str) -> str:
+    """Unlike `shlex`, a shell keeps a ``#`` inside a word."""
+    quoted = r"""\\.|'[^']*'|"(?:\\.|[^"\\])*["]"""
+    return re.sub(rf"({quoted})|(?<!\S)#.*", lambda match: match[1] or "", text)
 
 
 def _is_path(text: str) -> bool:
@@ -165,16 +180,18 @@ def _is_path(text: str) -> bool:
 
 def _read_argument(reading: _Reading, flag: str, value: str) -> None:
     options = reading.options
+    if flag in _WITH_VALUE:
+        _check_value(reading, flag, value)
     if flag in _SWITCHES:
         if value:
             raise values.Unusable("takes no value")
         options.update(_SWITCHES[flag])
     elif flag in _WITHOUT_EFFECT:
         return
-    elif flag in _WITH_VALUE and not value:
-        raise values.Unusable("needs a value")
     elif flag in _PATH_FLAGS:
-        reading.path = value
+        reading.paths[flag] = value
+        if (flag == "--loadEngine") != (Path(value).suffix in PLAN_SUFFIXES):
+            raise values.Unusable(f"plans, and no models, end in {', '.join(PLAN_SUFFIXES)} here")
     elif flag in _VALUES:
         name, convert = _VALUES[flag]
         options[name] = convert(value)
@@ -182,28 +199,54 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
         options.setdefault("plugins", []).append(value)
     elif flag in _FORMAT_FLAGS:
         reading.formats[flag] = values.io_formats(value)
-    elif flag == "--profile":
-        if values.whole(value) != len(reading.profiles):
-            raise values.Unusable("give --profile=0, --profile=1 and so on, each before its shapes")
-        reading.profiles.append({})
-    elif flag in _SHAPE_FLAGS:
-        if not reading.profiles:
-            reading.profiles.append({})
-        reading.profiles[-1][flag] = values.shapes(value)
-    elif flag == "--shapes":
-        reading.shapes = values.shapes(value)
+    elif flag in _PROFILE_FLAGS:
+        _read_shapes(reading, flag, value)
     else:
-        raise values.Unusable(_INSTEAD.get(flag, "unknown or not supported"))
+        raise values.Unusable(INSTEAD.get(flag, "unknown or not supported"))
+
+
+def _check_value(reading: _Reading, flag: str, value: str) -> None:
+    if not value:
+        raise values.Unusable("needs a value")
+    if flag in reading.given:
+        raise values.Unusable(f"{flag} was given before: keep one")
+    if flag not in _REPEATABLE:
+        reading.given.add(flag)
+
+
+def _read_shapes(reading: _Reading, flag: str, value: str) -> None:
+    if flag == "--profile":
+        number = values.whole(value)
+        if number in reading.profiles:
+            raise values.Unusable("give each --profile once, and before its shapes")
+        reading.profiles[number] = {}
+        reading.given -= {*_SHAPE_FLAGS}
+        return
+    shapes = values.shapes(value)
+    if flag == "--shapes":
+        reading.shapes = shapes
+        return
+    if not reading.profiles:
+        reading.profiles[0] = {}
+    *_, current = reading.profiles.values()
+    current[flag] = shapes
 
 
 def _profiles(reading: _Reading) -> list[dict[str, Any]]:
     """Missing ones of min, opt and max are filled as trtexec fills them."""
     if reading.shapes is not None:
-        if reading.profiles:
-            reading.problems.append("--shapes beside --optShapes: trt_measure(shapes=…)")
+        if reading.profiles or "--loadEngine" in reading.paths:
+            reading.problems.append(
+                "--shapes beside --optShapes or --loadEngine: trt_measure(shapes=…)"
+            )
         return [dict(reading.shapes)]
+    if sorted(reading.profiles) != list(range(len(reading.profiles))):
+        reading.problems.append("give --profile=0, --profile=1 and so on, without a gap")
     completed = []
-    for given in reading.profiles:
+    for number, given in sorted(reading.profiles.items()):
+        if not given:
+            reading.problems.append(f"--profile={number}: its shapes have to follow")
+            continue
         low, best, high = (given.get(flag) for flag in _SHAPE_FLAGS)
         first, middle, last = low or best or high, best or high or low, high or best or low
         if not (first and middle and last and first.keys() == middle.keys() == last.keys()):
@@ -215,9 +258,15 @@ def _profiles(reading: _Reading) -> list[dict[str, Any]]:
     return completed
 
 
-def _name_formats(reading: _Reading, onnx: Path) -> None:
+def _name_formats(reading: _Reading, find: Callable[[Path], Path]) -> None:
     """Types and formats by tensor; one alone is for all, as in trtexec."""
-    model = outline(onnx)
+    if "--onnx" not in reading.paths:
+        reading.problems.append(f"{', '.join(reading.formats)}: a plan has its formats already")
+        return
+    model = outline(find(Path(reading.paths["--onnx"])))
+    if model.problem:
+        reading.problems.append(f"--onnx={reading.paths['--onnx']}: {model.problem}")
+        return
     dtypes: dict[str, str] = {}
     allowed: dict[str, list[str]] = {}
     for flag, found in reading.formats.items():
@@ -226,10 +275,16 @@ def _name_formats(reading: _Reading, onnx: Path) -> None:
             listed = ", ".join(names) or "none"
             reading.problems.append(f"{flag}: {len(found)} formats, and the model has {listed}")
             continue
+        if flag == "--inputIOFormats" and (both := {*names} & {*model.outputs}):
+            reading.problems.append(
+                f"{flag}: {', '.join(sorted(both))} is an output, too, and TensorRT renames such "
+                "an input: put an Identity before the output"
+            )
+            continue
         for name, (dtype, formats) in zip(names, found * len(names), strict=False):
             allowed[name] = formats
             # A type that a tensor has already need not be asked for; few networks take another.
-            if model.tensors[name].split()[0] != _ONNX_TYPES.get(dtype, dtype):
+            if dtype and model.tensors[name].split()[0] != _ONNX_TYPES.get(dtype, dtype):
                 dtypes[name] = dtype
     reading.options |= {"allowed_formats": allowed} if allowed else {}
     reading.options |= {"dtype": dtypes} if dtypes else {}

@@ -31,6 +31,10 @@ _FORMATS = (
     "chw2", "chw4", "chw16", "chw32", "cdhw32", "hwc", "hwc8", "hwc16", "dhwc", "dhwc8",
     "dla_linear", "dla_hwc4",
 )  # fmt: skip
+_VERBOSITIES: Mapping[str, str] = {
+    "none": "none", "layer_names_only": "layer_names_only", "detailed": "detailed",
+    "default": "layer_names_only", "verbose": "detailed",  # as these were called once
+}  # fmt: skip
 _TILING_LEVELS = ("none", "fast", "moderate", "full")
 
 
@@ -40,7 +44,7 @@ class Unusable(Exception):
 
 def size_mib(text: str, default_unit: str) -> float:
     """``512M``, ``2G`` or a number in the default unit, as MiB."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([BKMG]?)(?:i?B)?", text, re.IGNORECASE)
+    match = re.fullmatch(r"(\d*\.?\d+)([BKMG]?)(?:i?B)?", text, re.IGNORECASE)
     if match is None:
         raise Unusable(f"{text!r} is no size such as 512M")
     return float(match[1]) * _UNITS_IN_MIB[match[2].upper() or default_unit]
@@ -60,17 +64,20 @@ def one_of(names: Mapping[str, str], text: str) -> str:
     return names[text]
 
 
-def pairs(text: str) -> list[tuple[str, str]]:
-    """``name:value,name:value``; a name in single quotes may hold colons and commas."""
-    pair = r"(?:'([^']*)'|([^:,']+)):([^,:]*)"
+def pairs(text: str) -> dict[str, str]:
+    """``name:value,name:value``; names may hold colons, and in single quotes commas as well."""
+    pair = r"(?:'([^']*)'|([^,']+)):([^,:]*)"
     if not re.fullmatch(rf"{pair}(?:,{pair})*", text):
         raise Unusable(f"{text!r} is not written name:value,name:value")
-    return [(m[1] or m[2], m[3]) for m in re.finditer(pair, text)]
+    found = [(m[1] or m[2], m[3]) for m in re.finditer(pair, text)]
+    if len(dict(found)) < len(found):
+        raise Unusable("gives a name twice")
+    return dict(found)
 
 
 def shapes(text: str) -> dict[str, str]:
     """``input:1x3,other:scalar``, by input."""
-    found = dict(pairs(text))
+    found = pairs(text)
     if starred := [name for name in found if "*" in name]:
         raise Unusable(f"write out the names that {starred[0]} stands for")
     return {name: "" if shape == "scalar" else shape for name, shape in found.items()}
@@ -92,7 +99,7 @@ def tactic_sources(text: str) -> dict[str, bool]:
 
 def memory_pools(text: str) -> dict[str, float]:
     """``workspace:512,tacticSharedMem:64K``, in MiB."""
-    return {one_of(_POOLS, name): size_mib(size, "M") for name, size in pairs(text)}
+    return {one_of(_POOLS, name): size_mib(size, "M") for name, size in pairs(text).items()}
 
 
 def preview_features(text: str) -> dict[str, bool]:
@@ -103,6 +110,11 @@ def preview_features(text: str) -> dict[str, bool]:
 def hardware_level(text: str) -> str:
     """A member of `HardwareCompatibilityLevel`."""
     return one_of(_HARDWARE_LEVELS, text.lower())
+
+
+def verbosity(text: str) -> str:
+    """A member of `ProfilingVerbosity`, also by its old names."""
+    return one_of(_VERBOSITIES, text)
 
 
 def tiling_level(text: str) -> str:
@@ -121,9 +133,9 @@ def sparsity(text: str) -> bool:
 
 
 def budget_mib(text: str) -> float:
-    """A size, in bytes without a unit."""
-    if not re.fullmatch(r"[1-9][\d.]*[BKMGbkmg]?", text):
-        raise Unusable("give a size such as 512M; percentages and -1 are not supported")
+    """A size above 0, in bytes without a unit."""
+    if not re.search(r"[1-9]", text) or text.startswith("-") or text.endswith("%"):
+        raise Unusable("give a size such as 512M; percentages, 0 and -1 are not supported")
     return size_mib(text, "B")
 
 
@@ -132,12 +144,12 @@ def compute_capabilities(text: str) -> list[str]:
     return [f"SM{whole(one)}" for one in text.split(",")]
 
 
-def io_formats(text: str) -> list[tuple[str, list[str]]]:
-    """``fp16:chw32+chw,fp32:chw``: of each tensor members of `DataType` and `TensorFormat`."""
+def io_formats(text: str) -> list[tuple[str | None, list[str]]]:
+    """``fp16:chw32+chw,chw``: of each tensor a `DataType`, which may be absent, and formats."""
     known = {name: name for name in _FORMATS} | {"chw": "linear"}
     found = []
-    for one in text.split(","):
-        dtype, _, formats = one.partition(":")
-        named = [one_of(known, name) for name in formats.lower().split("+")]
-        found.append((one_of(_TYPES, dtype.lower()), named))
+    for one in text.lower().split(","):
+        *dtype, formats = one.split(":", 1)
+        named = [one_of(known, name) for name in formats.split("+")]
+        found.append((one_of(_TYPES, dtype[0]) if dtype else None, named))
     return found

@@ -13,8 +13,8 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _ROOT = 0
 _ALL_USERS = 2**32 - 1
 _WAY_OUT = (
-    "name another directory with --trtperf-cache-dir, or accept whatever lies there with "
-    "--trtperf-shared-cache"
+    "name another directory with TRTPERF_CACHE_DIR, or accept whatever lies there with "
+    "TRTPERF_SHARED_CACHE=1, or by the options of these names"
 )
 
 

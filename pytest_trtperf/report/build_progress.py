@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from pytest_trtperf.report.progress_line import SILENT_S, ProgressLine
 
 if TYPE_CHECKING:
+    from pytest_trtperf.engine.build_log import BuildLog
     from pytest_trtperf.engine.progress import BuildProgress
 
 
 @contextmanager
-def build_line(line: ProgressLine, name: str) -> Iterator[Callable[[BuildProgress], None] | None]:
-    """Yields what shows the progress while a build goes on; how long it took stays.
+def build_line(
+    line: ProgressLine, name: str, log: BuildLog
+) -> Iterator[Callable[[BuildProgress], None] | None]:
+    """Yields what shows the progress while a build goes on; how long it took, and its log, stay.
 
     Builds of less than a second leave no trace. Without a terminal it yields None.
 
@@ -40,4 +43,5 @@ def build_line(line: ProgressLine, name: str) -> Iterator[Callable[[BuildProgres
         outcome = "built in"
     finally:
         if line.is_drawn:
-            line.leave(f"trtperf: {name} {outcome} {elapsed():.0f} s")
+            where = f", log: {log.path}" if log.path else ""
+            line.leave(f"trtperf: {name} {outcome} {elapsed():.0f} s{where}")

@@ -65,8 +65,8 @@ class ProgressLine:
         self._drawn = None
 
     def leave(self, text: str) -> None:
-        """Ends with a text that stays."""
-        self._write(f"{self._fitted(text)}\n")
+        """Ends with a text that stays, of any length."""
+        self._write(f"\r\x1b[K{text}\n")
         self._drawn = None
 
     def _fitted(self, text: str) -> str:

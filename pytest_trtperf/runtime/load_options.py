@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_trtperf.engine.backends import shared_logger
+from pytest_trtperf.engine.backends import Errors, shared_logger
+from pytest_trtperf.engine.options import BYTES_PER_MIB
 from pytest_trtperf.errors import EngineLoadError
-
-_BYTES_PER_MIB = 1 << 20
-
-Errors = Callable[[], "list[str]"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class LoadOptions:
             dla_core=options.get("DLA_core"),
             engine_host_code_allowed=options.get("engine_host_code_allowed", False),
             optimization_profile=options.get("optimization_profile", 0),
-            weight_streaming_budget=None if budget is None else int(budget * _BYTES_PER_MIB),
+            weight_streaming_budget=None if budget is None else int(budget * BYTES_PER_MIB),
             refit_onnx=str(onnx.resolve()) if onnx and options.get("strip_plan") else None,
         )
 
@@ -113,8 +110,8 @@ def _stream_weights(engine: Any, budget: int, errors: Errors) -> None:
     engine.weight_streaming_budget_v2 = budget
     if engine.weight_streaming_budget_v2 != budget:
         raise EngineLoadError(
-            f"weight_streaming_budget_mib={budget / _BYTES_PER_MIB:g}: TensorRT makes "
-            f"{engine.weight_streaming_budget_v2 / _BYTES_PER_MIB:g} MiB of it{_why(errors)}"
+            f"weight_streaming_budget_mib={budget / BYTES_PER_MIB:g}: TensorRT makes "
+            f"{engine.weight_streaming_budget_v2 / BYTES_PER_MIB:g} MiB of it{_why(errors)}"
         )
 
 

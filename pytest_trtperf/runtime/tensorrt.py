@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
+from pytest_trtperf.engine.dtypes import dtype_name
 from pytest_trtperf.engine.spec import Shape, TensorInfo
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.runtime.cuda import checked, cudart
@@ -30,12 +31,6 @@ from pytest_trtperf.runtime.session import (
     resolve_shapes,
 )
 from pytest_trtperf.runtime.tensor_layouts import LAYOUTS, TensorLayout
-
-_DTYPES = {
-    "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "INT8": "int8", "INT32": "int32",
-    "INT64": "int64", "BOOL": "bool", "UINT8": "uint8", "FP8": "float8_e4m3fn",
-}  # fmt: skip
-
 
 _DEFAULT_STREAM = 0
 
@@ -98,8 +93,7 @@ class TensorRTEngine:
 
     def _info(self, name: str) -> TensorInfo:
         dims = tuple(None if dim < 0 else dim for dim in self._engine.get_tensor_shape(name))
-        dtype = self._engine.get_tensor_dtype(name).name
-        return TensorInfo(name, dims, _DTYPES.get(dtype, dtype.lower()))
+        return TensorInfo(name, dims, dtype_name(self._engine.get_tensor_dtype(name)))
 
     def _layout(self, name: str) -> TensorLayout:
         format_name = self._format_name(name)

@@ -22,16 +22,16 @@ REVIEW = Review(
             "value": OURS,
             "enum": OURS,  # any of those in the table of options, by the names of its members
         },
-        "engine/backends.py": {"module": MODULE},
+        "engine/backends.py": {"module": MODULE, "severity": "ILogger.Severity"},
         "engine/build.py": {
             "builder": "Builder",
             "config": "IBuilderConfig",
             "network": "INetworkDefinition",
             "parser": "OnnxParser",
             "tensor": "ITensor",
-            "_dtype_name:dtype": "DataType",
             "_require:owner": OURS,  # anything: the calls of an accessor are read instead
         },
+        "engine/dtypes.py": {"dtype": "DataType"},
         "engine/onnx_errors.py": {"parser": "OnnxParser", "error": "ParserError"},
         "runtime/inference_stream.py": {
             "allocator": OURS,  # what output_allocator returns: own members only

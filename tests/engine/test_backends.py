@@ -63,3 +63,17 @@ def test_errors_are_those_of_the_block_and_of_inner_blocks():
             logger.log(severity.WARNING, "harmless")
         assert inner() == ["second"]
         assert outer() == ["first", "second"]
+
+
+def test_messages_of_the_block_are_passed_on_but_for_details():
+    trt = pytest.importorskip("tensorrt_rtx")
+    logger, severity = shared_logger(trt), trt.ILogger.Severity
+    said: list[str] = []
+    with collected(trt, said.append):
+        with collected(trt) as inner:
+            logger.log(severity.ERROR, "inside\n")
+        for kind in (severity.WARNING, severity.INFO, severity.VERBOSE):
+            logger.log(kind, "text")
+    logger.log(severity.ERROR, "after")
+    assert inner() == ["inside", "after"]
+    assert said == ["ERROR: inside", "WARNING: text", "INFO: text"]

@@ -73,6 +73,7 @@ def test_all_options_that_a_backend_has_are_accepted(fixed_model):
         compute_capabilities=["sm89", "SM120"],
         strongly_typed=True,
         tf32=False,
+        strict_nans=True,
         sparse_weights=True,
         direct_io=True,
         distributive_independence=True,
@@ -172,6 +173,19 @@ def test_a_weakly_typed_network_needs_a_tensorrt_that_has_them(fixed_model, with
         build_plan(spec_of(fixed_model, strongly_typed=False), RTX)
 
 
+@pytest.mark.parametrize("more", [{}, {"strongly_typed": False}])
+def test_a_type_that_this_tensorrt_does_not_choose_is_told_first(fixed_model, more):
+    with pytest.raises(EngineBuildError, match=r"option dtype=.*ONNX file decides"):
+        build_plan(spec_of(fixed_model, dtype={"x": "half"}, **more), RTX)
+
+
+def test_a_release_that_never_had_a_flag_says_which_one_has(fixed_model, without):
+    flags = SimpleNamespace(FP16=None)
+    backend = without(BuilderFlag=flags, __version__="10.0.1")
+    with pytest.raises(EngineBuildError, match=r"tensorrt 10\.0\.1 has no BuilderFlag\.INT4"):
+        build_plan(spec_of(fixed_model, int4=True), backend)
+
+
 def test_precisions_that_are_off_are_no_demand(fixed_model):
     assert build_plan(spec_of(fixed_model, fp16=False), RTX)
 
@@ -236,16 +250,17 @@ def test_a_missing_model_is_named(tmp_path):
         build_plan(spec_of(tmp_path / "absent.onnx"), RTX)
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8", "fp8"])
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8", "fp8", "int4"])
 def test_rtx_refuses_to_choose_a_precision(fixed_model, precision):
     with pytest.raises(EngineBuildError, match=r"strongly typed.*ONNX file decides"):
         build_plan(spec_of(fixed_model, precision=precision), RTX)
 
 
 def test_a_release_without_the_flag_says_so(fixed_model, without):
-    backend = without(BuilderFlag=SimpleNamespace(TF32=trt.BuilderFlag.TF32))
+    flags = SimpleNamespace(TF32=trt.BuilderFlag.TF32)
+    backend = without(BuilderFlag=flags, __version__="11.0")
     assert build_plan(spec_of(fixed_model, tf32=True, fp16=False), backend)
-    with pytest.raises(EngineBuildError, match="does not choose a precision"):
+    with pytest.raises(EngineBuildError, match=r"tensorrt 11\.0 does not choose types"):
         build_plan(spec_of(fixed_model, fp16=True), backend)
 
 

@@ -83,6 +83,9 @@ def test_the_identity_tells_why_no_cached_plan_would_do(cache):
     assert other == "the nearest in the cache differs in device (H200), backend_version (1.4)"
     assert why(device="L4") == "the nearest in the cache differs in device (H200)"
     assert why(options={"tf32": False}) == "the nearest in the cache differs in options"
+    for path in cache.directory.glob("*.plan"):
+        path.unlink()
+    assert "the engine in the cache is damaged" in str(why())
 
 
 def test_layers_join_the_identity(filled):
@@ -158,7 +161,7 @@ def test_a_directory_in_the_place_of_a_plan_is_an_error(filled):
     (filled.directory / f"{KEY}.plan").mkdir()
     with (
         pytest.warns(EngineCacheWarning, match="is no ordinary file"),
-        pytest.raises(CacheError, match="--trtperf-cache-dir"),
+        pytest.raises(CacheError, match="TRTPERF_CACHE_DIR"),
     ):
         filled.get_or_build(KEY, lambda: PLAN, {})
     assert names(filled) <= {f"{KEY}.plan", f"{KEY}.json"}
@@ -233,7 +236,7 @@ def test_a_shared_cache_can_be_read_by_others(tmp_path):
 
 def test_a_file_in_the_place_of_the_directory_is_an_error(tmp_path):
     (tmp_path / "cache").write_text("not a directory")
-    with pytest.raises(CacheError, match=r"cache: .*--trtperf-cache-dir"):
+    with pytest.raises(CacheError, match=r"cache: .*TRTPERF_CACHE_DIR"):
         PlanCache(tmp_path / "cache").get_or_build(KEY, never, {})
 
 
@@ -263,7 +266,7 @@ def test_without_locks_what_is_there_is_given_and_nothing_is_built(filled, monke
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     assert filled.get_or_build(KEY, never, {}).data == PLAN
-    with pytest.raises(CacheError, match=r"its file system has no locks .*--trtperf-cache-dir"):
+    with pytest.raises(CacheError, match=r"its file system has no locks .*TRTPERF_CACHE_DIR"):
         filled.get_or_build(OTHER, never, {})
     with pytest.raises(CacheError, match="has no locks"):
         shrink(CacheFiles(filled.directory, shared=False), 0)

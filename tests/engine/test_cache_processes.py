@@ -15,7 +15,7 @@ import pytest
 
 from pytest_trtperf.engine.cache import PlanCache
 
-KEY, OTHER = "a" * 64, "b" * 64
+KEY = "a" * 64
 PLAN = b"plan" * 1000
 
 # argv: directory, key, whether the cache is shared; the code of a test comes after this.
@@ -146,7 +146,7 @@ def test_a_file_size_limit_is_explained_and_leaves_nothing(tmp_path, start):
     )
     output = finish(start(code, tmp_path / "cache", KEY))
     assert output.startswith(f"CacheError: engine cache {tmp_path / 'cache'}: no room to write")
-    assert "--trtperf-cache-dir" in output
+    assert "TRTPERF_CACHE_DIR" in output
     assert {path.suffix for path in (tmp_path / "cache").iterdir()} <= {".lock"}
 
 
@@ -179,7 +179,7 @@ def test_a_place_that_cannot_be_written_is_explained(common, start):
     common.chmod(0o555)
     output = finish(start(ORDINARY_USER + "get()\n", common / "cache", KEY))
     assert output.startswith(f"CacheError: engine cache {common / 'cache'}: not permitted: Perm")
-    assert "--trtperf-cache-dir" in output
+    assert "TRTPERF_CACHE_DIR" in output
 
 
 def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
@@ -189,8 +189,35 @@ def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
     common.chmod(0o755)
     found = start(ORDINARY_USER + "get()\n", cache.directory, KEY, "shared")
     assert finish(found).startswith("False ")
-    absent = start(ORDINARY_USER + "get()\n", cache.directory, OTHER, "shared")
-    assert finish(absent).startswith(f"CacheError: engine cache {cache.directory}: not permitted")
+
+
+def test_a_miss_in_a_read_only_cache_tells_how_the_nearest_engine_differs(common, start):
+    cache = PlanCache(common / "cache", shared=True)
+    about = {"model": "m", "device": "NVIDIA L4 8.9"}
+    cache.get_or_build(KEY, lambda: PLAN, about)
+    cache.directory.chmod(0o555)
+    common.chmod(0o755)
+    code = ORDINARY_USER + (
+        "def ask(key, **about):\n"
+        "    try:\n"
+        "        cache.get_or_build(key, lambda: plan, {'model': 'm', **about})\n"
+        "    except CacheError as error:\n"
+        "        say(error)\n"
+        "ask('b' * 64, device='NVIDIA H200 9.0')\n"
+        "ask('b' * 64, model='other')\n"
+        "ask(key, device='NVIDIA L4 8.9')\n"
+    )
+    (cache.directory / f"{KEY}.plan").write_bytes(b"damaged")
+    child = start(code, cache.directory, KEY, "shared")
+    other_device, other_model, damaged = finish(child).splitlines()
+    refusal = f"engine cache {cache.directory}: not permitted: Permission denied"
+    for line in (other_device, other_model, damaged):
+        assert line.startswith(refusal)
+    assert other_device.endswith(
+        ". The engine has to be built: the nearest in the cache differs in device (NVIDIA L4 8.9)"
+    )
+    assert other_model.endswith("has to be built: no engine of this model was cached")
+    assert "has to be built: the engine in the cache is damaged" in damaged
 
 
 def test_a_plan_that_cannot_be_read_is_built_again(common, start):

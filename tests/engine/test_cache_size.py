@@ -53,6 +53,11 @@ def make_older(directory, hours: float = 1) -> None:
         os.utime(path, (used, used))
 
 
+def write_log(directory, name: str) -> None:
+    with PlanCache(directory).build_log(named(name)) as log:
+        log.write("INFO: text")
+
+
 def keys(directory) -> list[str]:
     return sorted(path.stem[0] for path in directory.glob("*.plan"))
 
@@ -64,6 +69,7 @@ def files_of(directory) -> CacheFiles:
 def test_the_least_recently_used_goes_with_all_its_files(directory):
     build(directory, "a", "b", "c")
     PlanCache(directory).store_runtime_cache(named("a"), b"kernels")
+    write_log(directory, "a")
     build(directory, "d")
     assert keys(directory) == ["b", "c", "d"]
     assert [path.name for path in directory.glob("a*")] == [f"{named('a')}.lock"]
@@ -148,6 +154,22 @@ def test_leftovers_are_removed_and_nothing_else(directory):
     assert remove_leftovers(files) == [f".{named('b')}.xyz.tmp"]
     left = {path.name for path in directory.iterdir()}
     assert left == {"notes.txt", *(named("a") + suffix for suffix in (".plan", ".json", ".lock"))}
+
+
+def test_a_log_counts_with_its_plan_and_alone_is_a_leftover(directory):
+    build(directory, "a")
+    files = files_of(directory)
+    (before,) = entries(files)
+    write_log(directory, "a")
+    write_log(directory, "b")
+    (after,) = entries(files)
+    assert after.size == before.size + len("INFO: text\n")
+    with files.locked(named("b")):
+        assert remove_leftovers(files) == [], "a build lost its log"
+    assert remove_leftovers(files) == [f"{named('b')}.log"]
+    assert (directory / f"{named('a')}.log").exists()
+    assert shrink(files, 0).removed == [after]
+    assert list(directory.glob("*.log")) == []
 
 
 def test_what_is_damaged_counts_and_goes_in_its_turn(directory):

@@ -54,27 +54,9 @@ def test_a_wrong_option_value_says_what_it_takes(name, value):
         checked_options({name: value})
 
 
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"strongly_typed": True, "fp16": True}, "leaves no choice of precision"),
-        ({"strongly_typed": True, "precision": "int8"}, "leaves no choice of precision"),
-        ({"fp16": True, "precision": "fp16"}, "say the same"),
-        ({"exclude_lean_runtime": True}, "needs version_compatible=True"),
-        ({"error_on_timing_cache_miss": True}, "needs timing_cache="),
-        ({"disable_timing_cache": True, "timing_cache": True}, "contradicts timing_cache="),
-        ({"gpu_fallback": True}, "needs DLA_core="),
-        ({"dtype": {"x": "half"}}, "needs a weakly typed network"),
-        ({"dtype": {"x": "half"}, "fp16": True, "strongly_typed": True}, "no choice of precision"),
-        (
-            {"weight_streaming": False, "weight_streaming_budget_mib": 1},
-            "needs weight_streaming=True",
-        ),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(options, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        checked_options(options)
+def test_a_precision_is_asked_for_once():
+    with pytest.raises(ValueError, match="precision and fp16 say the same"):
+        checked_options({"fp16": True, "precision": "fp16"})
 
 
 @given(st.sampled_from(PRECISIONS), st.booleans())
@@ -87,6 +69,19 @@ def test_a_precision_is_the_flag_of_its_name(precision, shout):
 def test_order_does_not_matter(names):
     found = checked_options(dict.fromkeys(names, True))
     assert list(found) == [name for name in OPTIONS if name in names]
+
+
+@pytest.mark.parametrize(
+    "formats", [["hwc", "linear"], ["linear", "hwc"], ["HWC", "linear", "hwc"], ("hwc", "LINEAR")]
+)
+def test_formats_that_mean_the_same_have_one_spelling(formats):
+    checked = checked_options({"allowed_formats": {"x": formats}})
+    assert checked == {"allowed_formats": {"x": ["HWC", "LINEAR"]}}
+
+
+def test_the_order_of_compute_capabilities_stays():
+    checked = checked_options({"compute_capabilities": ["sm89", "sm120"]})
+    assert checked == {"compute_capabilities": ["SM89", "SM120"]}
 
 
 def test_every_option_says_where_it_is():

@@ -178,7 +178,8 @@ def test_each_option_changes_the_digest_but_those_for_loading(dynamic_model, tmp
     samples = {
         "memory_pool_limit_mib": {"workspace": 1}, "tactic_sources": {"jit_convolutions": False},
         "preview_features": {"x": True}, "compute_capabilities": ["sm89"], "plugins": [library],
-        "configure_key": "1", "timing_cache": True,
+        "configure_key": "1", "timing_cache": True, "allowed_formats": {"x": "hwc"},
+        "dtype": {"x": "half"},
     }  # fmt: skip
     needs = {
         "exclude_lean_runtime": "version_compatible", "error_on_timing_cache_miss": "timing_cache"
@@ -219,6 +220,11 @@ def test_the_content_of_a_plugin_counts_and_not_its_place(dynamic_model, tmp_pat
 def test_builds_of_the_same_are_told_apart(dynamic_model):
     digests = {EngineSpec(dynamic_model, build_index=i).digest("b", "1", None) for i in range(3)}
     assert len(digests) == 3
+
+
+def test_configure_is_a_function(dynamic_model):
+    with pytest.raises(ValueError, match="configure='x': it takes a function"):
+        EngineSpec(dynamic_model, (), {"configure_key": "1"}, "x")  # type: ignore[arg-type]
 
 
 def test_configure_needs_its_key(dynamic_model):

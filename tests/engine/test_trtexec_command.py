@@ -28,9 +28,9 @@ trtexec --onnx=model.onnx \\
 
 
 def test_a_whole_command_becomes_options():
-    path, shapes, options = read_command(EVERYTHING)
-    assert (path, shapes) == (Path("model.onnx"), [])
-    assert options == {
+    command = read_command(EVERYTHING)
+    assert command[:2] == (Path("model.onnx"), [])
+    assert command.options == {
         "fp16": True, "int8": True, "tf32": False, "refit": True, "strip_plan": True,
         "direct_io": True, "distributive_independence": True, "version_compatible": True,
         "exclude_lean_runtime": True, "weight_streaming": True,
@@ -48,7 +48,7 @@ def test_a_whole_command_becomes_options():
         "DLA_core": 1, "gpu_fallback": True, "plugins": ["a.so", "b.so"],
         "compute_capabilities": ["SM75", "SM120"], "optimization_profile": 0,
     }  # fmt: skip
-    assert checked_options(options)
+    assert checked_options(command.options)
 
 
 def test_every_flag_of_the_table_is_understood(two_inputs):
@@ -65,8 +65,7 @@ def test_every_flag_of_the_table_is_understood(two_inputs):
             value = f"={values.get(flag, '1')}"
             switch = option.kind == "flag" and flag != "--sparsity"
             argument = flag if switch or flag == "--stronglyTyped" else flag + value
-            _, _, options = read_command([f"--onnx={two_inputs}", argument])
-            assert option.name in options, flag
+            assert option.name in read_command([f"--onnx={two_inputs}", argument]).options, flag
 
 
 @pytest.mark.parametrize(
@@ -81,26 +80,36 @@ def test_every_flag_of_the_table_is_understood(two_inputs):
     ],
 )
 def test_missing_shapes_are_filled_as_trtexec_fills_them(arguments, expected):
-    _, shapes, _ = read_command(f"--onnx=m.onnx {arguments}")
+    shapes = read_command(f"--onnx=m.onnx {arguments}").shapes
     assert parse_profiles(shapes) == parse_profiles({"x": expected})
 
 
 def test_names_may_be_quoted_and_scalars_are_empty():
-    command = ["--onnx=m.onnx", "--optShapes='Input:0':1x3,b:scalar,c:"]
-    ((profile,),) = [parse_profiles(read_command(command)[1])]
+    command = ["--onnx=m.onnx", "--optShapes='Input:0':1x3,b:scalar,c:,'d,e':2"]
+    (profile,) = parse_profiles(read_command(command).shapes)
     assert profile == {
         "Input:0": Profile((1, 3), (1, 3), (1, 3)),
         "b": Profile((), (), ()),
         "c": Profile((), (), ()),
+        "d,e": Profile((2,), (2,), (2,)),
     }
 
 
-def test_several_profiles_come_in_their_order():
-    command = (
-        "--onnx=m.onnx --profile=0 --optShapes=x:1x4 "
-        "--profile=1 --minShapes=x:1x4 --optShapes=x:2x4 --maxShapes=x:8x4"
-    )
-    first, second = parse_profiles(read_command(command)[1])
+@pytest.mark.parametrize("value", ["input_1:0:1x3,in:1:", "'input_1:0':1x3,'in:1':scalar"])
+def test_names_end_at_the_last_colon_once_a_shell_took_the_quotes(value):
+    expected = [{"input_1:0": ("1x3",) * 3, "in:1": ("",) * 3}]
+    assert read_command(["--onnx=m.onnx", f"--optShapes={value}"]).shapes == expected
+    assert read_command(f"--onnx=m.onnx --optShapes={value}").shapes == expected
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_several_profiles_go_by_their_numbers(order):
+    profiles = {
+        0: "--profile=0 --optShapes=x:1x4 ",
+        1: "--profile=1 --minShapes=x:1x4 --optShapes=x:2x4 --maxShapes=x:8x4 ",
+    }
+    command = "--onnx=m.onnx " + "".join(profiles[number] for number in order)
+    first, second = parse_profiles(read_command(command).shapes)
     assert (first["x"].max, second["x"].max) == ((1, 4), (8, 4))
 
 
@@ -128,16 +137,47 @@ def two_inputs(tmp_path):
 
 def test_formats_go_to_the_tensors_in_their_order(two_inputs):
     command = f"--onnx={two_inputs} --inputIOFormats=fp16:chw2+chw,fp32:chw"
-    _, _, options = read_command(command)
-    assert options == {
+    assert read_command(command).options == {
         "allowed_formats": {"a": ["chw2", "linear"], "b": ["linear"]},
         "dtype": {"b": "float"},
     }
 
 
+def test_formats_without_a_type_keep_that_of_the_model(two_inputs):
+    command = f"--onnx={two_inputs} --inputIOFormats=chw,chw+hwc8 --outputIOFormats=chw"
+    formats = {"a": ["linear"], "b": ["linear", "hwc8"], "y": ["linear"]}
+    assert read_command(command).options == {"allowed_formats": formats}
+
+
+def test_formats_need_the_model(tmp_path):
+    (tmp_path / "text.onnx").write_text("no model")
+    for name, problem in {
+        "absent.onnx": "cannot be read: No such file",
+        "text.onnx": "is no ONNX model",
+    }.items():
+        with pytest.raises(ValueError, match=rf"--onnx={name}: {problem}"):
+            read_command(f"--onnx={name} --inputIOFormats=chw,chw", lambda path: tmp_path / path)
+    with pytest.raises(ValueError, match="--inputIOFormats: a plan has its formats"):
+        read_command("--loadEngine=m.plan --inputIOFormats=chw")
+
+
+def test_the_format_of_an_input_that_is_an_output_too_is_refused(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    x, y = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4]) for name in "xy"
+    )
+    nodes = [onnx.helper.make_node("Relu", ["x"], ["y"])]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [x], [x, y]))
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(ValueError, match="--inputIOFormats: x is an output, too"):
+        read_command(f"--onnx={tmp_path}/m.onnx --inputIOFormats=chw")
+    options = read_command(f"--onnx={tmp_path}/m.onnx --outputIOFormats=chw").options
+    assert options == {"allowed_formats": {"x": ["linear"], "y": ["linear"]}}
+
+
 def test_one_format_is_for_all_tensors(two_inputs):
     command = f"--onnx={two_inputs} --inputIOFormats=fp16:hwc8 --outputIOFormats=fp16:hwc8"
-    _, _, options = read_command(command)
+    options = read_command(command).options
     assert options == {"allowed_formats": {name: ["hwc8"] for name in "aby"}}
 
 
@@ -174,8 +214,19 @@ def test_all_that_cannot_be_taken_is_named_at_once():
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
-        ("--fp16", "--onnx= is missing"),
+        ("--fp16", "one of --onnx= and --loadEngine= has to be given"),
+        ("--onnx=m --loadEngine=m.plan", "one of --onnx= and --loadEngine="),
+        ("--onnx=m --onnx=n", "--onnx=n: --onnx was given before"),
+        ("--onnx=m --maxTactics=1 --maxTactics=2", "--maxTactics was given before"),
+        ("--onnx=m --optShapes=x:1 --optShapes=x:2", "--optShapes was given before"),
+        ("--onnx=m --shapes=x:1 --shapes=y:1", "--shapes was given before"),
+        ("--onnx=m --inputIOFormats=chw --inputIOFormats=chw", "was given before"),
+        ("--onnx=m --optShapes=x:1,x:2", "gives a name twice"),
+        ("--onnx=m --profile=0 --optShapes=x:1 --profile=0", "each --profile once"),
+        ("--onnx=m --profile=0 --profile=1 --optShapes=x:1", "--profile=0: its shapes"),
+        ("--onnx=m --profile=2 --optShapes=x:1 --profile=0 --optShapes=x:1", "without a gap"),
         ("--onnx=m --shapes=x:2 --optShapes=x:1", r"trt_measure\(shapes=…\)"),
+        ("--loadEngine=m.plan --shapes=x:2", r"trt_measure\(shapes=…\)"),
         ("--onnx=m --minShapes=x:1 --optShapes=y:1", "name the same inputs"),
         ("--onnx=m --profile=1 --optShapes=x:1", "give --profile=0"),
         ("--onnx=m 'unfinished", "is no command line"),
@@ -195,8 +246,75 @@ def test_a_file_holds_a_command(tmp_path):
         read_command(tmp_path / "absent.txt")
 
 
+@pytest.mark.parametrize("content", [b"\x08\x08", b"\xff\xfe"])
+def test_a_model_is_no_command(tmp_path, content):
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a model is named by --onnx=.*model\.onnx"):
+        read_command(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("command", [None, 3, b"--fp16", ["--onnx=m.onnx", 3]])
+def test_other_types_are_no_command(command):
+    with pytest.raises(TypeError, match="is no command of trtexec: give a text, a list of texts"):
+        read_command(command)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("--onnx=models/conv#2.onnx # it's #2", "models/conv#2.onnx"),
+        ("#!/bin/sh\n--onnx=m.onnx \\\n# --onnx=n.onnx \\\n --refit", "m.onnx"),
+        ("--onnx='a #b.onnx'", "a #b.onnx"),
+        ('--onnx="it\'s #1.onnx"', "it's #1.onnx"),
+        (r"--onnx=it\'s #1.onnx", "it's"),
+    ],
+)
+def test_comments_begin_between_words(text, path):
+    assert read_command(text).path == Path(path)
+
+
+def test_old_and_decimal_spellings():
+    command = read_command("--onnx=m --weightStreamingBudget=0.5G --profilingVerbosity=verbose")
+    assert command.options == {
+        "weight_streaming_budget_mib": 512.0,
+        "profiling_verbosity": "detailed",
+    }
+    options = read_command("--onnx=m --profilingVerbosity=default").options
+    assert options == {"profiling_verbosity": "layer_names_only"}
+
+
+@pytest.mark.parametrize("budget", ["0", "0%", "50%", "-1", "-2", "0.0G"])
+def test_a_budget_of_another_kind_is_refused(budget):
+    with pytest.raises(ValueError, match="percentages, 0 and -1 are not supported"):
+        read_command(f"--onnx=m --weightStreamingBudget={budget}")
+
+
+def test_plugins_may_be_several():
+    command = read_command("--onnx=m --staticPlugins=a.so --staticPlugins=b.so")
+    assert command.options == {"plugins": ["a.so", "b.so"]}
+
+
+def test_a_flag_of_trtexec_is_no_typo():
+    command = "--onnx=m --rtol=0.1 --layerPrecisions=a:fp16 --calib=c --useRuntime=lean --rto=0.1"
+    with pytest.raises(ValueError, match="cannot take") as failure:
+        read_command(command)
+    assert [line.strip() for line in str(failure.value).splitlines()[1:]] == [
+        "--rtol=0.1: engine.assert_close(inputs=…, atol=…, rtol=…)",
+        "--layerPrecisions=a:fp16: convert layers in the ONNX file, with modelopt.onnx.autocast",
+        "--calib=c: calibrate ahead, with modelopt.onnx.quantization",
+        "--useRuntime=lean: pytest --trtperf-backend=tensorrt-lean loads plans by the lean runtime",
+        "--rto=0.1: unknown or not supported",
+    ]
+
+
 def test_a_plan_can_be_loaded():
-    assert read_command("--loadEngine=m.plan")[0] == Path("m.plan")
+    assert read_command("--loadEngine=m.plan") == (Path("m.plan"), [], {})
+
+
+@pytest.mark.parametrize("argument", ["--loadEngine=m.bin", "--onnx=m.plan"])
+def test_plans_are_told_by_their_suffix(argument):
+    with pytest.raises(ValueError, match=rf"{argument}: plans, and no models, end in \.engine,"):
+        read_command(argument)
 
 
 @given(st.lists(st.text(max_size=20), max_size=4))

@@ -35,7 +35,7 @@ def refused(cache: PlanCache, complaint: str) -> None:
     """It is refused, unless the user said that others may write there."""
     with pytest.raises(CacheError, match=complaint) as failure:
         find(cache)
-    assert "--trtperf-shared-cache" in str(failure.value)
+    assert "TRTPERF_SHARED_CACHE=1" in str(failure.value)
     assert find(PlanCache(cache.directory, shared=True)) == PLAN
 
 

@@ -76,6 +76,7 @@ def test_configure_goes_with_its_key(project):
 def test_wrong_arguments_fail_the_test_that_gives_them(project):
     for arguments, complaint in {
         "builds=0": "builds=0: give 1 or more",
+        "builds='3'": "builds='3': give 1 or more",
         "builds=2, timing_cache=True": "without timing_cache=",
         "precision='fp17'": "it takes one of*fp16*",
         "configure=print": "configure= and configure_key= go together",

@@ -3,9 +3,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.engine.build_log import BuildLog
 from pytest_trtperf.engine.progress import BuildProgress
 from pytest_trtperf.report.build_progress import build_line
 from pytest_trtperf.report.progress_line import ProgressLine
@@ -32,10 +34,15 @@ class Clock:
         return self.now
 
 
+SILENT = BuildLog(Path("no.log"), None)
+
+
 @contextmanager
-def drawing(terminal: Terminal, clock: Clock) -> Iterator[Callable[[BuildProgress], None]]:
+def drawing(
+    terminal: Terminal, clock: Clock, log: BuildLog = SILENT
+) -> Iterator[Callable[[BuildProgress], None]]:
     line = ProgressLine(terminal, column=lambda: 13, clock=clock)
-    with build_line(line, "m.onnx") as show:
+    with build_line(line, "m.onnx", log) as show:
         assert show is not None
         yield show
 
@@ -59,7 +66,7 @@ def test_a_line_is_drawn_anew_and_the_last_stays():
     assert drawn[0] == "\n"
     assert "building m.onnx  25% 2 s  Tactic selection" in drawn[1]
     assert "75% 3 s" in drawn[2]
-    assert drawn[3] == "trtperf: m.onnx built in 42 s\x1b[K\n"
+    assert drawn[3] == "\x1b[Ktrtperf: m.onnx built in 42 s\n"
     assert len(drawn) == 4
 
 
@@ -74,7 +81,19 @@ def test_a_build_that_fails_says_so():
 
     with pytest.raises(KeyboardInterrupt):
         build()
-    assert terminal.getvalue().endswith("m.onnx not built, after 5 s\x1b[K\n")
+    assert terminal.getvalue().endswith("m.onnx not built, after 5 s\n")
+
+
+def test_the_last_line_names_the_log_in_full(tmp_path):
+    terminal, clock = Terminal(), Clock()
+    path = tmp_path / f"{'a' * 120}.log"
+    with path.open("wb") as file:
+        log = BuildLog(path, file)
+        with drawing(terminal, clock, log) as show:
+            log.write("INFO: text")
+            clock.now = 5
+            show(progress_at(0))
+    assert terminal.getvalue().endswith(f"m.onnx built in 5 s, log: {path}\n")
 
 
 def test_a_terminal_that_went_away_stops_no_build():
@@ -86,5 +105,5 @@ def test_a_terminal_that_went_away_stops_no_build():
 
 
 def test_without_a_terminal_nothing_is_shown():
-    with build_line(ProgressLine(None), "m.onnx") as show:
+    with build_line(ProgressLine(None), "m.onnx", SILENT) as show:
         assert show is None

@@ -1,0 +1,93 @@
+"""trtexec's arguments that `trt_engine` does not take, and what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_BY_REASON: Mapping[str, tuple[str, ...]] = {
+    "name the precisions, such as --fp16": ("--best",),
+    "calibrate ahead, with modelopt.onnx.quantization": (
+        *("--calib", "--calibProfile"),
+        *("--minShapesCalib", "--optShapesCalib", "--maxShapesCalib"),
+    ),
+    "convert layers in the ONNX file, with modelopt.onnx.autocast": (
+        *("--layerPrecisions", "--layerOutputTypes", "--precisionConstraints"),
+    ),
+    "layers are not placed one by one: --useDLACore with --allowGPUFallback": (
+        "--layerDeviceTypes",
+    ),
+    "choose the GPU by CUDA_VISIBLE_DEVICES": ("--device",),
+    "--memPoolSize=workspace:MIB": ("--workspace",),
+    "--stripWeights": ("--weightless",),
+    "build with --onnx and --stripWeights: weights are read again from the ONNX file": (
+        "--refitFromOnnx",
+    ),
+    "configure= gets the IBuilderConfig, which has plugins_to_serialize": (
+        *("--setPluginsToSerialize", "--ignoreParsedPluginLibs"),
+    ),
+    "pytest --trtperf-backend=tensorrt-lean loads plans by the lean runtime": (
+        *("--useRuntime", "--leanDLLPath"),
+    ),
+    "the ONNX parser keeps its defaults here": (
+        *("--pluginInstanceNorm", "--pi", "--enablePluginOverride", "--decomposableAttentions"),
+        *("--uint8AsymmetricQuantizationDLA", "--reportCapabilityDLA", "--adjustForDLA"),
+    ),
+    "engines for the safety and DLA-standalone runtimes are not built here": (
+        *("--safe", "--std", "--restricted", "--consistency", "--dumpKernelText", "--serialized"),
+        *("--buildDLAStandalone", "--safetyPlugins", "--remoteAutoTuningConfig", "--cpuOnly"),
+        "--monitorMemory",
+    ),
+    "engines are built for the machine that measures them": ("--runtimePlatform",),
+    "runtime options of TensorRT that are not listed in docs/engines.md keep their defaults": (
+        *("--tempdir", "--tempfileControls", "--persistentCacheRatio", "--allocationStrategy"),
+        *("--asyncFileReader", "--threads", "--useManagedMemory"),
+    ),
+    "one test measures one engine: @pytest.mark.parametrize over the options": (
+        *("--tuneBuildRoutes", "--tuneBuildRouteFile", "--tuningSearch", "--tuningCacheFile"),
+        *("--tuningTimeOut", "--tuningResultFile", "--saveAllEngines", "--dryRun", "--continue"),
+        *("--helpBuildRoute", "--setBuildRoute"),
+    ),
+    "engine.assert_close(inputs=…, atol=…, rtol=…)": (
+        *("--loadRefOutputs", "--refPair", "--atol", "--rtol"),
+        *("--accuracyAlgorithm", "--accuracyThreshold"),
+    ),
+    "engine.assert_close() compares outputs": (
+        *("--dumpOutput", "--exportOutput", "--dumpRawBindingsToFile"),
+    ),
+    "make the tensors outputs of the ONNX file; engine.assert_close() compares outputs": (
+        *("--markDebug", "--markUnfusedTensorsAsDebugTensors"),
+        *("--saveDebugTensors", "--saveAllDebugTensors"),
+    ),
+    "trt_measure(cuda_graph=True)": ("--useCudaGraph",),
+    "trt_measure(cuda_graph=False)": ("--noCudaGraph",),
+    "trt_measure(spin_wait=True), which is the default": ("--useSpinWait",),
+    "trt_measure(spin_wait=False)": ("--noSpinWait",),
+    "trt_measure(transfers=False)": ("--noDataTransfers",),
+    "trt_measure(transfers=True), which is the default": ("--includeDataTransfers",),
+    "trt_measure(concurrency=1)": ("--exposeDMA",),
+    "trt_measure(streams=N)": ("--infStreams", "--streams"),
+    "trt_measure(idle_ms=MS)": ("--idleTime",),
+    "queries start without a gap; trt_measure(idle_ms=MS) sleeps between them": ("--sleepTime",),
+    "trt_measure(warm_up_ms=MS)": ("--warmUp",),
+    "trt_measure(max_time=S)": ("--duration",),
+    "trt_measure(round_queries=N)": ("--iterations", "--avgRuns"),
+    "trt_measure(inputs={'x': 'x.bin'})": ("--loadInputs",),
+    "trt_measure(shapes=…) has the batch": ("--batch", "--maxBatch"),
+    "perf.percentile(P) or perf.assert_percentile(P, ms=…)": ("--percentile",),
+    "pytest --trtperf-export-times=DIRECTORY": ("--exportTimes",),
+    "pytest --trtperf-export-profile=DIRECTORY": ("--exportProfile",),
+    "perf.layers()": ("--dumpProfile", "--dumpLayerInfo", "--exportLayerInfo"),
+    "perf.layers(), which always is one": ("--separateProfileRun",),
+    "loading and refitting are not timed; perf.cold_start_ms is the first query": (
+        *("--timeDeserialize", "--timeRefit"),
+    ),
+    "not printed here; trtexec prints it of a plan": (
+        *("--getPlanVersionOnly", "--dumpRefit", "--dumpOptimizationProfile"),
+    ),
+    "what is taken is in docs/engines.md": ("--help", "-h"),
+}
+
+INSTEAD: Mapping[str, str] = {
+    argument: instead for instead, arguments in _BY_REASON.items() for argument in arguments
+}
+"""By argument."""

@@ -1,0 +1,133 @@
+"""What reaches TensorRT, read back from the real objects of TensorRT for RTX."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_trtperf.engine.apply_options import apply_options, apply_to_network
+from pytest_trtperf.engine.backends import collected, shared_logger
+from pytest_trtperf.engine.options import OPTIONS, checked_options
+from pytest_trtperf.errors import EngineBuildError
+from tests.test_engines_doc import rows
+
+trt = pytest.importorskip("tensorrt_rtx")
+
+RTX = "tensorrt-rtx"
+LINEAR, HWC = (1 << int(getattr(trt.TensorFormat, name)) for name in ("LINEAR", "HWC"))
+
+
+@pytest.fixture
+def builder():
+    return trt.Builder(shared_logger(trt))
+
+
+@pytest.fixture
+def config(builder):
+    return builder.create_builder_config()
+
+
+@pytest.fixture
+def network(builder):
+    """With inputs `x` and `z` and an output `y`."""
+    network = builder.create_network(0)
+    x = network.add_input("x", trt.float32, (1, 8, 4, 4))
+    network.add_input("z", trt.float32, (1, 8, 4, 4))
+    y = network.add_identity(x).get_output(0)
+    y.name = "y"
+    network.mark_output(y)
+    return network
+
+
+def apply(config, **options):
+    with collected(trt) as errors:
+        apply_options(trt, config, checked_options(options), RTX, errors)
+
+
+def test_every_option_is_applied_here_or_known_to_be_elsewhere(config):
+    found = {row.name: row.value for row in rows()}
+    for name in OPTIONS:
+        try:
+            apply(config, **{name: found[name]})
+        except EngineBuildError as refused:
+            assert name in str(refused)  # noqa: PT017
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("name", [o.name for o in OPTIONS.values() if o.kind == "flag"])
+def test_a_flag_is_set_or_cleared(config, name, is_on):
+    flag = getattr(trt.BuilderFlag, name.upper(), None)
+    if flag is None:
+        pytest.skip("this release has no such flag")
+    config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)  # without it lean cannot be excluded
+    (config.clear_flag if is_on else config.set_flag)(flag)
+    apply(config, **{name: is_on})
+    assert config.get_flag(flag) == is_on
+
+
+def test_numbers_and_members_are_set(config):
+    apply(config, builder_optimization_level=2, profiling_verbosity="detailed", max_aux_streams=3)
+    assert config.builder_optimization_level == 2
+    assert config.max_aux_streams == 3
+    assert config.profiling_verbosity == trt.ProfilingVerbosity.DETAILED
+
+
+def test_memory_pools_are_in_mib(config):
+    apply(config, memory_pool_limit_mib={"workspace": 16, "tactic_shared_memory": 0.25})
+    pools = trt.MemoryPoolType
+    assert config.get_memory_pool_limit(pools.WORKSPACE) == 16 << 20
+    assert config.get_memory_pool_limit(pools.TACTIC_SHARED_MEMORY) == 1 << 18
+
+
+def test_tactic_sources_are_switched_one_by_one(config):
+    edge = 1 << int(trt.TacticSource.EDGE_MASK_CONVOLUTIONS)
+    jit = 1 << int(trt.TacticSource.JIT_CONVOLUTIONS)
+    config.set_tactic_sources(edge)
+    apply(config, tactic_sources={"jit_convolutions": True})
+    assert config.get_tactic_sources() == edge | jit
+    apply(config, tactic_sources={"edge_mask_convolutions": False})
+    assert config.get_tactic_sources() == jit
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_preview_features_are_switched(config, is_on):
+    feature = trt.PreviewFeature.ALIASED_PLUGIN_IO_10_03
+    config.set_preview_feature(feature, not is_on)
+    apply(config, preview_features={"aliased_plugin_io_10_03": is_on})
+    assert config.get_preview_feature(feature) == is_on
+
+
+def test_compute_capabilities_keep_their_order(config):
+    apply(config, compute_capabilities=["sm120", "sm89"])
+    found = [config.get_compute_capability(i) for i in range(config.num_compute_capabilities)]
+    assert found == [trt.ComputeCapability.SM120, trt.ComputeCapability.SM89]
+
+
+def test_layers_are_put_on_the_dla(config):
+    with pytest.raises(EngineBuildError, match="DLA_core=0: this device has no such core"):
+        apply(config, DLA_core=0)
+    assert config.default_device_type == trt.DeviceType.DLA
+
+
+def test_a_core_of_the_dla_is_chosen():
+    config = SimpleNamespace(default_device_type=None, DLA_core=-1)  # RTX's own has no cores
+    apply(config, DLA_core=1)
+    assert config.DLA_core == 1
+
+
+def test_formats_are_set_for_each_tensor(network):
+    formats = {"x": "hwc", "y": ["linear", "hwc", "linear"]}
+    apply_to_network(trt, network, checked_options({"allowed_formats": formats}))
+    x, z, y = network.get_input(0), network.get_input(1), network.get_output(0)
+    assert (x.allowed_formats, y.allowed_formats) == (HWC, LINEAR | HWC)
+    assert z.allowed_formats > LINEAR | HWC
+
+
+@pytest.mark.skipif(not hasattr(trt.BuilderFlag, "FP16"), reason="no types can be set")
+def test_types_are_set_for_the_tensors_that_are_named(network):
+    apply_to_network(trt, network, checked_options({"dtype": {"x": "half", "z": "int8"}}))
+    x, z = network.get_input(0), network.get_input(1)
+    assert (x.dtype, z.dtype) == (trt.DataType.HALF, trt.DataType.INT8)
+    apply_to_network(trt, network, checked_options({"dtype": {"z": "int32"}}))
+    assert (x.dtype, z.dtype) == (trt.DataType.HALF, trt.DataType.INT32)
