@@ -128,6 +128,7 @@ def test_layers_without_types_have_no_precision(factory, monkeypatch):
         _ = engine.precision
 
 
+@pytest.mark.skipif(not hasattr(trt.BuilderFlag, "FP16"), reason="no longer has precisions")
 def test_a_trtexec_command_keeps_the_typing_that_trtexec_has(factory, monkeypatch):
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(EngineFactory, "_engine", lambda _, spec: seen.append(dict(spec.options)))
