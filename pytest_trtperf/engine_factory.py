@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -94,7 +95,7 @@ class EngineFactory:
                 each other.
         """
         __tracebackhide__ = True
-        if not isinstance(path, (str, Path)):
+        if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"trt_engine takes the path of an ONNX file or of a plan, not {path!r}")
         options = with_paths_found(options, self.find)
         found = self.find(Path(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from pytest_trtperf.engine.backends import Errors
 from pytest_trtperf.engine.option_rules import lacking
@@ -36,33 +36,40 @@ def apply_options(
             raise _refused(option, value, said)
 
 
-def apply_to_network(trt: ModuleType, network: Any, options: Mapping[str, Any]) -> None:
+def apply_to_network(
+    trt: ModuleType, network: Any, options: Mapping[str, Any], errors: Errors
+) -> None:
     """Sets the types and formats that inputs and outputs are to have.
 
     Args:
-        options: as `checked_options` returns them.
+        options, errors: as for `apply_options`.
 
     Raises:
-        EngineBuildError: the network has no such tensor, or this TensorRT no such type or format.
+        EngineBuildError: the network has no such tensor, this TensorRT no such type or format, or
+            it refuses it.
     """
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
     outputs = [network.get_output(index) for index in range(network.num_outputs)]
     tensors = {tensor.name: tensor for tensor in (*inputs, *outputs)}
-    _set_dtypes(trt, tensors, options.get("dtype", {}))
-    for name, values in options.get("allowed_formats", {}).items():
-        option = OPTIONS["allowed_formats"]
-        bits = [1 << int(_member(trt.TensorFormat, value, option)) for value in values]
-        _tensor(tensors, name, option).allowed_formats = sum(bits)
+    for option_name, setter in _TENSOR_SETTERS.items():
+        option = OPTIONS[option_name]
+        for name, value in options.get(option_name, {}).items():
+            before = len(errors())
+            setter(trt, _tensor(tensors, name, option), option, value)
+            if said := errors()[before:]:
+                raise _refused(option, {name: value}, said)
 
 
-def _set_dtypes(trt: ModuleType, tensors: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
-    option = OPTIONS["dtype"]
-    for name, value in dtypes.items():
-        tensor = _tensor(tensors, name, option)
-        # Deprecated since 10.12, as weakly typed networks are.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            tensor.dtype = _member(trt.DataType, value, option)
+def _set_dtype(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None:
+    # Deprecated since 10.12, as weakly typed networks are.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        tensor.dtype = _member(trt.DataType, value, option)
+
+
+def _set_allowed_formats(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None:
+    bits = [1 << int(_member(trt.TensorFormat, name, option)) for name in value]
+    tensor.allowed_formats = sum(bits)
 
 
 def _tensor(tensors: Mapping[str, Any], name: str, option: Option) -> Any:
@@ -163,14 +170,19 @@ def _set_dla_core(trt: ModuleType, config: Any, option: Option, value: Any) -> N
         raise EngineBuildError(f"build option {option.name}={value}: this device has no such core")
 
 
-# By build_plan, and by apply_to_network.
-_APPLIED_ELSEWHERE = frozenset(
-    ("strongly_typed", "plugins", "timing_cache", "configure_key", "allowed_formats", "dtype")
-)
-_SETTERS: Mapping[str, Callable[[ModuleType, Any, Option, Any], None]] = {
+_Setters: TypeAlias = Mapping[str, Callable[[ModuleType, Any, Option, Any], None]]
+_SETTERS: _Setters = {
     "memory_pool_limit_mib": _set_memory_pools,
     "tactic_sources": _set_tactic_sources,
     "preview_features": _set_preview_features,
     "compute_capabilities": _set_compute_capabilities,
     "DLA_core": _set_dla_core,
 }
+_TENSOR_SETTERS: _Setters = {
+    "dtype": _set_dtype,
+    "allowed_formats": _set_allowed_formats,
+}
+_APPLIED_ELSEWHERE = frozenset(
+    ("strongly_typed", "plugins", "timing_cache", "configure_key", *_TENSOR_SETTERS)
+)
+"""By `build_plan`, and by `apply_to_network`."""

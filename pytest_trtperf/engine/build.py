@@ -65,7 +65,7 @@ def build_plan(
         _load_plugins(builder, spec, errors)
         network = _network(trt, builder, spec, backend, errors)
         parser = _parsed(trt, network, spec.onnx, errors)
-        apply_to_network(trt, network, spec.options)
+        apply_to_network(trt, network, spec.options, errors)
         config = _created(builder.create_builder_config(), "builder configuration", errors)
         apply_options(trt, config, spec.options, backend, errors)
         _add_profiles(builder, config, network, spec)

@@ -12,4 +12,9 @@ _NAMES: Mapping[str, str] = {
 
 def dtype_name(dtype: Any) -> str:
     """The name of a member of `DataType`."""
-    return _NAMES.get(dtype.name, str(dtype.name).lower())
+    return named(str(dtype.name))
+
+
+def named(member: str) -> str:
+    """The name of a member of `DataType` by TensorRT's own, in upper case."""
+    return _NAMES.get(member, member.lower())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_trtperf.engine import trtexec_values as values
+from pytest_trtperf.engine.dtypes import named
 from pytest_trtperf.engine.onnx_outline import outline
 from pytest_trtperf.engine.spec import PLAN_SUFFIXES
 from pytest_trtperf.engine.trtexec_instead import INSTEAD
@@ -54,8 +55,6 @@ _VALUES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--weightStreamingBudget": ("weight_streaming_budget_mib", values.budget_mib),
 }
 
-# A member of DataType -> what the file calls it, where that differs.
-_ONNX_TYPES: Mapping[str, str] = {"float": "float32", "half": "float16", "bf16": "bfloat16"}
 _PATH_FLAGS = ("--onnx", "--loadEngine")
 _PLUGIN_FLAGS = ("--staticPlugins", "--dynamicPlugins", "--plugins")
 _SHAPE_FLAGS = ("--minShapes", "--optShapes", "--maxShapes")
@@ -284,7 +283,7 @@ def _name_formats(reading: _Reading, find: Callable[[Path], Path]) -> None:
         for name, (dtype, formats) in zip(names, found * len(names), strict=False):
             allowed[name] = formats
             # A type that a tensor has already need not be asked for; few networks take another.
-            if dtype and model.tensors[name].split()[0] != _ONNX_TYPES.get(dtype, dtype):
+            if dtype and model.tensors[name].split()[0] != named(dtype.upper()):
                 dtypes[name] = dtype
     reading.options |= {"allowed_formats": allowed} if allowed else {}
     reading.options |= {"dtype": dtypes} if dtypes else {}

@@ -119,7 +119,7 @@ REVIEW = Review(
         "engine/progress.py": "Builder",
         "engine/timing_cache.py": "Builder",
         # Asked for in weakly typed networks alone, which _network refuses where there are none.
-        "engine/apply_options.py:_set_dtypes": "BuilderFlag.FP16",
+        "engine/apply_options.py:_set_dtype": "BuilderFlag.FP16",
         # Other backends than RTX are refused before, by the table of options.
         "engine/apply_options.py:_set_compute_capabilities": "ComputeCapability",
         # There is a cache only where _create_context could create one.

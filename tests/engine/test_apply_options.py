@@ -116,9 +116,14 @@ def test_a_core_of_the_dla_is_chosen():
     assert config.DLA_core == 1
 
 
+def set_on(network, options):
+    with collected(trt) as errors:
+        apply_to_network(trt, network, checked_options(options), errors)
+
+
 def test_formats_are_set_for_each_tensor(network):
     formats = {"x": "hwc", "y": ["linear", "hwc", "linear"]}
-    apply_to_network(trt, network, checked_options({"allowed_formats": formats}))
+    set_on(network, {"allowed_formats": formats})
     x, z, y = network.get_input(0), network.get_input(1), network.get_output(0)
     assert (x.allowed_formats, y.allowed_formats) == (HWC, LINEAR | HWC)
     assert z.allowed_formats > LINEAR | HWC
@@ -126,8 +131,14 @@ def test_formats_are_set_for_each_tensor(network):
 
 @pytest.mark.skipif(not hasattr(trt.BuilderFlag, "FP16"), reason="no types can be set")
 def test_types_are_set_for_the_tensors_that_are_named(network):
-    apply_to_network(trt, network, checked_options({"dtype": {"x": "half", "z": "int8"}}))
+    set_on(network, {"dtype": {"x": "half", "z": "int8"}})
     x, z = network.get_input(0), network.get_input(1)
     assert (x.dtype, z.dtype) == (trt.DataType.HALF, trt.DataType.INT8)
-    apply_to_network(trt, network, checked_options({"dtype": {"z": "int32"}}))
+    set_on(network, {"dtype": {"z": "int32"}})
     assert (x.dtype, z.dtype) == (trt.DataType.HALF, trt.DataType.INT32)
+
+
+@pytest.mark.skipif(not hasattr(trt.BuilderFlag, "FP16"), reason="no types can be set")
+def test_type_that_is_refused_by_a_message_is_no_type(network):
+    with pytest.raises(EngineBuildError, match=r"dtype=\{'y': 'HALF'\}: TensorRT refuses it"):
+        set_on(network, {"dtype": {"y": "half"}})
