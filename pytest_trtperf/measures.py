@@ -114,30 +114,22 @@ class MeasureFactory:
             ShapeError, MeasurementError: see a single measurement.
         """
         __tracebackhide__ = True
-        variable, points = points_of(batch_sizes, request_rates, options)
-        prefix = f"{name}/" if name else ""
-        labels = {value: f"{prefix}{variable}={plain(value)}" for value in points}
-        for label in labels.values():
-            self._claim_label(label)
+        variable, values = points_of(batch_sizes, request_rates, options)
         settings = self._settings.override(options, "trt_measure.sweep")
-        subjects = {
-            value: dataclasses.replace(
-                self._subject(engine, labels[value], baseline=baseline),
-                sweep=SweepRecord(name=self._key(name or ""), variable=variable, value=value),
-            )
-            for value in points
+        points = {
+            value: self._point(engine, name, variable, value, baseline=baseline) for value in values
         }
         perfs = {}
         if variable == "batch_size":
-            at = {size: with_batch(engine.inputs, shapes, int(size)) for size in points}
-            for size, subject in subjects.items():
+            at = {size: with_batch(engine.inputs, shapes, int(size)) for size in values}
+            for size, (label, subject) in points.items():
                 session = self._create_session(engine, at[size], settings)
-                perfs[size] = self._perf(session, subject, settings, labels[size])
+                perfs[size] = self._perf(session, subject, settings, label)
         else:
             session = self._create_session(engine, shapes, settings)
-            for rate, subject in subjects.items():
+            for rate, (label, subject) in points.items():
                 here = dataclasses.replace(settings, request_rate=rate)
-                perfs[rate] = self._perf(session, subject, here, labels[rate])
+                perfs[rate] = self._perf(session, subject, here, label)
         return Sweep(variable, perfs)
 
     def builds(
@@ -158,11 +150,7 @@ class MeasureFactory:
         _check_engine(engine)
         perfs: dict[float, Perf] = {}
         for number, build in enumerate(engine.builds):
-            label = self._claim_label(f"{name}/build={number}" if name else f"build={number}")
-            subject = dataclasses.replace(
-                self._subject(build, label, baseline=baseline),
-                sweep=SweepRecord(name=self._key(name or ""), variable="build", value=number),
-            )
+            label, subject = self._point(build, name, "build", number, baseline=baseline)
             session = self._create_session(build, shapes, settings)
             perfs[number] = self._perf(session, subject, settings, label)
         found = Sweep("build", perfs)
@@ -308,6 +296,16 @@ class MeasureFactory:
         self._perfs[label] = perf = Perf(measurement, subject, settings)
         self._to_conclude.append(perf)
         return perf
+
+    def _point(
+        self, engine: Engine, name: str | None, variable: str, value: float, *, baseline: bool
+    ) -> tuple[str, Subject]:
+        """The label of a point of a sweep, and what is measured there."""
+        here = f"{variable}={plain(value)}"
+        label = self._claim_label(f"{name}/{here}" if name else here)
+        sweep = SweepRecord(name=self._key(name or ""), variable=variable, value=value)
+        subject = self._subject(engine, label, baseline=baseline)
+        return label, dataclasses.replace(subject, sweep=sweep)
 
     def _claim_label(self, name: str | None) -> str:
         label = name or ""
