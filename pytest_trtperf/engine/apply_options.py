@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from pytest_trtperf.engine.backends import Errors
+from pytest_trtperf.engine.dtypes import INT8_FORMATS, dtype_name
 from pytest_trtperf.engine.option_rules import lacking
 from pytest_trtperf.engine.options import BYTES_PER_MIB, OPTIONS, Option
 from pytest_trtperf.errors import EngineBuildError
@@ -69,6 +70,12 @@ def _set_dtype(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None
 
 def _set_allowed_formats(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None:
     bits = [1 << int(_member(trt.TensorFormat, name, option)) for name in value]
+    dtype = dtype_name(tensor.dtype)
+    if dtype != "int8" and (of_int8 := INT8_FORMATS.intersection(value)):
+        raise EngineBuildError(
+            f"build option {option.name}: {', '.join(of_int8)} is a format of int8, and "
+            f"{tensor.name!r} is {dtype}"
+        )
     tensor.allowed_formats = sum(bits)
 
 

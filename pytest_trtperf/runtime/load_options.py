@@ -102,13 +102,15 @@ def _stream_weights(engine: Any, budget: int, errors: Errors) -> None:
             "weight_streaming_budget_mib=: this TensorRT has no "
             "ICudaEngine.weight_streaming_budget_v2; 10.16 has it"
         )
-    if not engine.streamable_weights_size:
+    streamable = engine.streamable_weights_size
+    if not streamable:
         raise EngineLoadError(
             "weight_streaming_budget_mib=: the plan has no weights that can be streamed; build it "
             "with weight_streaming=True"
         )
+    # TensorRT lowers a budget for more weights than there are to their size: none is streamed.
     engine.weight_streaming_budget_v2 = budget
-    if engine.weight_streaming_budget_v2 != budget:
+    if engine.weight_streaming_budget_v2 != min(budget, streamable):
         raise EngineLoadError(
             f"weight_streaming_budget_mib={budget / BYTES_PER_MIB:g}: TensorRT makes "
             f"{engine.weight_streaming_budget_v2 / BYTES_PER_MIB:g} MiB of it{_why(errors)}"

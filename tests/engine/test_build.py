@@ -94,6 +94,7 @@ def test_formats_of_inputs_and_outputs_are_asked_for(write_image_model, tmp_path
     [
         ({"picture": "chw2"}, "no input or output 'picture'; it has 'image', 'y'"),
         ({"image": "nchw"}, "has no NCHW; it has LINEAR"),
+        ({"y": ["linear", "chw4"]}, "CHW4 is a format of int8, and 'y' is float16"),
         ({"image": "dhwc"}, "(?s)built no engine:.*image: has dataType Half unsupported"),
     ],
 )

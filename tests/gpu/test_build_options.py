@@ -25,7 +25,10 @@ PROFILES: list[dict[str, Any]] = [
 # Where the page's example is for another machine, or for a larger model.
 HERE: dict[str, dict[str, Any]] = {
     "compute_capabilities": {"compute_capabilities": ["current"]},
-    "weight_streaming_budget_mib": {"weight_streaming_budget_mib": 1, "weight_streaming": True},
+    "weight_streaming_budget_mib": {
+        "weight_streaming_budget_mib": WIDTH**2 * 4 / 2**21,  # half of the weights
+        "weight_streaming": True,
+    },
 }
 
 

@@ -45,9 +45,13 @@ def test_record_then_pass_then_fail_when_slower(
     recorded = run(project, "--trtperf-update")
     assert recorded.ret == 0
     recorded.stdout.fnmatch_lines(["*BUILT*", "*baseline written: *"])
-    unchanged = run(project)
+    unchanged = run(project, "--trtperf-json=run.json")
     assert unchanged.ret == 0
-    unchanged.stdout.fnmatch_lines(["*CACHED*", "*gpu_compute median*pass*"])
+    unchanged.stdout.fnmatch_lines(["*CACHED*"])
+    (measurement,) = json.loads((project.path / "run.json").read_text())["measurements"]
+    # Throughput is left to the host here: its busy cores may leave that one open.
+    statuses = {v["metric"]: v["status"] for v in measurement["verdicts"]}
+    assert statuses["gpu_compute median"] == "pass"
     write_model(project.path / "chain.onnx", layers=80, width=64)
     slower = run(project)
     assert slower.ret == 1

@@ -10,8 +10,10 @@ import pytest
 from pytest_trtperf.accuracy import Side, assert_close, reference_of
 from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.errors import EngineLoadError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.runtime.probe import Probe
+from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 
 @pytest.mark.parametrize("channels", [5, 32, 40])
@@ -21,7 +23,6 @@ from pytest_trtperf.runtime.probe import Probe
         # What TensorRT for RTX 1.4 builds of a convolution.
         ("float16", "chw2", "linear"),
         ("float16", "chw32", "chw2"),
-        ("float16", "linear", "chw4"),
         ("float16", "linear", "hwc8"),
         ("float16", "linear", "hwc16"),
         ("float32", "chw32", "chw32"),
@@ -50,3 +51,16 @@ def test_values_are_packed_and_unpacked(
         assert_close(Side("engine", engine), reference_of(model, "onnxruntime"), shapes={})
     finally:
         engine.close()
+
+
+def test_a_layout_that_no_document_tells_is_refused(
+    probe: Probe,
+    write_image_model: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = write_image_model(tmp_path / "image.onnx", dtype="float16")
+    monkeypatch.setattr("pytest_trtperf.engine.apply_options.INT8_FORMATS", frozenset())
+    plan = build_plan(EngineSpec(model, (), {"allowed_formats": {"y": "chw4"}}), probe.backend)
+    with pytest.raises(EngineLoadError, match="'y' is float16 in the format CHW4, which is one of"):
+        TensorRTEngine(probe.backend, plan)

@@ -111,6 +111,24 @@ def test_a_budget_that_tensorrt_changes_is_told():
         prepare_engine(None, Stubborn(), LoadOptions(weight_streaming_budget=2 << 20), said)
 
 
+def test_a_budget_above_all_weights_streams_none():
+    class Lowering:
+        streamable_weights_size = 1 << 18
+        set_to = 0
+
+        @property
+        def weight_streaming_budget_v2(self):
+            return self.set_to
+
+        @weight_streaming_budget_v2.setter
+        def weight_streaming_budget_v2(self, budget):
+            self.set_to = min(budget, self.streamable_weights_size)
+
+    engine = Lowering()
+    prepare_engine(None, engine, LoadOptions(weight_streaming_budget=1 << 20), said)
+    assert engine.set_to == 1 << 18
+
+
 @pytest.mark.parametrize(("parsed", "refitted"), [(True, True), (False, True), (True, False)])
 def test_weights_are_put_back_from_the_model_or_not_at_all(parsed, refitted):
     trt = SimpleNamespace(
