@@ -72,7 +72,8 @@ class MeasureFactory:
 
         Args:
             engine: from `trt_engine`.
-            shapes: one for each dynamic input, `(8, 3, 224, 224)` or `"8x3x224x224"`.
+            shapes: one for each dynamic input, `(8, 3, 224, 224)` or `"8x3x224x224"`; none where
+                the engine's profile has one shape alone.
             name: tells several measurements of one test apart.
             baseline: False opts out of baselines.
             options: override the mark's and the run's, such as `cuda_graph=True`.

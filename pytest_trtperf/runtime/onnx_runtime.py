@@ -23,6 +23,7 @@ from pytest_trtperf.runtime.session import (
     check_range,
     describe_inputs,
     input_values,
+    narrowed,
     resolve_shapes,
 )
 
@@ -76,6 +77,11 @@ class OnnxRuntimeEngine:
         self._profiles = _of_shapes(profiles or {}, self.inputs)
         if self._profiles:
             check_profiles(self.inputs, self._profiles)
+            self.inputs = [self._narrowed(tensor) for tensor in self.inputs]
+
+    def _narrowed(self, tensor: TensorInfo) -> TensorInfo:
+        profile = self._profiles.get(tensor.name)
+        return narrowed(tensor, profile.min, profile.max) if profile else tensor
 
     def new_runtime_cache(self) -> bytes | None:
         """There is none on the CPU."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,6 +93,12 @@ def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]
     """
     for end in ("min", "opt", "max"):
         resolve_shapes(inputs, {name: getattr(range, end) for name, range in profiles.items()})
+
+
+def narrowed(tensor: TensorInfo, low: Shape, high: Shape) -> TensorInfo:
+    """An input without the dynamic dimensions of which its profile has one size alone."""
+    ends = zip(tensor.shape, low, high, strict=True)
+    return replace(tensor, shape=tuple(a if dim is None and a == b else dim for dim, a, b in ends))
 
 
 def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:

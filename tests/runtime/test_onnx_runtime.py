@@ -194,12 +194,20 @@ def test_profile_of_a_shape_tensor_gives_values(tmp_path):
         helper.make_tensor_value_info("y", 1, [None, None]),
     ]
     model = save(tmp_path / "reshape.onnx", [node], infos[:2], infos[2:])
-    (profiles,) = parse_profiles({"x": "4x8", "s": "4x8"})
+    (profiles,) = parse_profiles({"x": ("1x8", "4x8", "4x8"), "s": "4x8"})
     engine = OnnxRuntimeEngine(model, profiles)
     session = engine.create_session({"x": (4, 8)}, Mode(), {"s": np.array([2, 16])})
     assert session.output_values()["y"].shape == (2, 16)
     with pytest.raises(ShapeError, match="outside the profile"):
         engine.create_session({"x": (5, 8)}, Mode(), {"s": np.array([2, 20])})
+
+
+def test_a_dimension_with_one_size_in_the_profile_need_not_be_given(tmp_path, write_model):
+    (profiles,) = parse_profiles({"x": "4x256"})
+    engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"), profiles)
+    assert engine.create_session({}, Mode()).shapes == {"x": (4, 256)}
+    with pytest.raises(ShapeError, match="5x256 does not fit input 'x' float32 4x256"):
+        engine.create_session({"x": (5, 256)}, Mode())
 
 
 def test_output_that_is_listed_twice_is_refused(tmp_path):
