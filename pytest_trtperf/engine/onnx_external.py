@@ -71,7 +71,8 @@ def _check_size(onnx: Path, size: int) -> None:
         raise EngineBuildError(
             f"{onnx}: the file has {size / 2**30:.1f} GiB, and no parser reads a protobuf above "
             "2 GiB; keep the weights in a file beside it: "
-            "onnx.save(model, path, save_as_external_data=True)"
+            "onnx.save(model, path, save_as_external_data=True), or "
+            "torch.onnx.export(…, external_data=True)"
         )
 
 

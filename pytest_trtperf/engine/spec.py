@@ -25,7 +25,6 @@ PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """How the name of a plan ends that a user gives in the place of an ONNX file."""
 
 _LARGEST_DIM = 2**63 - 1
-_LARGEST_PROTOBUF = 2**31
 # Part of every digest, so that a change of its layout cannot hit plans of an older one.
 _DIGEST_LAYOUT = "trtperf-engine/2"
 
@@ -220,7 +219,6 @@ class EngineSpec:
         Raises:
             EngineBuildError: the model or its external data is missing, broken or unreadable.
         """
-        _check_size(self.onnx)
         digest = hashlib.sha256()
         for path in (self.onnx, *external_files(self.onnx)):
             digest.update(_file_digest(path).encode())
@@ -292,16 +290,6 @@ def _named_digest(option: str, path: str) -> str:
             "directory or to pytest's rootdir"
         )
     return _file_digest(Path(path))
-
-
-def _check_size(onnx: Path) -> None:
-    """Refuses, before it is read, what no reader of protobuf can."""
-    if onnx.is_file() and onnx.stat().st_size >= _LARGEST_PROTOBUF:
-        raise EngineBuildError(
-            f"{onnx}: {onnx.stat().st_size} bytes, and protobuf ends at 2 GiB; keep the weights in "
-            "a file beside the model: onnx.save(model, path, save_as_external_data=True), or "
-            "torch.onnx.export(…, external_data=True)"
-        )
 
 
 def _file_digest(path: Path) -> str:
