@@ -209,6 +209,8 @@ def _mismatches(tensor: Any, profile: Profile) -> list[str]:
         return [] if fits else [f"input {tensor.name!r} takes {count} values"]
     if len(shape) != len(profile.opt):
         return [f"input {tensor.name!r} has rank {len(shape)}, not {len(profile.opt)}"]
+    if any(dim < 0 for dim in profile.min):
+        return [f"input {tensor.name!r} has no dimension below 0, as in {profile}"]
     for axis, dim in enumerate(shape):
         if dim != -1 and not profile.min[axis] == dim == profile.max[axis]:
             return [f"input {tensor.name!r} is fixed at {dim} in dimension {axis}, not {profile}"]

@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """How the name of a plan ends that a user gives in the place of an ONNX file."""
 
-_LARGEST_DIM = 2**63 - 1
+_INT64 = range(-(2**63), 2**63)
 # Part of every digest, so that a change of its layout cannot hit plans of an older one.
 _DIGEST_LAYOUT = "trtperf-engine/2"
 
@@ -33,33 +33,38 @@ def parse_shape(shape: ShapeLike) -> Shape:
     """``"1x3x224x224"`` or ``(1, 3, 224, 224)`` as a tuple; ``""`` and ``()`` are scalars.
 
     Raises:
-        ShapeError: the text is no shape, or a dimension is no whole number of at least 1.
+        ShapeError: the text is no shape, or a dimension is no whole number of at least 0.
     """
-    if isinstance(shape, str):
-        return _shape_from_text(shape)
-    try:
-        dims = tuple(_whole(dim) for dim in shape)
-    except TypeError:
-        raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}") from None
-    if not all(0 < dim <= _LARGEST_DIM for dim in dims):
-        raise ShapeError(f"{shape!r} is not a shape: every dimension is 1 or more")
+    dims = _parse_numbers(shape)
+    if any(dim < 0 for dim in dims):
+        raise ShapeError(f"{shape!r} is not a shape: every dimension is 0 or more")
     return dims
 
 
 _SHAPE_HINT = "write it like '1x3x224x224' or (1, 3, 224, 224)"
 
 
-def _shape_from_text(text: str) -> Shape:
+def _parse_numbers(shape: ShapeLike) -> Shape:
+    """A shape, or the values of a shape tensor, which may be negative."""
+    if isinstance(shape, str):
+        return _numbers_from_text(shape)
+    try:
+        numbers = tuple(_whole(number) for number in shape)
+    except TypeError:
+        raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}") from None
+    if not all(number in _INT64 for number in numbers):
+        raise ShapeError(f"{shape!r} is not a shape: TensorRT holds 64 bit integers")
+    return numbers
+
+
+def _numbers_from_text(text: str) -> Shape:
     stripped = text.strip()
     if not stripped:
         return ()
     # Eighteen digits fit any dimension TensorRT can hold and keep int() cheap.
-    if not re.fullmatch(r"[0-9]{1,18}(x[0-9]{1,18})*", stripped):
+    if not re.fullmatch(r"-?[0-9]{1,18}(x-?[0-9]{1,18})*", stripped):
         raise ShapeError(f"{text!r} is not a shape: {_SHAPE_HINT}")
-    dims = tuple(int(dim) for dim in stripped.split("x"))
-    if 0 in dims:
-        raise ShapeError(f"{text!r} is not a shape: every dimension is 1 or more")
-    return dims
+    return tuple(int(number) for number in stripped.split("x"))
 
 
 def _whole(value: SupportsIndex) -> int:
@@ -70,7 +75,7 @@ def _whole(value: SupportsIndex) -> int:
 
 @dataclass(frozen=True)
 class Profile:
-    """The range of shapes of one tensor; ``min <= opt <= max`` in every dimension.
+    """The range of one input's shapes, or of a shape tensor's values: ``min <= opt <= max``.
 
     Raises:
         ShapeError: the ranks differ, or a dimension is out of order.
@@ -113,7 +118,7 @@ def parse_profiles(shapes: Shapes | Sequence[Shapes] | None) -> tuple[dict[str, 
         return ()
     if isinstance(shapes, Mapping):
         return (_parse_one_profile(shapes, ""),)
-    if not all(isinstance(one, Mapping) for one in shapes):
+    if not isinstance(shapes, Sequence) or not all(isinstance(one, Mapping) for one in shapes):
         raise ShapeError(
             f"shapes={shapes!r}: give a mapping from tensors to shapes, or a list of mappings, "
             "one for each optimization profile"
@@ -124,6 +129,8 @@ def parse_profiles(shapes: Shapes | Sequence[Shapes] | None) -> tuple[dict[str, 
 def _parse_one_profile(shapes: Shapes, where: str) -> dict[str, Profile]:
     profiles: dict[str, Profile] = {}
     for name, value in shapes.items():
+        if not isinstance(name, str):
+            raise ShapeError(f"{where}shapes= maps names of inputs, and {name!r} is no name")
         try:
             profiles[name] = _parse_profile(value)
         except ShapeError as error:
@@ -135,7 +142,7 @@ def _parse_profile(value: Any) -> Profile:
     nested = isinstance(value, (tuple, list)) and any(
         isinstance(item, (str, Sequence)) for item in value
     )
-    shapes = [parse_shape(shape) for shape in value] if nested else [parse_shape(value)] * 3
+    shapes = [_parse_numbers(one) for one in value] if nested else [_parse_numbers(value)] * 3
     if len(shapes) != 3:
         raise ShapeError(f"give one shape, or three (min, opt, max), not {len(shapes)}: {value!r}")
     return Profile(*shapes)

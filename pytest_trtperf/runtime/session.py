@@ -125,7 +125,7 @@ def _resolve(tensor: TensorInfo, given: Shape | None, listing: str) -> Shape:
             )
         return static
     if len(given) != len(tensor.shape) or any(
-        dim not in (None, size) for dim, size in zip(tensor.shape, given, strict=True)
+        size < 0 or dim not in (None, size) for dim, size in zip(tensor.shape, given, strict=True)
     ):
         raise ShapeError(
             f"shape {format_shape(given)} does not fit input {tensor}; the inputs are {listing}"

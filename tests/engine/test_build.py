@@ -210,6 +210,7 @@ def test_an_input_that_is_a_shape_takes_values(tmp_path):
     path = tmp_path / "reshape.onnx"
 
     assert build_plan(spec_of(path, {"x": "4x4", "s": "2x8"}), RTX)
+    assert build_plan(spec_of(path, {"x": ("0x4", "4x4", "8x4"), "s": "-1x4"}), RTX)
     with pytest.raises(ShapeError, match="input 's' takes 2 values"):
         build_plan(spec_of(path, {"x": "4x4", "s": "2x8x1"}), RTX)
     with pytest.raises(ShapeError, match="input 's' is a shape tensor and has no values"):
@@ -221,6 +222,7 @@ def test_an_input_that_is_a_shape_takes_values(tmp_path):
     [
         (None, "input 'x' is dynamic and has no shape"),
         ({"x": "4"}, "input 'x' has rank 2, not 1"),
+        ({"x": ("-1x4", "2x4", "2x4")}, "input 'x' has no dimension below 0, as in -1x4, 2x4, 2x4"),
         ({"x": "2x5"}, "input 'x' is fixed at 4 in dimension 1, not 2x5"),
         ({**RANGE, "X": "2x4"}, "there is no input 'X'"),
     ],

@@ -40,12 +40,17 @@ def write_graph(tmp_path: Path) -> WriteGraph:
     onnx = pytest.importorskip("onnx")
     helper = onnx.helper
 
-    def write(op: str, inputs: dict[str, tuple[str, list[Any]]], output: tuple[str, list[Any]]):
+    def write(
+        op: str,
+        inputs: dict[str, tuple[str, list[Any]]],
+        output: tuple[str, list[Any]],
+        **attributes: Any,
+    ):
         def value(name: str, kind: str, dims: list[Any]) -> Any:
             return helper.make_tensor_value_info(name, getattr(onnx.TensorProto, kind), dims)
 
         graph = helper.make_graph(
-            [helper.make_node(op, list(inputs), ["y"])],
+            [helper.make_node(op, list(inputs), ["y"], **attributes)],
             op,
             [value(name, *about) for name, about in inputs.items()],
             [value("y", *output)],
@@ -151,6 +156,34 @@ def test_shape_tensor_takes_its_values(probe: Probe, write_graph: WriteGraph) ->
         run_closed(session, Extent(0, 4, 8))
         (returned,) = session.output_values().values()
         assert returned.shape == (64, 4)
+    finally:
+        session.close()
+
+
+def test_shape_tensor_may_be_negative(probe: Probe, write_graph: WriteGraph) -> None:
+    path = write_graph(
+        "Reshape", {"x": ("FLOAT", [4, 64]), "s": ("INT64", [2])}, ("FLOAT", ["a", "b"])
+    )
+    engine = load(probe, path, s=((1, -1), (64, -1), (256, -1)))
+    session = engine.create_session({}, Mode(), {"s": np.array([64, -1], np.int64)})
+    try:
+        run_closed(session, Extent(0, 4, 8))
+        assert session.output_values()["y"].shape == (64, 4)
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("length", [0, 3])
+def test_an_input_may_be_empty(probe: Probe, write_graph: WriteGraph, length: int) -> None:
+    kind = ("FLOAT", ["past", 64])
+    path = write_graph(
+        "Concat", {"past": kind, "x": ("FLOAT", [2, 64])}, ("FLOAT", ["n", 64]), axis=0
+    )
+    engine = load(probe, path, past=((0, 64), (16, 64), (128, 64)))
+    session = engine.create_session({"past": (length, 64)}, Mode(cuda_graph=True))
+    try:
+        run_closed(session, Extent(0, 4, 8))
+        assert session.output_values()["y"].shape == (length + 2, 64)
     finally:
         session.close()
 
