@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,11 +82,42 @@ def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
 
 
 def _differences(about: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    names = [name for name in {**about, **other} if name != "onnx"]  # a file's name is nothing
     return [
-        f"{name} ({other.get(name)})" if isinstance(value, str) else name
-        for name, value in about.items()
-        if other.get(name) != value and name != "onnx"  # the name of a file changes nothing
+        f"{name} ({_difference(about.get(name), other.get(name))})"
+        for name in names
+        if about.get(name) != other.get(name)
     ]
+
+
+def _difference(here: object, there: object) -> str:
+    """What the other has; of mappings, the items that differ."""
+    ours, theirs = _items(here), _items(there)
+    if not ours and not theirs:
+        return _told(there)
+    return ", ".join(
+        f"{name} {_told(theirs.get(name))}, here {_told(ours.get(name))}"
+        for name in {**ours, **theirs}
+        if ours.get(name) != theirs.get(name)
+    )
+
+
+def _items(value: object) -> dict[str, Any]:
+    """By name, and of several profiles by their number as well; nothing of what is no mapping."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    profiles = value if isinstance(value, (list, tuple)) else ()
+    return {
+        f"{name} of profile {number}" if len(profiles) > 1 else name: shapes
+        for number, profile in enumerate(profiles)
+        for name, shapes in _items(profile).items()
+    }
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "not given"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def read_identity(files: CacheFiles, key: str) -> Identity:

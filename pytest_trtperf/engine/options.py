@@ -36,6 +36,7 @@ class Option:
         trtexec: the flag or flags of trtexec that say the same.
         versions: where it is there and does something.
         enum: of kind ``enum``: the enum's name.
+        default: what an absent one is, where that is the same in every version; else None.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Option:
     trtexec: str
     versions: Versions
     enum: str = ""
+    default: object = None
 
     def may_be_in(self, backend: str, version: str) -> bool:
         """Whether the backend ever had it, and has not dropped it by this version."""
@@ -64,8 +66,9 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
-def _flag(name: str, trtexec: str, versions: Versions = _BOTH) -> Option:
-    return Option(name, "flag", values.flag, f"BuilderFlag.{name.upper()}", trtexec, versions)
+def _flag(name: str, trtexec: str, versions: Versions = _BOTH, *, default: bool = False) -> Option:
+    api = f"BuilderFlag.{name.upper()}"
+    return Option(name, "flag", values.flag, api, trtexec, versions, default=default)
 
 
 def _number(name: str, check: values.Check, trtexec: str, versions: Versions = _BOTH) -> Option:
@@ -79,15 +82,17 @@ def _enum(name: str, enum: str, trtexec: str, versions: Versions = _BOTH) -> Opt
 
 
 def _other(
-    name: str, check: values.Check, api: str, trtexec: str, versions: Versions = _BOTH
-) -> Option:
-    return Option(name, "other", check, api, trtexec, versions)
+    name: str, check: values.Check, api: str, trtexec: str, versions: Versions = _BOTH,
+    default: object = None,
+) -> Option:  # fmt: skip
+    return Option(name, "other", check, api, trtexec, versions, default=default)
 
 
 def _load(
-    name: str, check: values.Check, api: str, trtexec: str, versions: Versions = _BOTH
-) -> Option:
-    return Option(name, "load", check, api, trtexec, versions)
+    name: str, check: values.Check, api: str, trtexec: str, versions: Versions = _BOTH,
+    default: object = None,
+) -> Option:  # fmt: skip
+    return Option(name, "load", check, api, trtexec, versions, default=default)
 
 
 _10_16: Versions = {"tensorrt": ("10.16", None)}
@@ -123,8 +128,8 @@ _ALL = (
     _other("compute_capabilities", values.members,
            "IBuilderConfig.set_compute_capability", "--computeCapabilities", _RTX),
     _other("strongly_typed", values.flag,
-           "NetworkDefinitionCreationFlag.STRONGLY_TYPED", "--stronglyTyped"),
-    _flag("tf32", "--noTF32"),
+           "NetworkDefinitionCreationFlag.STRONGLY_TYPED", "--stronglyTyped", default=True),
+    _flag("tf32", "--noTF32", default=True),
     _flag("fp16", "--fp16", _TENSORRT_10),
     _flag("bf16", "--bf16", _TENSORRT_10),
     _flag("int8", "--int8", _TENSORRT_10),
@@ -141,7 +146,7 @@ _ALL = (
     _flag("disable_timing_cache", "--noBuilderCache", _TENSORRT),
     _flag("error_on_timing_cache_miss", "--errorOnTimingCacheMiss", _TENSORRT),
     _other("timing_cache", values.flag_or_file,
-           "IBuilderConfig.set_timing_cache", "--timingCacheFile", _TENSORRT),
+           "IBuilderConfig.set_timing_cache", "--timingCacheFile", _TENSORRT, default=False),
     _flag("gpu_fallback", "--allowGPUFallback", _TENSORRT),
     _other("DLA_core", values.int_between(0, 1024), "IBuilderConfig.DLA_core", "--useDLACore",
            _TENSORRT),
@@ -155,8 +160,9 @@ _ALL = (
            "ITensor.dtype", "--inputIOFormats, --outputIOFormats", _TENSORRT_10),
     _other("configure_key", values.text, "IBuilderConfig", ""),
     _load("optimization_profile", values.int_between(0, 1023),
-          "IExecutionContext.set_optimization_profile_async", "--useProfile"),
-    _load("engine_host_code_allowed", values.flag, "Runtime.engine_host_code_allowed", ""),
+          "IExecutionContext.set_optimization_profile_async", "--useProfile", default=0),
+    _load("engine_host_code_allowed", values.flag, "Runtime.engine_host_code_allowed", "",
+          default=False),
     _load("weight_streaming_budget_mib", values.positive,
           "ICudaEngine.weight_streaming_budget_v2", "--weightStreamingBudget", _10_16_AND_RTX),
 )  # fmt: skip
@@ -194,6 +200,11 @@ def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(
         {name: _checked(name, given[name]) for name in OPTIONS if name in given}
     )
+
+
+def without_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that change anything: a flag that is off by itself may as well be absent."""
+    return {name: value for name, value in options.items() if value != OPTIONS[name].default}
 
 
 def is_strongly_typed(options: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,12 @@ from typing import Any, SupportsIndex, TypeAlias
 
 from pytest_trtperf.engine.digests import chunked_file_digest
 from pytest_trtperf.engine.onnx_external import external_files
-from pytest_trtperf.engine.options import FILE_OPTIONS, OPTIONS, checked_options
+from pytest_trtperf.engine.options import (
+    FILE_OPTIONS,
+    OPTIONS,
+    checked_options,
+    without_defaults,
+)
 from pytest_trtperf.errors import EngineBuildError, ShapeError
 
 ShapeLike: TypeAlias = "str | Sequence[int]"
@@ -25,6 +31,8 @@ PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """How the name of a plan ends that a user gives in the place of an ONNX file."""
 
 _INT64 = range(-(2**63), 2**63)
+# The CUDA libraries' own: whatever a build asks for, it allows or forbids TF32.
+_OVERRIDES = ("NVIDIA_TF32_OVERRIDE",)
 # Part of every digest, so that a change of its layout cannot hit plans of an older one.
 _DIGEST_LAYOUT = "trtperf-engine/2"
 
@@ -216,8 +224,12 @@ class EngineSpec:
 
     @property
     def load_options(self) -> dict[str, Any]:
-        """The options that matter when the plan is loaded only."""
-        return {n: v for n, v in self.options.items() if OPTIONS[n].kind == "load"}
+        """The options that matter when the plan is loaded only, without those that say nothing."""
+        return {n: v for n, v in self._changes.items() if OPTIONS[n].kind == "load"}
+
+    @property
+    def _changes(self) -> dict[str, Any]:
+        return without_defaults(self.options)
 
     @cached_property
     def model_digest(self) -> str:
@@ -237,20 +249,22 @@ class EngineSpec:
         Raises:
             EngineBuildError: as `model_digest`, and for other files that options name.
         """
-        return {
+        described = {
             "model": self.model_digest,
             "backend": backend,
             "backend_version": backend_version,
             "device": device,
             "options": without_paths(
-                {n: v for n, v in self.options.items() if n not in self.load_options}
+                {n: v for n, v in self._changes.items() if OPTIONS[n].kind != "load"}
             ),
             "profiles": [
-                {name: [p.min, p.opt, p.max] for name, p in profile.items()}
+                {name: [list(p.min), list(p.opt), list(p.max)] for name, p in profile.items()}
                 for profile in self.profiles
             ],
             "build_index": self.build_index,
         }
+        overrides = {name: os.environ[name] for name in _OVERRIDES if name in os.environ}
+        return {**described, "environment": overrides} if overrides else described
 
     def digest(self, backend: str, backend_version: str, device: str | None) -> str:
         """SHA-256 (hex) of `describe`, so that a repository that moved finds its plans again.

@@ -82,7 +82,12 @@ def test_the_identity_tells_why_no_cached_plan_would_do(cache):
     other = why(device="L4", backend_version="1.3")
     assert other == "the nearest in the cache differs in device (H200), backend_version (1.4)"
     assert why(device="L4") == "the nearest in the cache differs in device (H200)"
-    assert why(options={"tf32": False}) == "the nearest in the cache differs in options"
+    nearest = "the nearest in the cache differs in"
+    assert why(options={"tf32": False}) == f"{nearest} options (tf32 not given, here false)"
+    shapes = why(profiles=[{"x": [[1], [2], [8]]}])
+    assert shapes == f"{nearest} profiles (x not given, here [[1], [2], [8]])"
+    overridden = why(environment={"NVIDIA_TF32_OVERRIDE": "0"})
+    assert overridden == f"{nearest} environment (NVIDIA_TF32_OVERRIDE not given, here 0)"
     for path in cache.directory.glob("*.plan"):
         path.unlink()
     assert "the engine in the cache is damaged" in str(why())

@@ -143,7 +143,6 @@ def test_everything_the_plan_depends_on_changes_the_digest(dynamic_model, fixed_
         digest(dynamic_model, {"z": "2x4"}),
         digest(dynamic_model, [{"x": "1x4"}, {"x": "2x4"}]),
         digest(dynamic_model, [{"x": "2x4"}, {"x": "1x4"}]),
-        digest(dynamic_model, options={"tf32": True}),
         digest(dynamic_model, options={"tf32": False}),
         digest(dynamic_model, backend="other"),
         digest(dynamic_model, version="2"),
@@ -166,6 +165,24 @@ def test_order_and_spelling_do_not_change_the_digest(dynamic_model):
     assert digest(dynamic_model, options={"precision": "FP16"}) == digest(
         dynamic_model, options={"fp16": True}
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"tf32": True}, {"refit": False, "fp16": False}, {"strongly_typed": True},
+     {"timing_cache": False}, {"optimization_profile": 0, "engine_host_code_allowed": False}],
+)  # fmt: skip
+def test_options_that_say_what_is_so_anyway_do_not_change_the_digest(dynamic_model, options):
+    assert digest(dynamic_model, options=options) == digest(dynamic_model)
+    assert not EngineSpec(dynamic_model, (), options).load_options
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_the_environment_that_changes_plans_changes_the_digest(dynamic_model, monkeypatch, value):
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    before = digest(dynamic_model)
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", value)
+    assert digest(dynamic_model) != before
 
 
 def test_one_bit_of_external_data_changes_the_digest(external_model, tmp_path):
@@ -193,7 +210,7 @@ def test_each_option_changes_the_digest_but_those_for_loading(dynamic_model, tmp
     seen = {plain}
     for name, option in OPTIONS.items():
         by_kind = {"number": 1, "enum": "none"}
-        options = {name: samples.get(name, by_kind.get(option.kind, True))}
+        options = {name: samples.get(name, by_kind.get(option.kind, not option.default))}
         if name in needs:
             options[needs[name]] = True
         if name in ("DLA_core", "gpu_fallback"):
