@@ -14,11 +14,11 @@ import numpy as np
 from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.onnx_external import external_files
 from pytest_trtperf.engine.spec import (
-    PLAN_SUFFIXES,
     Shape,
     ShapeLike,
     TensorInfo,
     format_shape,
+    is_plan,
     parse_shape,
 )
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
@@ -96,13 +96,13 @@ def reference_of(onnx: Path | None, reference: object, find: Callable[[Path], Pa
                 "reference= with the path of its ONNX file, or with another engine"
             )
         reference = onnx
-    if not isinstance(reference, (str, Path)) or not Path(reference).suffix:
+    if not isinstance(reference, (str, Path)) or not _may_be_a_file(reference, find):
         raise ValueError(
             f"reference={reference!r}: it takes 'onnxruntime', the path of an ONNX file, or an "
             "engine of trt_engine"
         )
     file = find(Path(reference))
-    if file.suffix in PLAN_SUFFIXES:
+    if is_plan(file):
         raise ValueError(
             f"reference={str(reference)!r} is a plan, which ONNX Runtime cannot run: pass the path "
             "of its ONNX file, or trt_engine(…) of the plan"
@@ -110,6 +110,12 @@ def reference_of(onnx: Path | None, reference: object, find: Callable[[Path], Pa
     external_files(file)
     # What the file says; optimised, some releases end the process on float16 transformers.
     return Side(f"{file.name} on {ONNXRUNTIME}", OnnxRuntimeEngine(file, optimizes=False))
+
+
+def _may_be_a_file(reference: str | Path, find: Callable[[Path], Path]) -> bool:
+    """A mere word is the name of a backend that there is not, unless there is such a file."""
+    path = Path(reference)
+    return isinstance(reference, Path) or bool(path.suffix) or find(path).exists()
 
 
 def assert_close(

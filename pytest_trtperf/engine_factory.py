@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,18 +18,23 @@ from pytest_trtperf.engine.build import build_plan, has_weakly_typed_networks
 from pytest_trtperf.engine.cache import CachedPlan, PlanCache, default_cache_dir
 from pytest_trtperf.engine.cache_size import default_limit
 from pytest_trtperf.engine.option_rules import check_options
-from pytest_trtperf.engine.options import PLAN_OPTIONS, checked_options, with_paths_found
+from pytest_trtperf.engine.options import (
+    PLAN_OPTIONS,
+    checked_options,
+    with_paths_found,
+    without_defaults,
+)
 from pytest_trtperf.engine.spec import (
-    PLAN_SUFFIXES,
     EngineSpec,
     Shapes,
     digest_with,
+    is_plan,
     parse_profiles,
 )
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
 from pytest_trtperf.engine.trtexec_command import read_command
 from pytest_trtperf.engines import Engine
-from pytest_trtperf.errors import EngineLoadError
+from pytest_trtperf.errors import EngineBuildError, EngineLoadError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.report.build_progress import build_line
 from pytest_trtperf.report.measure_progress import show_wait
@@ -64,7 +70,7 @@ class EngineFactory:
         """The lock of the device; one object, so that it is re-entrant within this process."""
         settings = self._run.settings
         lock = device_lock(settings.lock_dir, self._run.target.uuid or "host")
-        lock.tell = show_wait(self.line)
+        lock.tell = show_wait(self.line, "the device, which is in use")
         return lock
 
     def __call__(
@@ -97,9 +103,11 @@ class EngineFactory:
         __tracebackhide__ = True
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"trt_engine takes the path of an ONNX file or of a plan, not {path!r}")
+        if not _is_utf_8(path):
+            raise ValueError(f"{path!r}: TensorRT and ONNX Runtime open no path that is not UTF-8")
         options = with_paths_found(options, self.find)
         found = self.find(Path(path))
-        if found.suffix in PLAN_SUFFIXES:
+        if is_plan(found):
             return self._load_plan(found, shapes, configure, builds, checked_options(options))
         if type(builds) is not int or builds < 1 or (builds > 1 and options.get("timing_cache")):
             raise ValueError(
@@ -132,7 +140,7 @@ class EngineFactory:
             raise ValueError("both shapes= and trtexec's command give shapes: drop one")
         backend = self._run.target.probe.backend
         # trtexec's networks are weakly typed unless told otherwise, as long as there are any.
-        is_built = path.suffix not in PLAN_SUFFIXES and backend == "tensorrt"
+        is_built = backend == "tensorrt" and not is_plan(path)
         if is_built and has_weakly_typed_networks(import_tensorrt(backend), backend):
             options.setdefault("strongly_typed", False)
         return self(path, **{"shapes": shapes, **options, **more})
@@ -143,9 +151,18 @@ class EngineFactory:
         key = spec.digest(probe.backend, probe.version, self._run.target.plan_device)
         digest = digest_with(key, spec.load_options)
         if digest not in self._engines:
+            if probe.backend != ONNXRUNTIME:
+                # Before the device is taken: whoever builds may do so on another one.
+                tell = show_wait(self.line, f"another process, which builds {spec.onnx.name}")
+                self.lock.waited_s += self._cache.wait_for_builder(key, tell)
             with self.lock:
                 self._engines[digest] = self._make(spec, key, digest)
-        return self._engines[digest]
+        return self._known(digest, spec.onnx)
+
+    def _known(self, digest: str, path: Path) -> Engine:
+        """An engine that was made before, perhaps from a file of another name."""
+        engine = self._engines[digest]
+        return engine if engine.path == path else replace(engine, path=path)
 
     def close(self) -> None:
         """Frees all engines."""
@@ -163,7 +180,8 @@ class EngineFactory:
 
     def find(self, path: Path) -> Path:
         """A path relative to the working directory, or to rootdir if it is not there."""
-        return path if path.exists() else self._run.rootdir / path
+        # Not path.exists(), which raises where a name is too long or has a NUL.
+        return path if os.path.exists(path) else self._run.rootdir / path  # noqa: PTH110
 
     def _make(self, spec: EngineSpec, key: str, digest: str) -> Engine:
         probe, device = self._run.target.probe, self._run.target.plan_device
@@ -183,10 +201,13 @@ class EngineFactory:
             )
         plan = self._cache.get_or_build(key, lambda: self._build(spec, key), about)
         load = LoadOptions.of(spec.options, spec.onnx)
+        loaded = self._load(plan, load)
+        if load.refit_onnx is not None:
+            self._check_unchanged(spec, key)
         return Engine(
-            spec.onnx, backend, digest, plan.identity.sha256, built=plan.built,
-            loaded=self._load(plan, load), cache=self._cache, key=key, lock=self.lock,
-            find=self.find, known=msgspec.structs.asdict(plan.identity),
+            spec.onnx, backend, digest, plan.identity.sha256, built=plan.built, loaded=loaded,
+            cache=self._cache, key=key, lock=self.lock, find=self.find,
+            known=msgspec.structs.asdict(plan.identity),
         )  # fmt: skip
 
     def _build(self, spec: EngineSpec, key: str) -> bytes:
@@ -195,7 +216,18 @@ class EngineFactory:
             self._cache.build_log(key) as log,
             build_line(self.line, spec.onnx.name, log) as show,
         ):
-            return build_plan(spec, backend, self._timing_cache(spec), show, log.write)
+            plan = build_plan(spec, backend, self._timing_cache(spec), show, log.write)
+        self._check_unchanged(spec, key)
+        return plan
+
+    def _check_unchanged(self, spec: EngineSpec, key: str) -> None:
+        """Refuses what may have been made of other bytes than its key tells."""
+        probe, device = self._run.target.probe, self._run.target.plan_device
+        if replace(spec).digest(probe.backend, probe.version, device) != key:
+            raise EngineBuildError(
+                f"{spec.onnx}: this file, its external data or a file that options name changed "
+                "while the engine was made of it; ask for the engine again"
+            )
 
     def _timing_cache(self, spec: EngineSpec) -> TimingCacheFile | None:
         """The file that the option asks for."""
@@ -210,7 +242,8 @@ class EngineFactory:
 
     def _load(self, plan: CachedPlan, load: LoadOptions) -> IsolatedEngine:
         kernels = self._cache.load_runtime_cache(plan.key)
-        return IsolatedEngine(self._run.target.probe.backend, plan.data, kernels, load)
+        with _naming(plan.path):
+            return IsolatedEngine(self._run.target.probe.backend, plan.data, kernels, load)
 
     def _load_plan(
         self,
@@ -236,14 +269,37 @@ class EngineFactory:
             plan = path.read_bytes()
         except OSError as error:
             raise EngineLoadError(f"{path}: the plan cannot be read: {error.strerror}") from error
+        if not plan or plan.startswith(_GIT_LFS):
+            what = "a Git LFS pointer: run `git lfs pull`" if plan else "empty"
+            raise EngineLoadError(f"{path}: there is no plan in this file, which is {what}")
         sha256 = hashlib.sha256(plan).hexdigest()
-        digest = digest_with(sha256, options)
+        digest = digest_with(sha256, without_defaults(options))
         if digest not in self._engines:
-            with self.lock:
+            with self.lock, _naming(path):
                 loaded = IsolatedEngine(backend, plan, load=LoadOptions.of(options, None))
             self._engines[digest] = Engine(
                 path, backend, digest, sha256, built=False, loaded=loaded, lock=self.lock,
                 find=self.find,
                 known={"sha256": sha256, "size": len(plan), "about": {"plan": path.name}},
             )  # fmt: skip
-        return self._engines[digest]
+        return self._known(digest, path)
+
+
+def _is_utf_8(path: str | os.PathLike[str]) -> bool:
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_GIT_LFS = b"version https://git-lfs"
+
+
+@contextmanager
+def _naming(plan: Path) -> Iterator[None]:
+    """Errors of loading begin with the file."""
+    try:
+        yield
+    except EngineLoadError as error:
+        raise EngineLoadError(f"{plan}: {error}") from error

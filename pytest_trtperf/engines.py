@@ -13,8 +13,8 @@ from typing import Any
 from pytest_trtperf.accuracy import Side, assert_close, reference_of
 from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.cache import PlanCache
-from pytest_trtperf.engine.spec import PLAN_SUFFIXES, Shape, ShapeLike, TensorInfo
-from pytest_trtperf.errors import CacheError, MeasurementError
+from pytest_trtperf.engine.spec import EngineSpec, Shape, ShapeLike, TensorInfo, is_plan
+from pytest_trtperf.errors import CacheError, EngineBuildError, MeasurementError
 from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
@@ -110,7 +110,7 @@ class Engine:
     @property
     def onnx(self) -> Path | None:
         """The ONNX file; None for what was loaded as a plan."""
-        return None if self.path.suffix in PLAN_SUFFIXES else self.path
+        return None if is_plan(self.path) else self.path
 
     @property
     def title(self) -> str:
@@ -136,6 +136,14 @@ class Engine:
             "digest": self.digest,
             "plan_sha256": self.plan_sha256,
         }
+
+    def _check_onnx_unchanged(self) -> None:
+        model = self.known.get("about", {}).get("model")
+        if self.onnx and model and EngineSpec(self.onnx).model_digest != model:
+            raise EngineBuildError(
+                f"{self.onnx}: the file or its external data changed since this engine was made of "
+                "it, so it is no reference: pass reference= with the path of the model as it was"
+            )
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -171,11 +179,13 @@ class Engine:
         Raises:
             AccuracyAssertionError: names each output that differs, by how much and where.
             BackendUnavailable: onnxruntime is not installed.
-            EngineBuildError: ONNX Runtime refuses the model.
+            EngineBuildError: ONNX Runtime refuses the model, or its file changed meanwhile.
             EngineLoadError: this is a plan, and no reference was named.
             ShapeError, MeasurementError: shapes or inputs do not fit, or a query failed.
         """
         __tracebackhide__ = True
+        if reference == ONNXRUNTIME:
+            self._check_onnx_unchanged()
         with self.lock:
             other = (
                 Side(reference.title, reference)

@@ -81,7 +81,7 @@ class Run:
 
     Attributes:
         home: rootdir on the controller; None there.
-        waited_s: seconds that tests waited for their devices.
+        waited_s: seconds that tests waited for other processes.
     """
 
     settings: Settings

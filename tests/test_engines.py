@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_trtperf import engine_factory
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.engine_factory import EngineFactory
 from pytest_trtperf.errors import EngineBuildError, EngineLoadError, MeasurementError
+from pytest_trtperf.report.progress_line import ProgressLine
 from pytest_trtperf.run import Run, Target
 from pytest_trtperf.runtime.load_options import LoadOptions
 from pytest_trtperf.runtime.probe import Gpu, Probe
@@ -50,11 +58,11 @@ def factory(tmp_path, monkeypatch, write_model):
     monkeypatch.setattr(Loaded, "inspected", 0)
     made: list[EngineFactory] = []
 
-    def make(backend: str = "tensorrt-rtx") -> EngineFactory:
+    def make(backend: str = "tensorrt-rtx", line: ProgressLine | None = None) -> EngineFactory:
         gpu = Gpu(0, "NVIDIA L4", "GPU-0", "8.9")
         settings = Settings(cache_dir=tmp_path / "cache", lock_dir=tmp_path / "locks")
         target = Target(Probe(backend, trt.__version__, (gpu,)))
-        made.append(EngineFactory(Run(settings, target, tmp_path)))
+        made.append(EngineFactory(Run(settings, target, tmp_path), line))
         return made[-1]
 
     yield make
@@ -182,3 +190,80 @@ def test_a_failed_build_leaves_its_log_and_names_it(factory, tmp_path):
     (path,) = (tmp_path / "cache").glob("*.log")
     assert str(failure.value).endswith(f"\n  the whole log: {path}")
     assert "ERROR: " in path.read_text()
+
+
+def test_a_model_that_changes_while_it_is_built_leaves_no_plan(factory, tmp_path, monkeypatch):
+    model = tmp_path / "model.onnx"
+    def overtaken(spec: EngineSpec, *rest: Any) -> bytes:
+        plan = build_plan(spec, *rest)
+        model.write_bytes(model.read_bytes() + b"\x12\x01x")  # another producer_name
+        return plan
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_factory, "build_plan", overtaken)
+        with pytest.raises(EngineBuildError, match=r"model\.onnx: this file, .* changed while"):
+            factory()("model.onnx", RANGE)
+    assert not list((tmp_path / "cache").glob("*.plan"))
+    assert factory()("model.onnx", RANGE).built
+
+
+def test_a_copy_of_a_model_is_the_same_engine_of_another_name(factory, tmp_path):
+    make = factory()
+    first = make("model.onnx", RANGE)
+    (tmp_path / "copy").write_bytes((tmp_path / "model.onnx").read_bytes())
+    copy = make("copy", RANGE)
+    assert (copy.name, copy.digest, copy.loaded) == ("copy", first.digest, first.loaded)
+    assert make("model.onnx", RANGE) is first
+
+
+def test_a_model_that_changed_since_is_no_reference(factory, tmp_path):
+    engine = factory()("model.onnx", RANGE)
+    with (tmp_path / "model.onnx").open("ab") as file:
+        file.write(b"\x12\x01x")
+    with pytest.raises(EngineBuildError, match=r"changed since this engine.*pass reference="):
+        engine.assert_close(shapes={"x": (2, 256)})
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"", "empty"), (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer")],
+)
+def test_what_holds_no_plan_is_told_with_its_path(factory, tmp_path, content, complaint):
+    (tmp_path / "m.ENGINE").write_bytes(content)
+    with pytest.raises(EngineLoadError, match=rf"m\.ENGINE: there is no plan.* {complaint}"):
+        factory()("m.ENGINE")
+
+
+@pytest.mark.parametrize("name", ["named.plan", "model.onnx"])
+def test_errors_of_loading_name_the_plan(factory, tmp_path, monkeypatch, name):
+    def refuse(*_: object, **__: object) -> None:
+        raise EngineLoadError("TensorRT refuses it")
+
+    (tmp_path / "named.plan").write_bytes(b"plan")
+    monkeypatch.setattr(Loaded, "__init__", refuse)
+    with pytest.raises(EngineLoadError, match=r"\.plan: TensorRT refuses it"):
+        factory()(name, RANGE if name.endswith(".onnx") else None)
+
+
+def test_whoever_waits_for_a_build_is_told_and_keeps_the_device_free(factory, tmp_path):
+    shown = io.StringIO()
+    make = factory(line=ProgressLine(shown))
+    spec = EngineSpec(tmp_path / "model.onnx", parse_profiles(RANGE))
+    key = spec.digest("tensorrt-rtx", trt.__version__, "NVIDIA L4 8.9")
+    (tmp_path / "cache").mkdir(0o700)
+    lock = (tmp_path / "cache" / f"{key}.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(make, "model.onnx", RANGE)
+        while "another process, which builds model.onnx" not in shown.getvalue():
+            assert not asked.done()
+            time.sleep(0.01)
+        assert not make.lock.is_locked
+        lock.close()
+        assert asked.result().built
+    assert make.take_waited() > 0
+
+
+def test_a_path_that_is_not_utf_8_is_refused(factory):
+    with pytest.raises(ValueError, match="no path that is not UTF-8"):
+        factory()(os.fsdecode(b"m\xff.onnx"))

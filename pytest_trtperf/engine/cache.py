@@ -38,6 +38,8 @@ from pytest_trtperf.engine.identity import Identity, encode_json
 from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import CacheError
 
+_LOOK_EVERY_S = 0.2
+
 
 class EngineCacheWarning(UserWarning):
     """A file in the engine cache was damaged and is made again."""
@@ -133,6 +135,29 @@ class PlanCache:
         if self.limit < math.inf:
             shrink(self._files, self.limit)
         return plan
+
+    def wait_for_builder(self, key: str, tell: Callable[[float | None], None]) -> float:
+        """Waits while another process builds a plan that is not there; returns for how long.
+
+        Args:
+            tell: called with the seconds of the wait while it lasts, and with None at its end.
+        """
+        begun = time.monotonic()
+        waited = 0.0
+        while not self._files.path(key, PLAN).exists() and self._is_being_built(key):
+            waited = time.monotonic() - begun
+            tell(waited)
+            time.sleep(_LOOK_EVERY_S)
+        if waited:
+            tell(None)
+        return waited
+
+    def _is_being_built(self, key: str) -> bool:
+        try:
+            with self._files.locked_now(key) as is_free:
+                return not is_free
+        except OSError:  # there is no such directory, or nothing can be built in it
+            return False
 
     def close(self) -> None:
         """Lets other processes remove the plans that this object has handed out."""

@@ -30,6 +30,12 @@ Shape = tuple[int, ...]
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """How the name of a plan ends that a user gives in the place of an ONNX file."""
 
+
+def is_plan(path: Path) -> bool:
+    """Whether a path names a plan, in upper or lower case."""
+    return path.suffix.lower() in PLAN_SUFFIXES
+
+
 _INT64 = range(-(2**63), 2**63)
 # The CUDA libraries' own: whatever a build asks for, it allows or forbids TF32.
 _OVERRIDES = ("NVIDIA_TF32_OVERRIDE",)
@@ -126,12 +132,16 @@ def parse_profiles(shapes: Shapes | Sequence[Shapes] | None) -> tuple[dict[str, 
         return ()
     if isinstance(shapes, Mapping):
         return (_parse_one_profile(shapes, ""),)
-    if not isinstance(shapes, Sequence) or not all(isinstance(one, Mapping) for one in shapes):
+    try:
+        several = tuple(shapes)
+    except TypeError:
+        several = ()
+    if not several or not all(isinstance(one, Mapping) for one in several):
         raise ShapeError(
             f"shapes={shapes!r}: give a mapping from tensors to shapes, or a list of mappings, "
             "one for each optimization profile"
         )
-    return tuple(_parse_one_profile(one, f"profile {i}: ") for i, one in enumerate(shapes))
+    return tuple(_parse_one_profile(one, f"profile {i}: ") for i, one in enumerate(several))
 
 
 def _parse_one_profile(shapes: Shapes, where: str) -> dict[str, Profile]:

@@ -46,14 +46,14 @@ class MeasureLines:
         return now - self._begun >= SILENT_S
 
 
-def show_wait(line: ProgressLine) -> Callable[[float | None], None]:
-    """What shows for how many seconds a device's lock has been waited for, None erasing it."""
+def show_wait(line: ProgressLine, what: str) -> Callable[[float | None], None]:
+    """What shows for how many seconds something has been waited for, None erasing it."""
 
     def tell(seconds: float | None) -> None:
         if seconds is None:
             line.erase()
         elif seconds >= SILENT_S:
-            line.draw(f"trtperf: waiting for the device, which is in use  {seconds:.0f} s")
+            line.draw(f"trtperf: waiting for {what}  {seconds:.0f} s")
 
     return tell
 

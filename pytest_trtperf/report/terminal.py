@@ -35,7 +35,7 @@ def summary_lines(
 
     Args:
         against: the record in the place of baselines, where there is one.
-        waited_s: seconds that tests waited for their devices.
+        waited_s: seconds that tests waited for other processes.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
     """
     if not (measurements or others):
@@ -56,7 +56,7 @@ def summary_lines(
         done = "removed" if removed else "--trtperf-update removes them"
         lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
     if waited_s > WORTH_TELLING_S:
-        lines.append(f"waited {waited_s:.0f} s in all for a device that was in use")
+        lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")
     return lines + [f"ERROR: {error}" for error in errors]
 
 

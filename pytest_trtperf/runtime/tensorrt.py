@@ -76,7 +76,7 @@ class TensorRTEngine:
             reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
             raise EngineLoadError(
                 f"{backend} {self._trt.__version__} cannot deserialise the plan: {reasons}. "
-                "It may be of another version or GPU: build it here from its ONNX file"
+                "It may be of another version or GPU, or damaged: build it anew"
             )
         self._kernels, self._has_new_kernels = runtime_cache or b"", False
         # A context reads its config again when it changes profiles, and does not keep it alive.

@@ -59,7 +59,7 @@ def test_a_wait_for_the_device_is_told_without_a_terminal(repository):
             time.sleep(2)
         output, _ = child.communicate(timeout=60)
     assert child.returncode == 0, output
-    assert re.search(r"\nwaited [2-9] s in all for a device that was in use\n", output)
+    assert re.search(r"\nwaited [2-9] s in all for devices and builds of other processes\n", output)
     assert "\x1b" not in output
     assert "round 1" not in output
 

@@ -119,7 +119,7 @@ def test_a_short_measurement_leaves_no_trace(terminal, clock):
 
 
 def test_a_long_wait_is_shown_until_it_ends(terminal):
-    tell = show_wait(ProgressLine(terminal))
+    tell = show_wait(ProgressLine(terminal), "the device, which is in use")
     tell(0.5)
     assert terminal.getvalue() == ""
     tell(2.2)
@@ -131,7 +131,7 @@ def test_a_long_wait_is_shown_until_it_ends(terminal):
 def test_without_a_terminal_nobody_is_told():
     line = ProgressLine(None)
     assert MeasureLines(line, "test_a").of("") is None
-    show_wait(line)(5.0)
+    show_wait(line, "nothing")(5.0)
     line.leave("text")
 
 

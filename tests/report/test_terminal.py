@@ -131,7 +131,7 @@ def test_findings_notes_and_errors_are_told():
 
 def test_a_wait_is_told_from_a_second_on():
     assert lines(waited_s=1.0) == lines()
-    assert lines(waited_s=3.4)[-1] == "waited 3 s in all for a device that was in use"
+    assert lines(waited_s=3.4)[-1] == "waited 3 s in all for devices and builds of other processes"
 
 
 def test_quiet_keeps_to_failures():
