@@ -5,7 +5,6 @@ Each raises a ValueError whose text says what the option takes.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +31,11 @@ def int_between(low: int, high: int) -> Check:
     return check
 
 
-def positive(value: object) -> float:
-    """A number above 0, as a float."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf:
+def mib(value: object) -> float:
+    """An amount of memory above 0 whose bytes fit 64 bit, as a float."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 2**43:
         return float(value)
-    raise ValueError("a number above 0")
+    raise ValueError("a number above 0 and below 2**43")
 
 
 def member(value: object) -> str:
@@ -66,9 +65,12 @@ def by_member(check: Check) -> Check:
         if not isinstance(value, Mapping) or not value:
             raise ValueError("a mapping from names")
         try:
-            return {member(name): check(value[name]) for name in sorted(value)}
+            found = {member(name): check(value[name]) for name in sorted(value)}
         except (TypeError, ValueError) as wanted:
             raise ValueError(f"a mapping from names, each to {wanted}") from None
+        if len(found) < len(value):
+            raise ValueError("each name once, in upper or lower case")
+        return found
 
     return check_all
 

@@ -119,7 +119,7 @@ _ALL = (
         _TENSORRT,
     ),
     _enum("profiling_verbosity", "ProfilingVerbosity", "--profilingVerbosity"),
-    _other("memory_pool_limit_mib", values.by_member(values.positive),
+    _other("memory_pool_limit_mib", values.by_member(values.mib),
            "IBuilderConfig.set_memory_pool_limit", "--memPoolSize"),
     _other("tactic_sources", values.by_member(values.flag),
            "IBuilderConfig.set_tactic_sources", "--tacticSources", _TENSORRT),
@@ -163,7 +163,7 @@ _ALL = (
           "IExecutionContext.set_optimization_profile_async", "--useProfile", default=0),
     _load("engine_host_code_allowed", values.flag, "Runtime.engine_host_code_allowed", "",
           default=False),
-    _load("weight_streaming_budget_mib", values.positive,
+    _load("weight_streaming_budget_mib", values.mib,
           "ICudaEngine.weight_streaming_budget_v2", "--weightStreamingBudget", _10_16_AND_RTX),
 )  # fmt: skip
 

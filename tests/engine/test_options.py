@@ -33,6 +33,8 @@ def test_an_unknown_option_lists_the_known_ones():
         ("memory_pool_limit_mib", {3: 1}),
         ("tactic_sources", ["cublas"]),
         ("tactic_sources", {"cublas": 1}),
+        ("tactic_sources", {"cublas": True, "CUBLAS": False}),
+        ("memory_pool_limit_mib", {"workspace": 2.0**43}),
         ("compute_capabilities", []),
         ("compute_capabilities", [89]),
         ("plugins", []),
