@@ -107,13 +107,13 @@ class EngineFactory:
             raise ValueError(f"{path!r}: TensorRT and ONNX Runtime open no path that is not UTF-8")
         options = with_paths_found(options, self.find)
         found = self.find(Path(path))
-        if is_plan(found):
-            return self._load_plan(found, shapes, configure, builds, checked_options(options))
         if type(builds) is not int or builds < 1 or (builds > 1 and options.get("timing_cache")):
             raise ValueError(
                 f"builds={builds!r}: give 1 or more, and without timing_cache=, which would make "
                 "all builds choose as the first did"
             )
+        if is_plan(found):
+            return self._load_plan(found, shapes, configure, builds, checked_options(options))
         profiles = parse_profiles(shapes)
         if self._run.target.probe.backend == ONNXRUNTIME:
             builds = 1
@@ -185,20 +185,22 @@ class EngineFactory:
 
     def _make(self, spec: EngineSpec, key: str, digest: str) -> Engine:
         probe, device = self._run.target.probe, self._run.target.plan_device
-        backend = probe.backend
-        about = {"onnx": spec.onnx.name, **spec.describe(backend, probe.version, device)}
-        if backend == ONNXRUNTIME:
-            return Engine(
-                spec.onnx,
-                backend,
-                digest,
-                digest,
-                built=False,
-                loaded=OnnxRuntimeEngine(spec.onnx, spec.profile),
-                known={"about": about},
-                lock=self.lock,
-                find=self.find,
-            )
+        about = {"onnx": spec.onnx.name, **spec.describe(probe.backend, probe.version, device)}
+        if probe.backend == ONNXRUNTIME:
+            return self._on_cpu(spec, digest, about)
+        return self._from_cache(spec, key, digest, about)
+
+    def _on_cpu(self, spec: EngineSpec, digest: str, about: Mapping[str, Any]) -> Engine:
+        return Engine(
+            spec.onnx, ONNXRUNTIME, digest, digest, built=False,
+            loaded=OnnxRuntimeEngine(spec.onnx, spec.profile), lock=self.lock, find=self.find,
+            known={"about": about},
+        )  # fmt: skip
+
+    def _from_cache(
+        self, spec: EngineSpec, key: str, digest: str, about: Mapping[str, Any]
+    ) -> Engine:
+        backend = self._run.target.probe.backend
         plan = self._cache.get_or_build(key, lambda: self._build(spec, key), about)
         load = LoadOptions.of(spec.options, spec.onnx)
         loaded = self._load(plan, load)

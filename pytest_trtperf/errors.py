@@ -1,4 +1,6 @@
-"""Everything that pytest-trtperf raises, but for `perf.PerfAssertionError`, a verdict.
+"""All errors of pytest-trtperf.
+
+Failures are no errors: `limits.PerfAssertionError`, `accuracy.AccuracyAssertionError`.
 
 TrtPerfError
 ├── BackendUnavailable    a backend's package, driver or device is missing

@@ -6,21 +6,25 @@ import fcntl
 import io
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_trtperf import engine_factory
+from pytest_trtperf import engine_factory, engines
 from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.cache import PlanCache
+from pytest_trtperf.engine.file_locks import unused
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.engine_factory import EngineFactory
-from pytest_trtperf.errors import EngineBuildError, EngineLoadError, MeasurementError
+from pytest_trtperf.errors import CacheError, EngineBuildError, EngineLoadError, MeasurementError
 from pytest_trtperf.report.progress_line import ProgressLine
 from pytest_trtperf.run import Run, Target
 from pytest_trtperf.runtime.load_options import LoadOptions
 from pytest_trtperf.runtime.probe import Gpu, Probe
+from pytest_trtperf.runtime.session import Mode
 from pytest_trtperf.settings import Settings
 
 trt = pytest.importorskip("tensorrt_rtx")
@@ -41,7 +45,13 @@ class Loaded:
         runtime_cache: bytes | None = None,
         load: LoadOptions | None = None,
     ) -> None:
-        self.plan, self.load = plan, load
+        self.plan, self.load, self.kernels = plan, load, runtime_cache
+
+    def create_session(self, *_: object) -> object:
+        return object()
+
+    def new_runtime_cache(self) -> bytes:
+        return b"kernels"
 
     def inspect(self) -> list[dict[str, Any]]:
         type(self).inspected += 1
@@ -107,6 +117,8 @@ def test_a_plan_takes_what_matters_when_it_is_loaded(factory, tmp_path):
     assert make.from_trtexec("--loadEngine=named.plan").digest == make("named.plan").digest
     with pytest.raises(ValueError, match=r"takes no shapes, builds, tf32; drop them"):
         make("named.plan", RANGE, builds=2, tf32=True)
+    with pytest.raises(ValueError, match="builds='2': give 1 or more"):
+        make("named.plan", builds="2")
     with pytest.raises(EngineLoadError, match=r"absent\.plan: the plan cannot be read"):
         make("absent.plan")
 
@@ -194,6 +206,7 @@ def test_a_failed_build_leaves_its_log_and_names_it(factory, tmp_path):
 
 def test_a_model_that_changes_while_it_is_built_leaves_no_plan(factory, tmp_path, monkeypatch):
     model = tmp_path / "model.onnx"
+
     def overtaken(spec: EngineSpec, *rest: Any) -> bytes:
         plan = build_plan(spec, *rest)
         model.write_bytes(model.read_bytes() + b"\x12\x01x")  # another producer_name
@@ -267,3 +280,54 @@ def test_whoever_waits_for_a_build_is_told_and_keeps_the_device_free(factory, tm
 def test_a_path_that_is_not_utf_8_is_refused(factory):
     with pytest.raises(ValueError, match="no path that is not UTF-8"):
         factory()(os.fsdecode(b"m\xff.onnx"))
+
+
+def test_kernels_that_were_compiled_for_a_plan_are_kept_with_it(factory):
+    engine = factory()("model.onnx", RANGE)
+    assert engine.loaded.kernels is None
+    engine.create_session({}, Mode())
+    assert factory()("model.onnx", RANGE).loaded.kernels == b"kernels"
+
+
+def test_a_cache_that_cannot_be_written_costs_what_it_would_have_kept(factory, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise CacheError("read-only")
+
+    engine = factory()("model.onnx", RANGE)
+    monkeypatch.setattr(PlanCache, "store_layers", refuse)
+    monkeypatch.setattr(PlanCache, "store_runtime_cache", refuse)
+    assert engine.layers == LAYERS
+    assert engine.create_session({}, Mode())
+
+
+def test_the_device_is_held_by_whoever_works_on_it(factory, monkeypatch):
+    make = factory()
+    held: list[str] = []
+
+    def work(name: str, result: Any = None) -> Callable[..., Any]:
+        def called(*_: object, **__: object) -> Any:
+            if make.lock.is_locked:
+                held.append(name)
+            return result
+
+        return called
+
+    monkeypatch.setattr(engine_factory, "build_plan", work("build", b"plan"))
+    monkeypatch.setattr(Loaded, "inspect", work("inspect", LAYERS))
+    monkeypatch.setattr(engines, "assert_close", work("compare"))
+    engine = make("model.onnx", RANGE)
+    assert engine.layers == LAYERS
+    engine.assert_close(engine)
+    assert held == ["build", "inspect", "compare"]
+    assert not make.lock.is_locked
+
+
+def test_plans_are_in_use_until_the_factory_is_closed(factory, tmp_path):
+    make = factory()
+    make("model.onnx", RANGE)
+    (plan,) = (tmp_path / "cache").glob("*.plan")
+    with unused(plan) as nobody:
+        assert not nobody
+    make.close()
+    with unused(plan) as nobody:
+        assert nobody

@@ -7,7 +7,7 @@ import json
 import operator
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,8 @@ def _parse_numbers(shape: ShapeLike) -> Shape:
     if isinstance(shape, str):
         return _numbers_from_text(shape)
     try:
+        if isinstance(shape, (bytes, Mapping, Set)):
+            raise TypeError("its numbers are bytes, or in no order")
         numbers = tuple(_whole(number) for number in shape)
     except TypeError:
         raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}") from None
@@ -243,7 +245,9 @@ class EngineSpec:
 
     @cached_property
     def model_digest(self) -> str:
-        """SHA-256 (hex) of the ONNX file and its external data, which are read once.
+        """Of the ONNX file and its external data, which are read once; in hex.
+
+        SHA-256 over the digests of the files' parts (`digests`), so no ``sha256sum`` of a file.
 
         Raises:
             EngineBuildError: the model or its external data is missing, broken or unreadable.

@@ -142,8 +142,8 @@ def parse_layer_information(text: str) -> list[dict[str, Any]]:
     if not text.strip():
         return []
     try:
-        # TensorRT leaves control characters in names as they are.
-        layers = json.loads(text, strict=False)["Layers"]
+        # TensorRT leaves control characters in names as they are; JSON has no Infinity.
+        layers = json.loads(text, strict=False, parse_constant=str)["Layers"]
     except (ValueError, KeyError, TypeError) as error:
         raise MeasurementError(
             f"the engine inspector's JSON cannot be read ({error!r}): {text[:200]!r}"

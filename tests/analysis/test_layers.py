@@ -109,6 +109,11 @@ def test_control_character_in_a_name_is_read():
     assert parse_layer_information('{"Layers": ["a\tb"]}') == [{"Name": "a\tb"}]
 
 
+def test_numbers_that_json_cannot_hold_become_texts():
+    layers = parse_layer_information('{"Layers": [{"Name": "a", "Scale": -Infinity}]}')
+    assert layers == [{"Name": "a", "Scale": "-Infinity"}]
+
+
 @pytest.mark.parametrize("text", ["null", "[]", "{}", '{"Layers": 3}', "no information"])
 def test_unreadable_information_is_shown(text):
     with pytest.raises(MeasurementError, match="inspector's") as caught:

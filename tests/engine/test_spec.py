@@ -44,7 +44,9 @@ def test_text_that_is_no_shape_is_quoted_in_the_error(garbage):
     assert repr(garbage) in str(failure.value)
 
 
-@pytest.mark.parametrize("garbage", [(1, -1), (-1, 3), (1.5,), (None,), 7, (True, 2), (2**63,)])
+@pytest.mark.parametrize(
+    "garbage", [(1, -1), (-1, 3), (1.5,), (None,), 7, (True, 2), (2**63,), b"13", {1, 3}, {1: 3}]
+)
 def test_numbers_that_are_no_shape_are_refused(garbage):
     with pytest.raises(ShapeError, match="is not a shape"):
         parse_shape(garbage)
