@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_trtperf.engine.onnx_external import tensors_elsewhere
 from pytest_trtperf.engine.onnx_outline import Outline, outline
 
 _MOST_OPERATORS = 40
@@ -14,6 +15,7 @@ _NAME = re.compile(r"[\w./:-]+")
 _NO_GPU = "Cuda Runtime (In catchCudaError"
 """An error of CUDA without a reason, which follows every failure where there is no GPU."""
 _NO_SUCH_TYPE = "convertDtype(onnxDtype"
+_NO_WEIGHTS = "Failed to import initializer"
 
 
 def parser_messages(parser: Any, onnx: Path) -> list[str]:
@@ -24,7 +26,10 @@ def parser_messages(parser: Any, onnx: Path) -> list[str]:
     """
     model = outline(onnx)
     errors = [parser.get_error(index) for index in range(parser.num_errors)]
-    return _explained(model, [_parser_message(error, model) for error in errors])
+    messages = _explained(model, [_parser_message(error, model) for error in errors])
+    if any(_NO_WEIGHTS in message for message in messages):
+        messages += _other_lengths(onnx)
+    return messages
 
 
 def build_messages(errors: Sequence[str], onnx: Path) -> list[str]:
@@ -44,6 +49,21 @@ def _parser_message(error: Any, model: Outline) -> str:
     if error.node() < 0 and not error.node_operator():
         return what
     return f"node {error.node()} {error.node_name()!r} ({error.node_operator()}): {what}"
+
+
+def _other_lengths(onnx: Path) -> list[str]:
+    """The first external data whose length is not its tensor's, as TensorRT counts it."""
+    for tensor in tensors_elsewhere(onnx):
+        location = tensor.entries["location"]
+        length = int(tensor.entries.get("length") or 0) or (onnx.parent / location).stat().st_size
+        if tensor.size and tensor.size != length:
+            message = (
+                f"{tensor.title} needs {tensor.size} bytes, and TensorRT counts {length} in "
+                f"{location!r}: all of the file, unless external_data in the model has a length; "
+                f"write a length of {tensor.size} there"
+            )
+            return [message]
+    return []
 
 
 def _explained(model: Outline, messages: Sequence[str]) -> list[str]:

@@ -1,34 +1,27 @@
-"""Finds the files that an ONNX model keeps its weights in, without the onnx package.
-
-It descends only into the messages which may hold a tensor. Field numbers are those of onnx.proto
-(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
-"""
+"""The files that an ONNX model keeps its weights in: which, and whether they may be used."""
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_trtperf.engine.protobuf import Malformed, Span, fields, text
+from pytest_trtperf.engine.onnx_tensors import ExternalTensor, external_tensors
+from pytest_trtperf.engine.protobuf import Malformed
 from pytest_trtperf.errors import EngineBuildError
 
-# Which fields of a message lead to a tensor: message -> field number -> message.
-_CHILDREN: Mapping[str, Mapping[int, str]] = {
-    "Model": {7: "Graph", 20: "Training", 25: "Function"},
-    "Training": {1: "Graph", 2: "Graph"},
-    "Function": {7: "Node", 11: "Attribute"},
-    "Graph": {1: "Node", 5: "Tensor", 15: "Sparse"},
-    "Node": {5: "Attribute"},
-    "Attribute": {
-        5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "Sparse", 23: "Sparse"
-    },
-    "Sparse": {1: "Tensor", 2: "Tensor"},
-}  # fmt: skip
-_MODEL_NEEDS: Mapping[int, str] = {1: "ir_version", 7: "graph", 8: "opset_import"}
 _MOST_BYTES = 2**31 - 1
-_EXTERNAL_DATA, _DATA_LOCATION, _EXTERNAL = 13, 14, 1
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The bytes of a file that a tensor needs; an end of its offset is an unknown one."""
+
+    tensor: str
+    location: str
+    offset: int
+    end: int
 
 
 def external_files(onnx: Path) -> list[Path]:
@@ -36,22 +29,30 @@ def external_files(onnx: Path) -> list[Path]:
 
     Raises:
         EngineBuildError: naming the file, when the model is missing, empty, truncated or no ONNX
-            model, or above 2 GiB, or external data is missing, too short or outside the model's
-            directory.
+            model, or above 2 GiB, or external data is missing, too short for a tensor, or outside
+            the model's directory.
     """
-    needed: dict[str, int] = {}
-    for entries in _external_entries(onnx):
-        location, end = _location_and_end(onnx, entries)
-        needed[location] = max(needed.get(location, 0), end)
-    return [_checked_data(onnx, location, needed[location]) for location in sorted(needed)]
+    farthest: dict[str, _Part] = {}
+    for tensor in tensors_elsewhere(onnx):
+        part = _part(onnx, tensor)
+        known = farthest.setdefault(part.location, part)
+        if part.end > known.end:
+            farthest[part.location] = part
+    return [_checked_file(onnx, farthest[location]) for location in sorted(farthest)]
 
 
-def _external_entries(onnx: Path) -> list[dict[str, str]]:
+def tensors_elsewhere(onnx: Path) -> list[ExternalTensor]:
+    """The tensors of a model whose data is in other files.
+
+    Raises:
+        EngineBuildError: naming the model, when it is missing, empty, truncated, no ONNX model or
+            above 2 GiB.
+    """
     try:
         with onnx.open("rb") as file:
             _check_size(onnx, onnx.stat().st_size)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return list(_walk(data))
+                return list(external_tensors(data))
     except FileNotFoundError:
         raise EngineBuildError(f"{onnx}: there is no such file") from None
     except IsADirectoryError:
@@ -76,86 +77,75 @@ def _check_size(onnx: Path, size: int) -> None:
         )
 
 
-def _walk(data: mmap.mmap) -> Iterator[dict[str, str]]:
-    """The external data entries of every tensor of the model."""
-    _check_model(data)
-    # A stack of our own: nesting in a hostile file must not exhaust Python's.
-    pending: list[tuple[str, Span]] = [("Model", (0, len(data)))]
-    while pending:
-        message, span = pending.pop()
-        if message == "Tensor":
-            entries = _tensor_entries(data, span)
-            if entries is not None:
-                yield entries
-            continue
-        children = _CHILDREN[message]
-        for number, value in fields(data, span):
-            if number in children and isinstance(value, tuple):
-                pending.append((children[number], value))
-
-
-def _check_model(data: mmap.mmap) -> None:
-    seen = {number for number, _ in fields(data, (0, len(data)))}
-    missing = [name for number, name in _MODEL_NEEDS.items() if number not in seen]
-    if missing:
-        raise Malformed(f"it has no {', '.join(missing)}")
-
-
-def _tensor_entries(data: mmap.mmap, span: Span) -> dict[str, str] | None:
-    entries: dict[str, str] = {}
-    external = False
-    for number, value in fields(data, span):
-        if number == _DATA_LOCATION and isinstance(value, int):
-            # Protobuf cuts an enumeration to 32 bits, and skips values that it does not know.
-            external |= value & 0xFFFFFFFF == _EXTERNAL
-        elif number == _EXTERNAL_DATA and isinstance(value, tuple):
-            entry = dict(fields(data, value))
-            key, told = (text(data, entry.get(part)) for part in (_ENTRY_KEY, _ENTRY_VALUE))
-            # Readers may differ in which of two counts, and only one would have been checked.
-            if entries.setdefault(key, told) != told:
-                raise Malformed(f"a tensor has two values for {key!r} of its external data")
-    return entries if external else None
-
-
-def _location_and_end(onnx: Path, entries: Mapping[str, str]) -> tuple[str, int]:
-    """Where a tensor lies: a location relative to the model and the byte it needs to reach."""
-    location = entries.get("location", "")
+def _part(onnx: Path, tensor: ExternalTensor) -> _Part:
+    location = tensor.entries.get("location", "")
     if not location or "\0" in location:
-        raise EngineBuildError(f"{onnx}: a tensor with external data names no file")
-    numbers = [entries.get(key) or "0" for key in ("offset", "length")]
+        raise EngineBuildError(f"{onnx}: {tensor.title} has external data and names no file")
+    numbers = [tensor.entries.get(key) or "0" for key in ("offset", "length")]
     if not all(number.isascii() and number.isdigit() and len(number) < 20 for number in numbers):
         raise EngineBuildError(
-            f"{onnx}: external data in {location!r} has a broken offset or length: "
-            f"{', '.join(numbers)}"
+            f"{onnx}: {tensor.title} has a broken offset or length of its external data in "
+            f"{location!r}: {', '.join(numbers)}"
         )
-    return location, sum(int(number) for number in numbers)
+    offset, length = map(int, numbers)
+    needed = tensor.size or 0
+    # A length of 0 is none, to TensorRT as to ONNX Runtime.
+    if 0 < length < needed:
+        raise EngineBuildError(
+            f"{onnx}: {tensor.title} needs {needed} bytes, and its external data in {location!r} "
+            f"has a length of {length}; the file is broken, export or download it again"
+        )
+    # Path: "w.bin" and "./w.bin" are one file.
+    return _Part(tensor.title, str(Path(location)), offset, offset + max(length, needed))
 
 
-def _checked_data(onnx: Path, location: str, needed_bytes: int) -> Path:
-    path = onnx.parent / location
-    if not _is_beside(onnx, location):
+def _checked_file(onnx: Path, part: _Part) -> Path:
+    relative = Path(part.location)
+    if relative.is_absolute() or ".." in relative.parts:
         raise EngineBuildError(
-            f"{onnx}: its external data {location!r} lies outside the model's directory, which is "
-            "refused; move the data beside the model"
+            f"{onnx}: its external data {part.location!r} lies outside the model's directory, "
+            "which is refused; save the model with its data beside it"
         )
-    if not path.is_file():
+    path = onnx.parent / relative
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise EngineBuildError(_missing(onnx, path, relative)) from None
+    except OSError as error:
         raise EngineBuildError(
-            f"{path}: this file with external data of {onnx.name} is missing; was it copied, or "
-            "fetched from Git LFS, together with the model?"
-        )
-    size = path.stat().st_size
-    if size < needed_bytes:
+            f"{path}: external data of {onnx.name} cannot be read: {error.strerror}"
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise EngineBuildError(f"{path}: external data of {onnx.name} has to be a regular file")
+    _check_links(onnx, path)
+    if status.st_size < part.end:
         raise EngineBuildError(
-            f"{path}: {onnx.name} needs {needed_bytes} bytes of external data, the file has "
-            f"{size}; is it truncated, or a Git LFS pointer?"
+            f"{path}: {part.tensor} of {onnx.name} needs {part.end - part.offset} bytes at offset "
+            f"{part.offset}, which end at byte {part.end}, and the file has {status.st_size}; "
+            "is it truncated, or a Git LFS pointer?"
         )
     return path
 
 
-def _is_beside(onnx: Path, location: str) -> bool:
-    relative = Path(location)
-    if relative.is_absolute() or ".." in relative.parts:
-        return False
-    data = (onnx.parent / relative).resolve()
+def _missing(onnx: Path, path: Path, relative: Path) -> str:
+    link = f" (a link to {path.readlink()})" if path.is_symlink() else ""
+    message = f"{path}{link}: this file with external data of {onnx.name} is missing"
+    linked_model = onnx.resolve()
+    if (linked_model.parent / relative).is_file():
+        return f"{message}; it lies beside {linked_model}, which the model links to: name that file"
+    return (
+        f"{message}; was it copied, or fetched from Git LFS, git-annex or DVC, together with the "
+        "model?"
+    )
+
+
+def _check_links(onnx: Path, path: Path) -> None:
+    target = path.resolve()
     # Model caches link the model and its data into one store: beside the linked model is beside.
-    return any(data.is_relative_to(root) for root in (onnx.parent.resolve(), onnx.resolve().parent))
+    roots = (onnx.parent.resolve(), onnx.resolve().parent)
+    if not any(target.is_relative_to(root) for root in roots):
+        raise EngineBuildError(
+            f"{path}: a link leads this external data of {onnx.name} out of the model's directory, "
+            f"to {target}, which is refused; put a copy in place of the link: git annex unlock, "
+            "dvc unprotect, or local_dir= of huggingface_hub"
+        )

@@ -6,22 +6,19 @@ Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/on
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_trtperf.engine.protobuf import Malformed, Span, fields, text
+from pytest_trtperf.engine.onnx_types import type_name
+from pytest_trtperf.engine.protobuf import Malformed, Span, fields, messages, text
 
-_ELEMENTS = (
-    "undefined", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool",
-    "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16",
-    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "uint4", "int4",
-    "float4_e2m1", "float8_e8m0", "uint2", "int2", "float6_e2m3", "float6_e3m2",
-)  # fmt: skip
 _GRAPH, _OPSET, _FUNCTION = 7, 8, 25  # of a model
+_FUNCTION_NODE = 7
 _NODE, _WEIGHT, _INPUT, _OUTPUT = 1, 5, 11, 12  # of a graph
 _WEIGHT_NAME = 8
-_FUNCTION_NODE = 7
+_NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE = 2, 3, 4, 5
+_ATTRIBUTE_GRAPHS = (6, 11)
 _TENSOR, _SPARSE = 1, 8  # of a type
 _NESTED = {4: "sequence", 5: "map", 9: "optional"}
 _DEEPEST_TYPE = 8
@@ -64,15 +61,15 @@ def outline(onnx: Path) -> Outline:
 def _read_model(data: mmap.mmap, found: Outline) -> None:
     nodes: list[Span] = []
     weights: set[str] = set()
-    for number, span in _messages(data, (0, len(data))):
+    for number, span in messages(data, (0, len(data))):
         if number == _OPSET:
             opset = dict(fields(data, span))
             if text(data, opset.get(1)) in ("", "ai.onnx"):
                 found.opset = _number(opset, 2)
         elif number == _FUNCTION:
-            nodes += [node for part, node in _messages(data, span) if part == _FUNCTION_NODE]
+            nodes += [node for part, node in messages(data, span) if part == _FUNCTION_NODE]
         elif number == _GRAPH:
-            for part, inner in _messages(data, span):
+            for part, inner in messages(data, span):
                 if part == _NODE:
                     nodes.append(inner)
                 elif part == _WEIGHT:
@@ -96,50 +93,41 @@ def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> str:
 def _read_nodes(data: mmap.mmap, nodes: list[Span], found: Outline) -> None:
     while nodes:
         first_output, name, operator = "", "", ""
-        for number, span in _messages(data, nodes.pop()):
-            if number == 2:
+        for number, span in messages(data, nodes.pop()):
+            if number == _NODE_OUTPUT:
                 first_output = first_output or text(data, span)
-            elif number == 3:
+            elif number == _NODE_NAME:
                 name = text(data, span)
-            elif number == 4:
+            elif number == _NODE_OPERATOR:
                 operator = text(data, span)
-            elif number == 5:
+            elif number == _NODE_ATTRIBUTE:
                 nodes += _nodes_of_attribute(data, span)
         found.operators[name or f"node_of_{first_output}"] = operator
 
 
 def _nodes_of_attribute(data: mmap.mmap, span: Span) -> list[Span]:
-    graphs = [graph for number, graph in _messages(data, span) if number in (6, 11)]
-    return [node for graph in graphs for part, node in _messages(data, graph) if part == _NODE]
+    graphs = [graph for number, graph in messages(data, span) if number in _ATTRIBUTE_GRAPHS]
+    return [node for graph in graphs for part, node in messages(data, graph) if part == _NODE]
 
 
 def _type(data: mmap.mmap, span: int | Span | None, depth: int = 0) -> str:
     if depth > _DEEPEST_TYPE:
         return "…"
-    for number, inner in _messages(data, span):
+    for number, inner in messages(data, span):
         parts = dict(fields(data, inner))
         if number in _NESTED:
             element = parts.get(2 if number == 5 else 1)
             return f"{_NESTED[number]}({_type(data, element, depth + 1)})"
         if number in (_TENSOR, _SPARSE):
-            index = _number(parts, 1)
-            kind = _ELEMENTS[index] if index < len(_ELEMENTS) else f"type {index}"
+            kind = type_name(_number(parts, 1))
             shape = "" if 2 not in parts else f" {_shape(data, parts[2])}"
             return f"sparse({kind})" if number == _SPARSE else f"{kind}{shape}"
     return "undefined"
 
 
 def _shape(data: mmap.mmap, span: int | Span) -> str:
-    dims = (dict(fields(data, dim)) for number, dim in _messages(data, span) if number == 1)
+    dims = (dict(fields(data, dim)) for number, dim in messages(data, span) if number == 1)
     return "x".join(str(dim.get(1, "?")) for dim in dims) or "scalar"
-
-
-def _messages(data: mmap.mmap, span: int | Span | None) -> Iterator[tuple[int, Span]]:
-    """The fields that are messages or text."""
-    if isinstance(span, tuple):
-        for number, value in fields(data, span):
-            if isinstance(value, tuple):
-                yield number, value
 
 
 def _number(parts: Mapping[int, int | Span], field_number: int) -> int:

@@ -45,8 +45,35 @@ def fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, int | Span]]:
         position += length
 
 
-def text(data: mmap.mmap, span: int | Span | None) -> str:
+def messages(data: mmap.mmap, span: int | Span | None) -> Iterator[tuple[int, Span]]:
+    """The fields of one message that are messages or text; an absent message has none.
+
+    Raises:
+        Malformed: says at which byte.
+    """
+    if isinstance(span, tuple):
+        for number, value in fields(data, span):
+            if isinstance(value, tuple):
+                yield number, value
+
+
+def varints(data: mmap.mmap, span: Span) -> Iterator[int]:
+    """The numbers of a packed field.
+
+    Raises:
+        Malformed: says at which byte.
+    """
+    position, end = span
+    while position < end:
+        value, position = _varint(data, position, end)
+        yield value
+
+
+def text(data: mmap.mmap, span: int | Span | None, errors: str = "strict") -> str:
     """A field as text; an absent one is empty.
+
+    Args:
+        errors: what to do about bytes that are not UTF-8, as in `bytes.decode`.
 
     Raises:
         Malformed: it is a number, or not UTF-8.
@@ -56,12 +83,15 @@ def text(data: mmap.mmap, span: int | Span | None) -> str:
     if not isinstance(span, tuple):
         raise Malformed("a number where text belongs")
     try:
-        return data[slice(*span)].decode()
+        return data[slice(*span)].decode(errors=errors)
     except UnicodeDecodeError:
         raise Malformed(f"the text at byte {span[0]} is not UTF-8") from None
 
 
 def _varint(data: mmap.mmap, position: int, end: int) -> tuple[int, int]:
+    # Nearly all numbers are of one byte, and large models have millions.
+    if position < end and (first := data[position]) < 0x80:
+        return first, position + 1
     value = 0
     for index in range(_VARINT_BYTES):
         if position + index >= end:

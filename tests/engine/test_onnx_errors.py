@@ -80,6 +80,23 @@ def test_types_that_tensorrt_lacks_are_told(tmp_path):
     assert "tensor 'y': TensorRT has no type for uint16 scalar" in text
 
 
+@pytest.mark.parametrize("entries", [{}, {"length": "8"}])
+def test_external_data_of_another_length_than_its_tensor_is_told(tmp_path, entries):
+    weight = onnx.TensorProto(name="w", data_type=FLOAT, dims=[1])
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in {"location": "w.bin", **entries}.items():
+        weight.external_data.add(key=key, value=value)
+    (tmp_path / "w.bin").write_bytes(bytes(8))
+    path = save(
+        tmp_path / "model.onnx",
+        [onnx.helper.make_node("Add", ["x", "w"], ["y"])],
+        {"x": (FLOAT, [1])},
+        {"y": (FLOAT, [1])},
+        initializers=[weight],
+    )
+    assert "tensor 'w' needs 4 bytes, and TensorRT counts 8 in 'w.bin'" in refusal(path)
+
+
 def test_node_that_cannot_be_built_is_told_by_its_operator(tmp_path):
     tensor = (INT8, [2, 3])
     path = save(
