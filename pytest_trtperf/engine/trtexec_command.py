@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shlex
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any, NamedTuple
 from pytest_trtperf.engine import trtexec_values as values
 from pytest_trtperf.engine.dtypes import named
 from pytest_trtperf.engine.onnx_outline import outline
-from pytest_trtperf.engine.spec import PLAN_SUFFIXES
+from pytest_trtperf.engine.options import checked_options
+from pytest_trtperf.engine.spec import PLAN_SUFFIXES, parse_profiles
 from pytest_trtperf.engine.trtexec_instead import INSTEAD
-from pytest_trtperf.errors import EngineBuildError
+from pytest_trtperf.engine.trtexec_words import read_words, visible
+from pytest_trtperf.errors import ShapeError
 
 _SWITCHES: Mapping[str, Mapping[str, Any]] = {
     **{f"--{name}": {name: True} for name in ("fp16", "bf16", "int8", "fp8", "int4", "refit")},
@@ -57,6 +58,7 @@ _VALUES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 
 _PATH_FLAGS = ("--onnx", "--loadEngine")
 _PLUGIN_FLAGS = ("--staticPlugins", "--dynamicPlugins", "--plugins")
+_NAMING_FILES = (*_PATH_FLAGS, *_PLUGIN_FLAGS, "--timingCacheFile")
 _SHAPE_FLAGS = ("--minShapes", "--optShapes", "--maxShapes")
 _PROFILE_FLAGS = (*_SHAPE_FLAGS, "--profile", "--shapes")
 _FORMAT_FLAGS = ("--inputIOFormats", "--outputIOFormats")
@@ -109,18 +111,24 @@ def read_command(
         find: where a path is.
 
     Raises:
-        ValueError: names all arguments that are unknown, unsupported, or for `trt_measure`; or
-            the file holds no text.
+        ValueError: names all arguments that are unknown, unsupported, or for `trt_measure`, and
+            what is no argument; or it is no command of trtexec.
         TypeError: the command is none of these.
         EngineBuildError: the file cannot be read.
     """
     reading = _Reading()
-    for argument in _arguments(command, find):
+    arguments, others = read_words(command, find)
+    for argument in arguments:
         flag, _, value = argument.partition("=")
         try:
             _read_argument(reading, flag, value)
-        except values.Unusable as instead:
-            reading.problems.append(f"{argument}: {instead}")
+        except ValueError as problem:
+            reading.problems.append(f"{visible(argument)}: {problem}")
+    if others:
+        reading.problems.append(
+            f"{others}: no arguments of trtexec, which begin with --: drop what belongs to the "
+            "shell; variables and wrappers go in front of pytest"
+        )
     profiles = _profiles(reading)
     if len(reading.paths) != 1:
         reading.problems.append("one of --onnx= and --loadEngine= has to be given")
@@ -133,54 +141,12 @@ def read_command(
     return Command(Path(path), profiles, reading.options)
 
 
-def _arguments(command: object, find: Callable[[Path], Path]) -> list[str]:
-    if isinstance(command, Path) or (isinstance(command, str) and _is_path(command)):
-        command = _text_of(find(Path(command)))
-    if isinstance(command, str):
-        try:
-            command = shlex.split(_without_comments(command).replace("\\\n", " "))
-        except ValueError as error:
-            raise ValueError(f"{command!r} is no command line: {error}") from None
-    if not isinstance(command, Sequence) or not all(isinstance(one, str) for one in command):
-        raise TypeError(
-            f"{command!r} is no command of trtexec: give a text, a list of texts, or the path of "
-            "a file"
-        )
-    arguments = list(command)
-    is_program = arguments and re.fullmatch(r"(.*/)?(trtexec|tensorrt_rtx)", arguments[0])
-    return arguments[1:] if is_program else arguments
-
-
-def _text_of(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise EngineBuildError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        text = "\0"
-    # ONNX files begin with one of these characters, and decode as UTF-8 where they are small.
-    if re.search(r"[\0-\b]", text):
-        raise ValueError(
-            f"{path}: holds no command in UTF-8; a model is named by --onnx={path}, a plan by "
-            f"--loadEngine={path}"
-        )
-    return text
-
-
-def _without_comments(text: str) -> str:
-    """Unlike `shlex`, a shell keeps a ``#`` inside a word."""
-    quoted = r"""\\.|'[^']*'|"(?:\\.|[^"\\])*["]"""
-    return re.sub(rf"({quoted})|(?<!\S)#.*", lambda match: match[1] or "", text)
-
-
-def _is_path(text: str) -> bool:
-    return bool(text.strip()) and "--" not in text
-
-
 def _read_argument(reading: _Reading, flag: str, value: str) -> None:
     options = reading.options
     if flag in _WITH_VALUE:
         _check_value(reading, flag, value)
+    if flag in _NAMING_FILES:
+        value = os.path.expanduser(value)  # noqa: PTH111  # unknown users stay as written
     if flag in _SWITCHES:
         if value:
             raise values.Unusable("takes no value")
@@ -193,7 +159,9 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
             raise values.Unusable(f"plans, and no models, end in {', '.join(PLAN_SUFFIXES)} here")
     elif flag in _VALUES:
         name, convert = _VALUES[flag]
-        options[name] = convert(value)
+        found = {name: convert(value)}
+        checked_options(found)  # for its errors alone
+        options |= found
     elif flag in _PLUGIN_FLAGS:
         options.setdefault("plugins", []).append(value)
     elif flag in _FORMAT_FLAGS:
@@ -206,7 +174,7 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
 
 def _check_value(reading: _Reading, flag: str, value: str) -> None:
     if not value:
-        raise values.Unusable("needs a value")
+        raise values.Unusable(f"needs a value: {flag}=…")
     if flag in reading.given:
         raise values.Unusable(f"{flag} was given before: keep one")
     if flag not in _REPEATABLE:
@@ -222,6 +190,7 @@ def _read_shapes(reading: _Reading, flag: str, value: str) -> None:
         reading.given -= {*_SHAPE_FLAGS}
         return
     shapes = values.shapes(value)
+    parse_profiles(shapes)  # for its errors alone
     if flag == "--shapes":
         reading.shapes = shapes
         return
@@ -254,6 +223,10 @@ def _profiles(reading: _Reading) -> list[dict[str, Any]]:
             )
             continue
         completed.append({name: (first[name], middle[name], last[name]) for name in first})
+    try:
+        parse_profiles(completed)
+    except ShapeError as problem:
+        reading.problems.append(f"--minShapes, --optShapes and --maxShapes: {problem}")
     return completed
 
 

@@ -38,7 +38,7 @@ _VERBOSITIES: Mapping[str, str] = {
 _TILING_LEVELS = ("none", "fast", "moderate", "full")
 
 
-class Unusable(Exception):
+class Unusable(ValueError):
     """An argument that has no counterpart; the text says what to do instead."""
 
 
@@ -53,7 +53,7 @@ def size_mib(text: str, default_unit: str) -> float:
 def whole(text: str) -> int:
     """A whole number."""
     if not re.fullmatch(r"\d{1,18}", text):
-        raise Unusable(f"{text!r} is no whole number")
+        raise Unusable(f"{text!r} is no whole number of 0 or more")
     return int(text)
 
 

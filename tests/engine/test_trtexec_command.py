@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.engine.options import OPTIONS, checked_options
-from pytest_trtperf.engine.spec import Profile, parse_profiles
 from pytest_trtperf.engine.trtexec_command import read_command
-from pytest_trtperf.errors import EngineBuildError
 
 EVERYTHING = """
 trtexec --onnx=model.onnx \\
@@ -66,51 +65,6 @@ def test_every_flag_of_the_table_is_understood(two_inputs):
             switch = option.kind == "flag" and flag != "--sparsity"
             argument = flag if switch or flag == "--stronglyTyped" else flag + value
             assert option.name in read_command([f"--onnx={two_inputs}", argument]).options, flag
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ("--shapes=x:2x4", ("2x4", "2x4", "2x4")),
-        ("--optShapes=x:2x4", ("2x4", "2x4", "2x4")),
-        ("--minShapes=x:1x4 --maxShapes=x:8x4", ("1x4", "8x4", "8x4")),
-        ("--minShapes=x:1x4 --optShapes=x:2x4", ("1x4", "2x4", "2x4")),
-        ("--optShapes=x:2x4 --maxShapes=x:8x4", ("2x4", "2x4", "8x4")),
-        ("--minShapes=x:1x4 --optShapes=x:2x4 --maxShapes=x:8x4", ("1x4", "2x4", "8x4")),
-    ],
-)
-def test_missing_shapes_are_filled_as_trtexec_fills_them(arguments, expected):
-    shapes = read_command(f"--onnx=m.onnx {arguments}").shapes
-    assert parse_profiles(shapes) == parse_profiles({"x": expected})
-
-
-def test_names_may_be_quoted_and_scalars_are_empty():
-    command = ["--onnx=m.onnx", "--optShapes='Input:0':1x3,b:scalar,c:,'d,e':2"]
-    (profile,) = parse_profiles(read_command(command).shapes)
-    assert profile == {
-        "Input:0": Profile((1, 3), (1, 3), (1, 3)),
-        "b": Profile((), (), ()),
-        "c": Profile((), (), ()),
-        "d,e": Profile((2,), (2,), (2,)),
-    }
-
-
-@pytest.mark.parametrize("value", ["input_1:0:1x3,in:1:", "'input_1:0':1x3,'in:1':scalar"])
-def test_names_end_at_the_last_colon_once_a_shell_took_the_quotes(value):
-    expected = [{"input_1:0": ("1x3",) * 3, "in:1": ("",) * 3}]
-    assert read_command(["--onnx=m.onnx", f"--optShapes={value}"]).shapes == expected
-    assert read_command(f"--onnx=m.onnx --optShapes={value}").shapes == expected
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_several_profiles_go_by_their_numbers(order):
-    profiles = {
-        0: "--profile=0 --optShapes=x:1x4 ",
-        1: "--profile=1 --minShapes=x:1x4 --optShapes=x:2x4 --maxShapes=x:8x4 ",
-    }
-    command = "--onnx=m.onnx " + "".join(profiles[number] for number in order)
-    first, second = parse_profiles(read_command(command).shapes)
-    assert (first["x"].max, second["x"].max) == ((1, 4), (8, 4))
 
 
 @pytest.fixture
@@ -229,7 +183,10 @@ def test_all_that_cannot_be_taken_is_named_at_once():
         ("--loadEngine=m.plan --shapes=x:2", r"trt_measure\(shapes=…\)"),
         ("--onnx=m --minShapes=x:1 --optShapes=y:1", "name the same inputs"),
         ("--onnx=m --profile=1 --optShapes=x:1", "give --profile=0"),
-        ("--onnx=m 'unfinished", "is no command line"),
+        (
+            "--onnx=m --profile=0 --optShapes=x:1 --profile=1 --minShapes=x:4 --maxShapes=x:2",
+            "--minShapes, --optShapes and --maxShapes: profile 1: .*'x': min <= opt <= max",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_refused(command, complaint):
@@ -237,40 +194,34 @@ def test_what_does_not_fit_together_is_refused(command, complaint):
         read_command(command)
 
 
-def test_a_file_holds_a_command(tmp_path):
-    file = tmp_path / "build.txt"
-    file.write_text("# how production builds it\ntrtexec --onnx=a.onnx \\\n  --refit\n")
-    for command in (file, str(file)):
-        assert read_command(command) == (Path("a.onnx"), [], {"refit": True})
-    with pytest.raises(EngineBuildError, match=r"absent\.txt: cannot be read"):
-        read_command(tmp_path / "absent.txt")
-
-
-@pytest.mark.parametrize("content", [b"\x08\x08", b"\xff\xfe"])
-def test_a_model_is_no_command(tmp_path, content):
-    (tmp_path / "model.onnx").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a model is named by --onnx=.*model\.onnx"):
-        read_command(tmp_path / "model.onnx")
-
-
-@pytest.mark.parametrize("command", [None, 3, b"--fp16", ["--onnx=m.onnx", 3]])
-def test_other_types_are_no_command(command):
-    with pytest.raises(TypeError, match="is no command of trtexec: give a text, a list of texts"):
-        read_command(command)
-
-
 @pytest.mark.parametrize(
-    ("text", "path"),
+    ("argument", "wanted"),
     [
-        ("--onnx=models/conv#2.onnx # it's #2", "models/conv#2.onnx"),
-        ("#!/bin/sh\n--onnx=m.onnx \\\n# --onnx=n.onnx \\\n --refit", "m.onnx"),
-        ("--onnx='a #b.onnx'", "a #b.onnx"),
-        ('--onnx="it\'s #1.onnx"', "it's #1.onnx"),
-        (r"--onnx=it\'s #1.onnx", "it's"),
+        ("--memPoolSize=workspace:0", "memory_pool_limit_mib=.* a number above 0"),
+        ("--builderOptimizationLevel=9", "builder_optimization_level=9: .* from 0 to 5"),
+        ("--maxAuxStreams=2000", "max_aux_streams=2000: .* from 0 to 1024"),
+        ("--maxAuxStreams=-1", "'-1' is no whole number of 0 or more"),
+        ("--tacticSources=+1", "tactic_sources="),
+        ("--profilingVerbosity=foo", "'foo' is none of none, layer_names_only, detailed"),
+        ("--optShapes=x:1xa", "'x': '1xa' is not a shape"),
+        ("--shapes=x:1y", "'x': '1y' is not a shape"),
     ],
 )
-def test_comments_begin_between_words(text, path):
-    assert read_command(text).path == Path(path)
+def test_a_value_is_refused_under_the_name_of_its_argument(argument, wanted):
+    with pytest.raises(ValueError, match=f"\n  {re.escape(argument)}: .*{wanted}"):
+        read_command(["--onnx=m", argument])
+
+
+def test_a_tilde_before_a_path_is_the_home_directory(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ours")
+    assert read_command("--loadEngine='~/m.plan'").path == Path("/home/ours/m.plan")
+    command = read_command("--onnx=~/m.onnx --timingCacheFile=~/t --plugins=~/a.so --plugins=a~b")
+    assert command.path == Path("/home/ours/m.onnx")
+    assert command.options == {
+        "timing_cache": "/home/ours/t",
+        "plugins": ["/home/ours/a.so", "a~b"],
+    }
+    assert read_command("--onnx=~nobody-of-this-name/m").path == Path("~nobody-of-this-name/m")
 
 
 def test_old_and_decimal_spellings():

@@ -1,0 +1,118 @@
+"""A command as a text, a list or a file -> trtexec's arguments, and the words that are none."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_trtperf.errors import EngineBuildError
+
+_PROGRAM = re.compile(r"(?!-)([^=]*/)?(trtexec|tensorrt_rtx)")
+_ARGUMENT = re.compile(r"--[A-Za-z].*|-h", re.DOTALL)
+_SHOWN = 120
+"""Characters of a text that errors show."""
+
+
+class Words(NamedTuple):
+    """The words of a command.
+
+    Attributes:
+        arguments: trtexec's own.
+        others: the rest, such as ``CUDA_VISIBLE_DEVICES=0`` or ``2>&1``, in one line.
+    """
+
+    arguments: list[str]
+    others: str
+
+
+def read_words(command: object, find: Callable[[Path], Path]) -> Words:
+    """The words of a text, a list of texts or a file, without the program's name.
+
+    Raises:
+        ValueError: it neither names the program nor begins with an argument, a quote does not
+            end, or the file holds no text.
+        TypeError: the command is none of these.
+        EngineBuildError: the file cannot be read.
+    """
+    where = ""
+    if path := _file_of(command, find):
+        command, where = _text_of(path), f"{path}: "
+    if isinstance(command, str):
+        command = _split(command, where)
+    if not isinstance(command, Sequence) or not all(isinstance(one, str) for one in command):
+        raise TypeError(
+            f"{command!r} is no command of trtexec: give a text, a list of texts, or the path of "
+            "a file"
+        )
+    words = list(command)
+    program = next((i for i, word in enumerate(words) if _PROGRAM.fullmatch(word)), None)
+    if program is None and words and not _ARGUMENT.fullmatch(words[0]):
+        raise ValueError(
+            f"{where}{_shown(' '.join(words))!r} is no trtexec command: give 'trtexec --onnx=…' "
+            "or its arguments alone"
+        )
+    before, after = ([], words) if program is None else (words[:program], words[program + 1 :])
+    others = before + [word for word in after if not _ARGUMENT.fullmatch(word)]
+    return Words(
+        [word for word in after if _ARGUMENT.fullmatch(word)],
+        _shown(" ".join(visible(word) for word in others)),
+    )
+
+
+def visible(word: str) -> str:
+    """The word, in quotes where it could not be seen otherwise."""
+    return word if word.strip() and word.isprintable() else repr(word)
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+
+
+def _file_of(command: object, find: Callable[[Path], Path]) -> Path | None:
+    if isinstance(command, Path):
+        return find(command)
+    if not isinstance(command, str) or not command.strip():
+        return None
+    try:
+        path = find(Path(command))
+        is_file = path.is_file()
+    except OSError:  # commands may be longer than names of files
+        path, is_file = Path(command), False
+    return path if is_file or "--" not in command else None
+
+
+def _text_of(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise EngineBuildError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        text = "\0"
+    # ONNX files begin with one of these characters, and decode as UTF-8 where they are small.
+    if re.search(r"[\0-\b]", text):
+        raise ValueError(
+            f"{path}: holds no command in UTF-8; a model is named by --onnx={path}, a plan by "
+            f"--loadEngine={path}"
+        )
+    return text
+
+
+def _split(text: str, where: str) -> list[str]:
+    try:
+        return shlex.split(_joined(text))
+    except ValueError as error:
+        raise ValueError(f"{where}{_shown(text)!r} is no trtexec command: {error}") from None
+
+
+def _joined(text: str) -> str:
+    """Without comments and continuations: unlike `shlex`, a shell keeps a ``#`` inside a word.
+
+    A backslash continues its line before blanks and a carriage return as well.
+    """
+    continuation = r"\\[ \t]*\r?(?:\n|\Z)"
+    quoted = r"""\\.|'[^']*'|"(?:\\.|[^"\\])*["]"""
+    return re.sub(rf"{continuation}|({quoted})|(?<!\S)#.*", lambda match: match[1] or "", text)
