@@ -14,7 +14,7 @@ import pytest
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.comparison import Subject
-from pytest_trtperf.engine.spec import parse_shape
+from pytest_trtperf.engine.spec import format_shape, parse_shape
 from pytest_trtperf.engine_factory import EngineFactory
 from pytest_trtperf.engines import Engine
 from pytest_trtperf.errors import ShapeError, TrtPerfError
@@ -326,6 +326,9 @@ class MeasureFactory:
         with self._engines.lock:
             session = engine.create_session(concrete, _from_settings(Mode, settings), inputs)
         self._resources.callback(session.close)
+        if concrete and all(0 in shape for shape in session.shapes.values()):
+            listed = ", ".join(f"{n!r} {format_shape(s)}" for n, s in session.shapes.items())
+            raise ShapeError(f"all inputs are empty ({listed}): there is nothing to measure")
         return session
 
     def _measurement(

@@ -7,7 +7,8 @@ import json
 import operator
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,11 +64,12 @@ def _parse_numbers(shape: ShapeLike) -> Shape:
     if isinstance(shape, str):
         return _numbers_from_text(shape)
     try:
-        if isinstance(shape, (bytes, Mapping, Set)):
-            raise TypeError("its numbers are bytes, or in no order")
         numbers = tuple(_whole(number) for number in shape)
     except TypeError:
-        raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}") from None
+        numbers = None
+    # These have numbers, too, but bytes or in no order.
+    if numbers is None or isinstance(shape, (bytes, Mapping, AbstractSet)):
+        raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}")
     if not all(number in _INT64 for number in numbers):
         raise ShapeError(f"{shape!r} is not a shape: TensorRT holds 64 bit integers")
     return numbers

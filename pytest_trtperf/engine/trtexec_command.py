@@ -12,7 +12,7 @@ from pytest_trtperf.engine import trtexec_values as values
 from pytest_trtperf.engine.dtypes import named
 from pytest_trtperf.engine.onnx_outline import outline
 from pytest_trtperf.engine.options import checked_options
-from pytest_trtperf.engine.spec import PLAN_SUFFIXES, parse_profiles
+from pytest_trtperf.engine.spec import PLAN_SUFFIXES, is_plan, parse_profiles
 from pytest_trtperf.engine.trtexec_instead import INSTEAD
 from pytest_trtperf.engine.trtexec_words import read_words, visible
 from pytest_trtperf.errors import ShapeError
@@ -142,7 +142,6 @@ def read_command(
 
 
 def _read_argument(reading: _Reading, flag: str, value: str) -> None:
-    options = reading.options
     if flag in _WITH_VALUE:
         _check_value(reading, flag, value)
     if flag in _NAMING_FILES:
@@ -150,26 +149,32 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
     if flag in _SWITCHES:
         if value:
             raise values.Unusable("takes no value")
-        options.update(_SWITCHES[flag])
+        _set_options(reading, _SWITCHES[flag])
     elif flag in _WITHOUT_EFFECT:
         return
     elif flag in _PATH_FLAGS:
         reading.paths[flag] = value
-        if (flag == "--loadEngine") != (Path(value).suffix in PLAN_SUFFIXES):
+        if (flag == "--loadEngine") != is_plan(Path(value)):
             raise values.Unusable(f"plans, and no models, end in {', '.join(PLAN_SUFFIXES)} here")
     elif flag in _VALUES:
         name, convert = _VALUES[flag]
         found = {name: convert(value)}
         checked_options(found)  # for its errors alone
-        options |= found
+        _set_options(reading, found)
     elif flag in _PLUGIN_FLAGS:
-        options.setdefault("plugins", []).append(value)
+        reading.options.setdefault("plugins", []).append(value)
     elif flag in _FORMAT_FLAGS:
         reading.formats[flag] = values.io_formats(value)
     elif flag in _PROFILE_FLAGS:
         _read_shapes(reading, flag, value)
     else:
         raise values.Unusable(INSTEAD.get(flag, "unknown or not supported"))
+
+
+def _set_options(reading: _Reading, found: Mapping[str, Any]) -> None:
+    for name, value in found.items():
+        if reading.options.setdefault(name, value) != value:
+            raise values.Unusable("contradicts an argument before it: keep one")
 
 
 def _check_value(reading: _Reading, flag: str, value: str) -> None:
@@ -253,7 +258,8 @@ def _name_formats(reading: _Reading, find: Callable[[Path], Path]) -> None:
                 "an input: put an Identity before the output"
             )
             continue
-        for name, (dtype, formats) in zip(names, found * len(names), strict=False):
+        each = found * len(names) if len(found) == 1 else found
+        for name, (dtype, formats) in zip(names, each, strict=True):
             allowed[name] = formats
             # A type that a tensor has already need not be asked for; few networks take another.
             if dtype and model.tensors[name].split()[0] != named(dtype.upper()):

@@ -44,10 +44,11 @@ class Unusable(ValueError):
 
 def size_mib(text: str, default_unit: str) -> float:
     """``512M``, ``2G`` or a number in the default unit, as MiB."""
-    match = re.fullmatch(r"(\d*\.?\d+)([BKMG]?)(?:i?B)?", text, re.IGNORECASE)
+    match = re.fullmatch(r"(\d*\.?\d+)(?:([KMG])(?:i?B)?|(B))?", text, re.IGNORECASE)
     if match is None:
         raise Unusable(f"{text!r} is no size such as 512M")
-    return float(match[1]) * _UNITS_IN_MIB[match[2].upper() or default_unit]
+    unit = match[2] or match[3] or default_unit
+    return float(match[1]) * _UNITS_IN_MIB[unit.upper()]
 
 
 def whole(text: str) -> int:
@@ -88,6 +89,8 @@ def switches(text: str, names: Mapping[str, str] | None = None) -> dict[str, boo
     if not re.fullmatch(r"[+-]\w+(,[+-]\w+)*", text):
         raise Unusable(f"{text!r} is not written +NAME,-NAME")
     parts = text.split(",")
+    if len({part[1:].lower() for part in parts}) < len(parts):
+        raise Unusable("gives a name twice")
     return {(one_of(names, p[1:]) if names else p[1:]): p[0] == "+" for p in parts}
 
 
@@ -129,7 +132,7 @@ def sparsity(text: str) -> bool:
     """``enable`` or ``disable``."""
     if text == "force":
         raise Unusable("weights are not overwritten here: prune the model, then 'enable'")
-    return one_of({"enable": "1", "disable": ""}, text) == "1"
+    return one_of({"enable": "enable", "disable": "disable"}, text) == "enable"
 
 
 def budget_mib(text: str) -> float:

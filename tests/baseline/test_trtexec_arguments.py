@@ -84,7 +84,7 @@ def test_shapes(arguments: str, expected: dict[str, list[int]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "8x3", "a:", ":8", "a:8x", "a:8x-1", "a:0", "a:8x3,", "a:b", "a:1" + "0" * 30]
+    "value", ["", "8x3", "a:", ":8", "a:8x", "a:8x-1", "a:8x3,", "a:b", "a:1" + "0" * 30]
 )
 def test_shapes_that_cannot_be_read(value: str) -> None:
     with pytest.raises(BaselineError, match="--shapes="):

@@ -13,6 +13,7 @@ from pytest_trtperf.engine.spec import (
     EngineSpec,
     Profile,
     TensorInfo,
+    digest_with,
     format_shape,
     parse_profiles,
     parse_shape,
@@ -239,6 +240,16 @@ def test_the_content_of_a_plugin_counts_and_not_its_place(dynamic_model, tmp_pat
     assert digest(dynamic_model, options={"plugins": [places[1]]}) != one
     with pytest.raises(EngineBuildError, match=r"option plugins: there is no file .*c\.so"):
         digest(dynamic_model, options={"plugins": [tmp_path / "c.so"]})
+
+
+def test_a_plan_loaded_with_other_plugins_has_another_digest(tmp_path):
+    places = [tmp_path / "a.so", tmp_path / "b.so"]
+    for place in places:
+        place.write_bytes(b"same")
+    one, two = (digest_with("plan", {"plugins": [str(place)]}) for place in places)
+    assert one == two != digest_with("plan", {}) == "plan"
+    places[1].write_bytes(b"other")
+    assert digest_with("plan", {"plugins": [str(places[1])]}) != one
 
 
 def test_builds_of_the_same_are_told_apart(dynamic_model):

@@ -176,6 +176,8 @@ def test_all_that_cannot_be_taken_is_named_at_once():
         ("--onnx=m --shapes=x:1 --shapes=y:1", "--shapes was given before"),
         ("--onnx=m --inputIOFormats=chw --inputIOFormats=chw", "was given before"),
         ("--onnx=m --optShapes=x:1,x:2", "gives a name twice"),
+        ("--onnx=m --tacticSources=-CUBLAS,+cublas", "gives a name twice"),
+        ("--onnx=m --useGpu --computeCapabilities=89", "contradicts an argument before it"),
         ("--onnx=m --profile=0 --optShapes=x:1 --profile=0", "each --profile once"),
         ("--onnx=m --profile=0 --profile=1 --optShapes=x:1", "--profile=0: its shapes"),
         ("--onnx=m --profile=2 --optShapes=x:1 --profile=0 --optShapes=x:1", "without a gap"),
@@ -222,6 +224,45 @@ def test_a_tilde_before_a_path_is_the_home_directory(monkeypatch):
         "plugins": ["/home/ours/a.so", "a~b"],
     }
     assert read_command("--onnx=~nobody-of-this-name/m").path == Path("~nobody-of-this-name/m")
+
+
+@pytest.mark.parametrize(
+    ("size", "mib"),
+    [("1", 1), ("1024K", 1), ("2M", 2), ("2MB", 2), ("2mib", 2), (".5G", 512), ("1048576B", 1)],
+)
+def test_units_of_memory(size, mib):
+    options = read_command(f"--onnx=m --memPoolSize=workspace:{size}").options
+    assert options == {"memory_pool_limit_mib": {"workspace": mib}}
+
+
+@pytest.mark.parametrize("size", ["512iB", "5BB", "5KBB", "5T", "."])
+def test_units_that_are_none(size):
+    with pytest.raises(ValueError, match=f"'{size}' is no size such as 512M"):
+        read_command(f"--onnx=m --memPoolSize=workspace:{size}")
+
+
+@pytest.mark.parametrize(
+    ("argument", "options"),
+    [
+        ("--stripAllWeights", {"strip_plan": True, "refit": True}),
+        ("--useGpu", {"compute_capabilities": ["current"]}),
+        ("--plugins=a.so", {"plugins": ["a.so"]}),
+        ("--sparsity=disable", {"sparse_weights": False}),
+        ("--sparsity=enable", {"sparse_weights": True}),
+    ],
+)
+def test_arguments_that_are_rarely_seen(argument, options):
+    assert read_command(f"--onnx=m {argument}").options == options
+
+
+@pytest.mark.parametrize(
+    ("dtype", "member"),
+    [("fp32", "float"), ("fp16", None), ("bf16", "bf16"), ("int64", "int64"), ("int32", "int32"),
+     ("int8", "int8"), ("uint8", "uint8"), ("bool", "bool")],
+)  # fmt: skip
+def test_types_of_inputs(two_inputs, dtype, member):
+    options = read_command(f"--onnx={two_inputs} --inputIOFormats={dtype}:chw").options
+    assert options.get("dtype", {}) == ({"a": member, "b": member} if member else {})
 
 
 def test_old_and_decimal_spellings():

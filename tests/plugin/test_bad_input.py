@@ -81,7 +81,7 @@ def test_plan_needs_a_gpu(project):
         ("{}", "input 'x' is dynamic*shapes=*'x'*?x256*"),
         ("None", "input 'x' is dynamic*shapes=*'x'*?x256*"),
         ("{'x': '64xq'}", "*64xq*"),
-        ("{'x': (0, 256)}", "*0*"),
+        ("{'x': (0, 256)}", "all inputs are empty ('x' 0x256): there is nothing*"),
         ("{'x': (-1, 256)}", "*-1*"),
     ],
 )
