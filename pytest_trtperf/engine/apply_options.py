@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from pytest_trtperf.engine.backends import Errors
-from pytest_trtperf.engine.dtypes import INT8_FORMATS, dtype_name
+from pytest_trtperf.engine.backends import refusals
+from pytest_trtperf.engine.dtypes import dtype_name
+from pytest_trtperf.engine.formats import has_unknown_layout
 from pytest_trtperf.engine.option_rules import lacking
 from pytest_trtperf.engine.options import BYTES_PER_MIB, OPTIONS, Option
 from pytest_trtperf.errors import EngineBuildError
 
 
-def apply_options(
-    trt: ModuleType, config: Any, options: Mapping[str, Any], backend: str, errors: Errors
-) -> None:
+def apply_options(trt: ModuleType, config: Any, options: Mapping[str, Any], backend: str) -> None:
     """Sets all options that belong to the builder configuration.
 
     Args:
         options: those that `check_options` lets through.
-        errors: returns what TensorRT has logged so far; it refuses most values by a message only.
 
     Raises:
         EngineBuildError: this TensorRT lacks an option or a value, or refuses it.
     """
     for name, value in options.items():
         option = OPTIONS[name]
-        before = len(errors())
         # What a release has deprecated, it still does; this is not the place to tell.
-        with warnings.catch_warnings():
+        with refusals(trt, partial(_refused, option, value)), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             _apply(trt, config, option, value, backend)
-        if said := errors()[before:]:
-            raise _refused(option, value, said)
 
 
-def apply_to_network(
-    trt: ModuleType, network: Any, options: Mapping[str, Any], errors: Errors
-) -> None:
+def apply_to_network(trt: ModuleType, network: Any, options: Mapping[str, Any]) -> None:
     """Sets the types and formats that inputs and outputs are to have.
 
     Args:
-        options, errors: as for `apply_options`.
+        options: as for `apply_options`.
 
     Raises:
         EngineBuildError: the network has no such tensor, this TensorRT no such type or format, or
@@ -55,10 +49,8 @@ def apply_to_network(
     for option_name, setter in _TENSOR_SETTERS.items():
         option = OPTIONS[option_name]
         for name, value in options.get(option_name, {}).items():
-            before = len(errors())
-            setter(trt, _tensor(tensors, name, option), option, value)
-            if said := errors()[before:]:
-                raise _refused(option, {name: value}, said)
+            with refusals(trt, partial(_refused, option, {name: value})):
+                setter(trt, _tensor(tensors, name, option), option, value)
 
 
 def _set_dtype(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None:
@@ -71,10 +63,10 @@ def _set_dtype(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None
 def _set_allowed_formats(trt: ModuleType, tensor: Any, option: Option, value: Any) -> None:
     bits = [1 << int(_member(trt.TensorFormat, name, option)) for name in value]
     dtype = dtype_name(tensor.dtype)
-    if dtype != "int8" and (of_int8 := INT8_FORMATS.intersection(value)):
+    if unknown := [name for name in value if has_unknown_layout(name, dtype)]:
         raise EngineBuildError(
-            f"build option {option.name}: {', '.join(of_int8)} is a format of int8, and "
-            f"{tensor.name!r} is {dtype}"
+            f"build option {option.name}: where TensorRT puts values of {dtype}, the type of "
+            f"{tensor.name!r}, in {', '.join(unknown)} is not known; name other formats"
         )
     tensor.allowed_formats = sum(bits)
 
@@ -88,7 +80,7 @@ def _tensor(tensors: Mapping[str, Any], name: str, option: Option) -> Any:
     return tensors[name]
 
 
-def _refused(option: Option, value: object, said: Sequence[str]) -> EngineBuildError:
+def _refused(option: Option, value: object, said: list[str]) -> EngineBuildError:
     details = "\n  ".join(said)
     return EngineBuildError(
         f"build option {option.name}={value!r}: TensorRT refuses it:\n  {details}"

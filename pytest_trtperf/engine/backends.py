@@ -119,3 +119,15 @@ def collected(trt: ModuleType, write: Write | None = None) -> Iterator[Errors]:
         yield lambda: [text for number, text in logger.errors if number > before]
     finally:
         logger.write = outer
+
+
+@contextmanager
+def refusals(trt: ModuleType, told: Callable[[list[str]], Exception]) -> Iterator[None]:
+    """Raises what `told` makes of the errors that TensorRT logs in the block, if there are any.
+
+    TensorRT refuses most of what it is given by a message only.
+    """
+    with collected(trt) as errors:
+        yield
+    if said := errors():
+        raise told(said)

@@ -15,6 +15,7 @@ from pytest_trtperf.engine.backends import (
     collected,
     created,
     import_tensorrt,
+    refusals,
     shared_logger,
 )
 from pytest_trtperf.engine.dtypes import dtype_name
@@ -53,7 +54,6 @@ def build_plan(
             option asks for; carries TensorRT's own messages.
         ValueError: two options contradict each other.
         ShapeError: the profiles do not fit the inputs; lists all inputs.
-        CacheError: the timing cache cannot be written.
         KeyboardInterrupt: Ctrl-C; TensorRT is asked to give up at its next step.
     """
     external_files(spec.onnx)  # TensorRT's own words for missing weights do not name the file
@@ -65,14 +65,15 @@ def build_plan(
         _load_plugins(builder, spec, errors)
         network = _network(trt, builder, spec, backend, errors)
         parser = _parsed(trt, network, spec.onnx, errors)
-        apply_to_network(trt, network, spec.options, errors)
+        apply_to_network(trt, network, spec.options)
         config = _created(builder.create_builder_config(), "builder configuration", errors)
-        apply_options(trt, config, spec.options, backend, errors)
+        apply_options(trt, config, spec.options, backend)
         _add_profiles(builder, config, network, spec)
         if timing_cache is not None:
             timing_cache.attach(config)
         if spec.configure is not None:
-            _configure(spec, config, errors)
+            with refusals(trt, _refused_configure):
+                spec.configure(config)
         attach_monitor(trt, config, interrupted, report)
         plan = builder.build_serialized_network(network, config)
         del parser  # it owns the weights that the network points to, so it outlives the build
@@ -125,12 +126,8 @@ def _with_details(headline: str, details: Sequence[str]) -> str:
     return "\n  ".join([f"{headline}:" if details else headline, *details])
 
 
-def _configure(spec: EngineSpec, config: Any, errors: Errors) -> None:
-    assert spec.configure is not None
-    before = len(errors())
-    spec.configure(config)
-    if said := errors()[before:]:
-        raise EngineBuildError(_with_details("configure=: TensorRT refuses what it does", said))
+def _refused_configure(said: Sequence[str]) -> EngineBuildError:
+    return EngineBuildError(_with_details("configure=: TensorRT refuses what it does", said))
 
 
 def _load_plugins(builder: Any, spec: EngineSpec, errors: Errors) -> None:

@@ -9,9 +9,6 @@ _NAMES: Mapping[str, str] = {
     "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "FP8": "float8_e4m3fn",
 }  # fmt: skip
 
-INT8_FORMATS = frozenset({"CHW4"})
-"""Documented for int8 alone; TensorRT for RTX 1.4 takes more types and lays those out otherwise."""
-
 
 def dtype_name(dtype: Any) -> str:
     """The name of a member of `DataType`."""

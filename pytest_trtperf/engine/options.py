@@ -20,6 +20,9 @@ _BOTH: Versions = {"tensorrt": ("10.0", None), "tensorrt-rtx": ("1.4", None)}
 _TENSORRT: Versions = {"tensorrt": ("10.0", None)}
 _TENSORRT_10: Versions = {"tensorrt": ("10.0", "11")}
 _RTX: Versions = {"tensorrt-rtx": ("1.4", None)}
+_10_16: Versions = {"tensorrt": ("10.16", None)}
+_10_16_UNTIL_11: Versions = {"tensorrt": ("10.16", "11")}
+_10_16_AND_RTX: Versions = {"tensorrt": ("10.16", None), "tensorrt-rtx": ("1.4", None)}
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,6 @@ def _load(
 ) -> Option:  # fmt: skip
     return Option(name, "load", check, api, trtexec, versions, default=default)
 
-
-_10_16: Versions = {"tensorrt": ("10.16", None)}
-_10_16_UNTIL_11: Versions = {"tensorrt": ("10.16", "11")}
-_10_16_AND_RTX: Versions = {"tensorrt": ("10.16", None), "tensorrt-rtx": ("1.4", None)}
 
 _ALL = (
     _number("builder_optimization_level", values.int_between(0, 5), "--builderOptimizationLevel"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.engine.backends import Errors, shared_logger
-from pytest_trtperf.engine.options import BYTES_PER_MIB
+from pytest_trtperf.engine.options import BYTES_PER_MIB, OPTIONS
 from pytest_trtperf.errors import EngineLoadError
 
 
@@ -51,7 +51,7 @@ class LoadOptions:
 
 
 def prepare_runtime(runtime: Any, load: LoadOptions, errors: Errors) -> None:
-    """Before a plan is deserialised.
+    """Tells the runtime what it needs before a plan is deserialised: host code, DLA core, plugins.
 
     Raises:
         EngineLoadError: a plugin library cannot be loaded.
@@ -66,7 +66,7 @@ def prepare_runtime(runtime: Any, load: LoadOptions, errors: Errors) -> None:
 
 
 def prepare_engine(trt: Any, engine: Any, load: LoadOptions, errors: Errors) -> None:
-    """Before a context is created.
+    """Refits a stripped plan and sets its weight budget, before a context is created.
 
     Raises:
         EngineLoadError: the plan has no such profile, streams no weights, or cannot be refitted.
@@ -100,7 +100,8 @@ def _stream_weights(engine: Any, budget: int, errors: Errors) -> None:
     if not hasattr(engine, "weight_streaming_budget_v2"):
         raise EngineLoadError(
             "weight_streaming_budget_mib=: this TensorRT has no "
-            "ICudaEngine.weight_streaming_budget_v2; 10.16 has it"
+            "ICudaEngine.weight_streaming_budget_v2; those that have it: "
+            f"{OPTIONS['weight_streaming_budget_mib'].described_versions()}"
         )
     streamable = engine.streamable_weights_size
     if not streamable:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.engine.backends import collected, created, import_tensorrt, shared_logger
-from pytest_trtperf.engine.dtypes import INT8_FORMATS, dtype_name
+from pytest_trtperf.engine.dtypes import dtype_name
+from pytest_trtperf.engine.formats import has_unknown_layout
 from pytest_trtperf.engine.spec import Shape, TensorInfo
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 from pytest_trtperf.runtime.cuda import checked, cudart
@@ -111,10 +112,10 @@ class TensorRTEngine:
                 f"read here; supported are {', '.join(LAYOUTS)}"
             )
         dtype = dtype_name(self._engine.get_tensor_dtype(name))
-        if format_name in INT8_FORMATS and dtype != "int8":
+        if has_unknown_layout(format_name, dtype):
             raise EngineLoadError(
-                f"tensor {name!r} is {dtype} in the format {format_name}, which is one of int8: "
-                "where its values lie is not known; build the plan with another format"
+                f"tensor {name!r} has the format {format_name}, and where TensorRT puts values of "
+                f"{dtype} in that is not known; build the plan with another format"
             )
         layout, profile = LAYOUTS[format_name], self._load.optimization_profile
         axis = self._engine.get_tensor_vectorized_dim(name, profile)

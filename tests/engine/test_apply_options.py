@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_trtperf.engine.apply_options import apply_options, apply_to_network
-from pytest_trtperf.engine.backends import collected, shared_logger
+from pytest_trtperf.engine.backends import shared_logger
 from pytest_trtperf.engine.options import OPTIONS, checked_options
 from pytest_trtperf.errors import EngineBuildError
 from tests.test_engines_doc import rows
@@ -15,6 +15,9 @@ from tests.test_engines_doc import rows
 trt = pytest.importorskip("tensorrt_rtx")
 
 RTX = "tensorrt-rtx"
+APPLIED_ELSEWHERE = frozenset(
+    ("strongly_typed", "plugins", "timing_cache", "configure_key", "allowed_formats", "dtype")
+)
 LINEAR, HWC = (1 << int(getattr(trt.TensorFormat, name)) for name in ("LINEAR", "HWC"))
 
 
@@ -41,17 +44,68 @@ def network(builder):
 
 
 def apply(config, **options):
-    with collected(trt) as errors:
-        apply_options(trt, config, checked_options(options), RTX, errors)
+    apply_options(trt, config, checked_options(options), RTX)
 
 
-def test_every_option_is_applied_here_or_known_to_be_elsewhere(config):
-    found = {row.name: row.value for row in rows()}
-    for name in OPTIONS:
-        try:
-            apply(config, **{name: found[name]})
-        except EngineBuildError as refused:
-            assert name in str(refused)  # noqa: PT017
+class Watched:
+    """A builder configuration, and the names of it that were used."""
+
+    def __init__(self, config):
+        vars(self).update(config=config, used=set())
+
+    def __getattr__(self, name):
+        self.used.add(name)
+        return getattr(self.config, name)
+
+    def __setattr__(self, name, value):
+        self.used.add(name)
+        setattr(self.config, name, value)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
+def test_every_option_is_applied_here_or_known_to_be_elsewhere(config, row):
+    option, watched = OPTIONS[row.name], Watched(config)
+    try:
+        apply(watched, **{row.name: row.value})
+    except EngineBuildError as refused:
+        assert RTX not in option.versions, refused  # noqa: PT017
+        return
+    owner, _, name = option.api.rpartition(".")
+    if option.kind == "load" or row.name in APPLIED_ELSEWHERE:
+        assert not watched.used
+    elif owner == "BuilderFlag":
+        assert watched.used == {"set_flag" if row.value else "clear_flag"}
+    else:
+        assert name in watched.used
+
+
+class Deaf:
+    """A builder configuration that takes nothing, and logs nothing either."""
+
+    builder_optimization_level = property(lambda _: 3, lambda _, __: None)
+    num_compute_capabilities = 0
+
+    def get_tactic_sources(self):
+        return 0
+
+    def set_tactic_sources(self, _sources):
+        return False
+
+    def set_compute_capability(self, _capability, _index):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("builder_optimization_level", 2, "=2: TensorRT makes 3 of it"),
+        ("tactic_sources", {"jit_convolutions": True}, ": TensorRT refuses .*JIT_CONVOLUTIONS"),
+        ("compute_capabilities", ["sm89"], ": TensorRT refuses SM89"),
+    ],
+)
+def test_a_value_that_is_refused_without_a_message_is_told(name, value, complaint):
+    with pytest.raises(EngineBuildError, match=f"build option {name}{complaint}"):
+        apply(Deaf(), **{name: value})
 
 
 @pytest.mark.parametrize("is_on", [True, False])
@@ -117,8 +171,7 @@ def test_a_core_of_the_dla_is_chosen():
 
 
 def set_on(network, options):
-    with collected(trt) as errors:
-        apply_to_network(trt, network, checked_options(options), errors)
+    apply_to_network(trt, network, checked_options(options))
 
 
 def test_formats_are_set_for_each_tensor(network):

@@ -8,6 +8,7 @@ from pytest_trtperf.engine.backends import (
     TENSORRT_FAMILY,
     collected,
     import_tensorrt,
+    refusals,
     shared_logger,
 )
 from pytest_trtperf.errors import BackendUnavailable
@@ -63,6 +64,30 @@ def test_errors_are_those_of_the_block_and_of_inner_blocks():
             logger.log(severity.WARNING, "harmless")
         assert inner() == ["second"]
         assert outer() == ["first", "second"]
+
+
+def test_only_the_last_errors_of_a_long_block_are_kept():
+    trt = pytest.importorskip("tensorrt_rtx")
+    logger, severity = shared_logger(trt), trt.ILogger.Severity
+    with collected(trt) as errors:
+        for number in range(5000):
+            logger.log(severity.ERROR, str(number))
+    assert errors()[-1] == "4999"
+    assert len(errors()) < 5000
+
+
+def test_errors_are_refusals_and_warnings_are_none():
+    trt = pytest.importorskip("tensorrt_rtx")
+    logger, severity = shared_logger(trt), trt.ILogger.Severity
+
+    def log(*severities):
+        with refusals(trt, lambda said: ValueError(" and ".join(said))):
+            for kind in severities:
+                logger.log(kind, kind.name)
+
+    log(severity.WARNING, severity.INFO)
+    with pytest.raises(ValueError, match=r"^ERROR and INTERNAL_ERROR$"):
+        log(severity.ERROR, severity.WARNING, severity.INTERNAL_ERROR)
 
 
 def test_messages_of_the_block_are_passed_on_but_for_details():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_formats_of_inputs_and_outputs_are_asked_for(write_image_model, tmp_path
     [
         ({"picture": "chw2"}, "no input or output 'picture'; it has 'image', 'y'"),
         ({"image": "nchw"}, "has no NCHW; it has LINEAR"),
-        ({"y": ["linear", "chw4"]}, "CHW4 is a format of int8, and 'y' is float16"),
+        ({"y": ["linear", "chw4"]}, "values of float16, the type of 'y', in CHW4 is not known"),
         ({"image": "dhwc"}, "(?s)built no engine:.*image: has dataType Half unsupported"),
     ],
 )
@@ -129,6 +130,22 @@ def test_configure_is_called_with_the_configuration(fixed_model):
         build_plan(spec, RTX)
 
 
+def test_a_refusal_is_heard_however_many_errors_came_before(fixed_model, without):
+    def noisy_parser(network, logger):
+        for number in range(300):
+            logger.log(trt.ILogger.Severity.ERROR, str(number))
+        return trt.OnnxParser(network, logger)
+
+    def refused(config):
+        config.builder_optimization_level = -1
+
+    backend = without(OnnxParser=noisy_parser)
+    with pytest.raises(EngineBuildError, match=r"memory_pool_limit_mib=.*TensorRT refuses it"):
+        build_plan(spec_of(fixed_model, memory_pool_limit_mib={"dla_managed_sram": 1}), backend)
+    with pytest.raises(EngineBuildError, match="configure=: TensorRT refuses"):
+        build_plan(EngineSpec(fixed_model, (), {"configure_key": "minus"}, refused), backend)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
@@ -159,6 +176,16 @@ def test_a_value_that_tensorrt_changes_is_no_option(fixed_model, without):
 def test_a_plugin_library_that_cannot_be_loaded_is_named(fixed_model, without):
     with pytest.raises(EngineBuildError, match=r"(?s)test_build\.py: TensorRT cannot load this.*"):
         build_plan(spec_of(fixed_model, plugins=[__file__]), without())
+
+
+def test_a_plugin_library_is_looked_for_in_the_working_directory(
+    fixed_model, without, tmp_path, monkeypatch
+):
+    path = tmp_path / "plugin.so"
+    path.write_text("no library")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EngineBuildError, match=rf"(?s)^plugin\.so: .*{re.escape(str(path))}"):
+        build_plan(spec_of(fixed_model, plugins=["plugin.so"]), without())
 
 
 def test_too_little_workspace_says_what_to_do(dynamic_model):
@@ -232,6 +259,13 @@ def test_shapes_that_do_not_fit_list_the_inputs(dynamic_model, shapes, complaint
         build_plan(spec_of(dynamic_model, shapes), RTX)
     assert "dynamic.onnx" in str(failure.value)
     assert "The inputs are: 'x' float32 ?x4" in str(failure.value)
+
+
+def test_a_profile_that_is_refused_lists_the_inputs(dynamic_model, without):
+    config = SimpleNamespace(add_optimization_profile=lambda _: -1)
+    builder = type("Builder", (trt.Builder,), {"create_builder_config": lambda _: config})
+    with pytest.raises(ShapeError, match="TensorRT refuses these shapes; The inputs are: 'x'"):
+        build_plan(spec_of(dynamic_model, RANGE), without(Builder=builder))
 
 
 def test_all_misfits_are_told_at_once(dynamic_model):

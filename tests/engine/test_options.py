@@ -86,6 +86,15 @@ def test_the_order_of_compute_capabilities_stays():
     assert checked == {"compute_capabilities": ["SM89", "SM120"]}
 
 
+def test_an_option_ends_with_the_version_that_dropped_it():
+    fp16, tf32 = OPTIONS["fp16"], OPTIONS["tf32"]
+    assert fp16.described_versions() == "TensorRT 10.0 and later, before 11"
+    assert tf32.described_versions() == "TensorRT 10.0 and later; TensorRT for RTX 1.4 and later"
+    versions = ("9.3.0", "10.16.1.11", "11.0.0.1", "100.0")
+    assert [fp16.may_be_in("tensorrt", v) for v in versions] == [True, True, False, False]
+    assert all(tf32.may_be_in("tensorrt", v) for v in versions)
+
+
 def test_every_option_says_where_it_is():
     for option in OPTIONS.values():
         assert re.search(r"\d+\.\d+ and later", option.described_versions()), option.name

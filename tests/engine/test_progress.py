@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import threading
+import os
+import signal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.engine.build import build_plan
-from pytest_trtperf.engine.progress import BuildProgress, attach_monitor
+from pytest_trtperf.engine.progress import BuildProgress
 from pytest_trtperf.engine.spec import EngineSpec
 
 
@@ -67,17 +68,17 @@ def test_a_real_build_reports_phases(fixed_model):
     assert max(share for _, share in seen) > 0
 
 
-def test_a_set_event_ends_a_build(fixed_model):
-    trt = pytest.importorskip("tensorrt_rtx")
-    interrupted = threading.Event()
-    interrupted.set()
+def test_ctrl_c_ends_a_build_within_a_few_steps(fixed_model):
+    pytest.importorskip("tensorrt_rtx")
+    whole: list[str] = []
+    build_plan(EngineSpec(fixed_model), "tensorrt-rtx", report=lambda p: whole.append(p.phase))
 
-    def configure(config):
-        attach_monitor(trt, config, interrupted, None)
-        monitors.append(config.progress_monitor)
+    def interrupt_once(progress):
+        ended.append(progress.phase)
+        if len(ended) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
 
-    monitors: list[object] = []
-    spec = EngineSpec(fixed_model, (), {"configure_key": "monitor"}, configure)
-    assert build_plan(spec, "tensorrt-rtx")  # the build's own monitor replaces that one
-    (monitor,) = monitors
-    assert monitor.step_complete("phase", 1) is False  # type: ignore[attr-defined]
+    ended: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(EngineSpec(fixed_model), "tensorrt-rtx", report=interrupt_once)
+    assert len(ended) < len(whole) / 4

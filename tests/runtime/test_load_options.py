@@ -88,7 +88,11 @@ def test_a_plugin_library_that_cannot_be_loaded_is_named():
             LoadOptions(optimization_profile=2),
             r"optimization_profile=2: the plan has 2 profile\(s\)",
         ),
-        ({}, LoadOptions(weight_streaming_budget=1), "this TensorRT has no ICudaEngine"),
+        (
+            {},
+            LoadOptions(weight_streaming_budget=1),
+            r"has no ICudaEngine.*; those that have it: TensorRT 10\.16 .*; TensorRT for RTX 1\.4 ",
+        ),
         (
             {"weight_streaming_budget_v2": 0, "streamable_weights_size": 0},
             LoadOptions(weight_streaming_budget=1 << 20),
