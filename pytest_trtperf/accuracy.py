@@ -36,7 +36,7 @@ RTOL = {
 
 
 class AccuracyAssertionError(AssertionError):
-    """An engine's outputs are not those of the reference."""
+    """An engine's outputs are not those of the reference, or there was nothing to compare."""
 
 
 class Session(Protocol):
@@ -144,7 +144,8 @@ def assert_close(
         find: where the paths of inputs are.
 
     Raises:
-        AccuracyAssertionError: naming each output that differs, by how much and where.
+        AccuracyAssertionError: naming each output that differs, by how much and where; or all are
+            empty.
         ShapeError, MeasurementError: shapes or inputs do not fit, or a query failed.
         ValueError: a tolerance is negative or no number.
     """
@@ -159,11 +160,16 @@ def assert_close(
     returned = _outputs(subject, resolved, ours, seed)
     expected = _outputs(reference, {}, theirs, seed)
     found = _differences(subject, reference, returned, expected, rtol, atol)
+    shown = ", ".join(f"{name} {format_shape(shape)}" for name, shape in resolved.items()) or "none"
     if found:
-        shown = ", ".join(f"{name} {format_shape(shape)}" for name, shape in resolved.items())
         raise AccuracyAssertionError(
             f"{subject.name} differs from {reference.name} in {len(found)} of {len(expected)} "
-            f"outputs (inputs: {shown or 'none'}):\n" + "\n".join(found)
+            f"outputs (inputs: {shown}):\n" + "\n".join(found)
+        )
+    if not any(values.size for values in expected.values()):
+        raise AccuracyAssertionError(
+            f"no value was compared: all outputs of {reference.name} are empty (inputs: {shown}); "
+            "pass shapes= or inputs= with which the model returns values"
         )
 
 
@@ -204,14 +210,22 @@ def _converted(name: str, values: np.ndarray, dtype: str, wanted: str) -> np.nda
     told = numbers(values, dtype)
     converted = None
     if wanted in ITEM_SIZES and not is_held_as_bits(wanted):
-        converted = told.astype(wanted)
-    # Floats may be rounded, whole numbers that do not fit would become others.
-    if converted is None or (told.dtype.kind in "iu" and not np.array_equal(converted, told)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            converted = told.astype(wanted)
+    if converted is None or not _stands_for(converted, told):
         raise MeasurementError(
             f"input {name!r}: values of {dtype} cannot be given as {wanted}; compare with a "
-            "reference that takes the same type"
+            "reference that takes the same type, or pass inputs= that both can hold"
         )
     return converted
+
+
+def _stands_for(converted: np.ndarray, told: np.ndarray) -> bool:
+    """Whether all numbers are the same; floats may be rounded among floats, not to infinity."""
+    if converted.dtype.kind == told.dtype.kind == "f":
+        return np.array_equal(np.isinf(converted), np.isinf(told))
+    # Whole numbers may be beyond what float64 tells apart.
+    return np.array_equal(converted.astype(np.longdouble), told.astype(np.longdouble))
 
 
 def _outputs(

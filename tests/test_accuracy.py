@@ -78,9 +78,18 @@ def test_what_is_near_zero_is_judged_by_its_neighbours():
     theirs = np.array([10.0, -10.0, 0.0])
     assert compare(theirs + np.array([0, 0, 0.05]), theirs, 0.01) is None
     assert compare(theirs + np.array([0, 0, 0.1]), theirs, 0.01) is not None
+    assert compare(theirs * 1e-200 + np.array([0, 0, 5e-202]), theirs * 1e-200, 0.01) is None
     huge = np.full(4, 1e300)
     assert compare(huge, huge * 1.001, 0.01) is None
+    assert compare(huge, huge * 1.1, 0.01) is not None
     assert compare(np.full(2, 1e-9), np.zeros(2), 0.01) is not None
+
+
+def test_an_outlier_hides_what_is_small_unless_atol_is_given():
+    theirs = np.array([1e6, *[0.0] * 999])
+    ours = theirs + np.array([0, 300, *[0.0] * 998])
+    assert compare(ours, theirs, 0.01) is None
+    assert "1 of 1000 values differ" in str(compare(ours, theirs, 0.01, atol=1))
 
 
 BITS = {"tf32": (10, "float32"), "fp16": (10, "float16"), "bf16": (7, "bfloat16")}
@@ -175,6 +184,35 @@ def test_shapes_and_missing_outputs_are_told(tmp_path):
         assert_close(subject(theirs), subject(ours), shapes={"x": "4x3x2"})
 
 
+def returned_as(path, kind, factor):
+    """`x` times the factor, in the type alone."""
+    model = onnx.load(write(path, ["FLOAT", kind], "Mul", factor))
+    del model.graph.output[0]
+    onnx.save(model, path)
+    return subject(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("DOUBLE", 2**-20),
+        ("FLOAT", 2**-7),
+        ("FLOAT16", 2**-7),
+        ("BFLOAT16", 2**-4),
+        ("FLOAT8E4M3FN", 2**-2),
+    ],
+)
+def test_default_tolerance_is_that_of_the_coarser_type(tmp_path, kind, error):
+    x = {"x": np.array([[1, 2, 4]], np.float32)}
+    for ours, theirs in [(kind, kind), (kind, "DOUBLE"), ("DOUBLE", kind)]:
+        close = returned_as(tmp_path / "close.onnx", ours, 1 + error)
+        far = returned_as(tmp_path / "far.onnx", ours, 1 + 4 * error)
+        exact = returned_as(tmp_path / "exact.onnx", theirs, 1)
+        assert_close(close, exact, inputs=x)
+        with pytest.raises(AccuracyAssertionError, match=r"far.onnx differs from exact.onnx in 1"):
+            assert_close(far, exact, inputs=x)
+
+
 @pytest.mark.parametrize("narrow", ["FLOAT16", "BFLOAT16"])
 @pytest.mark.parametrize("seed", [0, 3])
 def test_engines_of_two_precisions_get_the_same_numbers(tmp_path, narrow, seed):
@@ -213,11 +251,75 @@ def test_whole_numbers_are_given_to_another_type_if_they_fit(tmp_path):
         assert_close(long, short, inputs={"x": most + 1})
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "dtype", "fit", "lost"),
+    [
+        ("FLOAT", "INT64", np.float32, [3, -2, 2**40], [0.9, 1, 2]),
+        ("FLOAT", "INT64", np.float32, [3, -2, -(2**63)], [2**63, 0, 0]),
+        ("FLOAT", "INT32", np.float32, [3, -2, 0], [np.inf, 0, 0]),
+        ("FLOAT", "BOOL", np.float32, [1, 0, 1], [0.5, 0, 1]),
+        ("FLOAT", "FLOAT16", np.float32, [0.1, -np.inf, 65504], [7e4, 0, 0]),
+        ("DOUBLE", "FLOAT", np.float64, [0.1, np.inf, 3e38], [-1e39, 0, 0]),
+        ("INT64", "BOOL", np.int64, [0, 1, 1], [2, 0, 1]),
+        ("INT64", "DOUBLE", np.int64, [2**53, -1, 0], [2**53 + 1, -1, 0]),
+        ("INT32", "FLOAT16", np.int32, [2048, -7, 0], [70000, 0, 0]),
+    ],
+)
+def test_numbers_are_given_to_another_type_only_if_it_has_them(
+    tmp_path, here, there, dtype, fit, lost
+):
+    ours = subject(write(tmp_path / "ours.onnx", [here]))
+    theirs = subject(write(tmp_path / "theirs.onnx", [there]))
+    assert_close(ours, theirs, inputs={"x": np.array([fit], dtype)})
+    with pytest.raises(MeasurementError, match=r"'x': values of \w+ cannot be given as \w+; "):
+        assert_close(ours, theirs, inputs={"x": np.array([lost], dtype)})
+
+
 def test_reference_without_a_finite_value_proves_nothing(tmp_path):
     engine = subject(write(tmp_path / "log.onnx", ["FLOAT"], "Log"))
     with pytest.raises(AccuracyAssertionError, match="'y0' float32: the reference returns no fin"):
         assert_close(engine, engine, inputs={"x": np.full((2, 3), -1, np.float32)})
     assert_close(engine, engine, inputs={"x": np.array([[-1, 0, 2]], np.float32)})
+
+
+def test_outputs_that_are_all_empty_prove_nothing(tmp_path):
+    helper, kind = onnx.helper, onnx.TensorProto
+    path = write(tmp_path / "found.onnx", ["FLOAT"])
+    model = onnx.load(path)
+    model.graph.node.append(helper.make_node("NonZero", ["x"], ["at"]))
+    model.graph.node.append(helper.make_node("Cast", ["at"], ["found"], to=kind.FLOAT))
+    model.graph.output.append(helper.make_tensor_value_info("found", kind.FLOAT, [2, "k"]))
+    onnx.save(model, path)
+    both = subject(path)
+    assert_close(both, both, inputs={"x": np.zeros((1, 3), np.float32)})
+    del model.graph.output[0]
+    onnx.save(model, path)
+    alone = subject(path)
+    assert_close(alone, alone, inputs={"x": np.ones((1, 3), np.float32)})
+    with pytest.raises(
+        AccuracyAssertionError,
+        match=r"no value was compared: all outputs of found.onnx are empty \(inputs: x 1x3\); pass",
+    ):
+        assert_close(alone, alone, inputs={"x": np.zeros((1, 3), np.float32)})
+
+
+class Watched(OnnxRuntimeEngine):
+    """Remembers its sessions, which have no queries left when they are closed."""
+
+    def create_session(self, *args):
+        self.session = super().create_session(*args)
+        return self.session
+
+
+def test_sessions_are_closed(tmp_path):
+    path = write(tmp_path / "model.onnx", ["FLOAT"])
+    ours, theirs = Watched(path), Watched(path)
+    assert_close(Side("ours", ours), Side("theirs", theirs), shapes={"x": (1, 3)})
+    text = Watched(write(tmp_path / "text.onnx", ["FLOAT", "STRING"]))
+    with pytest.raises(MeasurementError, match=r"^text: output 'y1' has dtype string"):
+        assert_close(Side("text", text), Side("theirs", theirs), shapes={"x": (1, 3)})
+    for engine in (ours, theirs, text):
+        assert engine.session.queries == []
 
 
 def test_query_that_fails_asks_for_inputs(tmp_path):
@@ -247,6 +349,24 @@ def test_tolerances_are_checked(tmp_path, tolerance):
         assert_close(engine, engine, rtol=tolerance)
     with pytest.raises(ValueError, match="atol="):
         assert_close(engine, engine, atol=tolerance)
+
+
+def test_reference_does_what_the_file_says(tmp_path):
+    helper, kind = onnx.helper, onnx.TensorProto
+    many = np.full((1, 1, 1, 1), 1e30, np.float32)
+    # Optimized, the two weights become one, which is infinite.
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["a"]), helper.make_node("Mul", ["a", "s"], ["y"])],
+        "graph",
+        [helper.make_tensor_value_info("x", kind.FLOAT, many.shape)],
+        [helper.make_tensor_value_info("y", kind.FLOAT, many.shape)],
+        [onnx.numpy_helper.from_array(many, "w"), onnx.numpy_helper.from_array(many[0], "s")],
+    )
+    path = tmp_path / "model.onnx"
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    reference = reference_of(path, "onnxruntime")
+    assert_close(reference, reference, inputs={"x": 1 / many})
 
 
 def test_references_that_cannot_be(tmp_path, monkeypatch):
