@@ -15,7 +15,7 @@ import msgspec
 
 from pytest_trtperf.engine.backends import ONNXRUNTIME, import_tensorrt
 from pytest_trtperf.engine.build import build_plan, has_weakly_typed_networks
-from pytest_trtperf.engine.cache import CachedPlan, PlanCache, default_cache_dir
+from pytest_trtperf.engine.cache import CachedPlan, PlanCache, cache_place
 from pytest_trtperf.engine.cache_size import default_limit
 from pytest_trtperf.engine.option_rules import check_options
 from pytest_trtperf.engine.options import (
@@ -47,9 +47,9 @@ from pytest_trtperf.settings import Settings
 
 
 def _plan_cache(settings: Settings) -> PlanCache:
-    shared = settings.cache_dir is not None and settings.shared_cache
+    directory, shared = cache_place(settings.cache_dir, settings.shared_cache)
     limit = default_limit(shared=shared) if settings.cache_size is None else settings.cache_size
-    return PlanCache(settings.cache_dir or default_cache_dir(), shared=shared, limit=limit)
+    return PlanCache(directory, shared=shared, limit=limit)
 
 
 class EngineFactory:
@@ -239,8 +239,10 @@ class EngineFactory:
         if not wanted:
             return None
         probe, device = self._run.target.probe, self._run.target.plan_device
-        directory = self._cache.directory
-        return TimingCacheFile.kept_in(directory, probe.backend, probe.version, device or "")
+        return TimingCacheFile.kept_in(
+            self._cache.directory, probe.backend, probe.version, device or "",
+            shared=self._cache.shared,
+        )  # fmt: skip
 
     def _load(self, plan: CachedPlan, load: LoadOptions) -> IsolatedEngine:
         kernels = self._cache.load_runtime_cache(plan.key)

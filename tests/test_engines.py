@@ -18,6 +18,7 @@ from pytest_trtperf.engine.build import build_plan
 from pytest_trtperf.engine.cache import PlanCache
 from pytest_trtperf.engine.file_locks import unused
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.timing_cache import TimingCacheFile
 from pytest_trtperf.engine_factory import EngineFactory
 from pytest_trtperf.errors import CacheError, EngineBuildError, EngineLoadError, MeasurementError
 from pytest_trtperf.report.progress_line import ProgressLine
@@ -182,6 +183,24 @@ def test_files_of_options_are_found_in_rootdir(factory, tmp_path, monkeypatch):
     monkeypatch.setattr(EngineFactory, "_engine", lambda _, spec: seen.append(spec.options))
     factory()("model.onnx", timing_cache=Path("timing.cache"))
     assert seen == [{"timing_cache": str(tmp_path / "timing.cache")}]
+
+
+def test_a_timing_cache_that_is_named_is_only_read(factory, tmp_path, monkeypatch):
+    seen: list[TimingCacheFile] = []
+
+    def build(_spec: EngineSpec, _backend: str, timings: TimingCacheFile, *_: Any) -> bytes:
+        seen.append(timings)
+        return b"plan"
+
+    monkeypatch.setattr(engine_factory, "build_plan", build)
+    named = tmp_path / "ours.timing"
+    named.write_bytes(b"timed")
+    make = factory("tensorrt")
+    make("model.onnx", RANGE, timing_cache=named)
+    make("model.onnx", RANGE, timing_cache=True)
+    assert [timings.is_kept for timings in seen] == [False, True]
+    assert not any(timings.shared for timings in seen)
+    assert [timings.path.parent for timings in seen] == [tmp_path, tmp_path / "cache"]
 
 
 def test_a_build_leaves_its_log_beside_the_plan(factory, tmp_path):

@@ -28,10 +28,11 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.commands.this_machine import Fit, ThisMachine
-from pytest_trtperf.engine.cache import default_cache_dir
-from pytest_trtperf.engine.cache_entries import Entry, entries, find_problem
+from pytest_trtperf.engine.cache import cache_place
+from pytest_trtperf.engine.cache_entries import Damaged, Entry, entries, find_problem, read_identity
 from pytest_trtperf.engine.cache_files import PLAN, CacheFiles, explained
 from pytest_trtperf.engine.cache_size import Removal, remove, remove_leftovers, shrink
+from pytest_trtperf.engine.identity import Identity
 from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.option_values import parse_age, parse_size
@@ -98,8 +99,8 @@ def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse
 
 
 def _run(act: Act, arguments: argparse.Namespace) -> Status:
-    directory, shared = chosen_cache(arguments)
-    files = CacheFiles(directory or default_cache_dir(), shared=shared)
+    directory, shared = cache_place(*chosen_cache(arguments))
+    files = CacheFiles(directory, shared=shared)
     if not files.directory.exists():
         note(f"note: there is no engine cache at {files.directory}")
     with explained(files.directory):
@@ -109,21 +110,31 @@ def _run(act: Act, arguments: argparse.Namespace) -> Status:
 def _list(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     found = entries(files)
     machine = ThisMachine()
-    fits = {entry.key: machine.fits(entry.identity) for entry in found}
+    identities = [_identity(files, entry.key) for entry in found]
+    fits = [machine.fits(identity) for identity in identities]
+    told = list(zip(found, identities, fits, strict=True))
     if arguments.json:
         say_json({"directory": str(files.directory), "engines": [
-            {**_summary(files, entry), "here": fits[entry.key].here, "why": fits[entry.key].why}
-            for entry in found
+            {**_summary(files, entry, identity), "here": fit.here, "why": fit.why}
+            for entry, identity, fit in told
         ]})  # fmt: skip
         return Status.OK
-    rows = [_row(entry, fits[entry.key]) for entry in found]
+    rows = [_row(*one) for one in told]
     say(*_table(("key", "model", "built by", "for", "size", "last used", "here"), rows))
     say(f"engines in {files.directory}: {len(found)}, {_size(entry.size for entry in found)}")
     return Status.OK
 
 
-def _row(entry: Entry, fit: Fit) -> tuple[str, ...]:
-    about = entry.identity.about if entry.identity else {}
+def _identity(files: CacheFiles, key: str) -> Identity | None:
+    """None if it is missing or damaged, for which see `find_problem`."""
+    try:
+        return read_identity(files, key)
+    except Damaged:
+        return None
+
+
+def _row(entry: Entry, identity: Identity | None, fit: Fit) -> tuple[str, ...]:
+    about = identity.about if identity else {}
     built_by = f"{about.get('backend', '?')} {about.get('backend_version', '')}".strip()
     here = "?" if fit.here is None else "yes" if fit.here else "no"
     return (
@@ -137,31 +148,32 @@ def _row(entry: Entry, fit: Fit) -> tuple[str, ...]:
     )
 
 
-def _summary(files: CacheFiles, entry: Entry) -> dict[str, Any]:
-    identity = msgspec.structs.asdict(entry.identity) if entry.identity else None
-    if identity is not None:
-        identity["layers"] = None if identity["layers"] is None else len(identity["layers"])
+def _summary(files: CacheFiles, entry: Entry, identity: Identity | None) -> dict[str, Any]:
+    known = msgspec.structs.asdict(identity) if identity else None
+    if known is not None:
+        known["layers"] = None if known["layers"] is None else len(known["layers"])
     return {
         "key": entry.key,
         "path": str(files.path(entry.key, PLAN)),
         "size": entry.size,
         "last_used": _moment(entry.used),
-        "identity": identity,
+        "identity": known,
     }
 
 
 def _show(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     (entry,) = _chosen(files, [arguments.key])
-    if entry.identity is None:
+    identity = _identity(files, entry.key)
+    if identity is None:
         raise CacheError(f"{entry.key}: {find_problem(files, entry.key)}")
-    identity = msgspec.structs.asdict(entry.identity)
+    known = msgspec.structs.asdict(identity)
     if arguments.json:
-        say_json({**_summary(files, entry), "identity": identity})
+        say_json({**_summary(files, entry, identity), "identity": known})
         return Status.OK
-    about, layers = identity.pop("about"), identity.pop("layers")
+    about, layers = known.pop("about"), known.pop("layers")
     path, used = files.path(entry.key, PLAN), _moment(entry.used)
-    identity["built because"] = identity.pop("why")
-    told = {"key": entry.key, "path": path, "last used": used, **identity, **about}
+    known["built because"] = known.pop("why")
+    told = {"key": entry.key, "path": path, "last used": used, **known, **about}
     say(*(_printable(f"{name}: {value}") for name, value in told.items()))
     say("layers: not known" if layers is None else f"layers: {len(layers)}")
     say(*(_printable(f"  {_layer(layer)}") for layer in layers or ()))

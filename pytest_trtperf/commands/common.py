@@ -126,7 +126,7 @@ def add_cache_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_cache(arguments: argparse.Namespace) -> tuple[Path | None, bool]:
-    """The directory of the engine cache, None for the user's own, and whether it is shared.
+    """What `cache_place` takes: the directory, if one was named, and whether it is to be shared.
 
     Raises:
         CacheError: an environment variable makes no sense.

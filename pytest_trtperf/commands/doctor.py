@@ -22,7 +22,7 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.engine.backends import ONNXRUNTIME, TENSORRT_FAMILY
-from pytest_trtperf.engine.cache import default_cache_dir
+from pytest_trtperf.engine.cache import cache_place
 from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
@@ -192,7 +192,7 @@ def _lock_dir(given: Path | None) -> Check:
 def _cache_dir(given: Path | None, shared: bool) -> Check:
     name = "cache directory"
     try:
-        directory = given or default_cache_dir()
+        directory, shared = cache_place(given, shared)
     except TrtPerfError as error:
         return Check(name=name, state=MISSING, message=str(error))
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())

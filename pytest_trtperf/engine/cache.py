@@ -33,7 +33,7 @@ from pytest_trtperf.engine.cache_files import (
     explained,
 )
 from pytest_trtperf.engine.cache_size import shrink
-from pytest_trtperf.engine.file_locks import use
+from pytest_trtperf.engine.file_locks import let_go, use
 from pytest_trtperf.engine.identity import Identity, encode_json
 from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import CacheError
@@ -42,7 +42,16 @@ _LOOK_EVERY_S = 0.2
 
 
 class EngineCacheWarning(UserWarning):
-    """A file in the engine cache was damaged and is made again."""
+    """A file in the engine cache was damaged and is made again, or could not be kept."""
+
+
+def cache_place(directory: Path | None, shared: bool) -> tuple[Path, bool]:
+    """Where the cache is, and whether it is shared: only one that was named can be.
+
+    Raises:
+        CacheError: see `default_cache_dir`.
+    """
+    return (default_cache_dir(), False) if directory is None else (directory, shared)
 
 
 def default_cache_dir() -> Path:
@@ -98,7 +107,8 @@ class PlanCache:
         self.limit = limit
         self._files = CacheFiles(self.directory, shared=shared)
         self._in_use: dict[str, BinaryIO] = {}
-        weakref.finalize(self, _close_all, self._in_use)
+        self._process = os.getpid()
+        weakref.finalize(self, _close_all, self._in_use, self._process)
 
     def get_or_build(
         self, key: str, build: Callable[[], bytes], about: Mapping[str, Any]
@@ -106,7 +116,8 @@ class PlanCache:
         """The plan of a key, built by exactly one process when it is not there yet.
 
         A plan that is truncated, changed, unreadable or not to be trusted is built again with an
-        `EngineCacheWarning`. What ``build`` raises passes through, and nothing is left behind.
+        `EngineCacheWarning`. What ``build`` raises passes through, and no plan is left behind;
+        its log is.
 
         Args:
             key: A SHA-256, hexadecimal.
@@ -129,11 +140,11 @@ class PlanCache:
                 held.enter_context(self._files.locked(key))
                 if found := self._find_or_warn(key):
                     return found
-                self._files.check_writable()
+                why = self._why(about)
+                self._files.make_way(key)
             self._files.sweep(key)
-            plan = self._build(key, build, about)
-        if self.limit < math.inf:
-            shrink(self._files, self.limit)
+            plan = self._build(key, build, about, why)
+        self._shrink()
         return plan
 
     def wait_for_builder(self, key: str, tell: Callable[[float | None], None]) -> float:
@@ -161,7 +172,7 @@ class PlanCache:
 
     def close(self) -> None:
         """Lets other processes remove the plans that this object has handed out."""
-        _close_all(self._in_use)
+        _close_all(self._in_use, self._process)
 
     def build_log(self, key: str) -> AbstractContextManager[BuildLog]:
         """The log of the build of a key, to be opened by what `get_or_build` calls."""
@@ -220,7 +231,7 @@ class PlanCache:
         except FileNotFoundError:
             return None
         try:
-            if not use(file.fileno(), wait=wait):
+            if not use(self._files.path(key, PLAN), file.fileno(), wait=wait):
                 file.close()
                 return None
             identity = read_identity(self._files, key)
@@ -229,10 +240,8 @@ class PlanCache:
             file.close()
             raise
         self._keep(key, file)
+        self._files.touch(key)
         path = self._files.path(key, PLAN)
-        # The time of use, for the limit of size; a read-only cache has none.
-        with suppress(OSError):
-            os.utime(self._files.path(key, IDENTITY))
         return CachedPlan(key, path, plan, built=False, identity=identity)
 
     def _find_or_warn(self, key: str) -> CachedPlan | None:
@@ -242,8 +251,9 @@ class PlanCache:
             _warn(self._files.path(key, PLAN), str(reason), "the engine is built again")
             return None
 
-    def _build(self, key: str, build: Callable[[], bytes], about: Mapping[str, Any]) -> CachedPlan:
-        why = self._why(about)
+    def _build(
+        self, key: str, build: Callable[[], bytes], about: Mapping[str, Any], why: str
+    ) -> CachedPlan:
         started = time.perf_counter()
         plan = build()
         identity = Identity.of_plan(plan, time.perf_counter() - started, about, why)
@@ -252,9 +262,19 @@ class PlanCache:
         path = self._files.path(key, PLAN)
         with explained(self.directory):
             file = path.open("rb")
-            use(file.fileno(), wait=True)
+            use(path, file.fileno(), wait=True)
         self._keep(key, file)
         return CachedPlan(key, path, memoryview(plan), built=True, identity=identity)
+
+    def _shrink(self) -> None:
+        if self.limit == math.inf:
+            return
+        try:
+            shrink(self._files, self.limit)
+        except CacheError as error:
+            warnings.warn(
+                f"the cache stays above its limit: {error}", EngineCacheWarning, stacklevel=3
+            )
 
     @contextmanager
     def _refusal_explained(self, about: Mapping[str, Any]) -> Iterator[None]:
@@ -276,12 +296,19 @@ class PlanCache:
         """Holds a plan open, which holds its lock, until `close`."""
         previous, self._in_use[key] = self._in_use.get(key), file
         if previous is not None:
-            previous.close()
+            _close(previous, self._process)
 
 
-def _close_all(files: dict[str, BinaryIO]) -> None:
+def _close_all(files: dict[str, BinaryIO], process: int) -> None:
     while files:
-        files.popitem()[1].close()
+        _close(files.popitem()[1], process)
+
+
+def _close(file: BinaryIO, process: int) -> None:
+    # A process that was forked meanwhile has the same lock, and is not to end it.
+    if os.getpid() == process:
+        let_go(file.fileno())
+    file.close()
 
 
 def _warn(path: Path, reason: str, consequence: str) -> None:

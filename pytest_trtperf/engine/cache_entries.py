@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from pytest_trtperf.engine.cache_files import IDENTITY, PLAN, RUNTIME, CacheFiles
 from pytest_trtperf.engine.digests import read_and_digest
-from pytest_trtperf.engine.identity import MAX_BYTES, Identity
+from pytest_trtperf.engine.identity import MAX_BYTES, Identity, Origin, decode
 from pytest_trtperf.engine.trust import Untrusted
 
 _SHA256_BYTES = 32
+_Kind = TypeVar("_Kind", bound=Origin)
 
 
 class Damaged(Exception):
@@ -28,40 +30,22 @@ class Entry:
     Attributes:
         size: of all of them, in bytes.
         used: when the plan was last loaded or built, in seconds since the epoch.
-        identity: None if it is missing or damaged, for which see `find_problem`.
     """
 
     key: str
     size: int
     used: float
-    identity: Identity | None
 
 
 def entries(files: CacheFiles) -> list[Entry]:
-    """All engines, damaged ones too, the least recently used first.
+    """All engines, damaged ones too, the least recently used first; opens no file.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    found = [_entry(files, key) for key in files.list_keys() if files.has_entry(key)]
+    keys = [key for key in files.list_keys() if files.has_entry(key)]
+    found = [Entry(key, files.size(key), files.used(key)) for key in keys]
     return sorted(found, key=lambda entry: (entry.used, entry.key))
-
-
-def _entry(files: CacheFiles, key: str) -> Entry:
-    try:
-        identity = read_identity(files, key)
-    except Damaged:
-        identity = None
-    return Entry(key, files.size(key), _used(files, key), identity)
-
-
-def _used(files: CacheFiles, key: str) -> float:
-    for suffix in (IDENTITY, PLAN, RUNTIME):
-        try:
-            return files.path(key, suffix).stat().st_mtime
-        except OSError:
-            continue
-    return 0.0
 
 
 def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
@@ -70,8 +54,7 @@ def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
     Raises:
         OSError: the directory cannot be read.
     """
-    cached = [entry.identity.about for entry in entries(files) if entry.identity]
-    same = [other for other in cached if other.get("model") == about.get("model")]
+    same = [other for other in _origins(files) if other.get("model") == about.get("model")]
     if not same:
         return "no engine of this model was cached"
     differences = (_differences(about, other) for other in same)
@@ -79,6 +62,12 @@ def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
     if not nearest:
         return "the engine in the cache is damaged, or another version of pytest-trtperf built it"
     return f"the nearest in the cache differs in {', '.join(nearest)}"
+
+
+def _origins(files: CacheFiles) -> Iterator[Mapping[str, Any]]:
+    for key in files.list_keys():
+        with suppress(Damaged):
+            yield _read(files, key, Origin).about
 
 
 def _differences(about: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -126,10 +115,14 @@ def read_identity(files: CacheFiles, key: str) -> Identity:
     Raises:
         Damaged: it is missing, broken or not to be trusted.
     """
+    return _read(files, key, Identity)
+
+
+def _read(files: CacheFiles, key: str, kind: type[_Kind]) -> _Kind:
     name = files.path(key, IDENTITY).name
     try:
         with files.open(key, IDENTITY) as file:
-            return Identity.decode(file.read(MAX_BYTES))
+            return decode(file.read(MAX_BYTES), kind)
     except FileNotFoundError:
         raise Damaged(f"has no {name} with its checksum") from None
     except Untrusted as reason:

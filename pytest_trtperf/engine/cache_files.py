@@ -63,6 +63,19 @@ class CacheFiles:
         found = {path.stem for path in self.directory.iterdir() if path.suffix in _SUFFIXES}
         return sorted(key for key in found if KEY.fullmatch(key))
 
+    def touch(self, key: str) -> None:
+        """Notes that a plan was used just now; a read-only cache notes nothing.
+
+        In a shared cache the lock is what every user may touch.
+        """
+        for suffix in (LOCK, IDENTITY):
+            with suppress(OSError):
+                os.utime(self.path(key, suffix), follow_symlinks=False)
+
+    def used(self, key: str) -> float:
+        """When a plan was last built or used, in seconds since the epoch."""
+        return max(_used(self.path(key, suffix)) for suffix in (LOCK, PLAN, IDENTITY))
+
     def has_entry(self, key: str) -> bool:
         """Whether a key has more than a lock and the log of a build that failed."""
         return any(_size(self.path(key, suffix)) for suffix in _ENTRY)
@@ -76,14 +89,18 @@ class CacheFiles:
         mode = 0o755 if self.shared else 0o700
         self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
 
-    def check_writable(self) -> None:
-        """Tells before a long build what its writing would: locks of others may be there.
+    def make_way(self, key: str) -> None:
+        """Removes the plan that a build will replace, and its identity.
+
+        Tells before a long build what its writing would: files of others may be there, which in a
+        sticky directory nobody else can replace.
 
         Raises:
             CacheError: the directory cannot be written.
         """
         with explained(self.directory), tempfile.TemporaryFile(dir=self.directory):
-            pass
+            for suffix in (PLAN, IDENTITY):
+                self.path(key, suffix).unlink(missing_ok=True)
 
     def open(self, key: str, suffix: str) -> BinaryIO:
         """Opens a file of a key for reading.
@@ -226,6 +243,13 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _used(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 @contextmanager
 def explained(directory: Path) -> Iterator[None]:
     """Turns what the operating system refuses into words about the directory.
@@ -246,6 +270,8 @@ def explain(error: OSError) -> str:
     said = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
     if error.errno in _NO_SPACE:
         return f"no room to write: {said}; free some space, or {_OTHER_DIRECTORY}"
+    if error.errno == errno.EISDIR:
+        return f"{said}; remove it, or {_OTHER_DIRECTORY}"
     if error.errno in _NO_PERMISSION:
         return f"not permitted: {said}; make it writable, or {_OTHER_DIRECTORY}"
     return f"{said}; {_OTHER_DIRECTORY}"

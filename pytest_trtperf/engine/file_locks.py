@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
             with suppress(PermissionError):  # somebody else's, who has set it
                 os.fchmod(handle, mode)
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            is_current = os.fstat(handle).st_nlink > 0
+            is_current = _is_at(path, handle)
         except BaseException as error:
             os.close(handle)
             if isinstance(error, BlockingIOError):
@@ -66,7 +67,18 @@ def _open(path: Path, mode: int) -> int:
             return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, mode)
 
 
-def use(descriptor: int, *, wait: bool) -> bool:
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether an open file is still the one of this name.
+
+    Its number of links does not tell: NFS renames a file that is removed while it is open.
+    """
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:  # removed; NFS may call the open one stale
+        return False
+
+
+def use(path: Path, descriptor: int, *, wait: bool) -> bool:
     """Marks an open file as in use until it is closed; False if it is just being removed.
 
     Where the file system has no locks nothing is marked, and `unused` refuses.
@@ -77,22 +89,29 @@ def use(descriptor: int, *, wait: bool) -> bool:
         return False
     except OSError:
         return True
-    return os.fstat(descriptor).st_nlink > 0
+    return _is_at(path, descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """Ends `use` now: a process that was forked meanwhile has the file open too."""
+    with suppress(OSError):  # the file system has no locks
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 @contextmanager
 def unused(path: Path) -> Iterator[bool]:
     """Keeps others from using a file for the length of the block; yields whether none does.
 
+    A link counts as unused: what it leads to outlives its removal.
+
     Raises:
         OSError: it cannot be opened, or the file system has no locks.
     """
-    try:
-        # Over NFS only a file that is open for writing can be locked for oneself.
-        handle = os.open(path, _FLAGS)
-    except FileNotFoundError:
+    if not _is_regular(path):
         yield True
         return
+    # Over NFS only a file that is open for writing can be locked for oneself.
+    handle = os.open(path, _FLAGS)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,3 +121,10 @@ def unused(path: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False

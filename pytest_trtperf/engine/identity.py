@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -16,7 +16,22 @@ MAX_BYTES = 256 << 20
 """Of an identity: the layers of a large engine, with their tactics, are some megabytes."""
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of an identity that says what the engine was built from; quick to read.
+
+    Attributes:
+        about: what it was built from and for: model and its digest, profiles, options, backend
+            and version, device.
+    """
+
+    layout: Literal["trtperf-plan/1"] = "trtperf-plan/1"
+    about: dict[str, Any] = {}
+
+
+_Kind = TypeVar("_Kind", bound=Origin)
+
+
+class Identity(Origin, frozen=True, kw_only=True):
     """An engine's identity.
 
     Attributes:
@@ -25,20 +40,16 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         size: of the plan, in bytes.
         created: when it was built, in UTC.
         build_s: how long that took, in seconds.
-        about: what it was built from and for: model and its digest, profiles, options, backend
-            and version, device.
         why: it was built: how it differs from what was cached.
         layers: the engine inspector's entries, with tactics where the engine was built to tell
             them; None until an inspector was asked.
     """
 
-    layout: Literal["trtperf-plan/1"] = "trtperf-plan/1"
     sha256: str
     checksum: str
     size: int
     created: str
     build_s: float
-    about: dict[str, Any] = {}
     why: str = ""
     layers: list[dict[str, Any]] | None = None
 
@@ -57,18 +68,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             why=why,
         )
 
-    @classmethod
-    def decode(cls, data: bytes) -> Identity:
-        """The inverse of `encode`.
-
-        Raises:
-            ValueError: the file is broken, or was written by another version of this package.
-        """
-        try:
-            return msgspec.json.decode(data, type=cls)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise ValueError(str(error)) from None
-
     def encode(self) -> bytes:
         """Readable JSON.
 
@@ -76,6 +75,18 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             TypeError, ValueError: `about` or `layers` hold what JSON cannot.
         """
         return encode_json(msgspec.structs.asdict(self))
+
+
+def decode(data: bytes, kind: type[_Kind]) -> _Kind:
+    """The identity that `Identity.encode` wrote, or the part of it that is asked for.
+
+    Raises:
+        ValueError: the file is broken, or was written by another version of this package.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def encode_json(value: object) -> bytes:

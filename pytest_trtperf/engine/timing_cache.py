@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_trtperf.engine.cache_files import LOCK, TIMING
+from pytest_trtperf.engine.cache import EngineCacheWarning
+from pytest_trtperf.engine.cache_files import LOCK, TIMING, explain
 from pytest_trtperf.engine.file_locks import exclusive
-from pytest_trtperf.errors import CacheError, EngineBuildError
+from pytest_trtperf.errors import EngineBuildError
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,20 @@ class TimingCacheFile:
     Attributes:
         is_kept: it is ours, and what a build timed is merged into it. One that the user named is
             read only, so that the same build finds the same timings again.
+        shared: other users may read what is kept, and merge into it.
     """
 
     path: Path
     is_kept: bool
+    shared: bool = False
 
     @classmethod
-    def kept_in(cls, directory: Path, backend: str, version: str, device: str) -> TimingCacheFile:
+    def kept_in(
+        cls, directory: Path, backend: str, version: str, device: str, *, shared: bool
+    ) -> TimingCacheFile:
         """Ours in a cache directory: one for each GPU and TensorRT."""
         name = re.sub(r"[^A-Za-z0-9.]+", "_", f"{backend} {version} {device}")
-        return cls(directory / f"{name}{TIMING}", is_kept=True)
+        return cls(directory / f"{name}{TIMING}", is_kept=True, shared=shared)
 
     def attach(self, config: Any) -> None:
         """Gives the builder configuration what is in the file.
@@ -39,7 +45,13 @@ class TimingCacheFile:
         Raises:
             EngineBuildError: it cannot be read, or is of another TensorRT or GPU.
         """
-        stored = self._read()
+        try:
+            stored = self._read()
+        except OSError as error:
+            raise EngineBuildError(
+                f"{self.path}: this timing cache cannot be read: {error.strerror}; make it "
+                "readable, or build without timing_cache="
+            ) from error
         if _set(config, stored):
             return
         if not self.is_kept:
@@ -54,21 +66,24 @@ class TimingCacheFile:
     def keep(self, config: Any) -> None:
         """Merges what was timed since into the file; what it has already stays as it is.
 
-        Raises:
-            CacheError: the file cannot be written.
+        Where the file cannot be written an `EngineCacheWarning` says so: the plan is there.
         """
         if not self.is_kept:
             return
         timed = config.get_timing_cache()
+        lock, mode = Path(f"{self.path}{LOCK}"), 0o666 if self.shared else 0o600
         try:
-            # A shared cache lets others in, a private one's directory does not.
-            with exclusive(Path(f"{self.path}{LOCK}"), 0o666, wait=True):
+            with exclusive(lock, mode, wait=True):
                 merged = config.create_timing_cache(self._read())
                 if merged is None or not merged.combine(timed, False):
                     merged = timed
                 self._replace(bytes(merged.serialize()))
         except OSError as error:
-            raise CacheError(f"{self.path}: cannot be written: {error.strerror}") from error
+            warnings.warn(
+                f"{self.path}: what this build timed is not kept: {explain(error)}",
+                EngineCacheWarning,
+                stacklevel=3,
+            )
 
     def _read(self) -> bytes:
         try:
@@ -76,16 +91,15 @@ class TimingCacheFile:
         except FileNotFoundError:
             if self.is_kept:
                 return b""
-            raise EngineBuildError(f"{self.path}: there is no such timing cache") from None
-        except OSError as error:
-            raise EngineBuildError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise
 
     def _replace(self, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(".tmp", f".{self.path.name}.", self.path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-                os.fchmod(file.fileno(), 0o644)
+                if self.shared:
+                    os.fchmod(file.fileno(), 0o644)
             os.replace(temporary, self.path)
         finally:
             with suppress(FileNotFoundError):

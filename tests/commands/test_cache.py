@@ -15,6 +15,7 @@ import pytest
 
 from pytest_trtperf.cli import main
 from pytest_trtperf.engine.cache import PlanCache
+from pytest_trtperf.engine.cache_files import CacheFiles
 
 Run = Callable[..., tuple[int, Any, str]]
 MB = 1_000_000
@@ -40,9 +41,9 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         cache.get_or_build(key(letter), lambda: bytes(MB), ABOUT)
     cache.close()
     for days, letter in enumerate("cba", 1):
-        path = directory / f"{key(letter)}.json"
-        used = path.stat().st_mtime - days * 86400
-        os.utime(path, (used, used))
+        for path in directory.glob(f"{letter}*"):
+            used = path.stat().st_mtime - days * 86400
+            os.utime(path, (used, used))
     return directory
 
 
@@ -139,6 +140,34 @@ def test_verify_names_what_is_bad(run: Run, directory: Path) -> None:
         key("c"): f"the plan has a {key('c')}.json that may be written by other users",
     }
     assert run("verify", "--shared-cache", "c")[0] == 0
+
+
+def test_the_users_own_cache_is_never_shared(
+    run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As for pytest, which would build what is bad again."""
+    monkeypatch.delenv("TRTPERF_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    directory.rename(tmp_path / "trtperf")
+    monkeypatch.setenv("TRTPERF_SHARED_CACHE", "1")
+    assert run("verify")[0] == 0
+    (tmp_path / "trtperf" / f"{key('a')}.plan").chmod(0o666)
+    assert run("verify")[1].startswith(f"{key('a')}: the plan may be written by other users")
+
+
+def test_verify_compares_the_sha_256_too(run: Run, directory: Path) -> None:
+    path = directory / f"{key('a')}.json"
+    identity = json.loads(path.read_text())
+    path.write_text(json.dumps({**identity, "sha256": "0" * 64}))
+    bad = {key("a"): "the plan does not match its SHA-256"}
+    assert run("verify", "--json")[:2] == (1, {"verified": 3, "bad": bad})
+
+
+def test_a_plan_that_is_being_published_is_not_bad(run: Run, directory: Path) -> None:
+    (directory / f"{key('a')}.plan").write_bytes(b"of another identity")
+    with CacheFiles(directory, shared=False).locked(key("a")):
+        assert run("verify", "a")[0] == 0
+    assert run("verify", "a")[0] == 1
 
 
 def test_verify_refuses_a_directory_that_others_may_write(run: Run, directory: Path) -> None:

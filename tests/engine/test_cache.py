@@ -93,6 +93,15 @@ def test_the_identity_tells_why_no_cached_plan_would_do(cache):
     assert "the engine in the cache is damaged" in str(why())
 
 
+def test_why_a_build_is_needed_is_known_without_the_layers_of_other_engines(filled, monkeypatch):
+    """They are most of an identity; a build beside a hundred engines is to cost no seconds."""
+    path = filled.directory / f"{KEY}.json"
+    identity = json.loads(path.read_text())
+    path.write_text(json.dumps({**identity, "layers": ["of a strange kind"]}))
+    other = filled.get_or_build(OTHER, lambda: PLAN, {"device": "L4"})
+    assert other.identity.why == "the nearest in the cache differs in device (not given)"
+
+
 def test_layers_join_the_identity(filled):
     filled.store_layers(KEY, [{"Name": "conv", "TacticValue": "0x1"}])
     found = filled.get_or_build(KEY, never, {})
@@ -161,15 +170,33 @@ def test_a_plan_somebody_deleted_is_built_without_a_word(filled):
     assert filled.get_or_build(KEY, lambda: b"new", {}).data == b"new"
 
 
-def test_a_directory_in_the_place_of_a_plan_is_an_error(filled):
-    (filled.directory / f"{KEY}.plan").unlink()
-    (filled.directory / f"{KEY}.plan").mkdir()
+@pytest.mark.parametrize("suffix", [".plan", ".json"])
+def test_a_directory_in_the_place_of_a_file_is_an_error_before_the_build(filled, suffix):
+    path = filled.directory / (KEY + suffix)
+    path.unlink()
+    path.mkdir()
     with (
-        pytest.warns(EngineCacheWarning, match="is no ordinary file"),
-        pytest.raises(CacheError, match="TRTPERF_CACHE_DIR"),
+        pytest.warns(EngineCacheWarning, match=r"is no ordinary file"),
+        pytest.raises(CacheError, match=rf"Is a directory .*{suffix}\); remove it, or name"),
     ):
-        filled.get_or_build(KEY, lambda: PLAN, {})
-    assert names(filled) <= {f"{KEY}.plan", f"{KEY}.json"}
+        filled.get_or_build(KEY, never, {})
+
+
+def test_why_a_damaged_plan_was_built_again_is_known(filled):
+    (filled.directory / f"{KEY}.plan").write_bytes(b"damaged")
+    with pytest.warns(EngineCacheWarning):
+        plan = filled.get_or_build(KEY, lambda: PLAN, {"onnx": "m.onnx"})
+    assert plan.identity.why.startswith("the engine in the cache is damaged")
+
+
+def test_a_limit_that_cannot_be_held_costs_no_plan(tmp_path):
+    cache = PlanCache(tmp_path / "cache", limit=1)
+    (cache.directory / ".size.lock").mkdir(parents=True)
+    cache.directory.chmod(0o700)
+    with pytest.warns(EngineCacheWarning, match=r"stays above its limit: .*size\.lock") as caught:
+        plan = cache.get_or_build(KEY, lambda: PLAN, {})
+    assert caught[0].filename == __file__
+    assert plan.data == plan.path.read_bytes() == PLAN
 
 
 @settings(max_examples=40)
@@ -275,6 +302,13 @@ def test_without_locks_what_is_there_is_given_and_nothing_is_built(filled, monke
         filled.get_or_build(OTHER, never, {})
     with pytest.raises(CacheError, match="has no locks"):
         shrink(CacheFiles(filled.directory, shared=False), 0)
+    for store in (
+        lambda: filled.store_layers(KEY, []),
+        lambda: filled.store_runtime_cache(KEY, b"kernels"),
+    ):
+        with pytest.raises(CacheError, match="has no locks"):
+            store()
+    assert json.loads((filled.directory / f"{KEY}.json").read_text())["layers"] is None
     assert names(filled) == {f"{KEY}.plan", f"{KEY}.json"}
 
 

@@ -48,9 +48,9 @@ def build(directory, *names: str, limit: float = LIMIT) -> None:
 
 def make_older(directory, hours: float = 1) -> None:
     """Time goes by: every plan was used so much longer ago."""
-    for path in directory.glob("*.json"):
-        used = path.stat().st_mtime - 3600 * hours
-        os.utime(path, (used, used))
+    for path in directory.iterdir():
+        used = path.lstat().st_mtime - 3600 * hours
+        os.utime(path, (used, used), follow_symlinks=False)
 
 
 def write_log(directory, name: str) -> None:
@@ -113,9 +113,9 @@ def test_a_plan_in_use_by_another_process_stays_until_that_ends(directory, start
     make_older(directory, hours=9)
     build(directory, "b", "c", "d")
     assert keys(directory) == ["a", "c", "d"]
-    removal = shrink(files_of(directory), 0)
+    assert shrink(files_of(directory), 1.5 * MB).kept == {}, "told although the rest made room"
     assert keys(directory) == ["a"]
-    assert removal.kept == {named("a"): "in use"}
+    assert shrink(files_of(directory), 0).kept == {named("a"): "in use"}
     child.kill()
     child.wait(timeout=60)
     assert shrink(files_of(directory), 0).kept == {}
@@ -175,13 +175,62 @@ def test_a_log_counts_with_its_plan_and_alone_is_a_leftover(directory):
 def test_what_is_damaged_counts_and_goes_in_its_turn(directory):
     build(directory, "a", "b", "c")
     (directory / f"{named('a')}.json").write_text("{")
-    make_older(directory, hours=9)
-    found = entries(files_of(directory))
-    assert {entry.key[0]: entry.identity is None for entry in found} == {
-        "a": True,
-        "b": False,
-        "c": False,
-    }
     os.utime(directory / f"{named('a')}.json", (0, 0))
+    assert [entry.key[0] for entry in entries(files_of(directory))] == ["a", "b", "c"]
     build(directory, "d")
     assert keys(directory) == ["b", "c", "d"]
+
+
+def test_what_a_forked_process_has_open_is_not_in_use_after_close(directory):
+    using = PlanCache(directory)
+    using.get_or_build(named("a"), lambda: bytes(MB), {})
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        using.close()  # ends no lock of the process that it was forked from
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert shrink(files_of(directory), 0).kept == {named("a"): "in use"}
+    child = os.fork()
+    if not child:
+        os.close(write)
+        os.read(read, 1)  # until the other one has looked
+        os._exit(0)
+    os.close(read)
+    using.close()
+    removal = shrink(files_of(directory), 0)
+    os.close(write)
+    os.waitpid(child, 0)
+    assert removal.kept == {}
+    assert keys(directory) == []
+
+
+def test_what_is_no_plan_goes_too(directory, tmp_path):
+    build(directory, "a", "b", "c")
+    (tmp_path / "elsewhere").write_text("mine")
+    link, loop, plan = (directory / f"{named(name)}.plan" for name in "abc")
+    for path in (link, loop, plan):
+        path.unlink()
+    link.symlink_to(tmp_path / "elsewhere")
+    loop.symlink_to(loop)
+    plan.mkdir()
+    kept = shrink(files_of(directory), 0).kept
+    assert (tmp_path / "elsewhere").read_text() == "mine"
+    assert keys(directory) == ["c"]
+    assert kept.keys() == {named("c")}
+    assert f"Is a directory ({plan}); remove it" in kept[named("c")]
+
+
+def test_a_removal_that_stops_leaves_no_plan_without_its_checksum(directory):
+    build(directory, "a")
+    identity = directory / f"{named('a')}.json"
+    identity.unlink()
+    identity.mkdir()
+    assert "Is a directory" in shrink(files_of(directory), 0).kept[named("a")]
+    assert keys(directory) == []
+
+
+def test_nothing_is_opened_to_find_what_goes(directory, monkeypatch):
+    build(directory, "a", "b")
+    monkeypatch.setattr("pytest_trtperf.engine.cache_files.open_cached", None)
+    assert [entry.key[0] for entry in shrink(files_of(directory), 0).removed] == ["a", "b"]

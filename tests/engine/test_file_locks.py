@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
-import threading
+from pathlib import Path
 
 import pytest
 
@@ -73,23 +74,30 @@ def test_a_process_that_was_forked_meanwhile_does_not_keep_it(path, start):
     assert is_free(path)
 
 
-def test_who_waited_for_a_file_that_was_removed_locks_the_one_that_is_there(path):
+def rename_as_nfs_does(path: Path) -> None:
+    """An NFS client does not remove a file that it has open: it hides it."""
+    path.rename(path.with_name(".nfs0001"))
+
+
+removals = pytest.mark.parametrize("remove", [Path.unlink, rename_as_nfs_does])
+
+
+@removals
+def test_who_waited_for_a_file_that_was_removed_locks_the_one_that_is_there(
+    path, monkeypatch, remove
+):
     """Otherwise two would hold the lock: of the removed file, and of the one made anew."""
-    held, done = threading.Event(), threading.Event()
+    really_lock = fcntl.flock
 
-    def hold() -> None:
-        with exclusive(path, 0o600, wait=True):
-            held.set()
-            done.wait(timeout=60)
+    def wait_for_a_holder_that_removes_it(handle, operation):
+        monkeypatch.undo()
+        remove(path)
+        really_lock(handle, operation)
 
-    with exclusive(path, 0o600, wait=True):
-        thread = threading.Thread(target=hold)
-        thread.start()
-        path.unlink()
-    assert held.wait(timeout=60)
-    assert not is_free(path)
-    done.set()
-    thread.join()
+    monkeypatch.setattr(fcntl, "flock", wait_for_a_holder_that_removes_it)
+    with exclusive(path, 0o600, wait=True) as got:
+        assert got
+        assert not is_free(path)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o666])
@@ -139,20 +147,30 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(path, tmp_path):
 def test_what_is_used_is_not_unused(path):
     path.write_text("")
     with path.open() as one, path.open() as two:
-        assert use(one.fileno(), wait=False)
-        assert use(two.fileno(), wait=False)
+        assert use(path, one.fileno(), wait=False)
+        assert use(path, two.fileno(), wait=False)
         with unused(path) as free:
             assert not free
     with unused(path) as free:
         assert free
         with path.open() as late:
-            assert not use(late.fileno(), wait=False)
+            assert not use(path, late.fileno(), wait=False)
 
 
-def test_what_was_removed_meanwhile_is_not_used(path):
+@removals
+def test_what_was_removed_meanwhile_is_not_used(path, remove):
     path.write_text("")
     with path.open() as file:
-        path.unlink()
-        assert not use(file.fileno(), wait=True)
+        remove(path)
+        assert not use(path, file.fileno(), wait=True)
     with unused(path) as free:
         assert free
+
+
+def test_a_link_is_used_by_its_target_and_can_be_removed(path, tmp_path):
+    (tmp_path / "elsewhere").write_text("")
+    path.symlink_to(tmp_path / "elsewhere")
+    with path.open() as file:
+        assert use(path, file.fileno(), wait=False)
+        with unused(path) as free:
+            assert free

@@ -6,13 +6,18 @@ import errno
 import fcntl
 import os
 import signal
+import stat
+from dataclasses import replace
 
 import pytest
 
+from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.engine.cache import EngineCacheWarning
 from pytest_trtperf.engine.cache_files import CacheFiles
 from pytest_trtperf.engine.file_locks import exclusive
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
-from pytest_trtperf.errors import CacheError, EngineBuildError
+from pytest_trtperf.errors import EngineBuildError
 
 trt = pytest.importorskip("tensorrt_rtx")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -49,18 +54,36 @@ def test_a_named_file_is_never_written(config, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(config, tmp_path):
-    with pytest.raises(EngineBuildError, match=r"absent\.timing: there is no such timing cache"):
+    with pytest.raises(EngineBuildError, match=r"absent\.timing: .* cannot be read: No such file"):
         TimingCacheFile(tmp_path / "absent.timing", is_kept=False).attach(config)
-    with pytest.raises(EngineBuildError, match="cannot be read: Is a directory"):
+    with pytest.raises(EngineBuildError, match=r"cannot be read: Is a directory; .* without"):
         TimingCacheFile(tmp_path, is_kept=True).attach(config)
 
 
 def test_a_place_that_cannot_be_written_is_named(config, tmp_path):
     kept = TimingCacheFile(tmp_path / "gone" / "gpu.timing", is_kept=True)
     kept.attach(config)
-    (tmp_path / "gone").write_text("in the way")
-    with pytest.raises((CacheError, EngineBuildError), match="cannot be"):
+    with pytest.warns(EngineCacheWarning, match=r"gpu\.timing: what this build timed is not kept"):
         kept.keep(config)
+
+
+def test_a_file_that_cannot_be_read_again_is_told(config, tmp_path):
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+    kept.attach(config)
+    kept.path.mkdir()
+    with pytest.warns(EngineCacheWarning, match="not kept: Is a directory"):
+        kept.keep(config)
+
+
+def test_what_is_kept_is_private(config, tmp_path):
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+    kept.attach(config)
+    kept.keep(config)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    kept = replace(kept, shared=True)
+    kept.keep(config)
+    modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {".timing": 0o644, ".lock": 0o666}
 
 
 def test_a_file_system_without_locks_is_told(config, tmp_path, monkeypatch):
@@ -70,8 +93,62 @@ def test_a_file_system_without_locks_is_told(config, tmp_path, monkeypatch):
     kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
     kept.attach(config)
     monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(CacheError, match="cannot be written: Function not implemented"):
+    with pytest.warns(EngineCacheWarning, match=r"not kept: .* no locks .*TRTPERF_CACHE_DIR"):
         kept.keep(config)
+
+
+class Merging:
+    """A configuration, and timing caches as its builder makes them."""
+
+    def __init__(self, timed: bytes, *, fits: bool) -> None:
+        self.timed, self.fits = timed, fits
+        self.content = timed
+
+    def get_timing_cache(self) -> Merging:
+        return Merging(self.timed, fits=True)
+
+    def create_timing_cache(self, data: bytes) -> Merging:
+        return Merging(data, fits=self.fits)
+
+    def combine(self, other: Merging, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        self.content += other.content if self.fits else b""
+        return self.fits
+
+    def serialize(self) -> bytes:
+        return self.content
+
+
+def test_what_was_timed_joins_what_is_there_unless_that_is_of_another_gpu(tmp_path):
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+    for timed in (b"one ", b"two "):
+        kept.keep(Merging(timed, fits=True))
+    assert kept.path.read_bytes() == b"one two "
+    kept.keep(Merging(b"new", fits=False))
+    assert kept.path.read_bytes() == b"new"
+
+
+def test_a_build_keeps_what_it_timed(fixed_model, tmp_path):
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+    assert build_plan(EngineSpec(fixed_model), "tensorrt-rtx", kept)
+    assert kept.path.read_bytes()
+
+
+def test_a_build_that_fails_keeps_nothing(fixed_model, tmp_path):
+    kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
+
+    def interrupt(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(EngineSpec(fixed_model), "tensorrt-rtx", kept, interrupt)
+    assert not kept.path.exists()
+
+
+def test_a_build_begins_with_what_is_there(fixed_model, tmp_path):
+    absent = TimingCacheFile(tmp_path / "absent.timing", is_kept=False)
+    with pytest.raises(EngineBuildError, match=r"absent\.timing"):
+        build_plan(EngineSpec(fixed_model), "tensorrt-rtx", absent)
 
 
 KILLED_WHILE_WRITING = """
@@ -88,7 +165,8 @@ class Config:
         return b"timed"
 
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-TimingCacheFile.kept_in(Path(sys.argv[1]), "tensorrt", "10.13.2", "NVIDIA L4 8.9").keep(Config())
+directory, gpu = Path(sys.argv[1]), "NVIDIA L4 8.9"
+TimingCacheFile.kept_in(directory, "tensorrt", "10.13.2", gpu, shared=True).keep(Config())
 """
 
 
