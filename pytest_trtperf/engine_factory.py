@@ -172,7 +172,7 @@ class EngineFactory:
         self._cache.close()
 
     def take_waited(self) -> float:
-        """Seconds that the device was waited for since this was last asked."""
+        """Seconds that other processes were waited for since this was last asked."""
         if "lock" not in vars(self):  # it could not be made, or nothing needed it
             return 0.0
         waited, self.lock.waited_s = self.lock.waited_s, 0.0
@@ -187,14 +187,15 @@ class EngineFactory:
         probe, device = self._run.target.probe, self._run.target.plan_device
         about = {"onnx": spec.onnx.name, **spec.describe(probe.backend, probe.version, device)}
         if probe.backend == ONNXRUNTIME:
-            return self._on_cpu(spec, digest, about)
+            return self._on_cpu(spec, key, digest, about)
         return self._from_cache(spec, key, digest, about)
 
-    def _on_cpu(self, spec: EngineSpec, digest: str, about: Mapping[str, Any]) -> Engine:
+    def _on_cpu(self, spec: EngineSpec, key: str, digest: str, about: Mapping[str, Any]) -> Engine:
+        loaded = OnnxRuntimeEngine(spec.onnx, spec.profile)
+        self._check_unchanged(spec, key)
         return Engine(
-            spec.onnx, ONNXRUNTIME, digest, digest, built=False,
-            loaded=OnnxRuntimeEngine(spec.onnx, spec.profile), lock=self.lock, find=self.find,
-            known={"about": about},
+            spec.onnx, ONNXRUNTIME, digest, digest, built=False, loaded=loaded, lock=self.lock,
+            find=self.find, known={"about": about},
         )  # fmt: skip
 
     def _from_cache(
