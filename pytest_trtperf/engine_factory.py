@@ -103,8 +103,10 @@ class EngineFactory:
         __tracebackhide__ = True
         if not isinstance(path, (str, os.PathLike)):
             raise TypeError(f"trt_engine takes the path of an ONNX file or of a plan, not {path!r}")
-        if not _is_utf_8(path):
-            raise ValueError(f"{path!r}: TensorRT and ONNX Runtime open no path that is not UTF-8")
+        if not _is_readable(path):
+            raise ValueError(
+                f"{path!r}: TensorRT and ONNX Runtime open no path that is not UTF-8 or has a NUL"
+            )
         options = with_paths_found(options, self.find)
         found = self.find(Path(path))
         if type(builds) is not int or builds < 1 or (builds > 1 and options.get("timing_cache")):
@@ -162,7 +164,8 @@ class EngineFactory:
     def _known(self, digest: str, path: Path) -> Engine:
         """An engine that was made before, perhaps from a file of another name."""
         engine = self._engines[digest]
-        return engine if engine.path == path else replace(engine, path=path)
+        is_same = engine.path == path or engine.path.resolve() == path.resolve()
+        return engine if is_same else replace(engine, path=path)
 
     def close(self) -> None:
         """Frees all engines."""
@@ -290,12 +293,11 @@ class EngineFactory:
         return self._known(digest, path)
 
 
-def _is_utf_8(path: str | os.PathLike[str]) -> bool:
+def _is_readable(path: str | os.PathLike[str]) -> bool:
     try:
-        os.fspath(path).encode()
+        return b"\0" not in os.fspath(path).encode()
     except UnicodeEncodeError:
         return False
-    return True
 
 
 _GIT_LFS = b"version https://git-lfs"

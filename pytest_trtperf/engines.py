@@ -139,7 +139,7 @@ class Engine:
 
     def _check_onnx_unchanged(self) -> None:
         model = self.known.get("about", {}).get("model")
-        if self.onnx and model and EngineSpec(self.onnx).model_digest != model:
+        if self.onnx and model and EngineSpec(self.find(self.onnx)).model_digest != model:
             raise EngineBuildError(
                 f"{self.onnx}: the file or its external data changed since this engine was made of "
                 "it, so it is no reference: pass reference= with the path of the model as it was"

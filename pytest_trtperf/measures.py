@@ -285,7 +285,7 @@ class MeasureFactory:
         }
 
     def take_waited(self) -> float:
-        """Seconds that the device was waited for since this was last asked."""
+        """Seconds that other processes were waited for since this was last asked."""
         return self._engines.take_waited()
 
     def close(self) -> None:
@@ -326,7 +326,8 @@ class MeasureFactory:
         with self._engines.lock:
             session = engine.create_session(concrete, _from_settings(Mode, settings), inputs)
         self._resources.callback(session.close)
-        if concrete and all(0 in shape for shape in session.shapes.values()):
+        is_dynamic = any(None in tensor.shape for tensor in engine.inputs)
+        if is_dynamic and all(0 in shape for shape in session.shapes.values()):
             listed = ", ".join(f"{n!r} {format_shape(s)}" for n, s in session.shapes.items())
             raise ShapeError(f"all inputs are empty ({listed}): there is nothing to measure")
         return session

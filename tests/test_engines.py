@@ -296,9 +296,10 @@ def test_whoever_waits_for_a_build_is_told_and_keeps_the_device_free(factory, tm
     assert make.take_waited() > 0
 
 
-def test_a_path_that_is_not_utf_8_is_refused(factory):
-    with pytest.raises(ValueError, match="no path that is not UTF-8"):
-        factory()(os.fsdecode(b"m\xff.onnx"))
+@pytest.mark.parametrize("name", [b"m\xff.onnx", b"m\0.onnx"])
+def test_a_path_that_nothing_opens_is_refused(factory, name):
+    with pytest.raises(ValueError, match="no path that is not UTF-8 or has a NUL"):
+        factory()(os.fsdecode(name))
 
 
 def test_kernels_that_were_compiled_for_a_plan_are_kept_with_it(factory):
@@ -350,3 +351,25 @@ def test_plans_are_in_use_until_the_factory_is_closed(factory, tmp_path):
     make.close()
     with unused(plan) as nobody:
         assert nobody
+
+
+def test_a_cache_that_is_refused_is_not_waited_for(factory, tmp_path):
+    make = factory()
+    spec = EngineSpec(tmp_path / "model.onnx", parse_profiles(RANGE))
+    key = spec.digest("tensorrt-rtx", trt.__version__, "NVIDIA L4 8.9")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(0o777)
+    with (tmp_path / "cache" / f"{key}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CacheError, match="other users may write to this engine cache"):
+            make("model.onnx", RANGE)
+
+
+def test_the_same_file_by_another_path_is_the_same_engine(factory, tmp_path, monkeypatch):
+    make = factory()
+    monkeypatch.chdir(tmp_path)
+    engine = make("model.onnx", RANGE)
+    assert make(tmp_path / "model.onnx", RANGE) is engine
+    monkeypatch.chdir("/")
+    with pytest.raises(AttributeError, match="inputs"):  # it was found; `Loaded` has no inputs
+        engine.assert_close(shapes={"x": (2, 256)})

@@ -152,10 +152,16 @@ class PlanCache:
 
         Args:
             tell: called with the seconds of the wait while it lasts, and with None at its end.
+
+        Raises:
+            CacheError: the directory cannot be used.
         """
+        self._prepare()
         begun = time.monotonic()
         waited = 0.0
-        while not self._files.path(key, PLAN).exists() and self._is_being_built(key):
+        plan = self._files.path(key, PLAN)
+        # Not plan.exists(), which raises where the directory may not be read.
+        while not os.path.exists(plan) and self._is_being_built(key):  # noqa: PTH110
             waited = time.monotonic() - begun
             tell(waited)
             time.sleep(_LOOK_EVERY_S)

@@ -217,6 +217,9 @@ class CacheFiles:
 
     def remove_remains(self, key: str) -> bool:
         """Removes log and lock of a key that has nothing else; gives whether there was a log."""
+        # Asked before the lock as well: one that is made now would count as a use of the plan.
+        if self.has_entry(key):
+            return False
         with self.locked_now(key) as nobody_writes:
             if not nobody_writes or self.has_entry(key):
                 return False

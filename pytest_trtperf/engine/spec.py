@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, SupportsIndex, TypeAlias
 
+from pytest_trtperf.engine.backends import ONNXRUNTIME
 from pytest_trtperf.engine.digests import chunked_file_digest
 from pytest_trtperf.engine.onnx_external import external_files
 from pytest_trtperf.engine.options import (
@@ -279,6 +280,8 @@ class EngineSpec:
             ],
             "build_index": self.build_index,
         }
+        if backend == ONNXRUNTIME:
+            return described
         overrides = {name: os.environ[name] for name in _OVERRIDES if name in os.environ}
         return {**described, "environment": overrides} if overrides else described
 

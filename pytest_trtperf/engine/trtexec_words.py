@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pytest_trtperf.errors import EngineBuildError
 
-_PROGRAM = re.compile(r"(?!-)([^=]*/)?(trtexec|tensorrt_rtx)")
+_PROGRAM = re.compile(r"(?!-|[A-Za-z_]\w*=)(.*/)?(trtexec|tensorrt_rtx)")
 _ARGUMENT = re.compile(r"--[A-Za-z].*|-h", re.DOTALL)
 _SHOWN = 120
 """Characters of a text that errors show."""

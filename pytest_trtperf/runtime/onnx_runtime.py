@@ -23,7 +23,6 @@ from pytest_trtperf.runtime.session import (
     check_range,
     describe_inputs,
     input_values,
-    narrowed,
     resolve_shapes,
 )
 
@@ -77,11 +76,6 @@ class OnnxRuntimeEngine:
         self._profiles = _of_shapes(profiles or {}, self.inputs)
         if self._profiles:
             check_profiles(self.inputs, self._profiles)
-            self.inputs = [self._narrowed(tensor) for tensor in self.inputs]
-
-    def _narrowed(self, tensor: TensorInfo) -> TensorInfo:
-        profile = self._profiles.get(tensor.name)
-        return narrowed(tensor, profile.min, profile.max) if profile else tensor
 
     def new_runtime_cache(self) -> bytes | None:
         """There is none on the CPU."""
@@ -100,7 +94,8 @@ class OnnxRuntimeEngine:
             MeasurementError: the first query fails.
         """
         given = inputs or {}
-        resolved = resolve_shapes(self.inputs, shapes, given)
+        only = {name: one.min for name, one in self._profiles.items() if one.min == one.max}
+        resolved = resolve_shapes(self.inputs, shapes, given, only)
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
         values = input_values(self.inputs, resolved, given, mode.seed)

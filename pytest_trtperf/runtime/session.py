@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,8 +44,12 @@ def resolve_shapes(
     inputs: Sequence[TensorInfo],
     given: Mapping[str, Shape],
     values: GivenInputs | None = None,
+    only: Mapping[str, Shape] | None = None,
 ) -> dict[str, Shape]:
     """A concrete shape for each input: the given one, that of its values, or the model's own.
+
+    Args:
+        only: of inputs that can have no other shape, which need not be given.
 
     Raises:
         ShapeError: an unknown name, another rank, another static dimension, or a dynamic input
@@ -57,7 +61,8 @@ def resolve_shapes(
     if unknown:
         raise ShapeError(f"no input named {', '.join(unknown)}; the inputs are {listing}")
     check_input_names(values or {}, inputs)
-    shapes = {name: given_shape(value) for name, value in (values or {}).items()} | dict(given)
+    of_values = {name: given_shape(value) for name, value in (values or {}).items()}
+    shapes = {**(only or {}), **{n: s for n, s in of_values.items() if s is not None}, **given}
     return {name: _resolve(tensor, shapes.get(name), listing) for name, tensor in known.items()}
 
 
@@ -93,12 +98,6 @@ def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]
     """
     for end in ("min", "opt", "max"):
         resolve_shapes(inputs, {name: getattr(range, end) for name, range in profiles.items()})
-
-
-def narrowed(tensor: TensorInfo, low: Shape, high: Shape) -> TensorInfo:
-    """An input without the dynamic dimensions of which its profile has one size alone."""
-    ends = zip(tensor.shape, low, high, strict=True)
-    return replace(tensor, shape=tuple(a if dim is None and a == b else dim for dim, a, b in ends))
 
 
 def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:

@@ -29,7 +29,6 @@ from pytest_trtperf.runtime.session import (
     check_range,
     describe_inputs,
     input_values,
-    narrowed,
     resolve_shapes,
 )
 from pytest_trtperf.runtime.tensor_layouts import LAYOUTS, TensorLayout
@@ -85,7 +84,7 @@ class TensorRTEngine:
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         is_input = self._trt.TensorIOMode.INPUT
         modes = {name: self._engine.get_tensor_mode(name) for name in names}
-        self.inputs = [self._input_info(name) for name in names if modes[name] == is_input]
+        self.inputs = [self._info(name) for name in names if modes[name] == is_input]
         self.outputs = [self._info(name) for name in names if modes[name] != is_input]
         self._layouts = {name: self._layout(name) for name in names}
         on_host = self._trt.TensorLocation.HOST
@@ -96,13 +95,6 @@ class TensorRTEngine:
     def _info(self, name: str) -> TensorInfo:
         dims = tuple(None if dim < 0 else dim for dim in self._engine.get_tensor_shape(name))
         return TensorInfo(name, dims, dtype_name(self._engine.get_tensor_dtype(name)))
-
-    def _input_info(self, name: str) -> TensorInfo:
-        tensor = self._info(name)
-        if None not in tensor.shape:
-            return tensor
-        low, _, high = self._profile_shapes(name)
-        return narrowed(tensor, low, high)
 
     def _layout(self, name: str) -> TensorLayout:
         format_name = self._format_name(name)
@@ -175,7 +167,7 @@ class TensorRTEngine:
             MeasurementError: out of device memory, or a tensor that cannot be fed.
         """
         given = inputs or {}
-        resolved = resolve_shapes(self.inputs, shapes, given)
+        resolved = resolve_shapes(self.inputs, shapes, given, self._only_shapes())
         for name, shape in resolved.items():
             self._check_input(name, shape, given)
         values = input_values(self.inputs, resolved, given, mode.seed)
@@ -226,6 +218,12 @@ class TensorRTEngine:
             if -1 in self._engine.get_tensor_shape(tensor.name):
                 context.set_input_shape(tensor.name, self._profile_shapes(tensor.name)[1])
         return layer_information(self._trt, self._engine, context)
+
+    def _only_shapes(self) -> dict[str, Shape]:
+        """Of dynamic inputs with one shape in the profile."""
+        dynamic = [tensor.name for tensor in self.inputs if None in tensor.shape]
+        ranges = {name: self._profile_shapes(name) for name in dynamic}
+        return {name: low for name, (low, _, high) in ranges.items() if low == high}
 
     def _profile_shapes(self, name: str) -> tuple[Shape, Shape, Shape]:
         """Of an input: min, opt and max of the profile; empty where it has none."""

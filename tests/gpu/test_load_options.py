@@ -21,22 +21,14 @@ def two_profiles(probe, model):
     return build_plan(spec, probe.backend)
 
 
-@pytest.mark.parametrize(
-    ("profile", "batch", "outside", "complaint"),
-    [
-        (0, 1, 8, "8x64 does not fit input 'x' float32 1x64"),
-        (1, 32, 1, "1x64 of input 'x' is outside"),
-    ],
-)
-def test_contexts_use_the_profile_that_was_asked_for(
-    probe, two_profiles, profile, batch, outside, complaint
-):
+@pytest.mark.parametrize(("profile", "batch", "outside"), [(0, 1, 8), (1, 32, 1)])
+def test_contexts_use_the_profile_that_was_asked_for(probe, two_profiles, profile, batch, outside):
     load = LoadOptions(optimization_profile=profile)
     engine = IsolatedEngine(probe.backend, two_profiles, load=load)
     session = engine.create_session({"x": (batch, 64)}, Mode(cuda_graph=True))
     assert session.shapes == {"x": (batch, 64)}
     session.close()
-    with pytest.raises(ShapeError, match=complaint):
+    with pytest.raises(ShapeError, match="outside the profile"):
         engine.create_session({"x": (outside, 64)}, Mode())
     engine.close()
 
