@@ -156,6 +156,16 @@ def test_leftovers_are_removed_and_nothing_else(directory):
     assert left == {"notes.txt", *(named("a") + suffix for suffix in (".plan", ".json", ".lock"))}
 
 
+def test_looking_for_leftovers_is_no_use_of_a_plan(directory):
+    build(directory, "a")
+    make_older(directory)
+    files = files_of(directory)
+    files.path(named("a"), ".lock").unlink()
+    used = files.used(named("a"))
+    remove_leftovers(files)
+    assert files.used(named("a")) == used
+
+
 def test_a_log_counts_with_its_plan_and_alone_is_a_leftover(directory):
     build(directory, "a")
     files = files_of(directory)

@@ -92,6 +92,26 @@ def test_shape_that_does_not_fit(repository, shapes, message):
     result.stdout.fnmatch_lines([f"E *ShapeError: {message}"])
 
 
+def test_an_engine_of_one_shape_needs_no_shapes_unless_it_is_empty(project):
+    project.model()
+    project.tests("""
+        import pytest
+
+        def test_one(trt_engine, trt_measure):
+            engine = trt_engine("model.onnx", shapes={"x": "4x256"})
+            trt_measure(engine, baseline=False)
+            trt_measure.sweep(engine, batch_sizes=[4], baseline=False)
+            with pytest.raises(ValueError, match="8x256 of input 'x' is outside the profile"):
+                trt_measure(engine, name="again", shapes={"x": (8, 256)})
+
+        def test_empty(trt_engine, trt_measure):
+            engine = trt_engine("model.onnx", shapes={"x": "0x256"})
+            with pytest.raises(ValueError, match="all inputs are empty"):
+                trt_measure(engine)
+    """)
+    project.run().assert_outcomes(passed=2)
+
+
 def test_static_model_needs_no_shapes(project):
     project.model(batch=8)
     project.tests(measure("None"))
