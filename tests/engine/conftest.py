@@ -12,6 +12,17 @@ import pytest
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
+TIMED_CONFIG = """
+class Config:
+    def get_timing_cache(self):
+        return self
+    def create_timing_cache(self, data):
+        return None
+    def serialize(self):
+        return b"timed"
+"""
+"""For code in a process of its own: a builder configuration that has timed something."""
+
 
 @pytest.fixture
 def dynamic_model(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_trtperf.engine.cache_entries import entries
 from pytest_trtperf.engine.cache_files import CacheFiles
+from tests.engine.conftest import TIMED_CONFIG
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 
@@ -43,14 +44,7 @@ def get():
     except CacheError as error:
         print("CacheError:", error)
 
-class Config:
-    def get_timing_cache(self):
-        return self
-    def create_timing_cache(self, data):
-        return None
-    def serialize(self):
-        return b"timed"
-
+{TIMED_CONFIG}
 def keep():
     TimingCacheFile.kept_in(directory, "tensorrt", "10.16", "L4", shared=True).keep(Config())
 """

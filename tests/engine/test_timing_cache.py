@@ -18,6 +18,7 @@ from pytest_trtperf.engine.file_locks import exclusive
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
 from pytest_trtperf.errors import EngineBuildError
+from tests.engine.conftest import TIMED_CONFIG
 
 trt = pytest.importorskip("tensorrt_rtx")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -151,19 +152,12 @@ def test_a_build_begins_with_what_is_there(fixed_model, tmp_path):
         build_plan(EngineSpec(fixed_model), "tensorrt-rtx", absent)
 
 
-KILLED_WHILE_WRITING = """
+KILLED_WHILE_WRITING = f"""
 import os, signal, sys
 from pathlib import Path
 from pytest_trtperf.engine.timing_cache import TimingCacheFile
 
-class Config:
-    def get_timing_cache(self):
-        return self
-    def create_timing_cache(self, data):
-        return None
-    def serialize(self):
-        return b"timed"
-
+{TIMED_CONFIG}
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 directory, gpu = Path(sys.argv[1]), "NVIDIA L4 8.9"
 TimingCacheFile.kept_in(directory, "tensorrt", "10.13.2", gpu, shared=True).keep(Config())
