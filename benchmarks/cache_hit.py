@@ -30,13 +30,13 @@ from typing import Any
 import harness
 import numpy as np
 
-from pytest_trtperf.engine.build import build_plan
-from pytest_trtperf.engine.cache import PlanCache
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import BackendUnavailable
-from pytest_trtperf.measure.isolated import IsolatedEngine
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+from pytest_trtperf.plan_cache.cache import PlanCache
 
 MOST_RATIO, MOST_READ = 1.2, 1.01
 EXTERNAL_BYTES = 2 << 30

@@ -28,8 +28,9 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-from pytest_trtperf.engine.cache import EngineCacheWarning, PlanCache
-from pytest_trtperf.engine.cache_files import PLAN, CacheFiles
+from pytest_trtperf.errors import EngineCacheWarning
+from pytest_trtperf.plan_cache.cache import PlanCache
+from pytest_trtperf.plan_cache.files import PLAN, CacheFiles
 
 KEY, OTHER = "a" * 64, "b" * 64
 MOST_BYTES = 2 << 20

@@ -27,9 +27,9 @@ from pathlib import Path
 import harness
 
 from pytest_trtperf.analysis.summary import summarize
+from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort
-from pytest_trtperf.runtime.session import Mode
 
 NETWORK, BATCH = "mobilenet_v2", 8
 MODE = Mode(cuda_graph=True)

@@ -44,24 +44,24 @@ from peer_gates import Samples, alarms
 
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.backend.loops import Session
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+from pytest_trtperf.backend.probe import Gpu
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.comparison import Subject
-from pytest_trtperf.limits import PerfAssertionError
-from pytest_trtperf.measure.isolated import IsolatedEngine
+from pytest_trtperf.errors import PerfAssertionError
+from pytest_trtperf.fixtures.pair import Pair
+from pytest_trtperf.fixtures.perf import Perf
+from pytest_trtperf.judge.comparison import Subject
+from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.loops import Session
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.pair import Pair
-from pytest_trtperf.perf import Perf
-from pytest_trtperf.report.as_baseline import baseline_entry
-from pytest_trtperf.report.record import MeasurementRecord
-from pytest_trtperf.runtime.locks import device_lock
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.probe import Gpu
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
-from pytest_trtperf.settings import Settings
+from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.record.as_baseline import baseline_entry
+from pytest_trtperf.record.model import MeasurementRecord
 
 GPU_CHAINS = {layers: f"chain_{layers}_56_64_8" for layers in (100, 101, 103, 105)}
 SHORT_CHAINS = {layers: f"chain_{layers}_56_64_8" for layers in (20, 22)}

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.regression import LOOKS, judge_change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
-from pytest_trtperf.pair import TURN_AFTER
+from pytest_trtperf.fixtures.pair import TURN_AFTER
 
 Rounds = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Rounds]

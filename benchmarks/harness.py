@@ -9,14 +9,14 @@ from pathlib import Path
 
 from models import chain_dimensions
 
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
+from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
-from pytest_trtperf.measure.isolated import IsolatedEngine, IsolatedSession
+from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.runtime.locks import device_lock
-from pytest_trtperf.runtime.probe import Gpu, probe_in_subprocess
-from pytest_trtperf.runtime.session import Mode
 
 MODELS = Path(__file__).parent / "models"
 EXAMPLES = Path(__file__).parent.parent / "example_project" / "models"

@@ -24,8 +24,8 @@ import numpy as np
 from records import METRICS, best, measurement, run, tell, timed, trtperf
 
 from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.report.json_file import write_json
-from pytest_trtperf.report.record import AgainstRecord, LayerRecord, MeasurementRecord
+from pytest_trtperf.record.json_file import write_json
+from pytest_trtperf.record.model import AgainstRecord, LayerRecord, MeasurementRecord
 
 MEASUREMENTS, ROUNDS, LAYERS = 1000, 9, 50
 MOST_BYTES = 6_000_000

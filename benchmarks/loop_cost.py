@@ -34,15 +34,16 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend import loops
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt import loop as gpu_loop
+from pytest_trtperf.backend.tensorrt.cuda import cudart
+from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
+from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
+from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
+from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS
+from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.engine.spec import TensorInfo
-from pytest_trtperf.measure import gpu_loop, loops
-from pytest_trtperf.measure.trace import Extent, Trace
-from pytest_trtperf.runtime.cuda import cudart
-from pytest_trtperf.runtime.inference_stream import InferenceStream
-from pytest_trtperf.runtime.memory import DeviceMemory
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensor_layouts import LAYOUTS
-from pytest_trtperf.runtime.tensorrt import TensorRTSession
 
 MOST_US = 3.0
 MOST_BLOCKS = 16

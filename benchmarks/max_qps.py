@@ -28,13 +28,13 @@ from pathlib import Path
 import harness
 from open_loop import MODE, MODELS, service_ms
 
-from pytest_trtperf.comparison import Subject
-from pytest_trtperf.max_qps import MaxQps
+from pytest_trtperf.backend.probe import Gpu
+from pytest_trtperf.fixtures.max_qps import MaxQps
+from pytest_trtperf.fixtures.trt_measure import DRAWS
+from pytest_trtperf.judge.comparison import Subject
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.measures import DRAWS
-from pytest_trtperf.runtime.probe import Gpu
-from pytest_trtperf.settings import Settings
+from pytest_trtperf.options.settings import Settings
 
 LIMIT_IN_SERVICES = 4.0
 SEEDS = (0, 1, 2, 3, 4)

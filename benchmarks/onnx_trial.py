@@ -19,15 +19,15 @@ import numpy as np
 from onnx.backend.test.runner import Runner
 from onnx_cases import Case, DataSet, load_cases, operators
 
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.backend.dtypes import numbers
+from pytest_trtperf.backend.inputs import parse_inputs, read_inputs
+from pytest_trtperf.backend.loops import run_closed
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
 from pytest_trtperf.errors import ShapeError, TrtPerfError
-from pytest_trtperf.measure.loops import run_closed
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.dtypes import numbers
-from pytest_trtperf.runtime.inputs import parse_inputs, read_inputs
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.session import Mode
 
 CPU, RTX = "onnxruntime", "tensorrt-rtx"
 BACKENDS = (CPU, RTX)

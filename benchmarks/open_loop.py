@@ -31,12 +31,12 @@ import harness
 import numpy as np
 import numpy.typing as npt
 
-from pytest_trtperf.measure.isolated import IsolatedSession
+from pytest_trtperf.backend.probe import Gpu
+from pytest_trtperf.backend.process.engine import IsolatedSession
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.trace import Times, Trace
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort
-from pytest_trtperf.measure.trace import Times, Trace
-from pytest_trtperf.runtime.probe import Gpu
-from pytest_trtperf.runtime.session import Mode
 
 MODELS = {
     "chain_8_28": harness.chain("chain_8_28"),

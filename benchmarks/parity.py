@@ -28,10 +28,10 @@ import harness
 import numpy as np
 
 from pytest_trtperf.analysis.summary import summarize
+from pytest_trtperf.backend.probe import Gpu
+from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort
-from pytest_trtperf.runtime.probe import Gpu
-from pytest_trtperf.runtime.session import Mode
 
 WARM_UP_MS = 300
 SECONDS = 2

@@ -26,8 +26,8 @@ import numpy as np
 
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.measure.device_state import DeviceState
-from pytest_trtperf.report.json_file import write_json
-from pytest_trtperf.report.record import (
+from pytest_trtperf.record.json_file import write_json
+from pytest_trtperf.record.model import (
     EngineRecord,
     MeasurementRecord,
     RoundRecord,

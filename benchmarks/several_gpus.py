@@ -41,11 +41,11 @@ from harness import BACKEND
 from models import write_model
 from scipy import special
 
-from pytest_trtperf.engine.backends import ONNXRUNTIME
+from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
+from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.errors import BackendUnavailable
-from pytest_trtperf.report.json_file import read_runs
-from pytest_trtperf.report.record import MeasurementRecord, RoundRecord, VerdictRecord
-from pytest_trtperf.runtime.probe import Gpu, probe_in_subprocess
+from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.record.model import MeasurementRecord, RoundRecord, VerdictRecord
 
 MOST_SHARE = 0.55
 ALPHA = 0.01

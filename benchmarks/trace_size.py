@@ -28,15 +28,15 @@ import numpy.typing as npt
 from loop_cost import session_without_driver
 from max_qps import subject
 
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
+from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
+from pytest_trtperf.backend.trace import STAGES, Extent, Trace
+from pytest_trtperf.fixtures.perf import Perf
 from pytest_trtperf.measure.device_state import DeviceState
-from pytest_trtperf.measure.gpu_loop import run_closed, run_open
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement, Round
-from pytest_trtperf.measure.trace import STAGES, Extent, Trace
-from pytest_trtperf.perf import Perf
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTSession
-from pytest_trtperf.settings import Settings
+from pytest_trtperf.options.settings import Settings
 
 MILLION = 1_000_000
 MOST_MB = 64.0

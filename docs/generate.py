@@ -19,18 +19,19 @@ import pytest_trtperf
 from pytest_trtperf import fixtures
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
-from pytest_trtperf.engine_factory import EngineFactory
-from pytest_trtperf.engines import Engine
-from pytest_trtperf.max_qps import MaxQps
-from pytest_trtperf.measures import MeasureFactory
-from pytest_trtperf.pair import Pair
-from pytest_trtperf.perf import Perf
-from pytest_trtperf.report import ci, schema
-from pytest_trtperf.settings import OPTIONS, flag_of, key_of
-from pytest_trtperf.sweep import Sweep
+from pytest_trtperf.fixtures.engine import Engine
+from pytest_trtperf.fixtures.max_qps import MaxQps
+from pytest_trtperf.fixtures.pair import Pair
+from pytest_trtperf.fixtures.perf import Perf
+from pytest_trtperf.fixtures.sweep import Sweep
+from pytest_trtperf.fixtures.trt_engine import EngineFactory
+from pytest_trtperf.fixtures.trt_measure import MeasureFactory
+from pytest_trtperf.options.settings import OPTIONS, flag_of, key_of
+from pytest_trtperf.record import schema
+from pytest_trtperf.run.run import ci
 
 REFERENCE = Path(__file__).parent / "reference.md"
-SCHEMA = Path(pytest_trtperf.__file__).parent / "report" / schema.FILE
+SCHEMA = Path(pytest_trtperf.__file__).parent / "record" / schema.FILE
 
 OTHER_VARIABLES: Mapping[str, str] = {
     "CUDA_VISIBLE_DEVICES": "The GPUs that may be used; respected, and narrowed to one for each "
@@ -90,7 +91,7 @@ themselves. Its options are those of above by these names:
 _RECORD = f"""\
 ## The record of `--trtperf-json`
 
-Its JSON Schema is [`{schema.FILE}`](../pytest_trtperf/report/{schema.FILE}), which the installed
+Its JSON Schema is [`{schema.FILE}`](../pytest_trtperf/record/{schema.FILE}), which the installed
 package has in `report` too. Times are milliseconds, throughput is queries per second, changes are
 shares (0.05 is 5 %). A round has the 21 quantiles of `pytest_trtperf.analysis.summary.QUANTILES`
 for each metric. A change that breaks readers gets another version in `schema`, an added field does

@@ -1,6 +1,4 @@
-"""All errors of pytest-trtperf.
-
-Failures are no errors: `limits.PerfAssertionError`, `accuracy.AccuracyAssertionError`.
+"""All exceptions and warnings of pytest-trtperf.
 
 TrtPerfError
 ├── BackendUnavailable    a backend's package, driver or device is missing
@@ -11,6 +9,14 @@ TrtPerfError
 ├── MeasurementError      a session could not be measured
 ├── BaselineError         a baseline file is unreadable or of another schema
 └── ExtraMissing          a package of an optional extra is not installed
+
+AssertionError            a test fails, and nothing is wrong with how it was written
+├── PerfAssertionError        a budget was missed, or performance regressed
+└── AccuracyAssertionError    outputs differ from those of the reference
+
+UserWarning
+├── InconclusiveWarning   a verdict stayed inconclusive
+└── EngineCacheWarning    a file of the engine cache was damaged, or could not be kept
 """
 
 from __future__ import annotations
@@ -50,3 +56,19 @@ class BaselineError(TrtPerfError):
 
 class ExtraMissing(TrtPerfError):
     """A package of an optional extra is not installed; names the extra."""
+
+
+class PerfAssertionError(AssertionError):
+    """A budget was missed or performance regressed."""
+
+
+class InconclusiveWarning(UserWarning):
+    """A verdict stayed inconclusive and the policy is to warn."""
+
+
+class AccuracyAssertionError(AssertionError):
+    """An engine's outputs are not those of the reference, or there was nothing to compare."""
+
+
+class EngineCacheWarning(UserWarning):
+    """A file in the engine cache was damaged and is made again, or could not be kept."""

@@ -16,8 +16,8 @@ from pytest_trtperf.fixtures import (
     trt_engine,
     trt_measure,
 )
-from pytest_trtperf.settings import WORKER_INPUT, Settings, add_options
-from pytest_trtperf.tracebacks import shorten
+from pytest_trtperf.options.settings import WORKER_INPUT, Settings, add_options
+from pytest_trtperf.run.tracebacks import shorten
 
 __all__ = ["trt_compare", "trt_engine", "trt_measure"]
 
@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "tolerance=0.02. Tests that use trt_engine or trt_measure carry it by themselves.",
     )
     if _measures(config):
-        from pytest_trtperf.workers import register
+        from pytest_trtperf.run.workers import register
 
         register(config, config.stash[SETTINGS])
 
@@ -47,7 +47,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Under --trtperf, `-n auto` means a worker for each GPU; this comes before configure."""
     if not _measures(config):
         return None
-    from pytest_trtperf.workers import find_devices
+    from pytest_trtperf.run.workers import find_devices
 
     return len(find_devices(config, config.stash[SETTINGS]).probe.gpus) or None
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.settings import Settings
+from pytest_trtperf.options.settings import Settings
 
 pytest_plugins = ["pytester"]
 
@@ -80,7 +80,7 @@ def on_terminal() -> Callable[[Sequence[str]], str]:
 def make_measurement() -> Callable[..., Any]:
     """Makes the record of a measurement on a GPU: five rounds around `level` ms."""
     from pytest_trtperf.analysis.summary import QUANTILES
-    from pytest_trtperf.report.record import EngineRecord, MeasurementRecord, RoundRecord
+    from pytest_trtperf.record.model import EngineRecord, MeasurementRecord, RoundRecord
 
     def make(key: str = "tests/test_x.py::test_a", level: float = 1.0, **changes: Any) -> Any:
         engine = EngineRecord(name="m", backend="tensorrt", digest="d", plan_sha256="p")
@@ -111,7 +111,7 @@ def make_measurement() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def make_run(make_measurement: Callable[..., Any]) -> Callable[..., Any]:
     """Makes the record of a run; without `measurements` it has one."""
-    from pytest_trtperf.report.record import RunRecord
+    from pytest_trtperf.record.model import RunRecord
 
     def make(*measurements: Any, **changes: Any) -> Any:
         fields: dict[str, Any] = {

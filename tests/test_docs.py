@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.cli import build_parser
-from pytest_trtperf.settings import OPTIONS, flag_of, key_of
+from pytest_trtperf.options.settings import OPTIONS, flag_of, key_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.options import OPTIONS, Option, checked_options
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.errors import EngineBuildError

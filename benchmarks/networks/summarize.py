@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_trtperf.report.json_file import read_runs
+from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.record.model import RunRecord
 from pytest_trtperf.report.markdown import markdown_table
-from pytest_trtperf.report.record import RunRecord
 
 COLUMNS = (
     "network", "precision", "GPU compute median ms", "latency P99 ms", "QPS", "build s", "plan MB",

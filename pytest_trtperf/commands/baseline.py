@@ -28,9 +28,10 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.option_values import parse_count
-from pytest_trtperf.report.json_file import identities, read_runs
-from pytest_trtperf.report.words import aligned, shortened
+from pytest_trtperf.options.values import parse_count
+from pytest_trtperf.record.json_file import identities, read_runs
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.words import aligned
 
 _LIST_EXAMPLE = """\
   trtperf baseline list --hardware-class "nvidia-*"

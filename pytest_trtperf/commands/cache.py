@@ -28,14 +28,14 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.commands.this_machine import Fit, ThisMachine
-from pytest_trtperf.engine.cache import cache_place
-from pytest_trtperf.engine.cache_entries import Damaged, Entry, entries, find_problem, read_identity
-from pytest_trtperf.engine.cache_files import PLAN, CacheFiles, explained
-from pytest_trtperf.engine.cache_size import Removal, remove, remove_leftovers, shrink
-from pytest_trtperf.engine.identity import Identity
-from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import CacheError
-from pytest_trtperf.option_values import parse_age, parse_size
+from pytest_trtperf.options.values import parse_age, parse_size
+from pytest_trtperf.plan_cache.cache import cache_place
+from pytest_trtperf.plan_cache.entries import Damaged, Entry, entries, find_problem, read_identity
+from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
+from pytest_trtperf.plan_cache.identity import Identity
+from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
+from pytest_trtperf.plan_cache.trust import check_directory
 
 Act = Callable[[argparse.Namespace, CacheFiles], Status]
 

@@ -14,7 +14,7 @@ import msgspec
 
 from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.errors import CacheError
-from pytest_trtperf.option_values import parse_bool, parse_path
+from pytest_trtperf.options.values import parse_bool, parse_path
 
 Parsers = Any  # argparse keeps the type of add_subparsers() to itself
 Command = Callable[[argparse.Namespace], int]

@@ -16,14 +16,15 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.comparison import Comparison, Subject
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.option_values import INCONCLUSIVE_POLICIES, parse_tolerance
-from pytest_trtperf.report.as_baseline import baseline_entry, tactics
-from pytest_trtperf.report.json_file import Identity, identity, read_runs
-from pytest_trtperf.report.record import MeasurementRecord, RunRecord, VerdictRecord
-from pytest_trtperf.report.words import aligned, shortened
-from pytest_trtperf.settings import Settings
+from pytest_trtperf.judge.comparison import Comparison, Subject
+from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
+from pytest_trtperf.record.as_baseline import baseline_entry, tactics
+from pytest_trtperf.record.json_file import Identity, identity, read_runs
+from pytest_trtperf.record.model import MeasurementRecord, RunRecord, VerdictRecord
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.words import aligned
 
 COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf import __version__
+from pytest_trtperf.backend.probe import AUTO, Gpu, Probe, probe_in_subprocess
+from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME, TENSORRT_FAMILY
 from pytest_trtperf.commands.common import (
     Parsers,
     Status,
@@ -21,14 +23,12 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.engine.backends import ONNXRUNTIME, TENSORRT_FAMILY
-from pytest_trtperf.engine.cache import cache_place
-from pytest_trtperf.engine.trust import check_directory
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
+from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
-from pytest_trtperf.option_values import parse_backends, parse_path
-from pytest_trtperf.runtime.locks import device_lock
-from pytest_trtperf.runtime.probe import AUTO, Gpu, Probe, probe_in_subprocess
+from pytest_trtperf.options.values import parse_backends, parse_path
+from pytest_trtperf.plan_cache.cache import cache_place
+from pytest_trtperf.plan_cache.trust import check_directory
 
 OK, ADVICE, MISSING = "ok", "advice", "missing"
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.commands.common import Parsers, Status, add_command, say, say_json
+from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.record.model import RunRecord
 from pytest_trtperf.report.exports import (
     bigger_is_better,
     rows,
@@ -16,9 +19,6 @@ from pytest_trtperf.report.exports import (
     to_csv,
     to_markdown,
 )
-from pytest_trtperf.report.files import write_atomically
-from pytest_trtperf.report.json_file import read_runs
-from pytest_trtperf.report.record import RunRecord
 
 _EXAMPLE = """\
   trtperf export performance.json --format csv -o performance.csv

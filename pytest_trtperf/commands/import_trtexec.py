@@ -12,6 +12,7 @@ import msgspec
 
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.summary import Sample
+from pytest_trtperf.backend.tensorrt.bindings import TENSORRT_FAMILY
 from pytest_trtperf.baseline.hardware import gpu_class
 from pytest_trtperf.baseline.merge import add_run, differences
 from pytest_trtperf.baseline.schema import (
@@ -21,7 +22,18 @@ from pytest_trtperf.baseline.schema import (
     encode_and_read_back,
 )
 from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.baseline.trtexec import (
+from pytest_trtperf.commands.common import (
+    Parsers,
+    Status,
+    add_baseline_dir,
+    add_command,
+    note,
+    parse_test_key,
+    say,
+    say_json,
+)
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.trtexec.read_exports import (
     LEAST_ROUNDS,
     MAX_BYTES,
     UNKNOWN_PLAN,
@@ -33,18 +45,6 @@ from pytest_trtperf.baseline.trtexec import (
     mode_of_trtexec,
     shapes_of_trtexec,
 )
-from pytest_trtperf.commands.common import (
-    Parsers,
-    Status,
-    add_baseline_dir,
-    add_command,
-    note,
-    parse_test_key,
-    say,
-    say_json,
-)
-from pytest_trtperf.engine.backends import TENSORRT_FAMILY
-from pytest_trtperf.errors import BaselineError
 
 _EXAMPLE = """\
   trtexec --loadEngine=resnet50.plan --useSpinWait --shapes=input:8x3x224x224 \\

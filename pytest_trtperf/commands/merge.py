@@ -11,8 +11,8 @@ import msgspec
 
 from pytest_trtperf.commands.common import Parsers, Status, add_command, say, say_json
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.report.json_file import Identity, identities, identity, read_runs, write_json
-from pytest_trtperf.report.record import MergedRecord, RunRecord
+from pytest_trtperf.record.json_file import Identity, identities, identity, read_runs, write_json
+from pytest_trtperf.record.model import MergedRecord, RunRecord
 
 MOST_NAMED = 10
 

@@ -16,11 +16,11 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.report.history import History, read_history
+from pytest_trtperf.judge.trend import trend_of
+from pytest_trtperf.record.history import History, read_history
+from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.record.model import RunRecord
 from pytest_trtperf.report.html.page import check_installed, write_html
-from pytest_trtperf.report.json_file import read_runs
-from pytest_trtperf.report.record import RunRecord
-from pytest_trtperf.report.trend import trend_of
 
 _EXAMPLE = """\
   trtperf report performance.json -o performance.html

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_trtperf.engine.backends import TENSORRT_FAMILY
-from pytest_trtperf.engine.identity import Identity
+from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
+from pytest_trtperf.backend.tensorrt.bindings import TENSORRT_FAMILY
 from pytest_trtperf.errors import BackendUnavailable
-from pytest_trtperf.run import Target
-from pytest_trtperf.runtime.probe import Probe, probe_in_subprocess
+from pytest_trtperf.plan_cache.identity import Identity
+from pytest_trtperf.run.run import Target
 
 
 @dataclass(frozen=True)

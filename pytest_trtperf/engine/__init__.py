@@ -1,5 +1,1 @@
-"""From an ONNX file and build options to a plan on disk.
-
-``spec`` says what is built, ``build`` builds it, ``cache`` keeps the plan and ``backends`` imports
-TensorRT on first use.
-"""
+"""An ONNX file with shapes and build options: what an engine is built from, and its key."""

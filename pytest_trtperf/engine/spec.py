@@ -15,9 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, SupportsIndex, TypeAlias
 
-from pytest_trtperf.engine.backends import ONNXRUNTIME
-from pytest_trtperf.engine.digests import chunked_file_digest
-from pytest_trtperf.engine.onnx_external import external_files
+from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.engine.options import (
     FILE_OPTIONS,
     OPTIONS,
@@ -25,6 +23,8 @@ from pytest_trtperf.engine.options import (
     without_defaults,
 )
 from pytest_trtperf.errors import EngineBuildError, ShapeError
+from pytest_trtperf.files.digests import chunked_file_digest
+from pytest_trtperf.onnx_file.external_data import external_files
 
 ShapeLike: TypeAlias = "str | Sequence[int]"
 Shape = tuple[int, ...]

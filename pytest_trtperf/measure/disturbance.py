@@ -7,8 +7,8 @@ from enum import IntFlag
 
 import numpy as np
 
+from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.measure.device_state import DeviceState
-from pytest_trtperf.measure.trace import Trace
 
 
 class ClocksEventReasons(IntFlag):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_trtperf.measure.trace import Times
+from pytest_trtperf.backend.trace import Times
 
 MOST_QUERIES = 100_000_000
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend.loops import Session, run_closed, run_open
+from pytest_trtperf.backend.process.engine import session_pids
+from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import SAMPLED_S, DeviceState, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances, stall
 from pytest_trtperf.measure.host_state import contention, read_host_state
-from pytest_trtperf.measure.isolated import session_pids
 from pytest_trtperf.measure.load import LEAD_IN, Load
-from pytest_trtperf.measure.loops import Session, run_closed, run_open
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
-from pytest_trtperf.measure.trace import Extent, Trace
 from pytest_trtperf.measure.yardstick import read_yardstick
 
 AGAIN = 2

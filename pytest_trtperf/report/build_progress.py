@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_trtperf.report.progress_line import SILENT_S, ProgressLine
 
 if TYPE_CHECKING:
-    from pytest_trtperf.engine.build_log import BuildLog
-    from pytest_trtperf.engine.progress import BuildProgress
+    from pytest_trtperf.backend.tensorrt.progress import BuildProgress
+    from pytest_trtperf.plan_cache.build_log import BuildLog
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.report.markdown import markdown
-from pytest_trtperf.report.record import MeasurementRecord, RunRecord
 from pytest_trtperf.report.words import outcome
 
 FIGURES = ("count", "min", "mean", "median", "p90", "p95", "p99", "max", "cov")

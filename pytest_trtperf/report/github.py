@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_trtperf.report.record import Measured, MeasurementRecord
-from pytest_trtperf.report.words import outcome, shortened
+from pytest_trtperf.record.model import Measured, MeasurementRecord
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.words import outcome
 
 MOST_ANNOTATIONS = 10
 """Of each level: GitHub shows no more of a step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_trtperf.report.record import CapacityRecord, Measured, PairRecord
+from pytest_trtperf.record.model import CapacityRecord, Measured, PairRecord
 from pytest_trtperf.report.words import outcome
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_trtperf.report.record import CapacityRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.record.model import CapacityRecord, MeasurementRecord, PairRecord
 from pytest_trtperf.report.words import COLUMNS, aligned, outcome, row
 
 WORTH_TELLING_S = 1.0

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_trtperf.report.record import (
+from pytest_trtperf.record.model import (
     Measured,
     MeasurementRecord,
     VerdictRecord,
 )
+from pytest_trtperf.record.text import shortened
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
 OUTCOMES = ("fail", "inconclusive", "pass", "measured")
 """In the order in which they matter."""
-
-LONGEST_KEY = 120
-"""Characters of a test's name in a table; the record has it whole."""
 
 
 def outcome(record: Measured) -> str:
@@ -52,14 +50,6 @@ def most_telling(record: MeasurementRecord) -> VerdictRecord | None:
         if verdict.kind == "baseline" and verdict.change is not None
     ]
     return next((v for v in compared if v.failed), compared[0] if compared else None)
-
-
-def shortened(text: str, longest: int = LONGEST_KEY) -> str:
-    """A text without its middle where it is too long for a table."""
-    if len(text) <= longest:
-        return text
-    half = (longest - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.layers import compare_layers, summarize_layers
-from pytest_trtperf.errors import MeasurementError
-from pytest_trtperf.runtime import layers as runtime_layers
-from pytest_trtperf.runtime.layers import (
+from pytest_trtperf.backend.tensorrt import layers as runtime_layers
+from pytest_trtperf.backend.tensorrt.layers import (
     create_profiler,
     layer_information,
     layer_times,
     parse_layer_information,
     times_by_layer,
 )
+from pytest_trtperf.errors import MeasurementError
 
 TIMES = st.dictionaries(
     st.text(max_size=9), st.lists(st.floats(0, 1e6), min_size=1, max_size=9), max_size=9

@@ -55,7 +55,7 @@ def browse(chromium: Any) -> Callable[[Path], Browser]:
 @pytest.fixture(scope="session")
 def record(make_run: Callable[..., Any], make_measurement: Callable[..., Any]) -> Any:
     """A run with a failure, odd names, a sweep, a search and a pair."""
-    from pytest_trtperf.report.record import (
+    from pytest_trtperf.record.model import (
         AgainstRecord,
         CapacityRecord,
         EngineRecord,

@@ -191,9 +191,9 @@ return found;
 
 def test_trend(browse, make_run, make_measurement, tmp_path):
     from pytest_trtperf.analysis.gates import Gate
-    from pytest_trtperf.report.history import Night, Series
+    from pytest_trtperf.judge.trend import trend_of
+    from pytest_trtperf.record.history import Night, Series
     from pytest_trtperf.report.html.page import write_html
-    from pytest_trtperf.report.trend import trend_of
 
     nights = [Night(f"2026-0{1 + n // 28}-{1 + n % 28:02}T02:00:00Z", f"{n}.json", f"c{n}")
               for n in range(60)]  # fmt: skip

@@ -39,7 +39,7 @@ def trtperf(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 @pytest.fixture
 def write_run(tmp_path: Path, make_run: Callable[..., Any]) -> Callable[..., Path]:
     """Writes the record of a run to `<name>.json` and returns its path."""
-    from pytest_trtperf.report.json_file import write_json
+    from pytest_trtperf.record.json_file import write_json
 
     def write(name: str, *measurements: Any, **changes: Any) -> Path:
         path = tmp_path / f"{name}.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.report.as_baseline import baseline_entry
+from pytest_trtperf.record.as_baseline import baseline_entry
 
 OLD, NEW = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 A, B, C = "tests/test_x.py::test_a[8]", "tests/test_x.py::test_b", "tests/test_gone.py::test_c"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.cli import main
-from pytest_trtperf.engine.cache import PlanCache
-from pytest_trtperf.engine.cache_files import CacheFiles
+from pytest_trtperf.plan_cache.cache import PlanCache
+from pytest_trtperf.plan_cache.files import CacheFiles
 
 Run = Callable[..., tuple[int, Any, str]]
 MB = 1_000_000

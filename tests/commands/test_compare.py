@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_trtperf.report.json_file import write_json
-from pytest_trtperf.report.record import FindingRecord, LayerRecord, MergedRecord
+from pytest_trtperf.record.json_file import write_json
+from pytest_trtperf.record.model import FindingRecord, LayerRecord, MergedRecord
 
 KEY = "tests/test_x.py::test_a"
 

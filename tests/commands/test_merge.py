@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_trtperf.report.json_file import read_runs
+from pytest_trtperf.record.json_file import read_runs
 
 KEY = "tests/test_x.py::test_a"
 

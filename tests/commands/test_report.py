@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from pytest_trtperf.report.json_file import write_json
-from pytest_trtperf.report.record import PairRecord
+from pytest_trtperf.record.json_file import write_json
+from pytest_trtperf.record.model import PairRecord
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pytest_trtperf.report.json_file import write_json
+from pytest_trtperf.record.json_file import write_json
 
 KEY = "tests/test_x.py::test_a"
 NIGHTS = 60

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_trtperf.engine.backends import import_tensorrt, shared_logger
+from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt, shared_logger
 
 Request = Mapping[str, Any]
 
@@ -250,9 +250,9 @@ def _binary(trt: ModuleType) -> bytes:
 
 def factories(trt: ModuleType, _request: Request) -> dict[str, Any]:
     """The package's own subclasses, made by its own functions."""
-    from pytest_trtperf.runtime.layers import create_profiler
-    from pytest_trtperf.runtime.memory import MemoryRecord, create_allocator
-    from pytest_trtperf.runtime.output_memory import output_allocator
+    from pytest_trtperf.backend.tensorrt.layers import create_profiler
+    from pytest_trtperf.backend.tensorrt.memory import MemoryRecord, create_allocator
+    from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
 
     logger, profiler = shared_logger(trt), create_profiler(trt)
     trt.ILogger.log(logger, trt.ILogger.Severity.ERROR, "an error")
@@ -275,7 +275,7 @@ def factories(trt: ModuleType, _request: Request) -> dict[str, Any]:
 
 def build(trt: ModuleType, request: Request) -> dict[str, Any]:
     """`build_plan` of an ONNX file: the size of the plan, or what was raised."""
-    from pytest_trtperf.engine.build import build_plan
+    from pytest_trtperf.backend.tensorrt.build import build_plan
     from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 
     spec = EngineSpec(
@@ -286,7 +286,7 @@ def build(trt: ModuleType, request: Request) -> dict[str, Any]:
 
 def load(trt: ModuleType, request: Request) -> dict[str, Any]:
     """`TensorRTEngine` of some bytes: what was raised."""
-    from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+    from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 
     return _outcome(lambda: repr(TensorRTEngine(request["backend"], b"no plan")))
 

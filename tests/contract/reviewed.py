@@ -15,15 +15,15 @@ def _names(kind: Kind) -> tuple[str, ...]:
 
 REVIEW = Review(
     names={
-        "engine/apply_options.py": {
+        "backend/tensorrt/apply_options.py": {
             "config": "IBuilderConfig",
             "network": "INetworkDefinition",
             "tensor": "ITensor",
             "value": OURS,
             "enum": OURS,  # any of those in the table of options, by the names of its members
         },
-        "engine/backends.py": {"module": MODULE, "severity": "ILogger.Severity"},
-        "engine/build.py": {
+        "backend/tensorrt/bindings.py": {"module": MODULE, "severity": "ILogger.Severity"},
+        "backend/tensorrt/build.py": {
             "builder": "Builder",
             "config": "IBuilderConfig",
             "network": "INetworkDefinition",
@@ -31,36 +31,36 @@ REVIEW = Review(
             "tensor": "ITensor",
             "_require:owner": OURS,  # anything: the calls of an accessor are read instead
         },
-        "engine/dtypes.py": {"dtype": "DataType"},
-        "engine/onnx_errors.py": {"parser": "OnnxParser", "error": "ParserError"},
-        "runtime/inference_stream.py": {
+        "backend/tensorrt/dtypes.py": {"dtype": "DataType"},
+        "onnx_file/messages.py": {"parser": "OnnxParser", "error": "ParserError"},
+        "backend/tensorrt/inference_stream.py": {
             "allocator": OURS,  # what output_allocator returns: own members only
             "context": "IExecutionContext",
             "self._context": "IExecutionContext",
         },
-        "runtime/layers.py": {
+        "backend/tensorrt/layers.py": {
             "context": "IExecutionContext",
             "engine": "ICudaEngine",
             "layer": OURS,  # an entry of the inspector's JSON
             "profiler": "IProfiler",
         },
-        "engine/progress.py": {"config": "IBuilderConfig"},
-        "engine/timing_cache.py": {
+        "backend/tensorrt/progress.py": {"config": "IBuilderConfig"},
+        "plan_cache/timing_cache.py": {
             "config": "IBuilderConfig",
             "cache": "ITimingCache",
             "merged": "ITimingCache",
             "timed": "ITimingCache",
         },
-        "runtime/load_options.py": {
+        "backend/tensorrt/load_options.py": {
             "runtime": "Runtime",
             "engine": "ICudaEngine",
             "logger": "ILogger",
             "refitter": "Refitter",
             "parser": "OnnxParserRefitter",
         },
-        "runtime/memory.py": {"error": OURS},  # CUDA's
-        "runtime/output_memory.py": {},
-        "runtime/tensorrt.py": {
+        "backend/tensorrt/memory.py": {"error": OURS},  # CUDA's
+        "backend/tensorrt/output_memory.py": {},
+        "backend/tensorrt/engine.py": {
             "cache": "IRuntimeCache",
             "context": "IExecutionContext",
             "TensorRTEngine:self._allocator": "IGpuAsyncAllocator",
@@ -105,25 +105,27 @@ REVIEW = Review(
     forwards=frozenset({"_created"}),
     accessors=frozenset({"_require"}),
     computed={
-        "engine/apply_options.py:_set_flag": tuple(name.upper() for name in _names("flag")),
-        "engine/apply_options.py:_set_attribute": (*_names("number"), *_names("enum")),
-        "engine/apply_options.py:_set_enum": tuple(
+        "backend/tensorrt/apply_options.py:_set_flag": tuple(
+            name.upper() for name in _names("flag")
+        ),
+        "backend/tensorrt/apply_options.py:_set_attribute": (*_names("number"), *_names("enum")),
+        "backend/tensorrt/apply_options.py:_set_enum": tuple(
             option.enum for option in OPTIONS.values() if option.kind == "enum"
         ),
     },
     guards={
         # build_plan refuses a backend without builder first, and nothing else calls the rest.
-        "engine/apply_options.py": "Builder",
-        "engine/build.py": "Builder",
-        "engine/onnx_errors.py": "Builder",
-        "engine/progress.py": "Builder",
-        "engine/timing_cache.py": "Builder",
+        "backend/tensorrt/apply_options.py": "Builder",
+        "backend/tensorrt/build.py": "Builder",
+        "onnx_file/messages.py": "Builder",
+        "backend/tensorrt/progress.py": "Builder",
+        "plan_cache/timing_cache.py": "Builder",
         # Asked for in weakly typed networks alone, which _network refuses where there are none.
-        "engine/apply_options.py:_set_dtype": "BuilderFlag.FP16",
+        "backend/tensorrt/apply_options.py:_set_dtype": "BuilderFlag.FP16",
         # Other backends than RTX are refused before, by the table of options.
-        "engine/apply_options.py:_set_compute_capabilities": "ComputeCapability",
+        "backend/tensorrt/apply_options.py:_set_compute_capabilities": "ComputeCapability",
         # There is a cache only where _create_context could create one.
-        "runtime/tensorrt.py:_keep_kernels": "IRuntimeConfig.create_runtime_cache",
+        "backend/tensorrt/engine.py:_keep_kernels": "IRuntimeConfig.create_runtime_cache",
     },
 )
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_trtperf.accuracy import AccuracyAssertionError, Side, assert_close, reference_of
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.backend.loops import run_closed
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
-from pytest_trtperf.errors import EngineBuildError
-from pytest_trtperf.measure.isolated import IsolatedEngine
-from pytest_trtperf.measure.loops import run_closed
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.probe import Probe
-from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.errors import AccuracyAssertionError, EngineBuildError
+from pytest_trtperf.fixtures.accuracy import Side, assert_close, reference_of
 
 SHAPES = {"x": (8, 64)}
 # From one type through an operator to another.

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
+from pytest_trtperf.backend.tensorrt.loop import run_closed
+from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances, mean_power_w
-from pytest_trtperf.measure.gpu_loop import run_closed
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.probe import Probe
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 SHAPES = {"x": (8, 64)}
 ROUND_MS = 400
 NEIGHBOUR = """
 import sys, time
 from pathlib import Path
-from pytest_trtperf.measure.gpu_loop import run_closed
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+from pytest_trtperf.backend.tensorrt.loop import run_closed
+from pytest_trtperf.backend.trace import Extent
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 
 backend, plan, kind = sys.argv[1:]
 session = TensorRTEngine(backend, Path(plan).read_bytes()).create_session({"x": (8, 64)}, Mode())

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_trtperf.measure.gpu_loop import run_closed
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
+from pytest_trtperf.backend.tensorrt.loop import run_closed
+from pytest_trtperf.backend.trace import Extent
+from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.locks import device_lock
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
 
 SHAPES = {"x": (8, 64)}
 MODES = [

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.analysis.layers import summarize_layers
+from pytest_trtperf.backend.loops import run_closed, run_open
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.errors import EngineLoadError, MeasurementError, ShapeError
-from pytest_trtperf.measure.isolated import IsolatedEngine
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.loops import run_closed, run_open
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.probe import Probe
-from pytest_trtperf.runtime.session import Mode
 
 SHAPES = {"x": (8, 64)}
 
@@ -103,10 +103,10 @@ def test_this_process_gets_no_context(probe: Probe, plan: bytes, tmp_path: Path)
     program = """
 import sys
 from pathlib import Path
-from pytest_trtperf.measure.isolated import IsolatedEngine
-from pytest_trtperf.measure.loops import run_closed
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.loops import run_closed
+from pytest_trtperf.backend.trace import Extent
+from pytest_trtperf.backend.session import Mode
 engine = IsolatedEngine(sys.argv[1], Path(sys.argv[2]).read_bytes())
 session = engine.create_session({"x": (8, 64)}, Mode())
 run_closed(session, Extent(0, 5, 5))

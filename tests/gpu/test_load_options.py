@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.analysis.precision import precisions
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
+from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.errors import EngineLoadError, ShapeError
-from pytest_trtperf.measure.isolated import IsolatedEngine
-from pytest_trtperf.runtime.load_options import LoadOptions
-from pytest_trtperf.runtime.precision import precisions
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 
 @pytest.fixture(scope="module")

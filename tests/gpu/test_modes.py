@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.analysis.layers import summarize_layers
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
+from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
+from pytest_trtperf.backend.trace import STAGES, Extent
 from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
 from pytest_trtperf.errors import MeasurementError, TrtPerfError
-from pytest_trtperf.measure.gpu_loop import run_closed, run_open
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.trace import STAGES, Extent
-from pytest_trtperf.report.trtexec import export_times
-from pytest_trtperf.runtime.probe import Probe
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine, TensorRTSession
+from pytest_trtperf.trtexec.write_exports import export_times
 
 SHAPES = {"x": (8, 64)}
 OPEN_MODES = [Mode(), Mode(cuda_graph=True, concurrency=1), Mode(transfers=False, streams=2)]

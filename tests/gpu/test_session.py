@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_trtperf.backend.inputs import random_input
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
+from pytest_trtperf.backend.tensorrt.loop import run_closed
+from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.errors import EngineLoadError, ShapeError
-from pytest_trtperf.measure.gpu_loop import run_closed
-from pytest_trtperf.measure.trace import Extent
-from pytest_trtperf.runtime.inputs import random_input
-from pytest_trtperf.runtime.session import Mode
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
 
 SHAPES = {"x": (8, 64)}
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.accuracy import Side, assert_close, reference_of
-from pytest_trtperf.engine import apply_options
-from pytest_trtperf.engine.build import build_plan
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.tensorrt import apply_options
+from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineLoadError
-from pytest_trtperf.measure.isolated import IsolatedEngine
-from pytest_trtperf.runtime.probe import Probe
-from pytest_trtperf.runtime.tensorrt import TensorRTEngine
+from pytest_trtperf.fixtures.accuracy import Side, assert_close, reference_of
 
 
 @pytest.mark.parametrize("channels", [5, 32, 40])

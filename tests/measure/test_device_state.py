@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.measure import device_state, isolated
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+from pytest_trtperf.backend.process import engine as isolated
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.measure import device_state
 from pytest_trtperf.measure.device_state import (
     DeviceState,
     others_sm_percent,
@@ -23,8 +26,6 @@ from pytest_trtperf.measure.device_state import (
 )
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.session import Mode
 
 UUID = "GPU-00000000-0000-0000-0000-000000000000"
 OWN, OTHER = 100, 200

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.disturbance import (
     ClocksEventReasons,
@@ -17,7 +18,6 @@ from pytest_trtperf.measure.disturbance import (
     remarks,
     stall,
 )
-from pytest_trtperf.measure.trace import Trace
 
 QUIET = DeviceState(
     unix_time_us=1_000_000,

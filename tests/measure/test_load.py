@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.measurement import AGAIN, Effort, Measurement
-from pytest_trtperf.option_values import ARRIVALS
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.session import Mode
+from pytest_trtperf.options.values import ARRIVALS
 
 RATES = st.floats(0.1, 1e6)
 KINDS = st.sampled_from(ARRIVALS)

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.runtime.locks import device_lock
-from pytest_trtperf.runtime.onnx_runtime import OnnxRuntimeEngine
-from pytest_trtperf.runtime.session import Mode
 
 pytest.importorskip("onnxruntime")
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from pytest_trtperf.report.record import MERGED_SCHEMA
+from pytest_trtperf.record.model import MERGED_SCHEMA
 
 
 @pytest.fixture

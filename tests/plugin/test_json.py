@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_trtperf.report.json_file import read_runs
+from pytest_trtperf.record.json_file import read_runs
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.engine.build_log import BuildLog
-from pytest_trtperf.engine.progress import BuildProgress
+from pytest_trtperf.backend.tensorrt.progress import BuildProgress
+from pytest_trtperf.plan_cache.build_log import BuildLog
 from pytest_trtperf.report.build_progress import build_line
 from pytest_trtperf.report.progress_line import ProgressLine
 

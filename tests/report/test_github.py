@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.record.model import VerdictRecord
 from pytest_trtperf.report.github import (
     MOST_ANNOTATIONS,
     MOST_BYTES,
@@ -14,7 +15,6 @@ from pytest_trtperf.report.github import (
     folder_in_repository,
 )
 from pytest_trtperf.report.markdown import markdown
-from pytest_trtperf.report.record import VerdictRecord
 
 
 def failed(message):

@@ -13,8 +13,7 @@ import msgspec
 import pytest
 
 from pytest_trtperf.errors import ExtraMissing
-from pytest_trtperf.report.html.page import html_page, write_html
-from pytest_trtperf.report.record import (
+from pytest_trtperf.record.model import (
     AgainstRecord,
     CapacityRecord,
     EngineRecord,
@@ -22,6 +21,7 @@ from pytest_trtperf.report.record import (
     PairRecord,
     VerdictRecord,
 )
+from pytest_trtperf.report.html.page import html_page, write_html
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")

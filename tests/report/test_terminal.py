@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.report.record import FindingRecord, MeasurementRecord, VerdictRecord
+from pytest_trtperf.record.model import FindingRecord, MeasurementRecord, VerdictRecord
 from pytest_trtperf.report.terminal import header, summary_lines
 from pytest_trtperf.report.words import COLUMNS
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.report.history import Series
-from pytest_trtperf.report.record import (
+from pytest_trtperf.judge.trend import Trend
+from pytest_trtperf.record.history import Series
+from pytest_trtperf.record.model import (
     AgainstRecord,
     CapacityRecord,
     EngineRecord,
@@ -26,7 +27,6 @@ from pytest_trtperf.report.record import (
     SweepRecord,
     VerdictRecord,
 )
-from pytest_trtperf.report.trend import Trend
 
 MEDIAN, P99 = QUANTILES.index(0.5), QUANTILES.index(0.99)
 

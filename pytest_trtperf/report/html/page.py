@@ -19,8 +19,16 @@ import msgspec
 
 from pytest_trtperf import __version__
 from pytest_trtperf.errors import ExtraMissing
-from pytest_trtperf.report.files import write_atomically
-from pytest_trtperf.report.history import Series
+from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.judge.trend import Trend
+from pytest_trtperf.record.history import Series
+from pytest_trtperf.record.model import (
+    CapacityRecord,
+    Measured,
+    MeasurementRecord,
+    PairRecord,
+    RunRecord,
+)
 from pytest_trtperf.report.html import rows
 from pytest_trtperf.report.html.details import (
     MeasurementDetails,
@@ -30,14 +38,6 @@ from pytest_trtperf.report.html.details import (
     pair_details,
     trend_details,
 )
-from pytest_trtperf.report.record import (
-    CapacityRecord,
-    Measured,
-    MeasurementRecord,
-    PairRecord,
-    RunRecord,
-)
-from pytest_trtperf.report.trend import Trend
 from pytest_trtperf.report.words import OUTCOMES, outcome
 
 SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")

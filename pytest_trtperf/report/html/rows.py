@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.series import State
-from pytest_trtperf.report.record import (
+from pytest_trtperf.judge.trend import ENDED, Trend
+from pytest_trtperf.record.model import (
     CapacityRecord,
     Measured,
     MeasurementRecord,
@@ -15,8 +16,8 @@ from pytest_trtperf.report.record import (
     RunRecord,
     VerdictRecord,
 )
-from pytest_trtperf.report.trend import ENDED, Trend
-from pytest_trtperf.report.words import COLUMNS, OUTCOMES, most_telling, outcome, shortened
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.words import COLUMNS, OUTCOMES, most_telling, outcome
 from pytest_trtperf.report.words import row as words_of
 
 TREND_STATES = {

@@ -1,0 +1,130 @@
+"""Queries on the CPU backend, timed by the host's clock; a thread for each query in flight."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from select import select
+from time import perf_counter_ns, sleep
+
+import numpy as np
+
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeSession
+from pytest_trtperf.backend.trace import Extent, Times, Trace
+
+SPIN_NS = 300_000
+"""The end of a wait is spun: sleeping takes this much longer at times."""
+
+Query = Callable[[], None]
+
+_let_others_run = partial(select, (), (), (), 0)
+"""Gives the interpreter to other threads and returns at once; sleep(0) may take 70 us."""
+
+
+def run_closed(session: OnnxRuntimeSession, extent: Extent, *, idle_ms: float = 0.0) -> Trace:
+    """Times queries under a closed load: each thread issues its next when one is complete."""
+    issued, done = np.zeros(extent.capacity, np.int64), np.zeros(extent.capacity, np.int64)
+    issued_ns, done_ns = issued.data, done.data
+    take, stop = _counter(), threading.Event()
+    idle, least = idle_ms / 1e3, extent.queries
+    begin = perf_counter_ns()
+    deadline = begin + int(extent.duration_ms * 1e6)
+
+    def work(query: Query) -> None:
+        now = begin
+        while (index := take()) < extent.capacity and (index < least or now < deadline):
+            if stop.is_set():
+                break
+            if idle and now > begin:
+                sleep(idle)
+            issued_ns[index] = perf_counter_ns()
+            query()
+            now = done_ns[index] = perf_counter_ns()
+
+    _run(session, work, stop)
+    return _trace(session, begin, issued, done)
+
+
+def run_open(session: OnnxRuntimeSession, schedule: Times, backlog_ms: float) -> Trace:
+    """Times queries under an open load: each is issued when it is due and a thread is free.
+
+    Args:
+        schedule: when queries are due, ascending nanoseconds from the start.
+        backlog_ms: a query that waits longer than this for a thread ends the round.
+    """
+    issued, done = np.zeros(len(schedule), np.int64), np.zeros(len(schedule), np.int64)
+    issued_ns, done_ns = issued.data, done.data
+    backlog, take, stop = int(backlog_ms * 1e6), _counter(), threading.Event()
+    saturated = False
+    begin = perf_counter_ns()
+    due_at = schedule + begin
+    due, capacity = due_at.data, len(schedule)
+
+    def work(query: Query) -> None:
+        nonlocal saturated
+        while (index := take()) < capacity and not stop.is_set():
+            late = _wait_until(due[index])
+            # One is always served, so that there is something to tell.
+            if late > backlog and index:
+                saturated = True
+                stop.set()
+                break
+            issued_ns[index] = perf_counter_ns()
+            query()
+            done_ns[index] = perf_counter_ns()
+
+    _run(session, work, stop)
+    return _trace(session, begin, issued, done, due_at, saturated=saturated)
+
+
+def _counter() -> Callable[[], int]:
+    """Hands out 0, 1, 2 …, each once; a call of C code, which threads cannot interrupt."""
+    return itertools.count().__next__
+
+
+def _wait_until(due: int) -> int:
+    """Returns at `due`, or at once when it has passed; how late it is, in nanoseconds."""
+    while (left := due - perf_counter_ns()) > 0:
+        if left > SPIN_NS:
+            sleep((left - SPIN_NS) / 1e9)
+        else:
+            _let_others_run()
+    return -left
+
+
+def _run(session: OnnxRuntimeSession, work: Callable[[Query], None], stop: threading.Event) -> None:
+    """Lets each place in flight work until all are done; an error in one sets `stop` for all."""
+    if len(session.queries) == 1:
+        work(session.queries[0])
+        return
+    with ThreadPoolExecutor(len(session.queries)) as pool:
+        try:
+            for future in as_completed([pool.submit(work, query) for query in session.queries]):
+                future.result()
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _trace(
+    session: OnnxRuntimeSession,
+    begin: int,
+    issued: Times,
+    done: Times,
+    due: Times | None = None,
+    *,
+    saturated: bool = False,
+) -> Trace:
+    # A thread that gave up leaves a gap where another went on to a later query.
+    complete = done > 0
+    return Trace(
+        (int(done.max()) - begin) / 1e6,
+        issued[complete],
+        done[complete],
+        session.in_flight,
+        due=None if due is None else due[complete],
+        saturated=saturated,
+    )

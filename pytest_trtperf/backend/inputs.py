@@ -1,0 +1,329 @@
+"""What a session is fed: trtexec's own values, or the user's. Values change power and clocks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import BinaryIO, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, numbers, stored_dtype
+from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
+from pytest_trtperf.errors import MeasurementError, ShapeError
+
+# An array, or the bytes of a raw file, which know neither dtype nor shape.
+InputValue: TypeAlias = "np.ndarray | bytes"
+_Draw: TypeAlias = Callable[[NDArray[np.uint64]], np.ndarray]
+
+_WHOLE_RANGES = {
+    **dict.fromkeys(("int64", "int32", "int16", "int8"), (-128, 127)),
+    **dict.fromkeys(("uint64", "uint32", "uint16", "uint8"), (0, 255)),
+    "bool": (0, 1),
+}
+# What trtexec does (samples/common/sampleUtils.cpp, fillBuffer) with libstdc++, whose
+# default_random_engine is minstd_rand0: x <- 16807 x mod (2^31 - 1).
+_MULTIPLIER, _MODULUS = 16807, 2**31 - 1
+_BLOCK = 1 << 15  # draws made at once; what is computed from them stays in the cache
+_BELOW_ONE = np.float32(1 - 2**-24)
+_SPELLING = "write name:file,name2:file2 or the path of one .npz file"
+_Read = TypeVar("_Read")
+
+
+def random_input(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
+    """A C-contiguous array of `shape`; bfloat16 comes as its bits in uint16.
+
+    Seed 0 gives the values of trtexec on Linux, bit for bit: floats in [-1, 1], signed integers
+    in [-128, 127], unsigned ones in [0, 255], bool in {0, 1}. Each input starts the same sequence
+    anew, so inputs of one type hold the same values. Any other seed starts at a state hashed from
+    seed and name, so inputs differ. Types that trtexec lacks are those of its widened.
+
+    Raises:
+        MeasurementError: no values can be made for `dtype`.
+    """
+    _check_dtype(name, dtype)
+    if dtype == "float8_e4m3fn":
+        raise MeasurementError(
+            f"input {name!r} has dtype {dtype}, for which no values can be generated: "
+            f"give them, inputs={{{name!r}: …}}"
+        )
+    draw: _Draw = _floats
+    if dtype in _WHOLE_RANGES:
+        draw = partial(_whole_numbers, *_WHOLE_RANGES[dtype])
+    elif dtype == "bfloat16":
+        draw = _bfloat16_bits
+    values = np.empty(math.prod(shape), stored_dtype(dtype))
+    _fill(values, _first_state(name, seed), draw)
+    return values.reshape(shape)
+
+
+def _check_dtype(name: str, dtype: str) -> None:
+    if dtype not in ITEM_SIZES:
+        raise MeasurementError(
+            f"input {name!r} has dtype {dtype}, which cannot be fed; "
+            f"supported are {', '.join(ITEM_SIZES)}"
+        )
+
+
+def _first_state(name: str, seed: int) -> int:
+    if seed == 0:
+        return 1  # of an engine constructed without a seed
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % (_MODULUS - 1) + 1
+
+
+@cache
+def _powers() -> NDArray[np.uint64]:
+    """``_MULTIPLIER ** (1 ... _BLOCK) % _MODULUS``: what takes a state to each of the next."""
+    powers = np.array([_MULTIPLIER], np.uint64)
+    while powers.size < _BLOCK:
+        powers = np.concatenate([powers, powers * powers[-1] % _MODULUS])
+    return powers
+
+
+def _fill(values: np.ndarray, state: int, draw: _Draw) -> None:
+    states = _powers() * state % _MODULUS
+    done = 0
+    while done < values.size:
+        drawn = draw(states - 1)[: values.size - done]
+        values[done : done + drawn.size] = drawn
+        done += drawn.size
+        states = states * _powers()[-1] % _MODULUS
+
+
+def _floats(draws: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """`std::uniform_real_distribution<float>(-1, 1)`: one draw a value, rounded to float first."""
+    values = draws.astype(np.float32)
+    values *= 2**-31
+    # The largest draws round up to 1, which the distribution must not reach.
+    np.minimum(values, _BELOW_ONE, out=values)
+    values *= 2
+    values -= 1
+    return values
+
+
+def _bfloat16_bits(draws: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    bits = _floats(draws).view(np.uint32)
+    bits += 0x7FFF + (bits >> 16 & 1)  # to nearest, ties to even
+    bits >>= 16
+    return bits
+
+
+def _whole_numbers(low: int, high: int, draws: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """`std::uniform_int_distribution`: draws beyond the last whole multiple are skipped."""
+    span = high - low + 1
+    scale = (_MODULUS - 2) // span
+    values = (draws[draws < span * scale] // scale).astype(np.int64)
+    values += low
+    return values
+
+
+def parse_inputs(value: object) -> dict[str, object] | Path:
+    """What a user writes for ``inputs=``, checked; no file is opened.
+
+    A mapping of input names to arrays or paths, or trtexec's ``name:file,name2:file2`` (a name may
+    stand in single quotes, the last colon ends it otherwise); the path of an ``.npz`` stands alone.
+
+    Raises:
+        ValueError: it is none of these; the message says what is.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        alone = text.lower().endswith(".npz") and ":" not in text
+        value = Path(text) if alone else _named_files(text)
+    if isinstance(value, os.PathLike):
+        path = Path(value)
+        if path.suffix.lower() != ".npz":
+            raise ValueError(f"{str(path)!r} does not say for which input it is: {_SPELLING}")
+        return path
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"inputs are a mapping of names to arrays or files, not {type(value).__name__}; "
+            f"as text {_SPELLING}"
+        )
+    given: dict[str, object] = {}
+    for name, item in value.items():
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{name!r} is no name of an input")
+        if not isinstance(item, (str, os.PathLike)):
+            given[name] = item
+        elif Path(item).suffix.lower() == ".npz":
+            raise ValueError(
+                f"input {name!r}: {str(item)!r} may hold several arrays; give the path of an .npz "
+                "file alone, or save this array as .npy"
+            )
+        else:
+            given[name] = Path(item)
+    return given
+
+
+def _named_files(text: str) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for part in text.split(","):
+        if part.strip().startswith("'"):
+            name, _, file = part.strip()[1:].partition("':")
+        else:
+            name, _, file = part.rpartition(":")
+        name, file = name.strip(), file.strip()
+        if not name or not file:
+            raise ValueError(f"{part!r} is not name:file; {_SPELLING}")
+        if name in given:
+            raise ValueError(f"input {name!r} is given twice")
+        given[name] = file
+    return given
+
+
+def read_inputs(
+    given: Mapping[str, object] | Path, find: Callable[[Path], Path] = Path
+) -> dict[str, InputValue]:
+    """The values `parse_inputs` names; nothing is unpickled.
+
+    Args:
+        find: where a path is.
+
+    Raises:
+        MeasurementError: a file is missing, unreadable or broken, or a value is no array.
+    """
+    if isinstance(given, Path):
+        return _read_file(find(given), _read_archive)
+    return {name: _read_input(name, value, find) for name, value in given.items()}
+
+
+def _read_input(name: str, value: object, find: Callable[[Path], Path]) -> InputValue:
+    if not isinstance(value, Path):
+        try:
+            return np.asarray(value)
+        except Exception as error:  # another library's __array__ may raise anything
+            raise MeasurementError(
+                f"input {name!r}: numpy cannot make an array of this {type(value).__name__}: "
+                f"{error}; give a numpy array or the path of a file"
+            ) from error
+    return _read_file(find(value), _read_array if value.suffix.lower() == ".npy" else _read_bytes)
+
+
+def _read_file(path: Path, read: Callable[[BinaryIO], _Read]) -> _Read:
+    try:
+        with path.open("rb") as file:
+            return read(file)
+    except OSError as error:
+        raise MeasurementError(
+            f"{path}: cannot be read: {error.strerror or error}; check the path in inputs="
+        ) from error
+    except Exception as error:  # numpy and zipfile raise ten kinds over a damaged file
+        raise MeasurementError(
+            f"{path}: holds no arrays that can be read: {error}; "
+            "save plain numbers anew with np.save or np.savez"
+        ) from error
+
+
+def _read_bytes(file: BinaryIO) -> InputValue:
+    return file.read()
+
+
+def _read_array(file: BinaryIO) -> InputValue:
+    # Not np.load, which takes whatever it cannot recognise for a pickle.
+    array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _read_archive(file: BinaryIO) -> dict[str, InputValue]:
+    values: dict[str, InputValue] = {}
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.namelist():
+            if not member.endswith(".npy"):
+                raise ValueError(f"its member {member!r} is no .npy array")
+            with archive.open(member) as stream:
+                values[member.removesuffix(".npy")] = _read_array(cast("BinaryIO", stream))
+    if not values:
+        raise ValueError("it is empty")
+    return values
+
+
+def given_shape(value: InputValue) -> Shape | None:
+    """The shape that a value brings along; the bytes of a raw file have none."""
+    return None if isinstance(value, bytes) else value.shape
+
+
+def check_input_names(names: Iterable[str], inputs: Sequence[TensorInfo]) -> None:
+    """Refuses values for what is no input of the engine.
+
+    Raises:
+        ShapeError: naming what is unknown, and the inputs there are.
+    """
+    known = [tensor.name for tensor in inputs]
+    if unknown := sorted(set(names) - set(known)):
+        raise ShapeError(
+            f"values are given for {', '.join(map(repr, unknown))}, which the engine does not "
+            f"take; its inputs are {', '.join(map(repr, known)) or 'none'}"
+        )
+
+
+def fit_input(tensor: TensorInfo, shape: Shape, value: InputValue) -> np.ndarray:
+    """A C-contiguous copy of `value` in the host's byte order, as random_input would shape it.
+
+    Raises:
+        MeasurementError: the dtype or the number of bytes is another, or some are NaN.
+        ShapeError: the shape is another.
+    """
+    _check_dtype(tensor.name, tensor.dtype)
+    if isinstance(value, bytes):
+        fitted = _from_bytes(tensor, shape, value)
+    else:
+        fitted = _from_array(tensor, shape, value)
+    values = numbers(fitted, tensor.dtype)
+    # Infinities are values: attention masks are made of them.
+    if values.dtype.kind == "f" and (count := np.count_nonzero(np.isnan(values))):
+        raise MeasurementError(
+            f"input {tensor.name!r}: {count} of {fitted.size} values are NaN, with which time "
+            f"and power of {tensor.dtype} arithmetic mean nothing; give numbers"
+        )
+    return fitted
+
+
+def _from_bytes(tensor: TensorInfo, shape: Shape, value: bytes) -> np.ndarray:
+    wanted = math.prod(shape) * ITEM_SIZES[tensor.dtype]
+    if len(value) != wanted:
+        raise MeasurementError(
+            f"input {tensor.name!r}: its raw file holds {len(value)} bytes, but {tensor.dtype} "
+            f"{format_shape(shape)} takes {wanted}; save values of this dtype and shape"
+        )
+    fitted: np.ndarray = np.frombuffer(value, stored_dtype(tensor.dtype)).reshape(shape).copy()
+    return fitted
+
+
+def _from_array(tensor: TensorInfo, shape: Shape, value: np.ndarray) -> np.ndarray:
+    stored, given = stored_dtype(tensor.dtype), value.dtype
+    as_bits = is_held_as_bits(tensor.dtype)
+    # ml_dtypes names its types; np.save keeps only how many bytes they have.
+    if as_bits and given.name in (tensor.dtype, f"void{8 * stored.itemsize}"):
+        value = value.view(stored)
+    if value.dtype.newbyteorder("=") != stored:
+        wanted = f"ml_dtypes.{tensor.dtype}" if as_bits else repr(tensor.dtype)
+        raise MeasurementError(
+            f"input {tensor.name!r} takes {tensor.dtype}, but the given values are {given}; "
+            f"convert them with .astype({wanted})"
+        )
+    if value.shape != shape:
+        raise ShapeError(
+            f"input {tensor.name!r} is measured as {format_shape(shape)}, but the given values "
+            f"are {format_shape(value.shape)}; make the two agree"
+        )
+    return np.array(value, stored, order="C")
+
+
+def inputs_digest(values: Mapping[str, np.ndarray]) -> str:
+    """12 hex digits over names, dtypes, shapes and bytes, in whatever order the inputs come."""
+    digest = hashlib.sha256()
+    for name, value in sorted(values.items()):
+        # It fixes the number of bytes that follow, so that none can pass for the next header.
+        header = json.dumps([name, value.dtype.str, value.shape])
+        digest.update(header.encode())
+        digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()[:12]

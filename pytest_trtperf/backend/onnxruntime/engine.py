@@ -1,0 +1,245 @@
+"""Sessions of ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
+from pytest_trtperf.backend.session import (
+    GivenInputs,
+    Mode,
+    check_profiles,
+    check_range,
+    describe_inputs,
+    input_values,
+    resolve_shapes,
+)
+from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo
+from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
+from pytest_trtperf.onnx_file.messages import build_messages
+
+_DTYPES = {"float": "float32", "double": "float64", "float8e4m3fn": "float8_e4m3fn"}
+# Of onnx.TensorProto, as which ONNX Runtime is told of types that numpy lacks.
+_ONNX_TYPES = {"bfloat16": 16, "float8_e4m3fn": 17}
+
+
+class OnnxRuntimeEngine:
+    """An ONNX file loaded by ONNX Runtime's CPU provider, which needs no plan.
+
+    Args:
+        profiles: kept to as if the engine had been built for them; without any, all shapes go.
+        optimizes: False runs the graph as it is written.
+
+    Raises:
+        ShapeError: the profiles do not fit the inputs.
+        BackendUnavailable: onnxruntime is not installed.
+        EngineBuildError: ONNX Runtime refuses the model, and carries its message; or an output is
+            listed twice.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        profiles: Mapping[str, Profile] | None = None,
+        *,
+        optimizes: bool = True,
+    ) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise BackendUnavailable(
+                f"onnxruntime cannot be imported ({error}); install pytest-trtperf[cpu]"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        if not optimizes:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise EngineBuildError(_cannot_load(path, error)) from error
+        self.inputs = [_info(value) for value in self._session.get_inputs()]
+        self.outputs = [_info(value) for value in self._session.get_outputs()]
+        names = [tensor.name for tensor in self.outputs]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise EngineBuildError(f"{path}: the model lists output {twice[0]!r} more than once")
+        self._profiles = _of_shapes(profiles or {}, self.inputs)
+        if self._profiles:
+            check_profiles(self.inputs, self._profiles)
+
+    def new_runtime_cache(self) -> bytes | None:
+        """There is none on the CPU."""
+        return None
+
+    def create_session(
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+    ) -> OnnxRuntimeSession:
+        """A session with these input shapes.
+
+        Args:
+            inputs: values of some inputs; the others are generated from the mode's seed.
+
+        Raises:
+            ShapeError: a name, rank or size that the model does not have.
+            MeasurementError: the first query fails.
+        """
+        given = inputs or {}
+        only = {name: one.min for name, one in self._profiles.items() if one.min == one.max}
+        resolved = resolve_shapes(self.inputs, shapes, given, only)
+        for name, profile in self._profiles.items():
+            check_range(name, resolved[name], profile.min, profile.max)
+        values = input_values(self.inputs, resolved, given, mode.seed)
+        return OnnxRuntimeSession(self._session, self.inputs, self.outputs, values, mode, given)
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._session = None
+
+
+class OnnxRuntimeSession:
+    """Bound inputs and outputs, once for each query in flight.
+
+    Attributes:
+        queries: each runs one query, complete on return; those of different places in flight may
+            run at the same time, on ONNX Runtime's threads.
+        cold_start_ms: the first query.
+        memory: unknown on the CPU.
+    """
+
+    memory = None
+
+    def __init__(
+        self,
+        session: Any,
+        inputs: Sequence[TensorInfo],
+        outputs: Sequence[TensorInfo],
+        values: Mapping[str, np.ndarray],
+        mode: Mode,
+        given: GivenInputs,
+    ) -> None:
+        self.shapes = {name: tuple(array.shape) for name, array in values.items()}
+        self.in_flight = mode.streams * (mode.concurrency or 1)
+        self.mode: dict[str, bool | int | float | str] = {
+            "concurrency": self.in_flight,
+            **describe_inputs(given, values, mode.seed),
+        }
+        # Inputs of types that numpy lacks are bound by their address: they live as long as this.
+        self._outputs, self._values = outputs, values
+        self._bindings = [_bind(session, inputs, outputs, values) for _ in range(self.in_flight)]
+        self.queries: list[Callable[[], None]] = [
+            partial(session.run_with_iobinding, binding) for binding in self._bindings
+        ]
+        start = perf_counter_ns()
+        try:
+            self.queries[0]()
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            reason = _reason(error)
+            raise MeasurementError(f"ONNX Runtime cannot run the model: {reason}") from error
+        self.cold_start_ms = (perf_counter_ns() - start) / 1e6
+
+    def output_values(self) -> dict[str, np.ndarray]:
+        """Copies of what a query returned; types that numpy lacks as their bits.
+
+        Raises:
+            MeasurementError: an output is a sequence, an optional or text.
+        """
+        values = self._bindings[0].get_outputs()
+        return {
+            tensor.name: _copied(tensor, value)
+            for tensor, value in zip(self._outputs, values, strict=True)
+        }
+
+    def profile_layers(self, _queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """There is no layer profile on the CPU.
+
+        Raises:
+            MeasurementError: always.
+        """
+        raise MeasurementError(
+            "the CPU backend has no layer profile: "
+            "ask for layers on a GPU, where engine.backend is of the TensorRT family"
+        )
+
+    def close(self) -> None:
+        """Frees the bound buffers."""
+        self.queries, self._bindings = [], []
+
+
+def _cannot_load(path: Path, error: Exception) -> str:
+    reason = _reason(error)
+    details = "\n  ".join(build_messages([reason], path))
+    if "IR version" in reason or "opset" in reason.lower():
+        details += "\n  update onnxruntime, or export the model for an older opset and IR version"
+    return f"{path}: ONNX Runtime cannot load the model: {details}"
+
+
+def _reason(error: Exception) -> str:
+    """ONNX Runtime's message without the C++ function that it comes from."""
+    return re.sub(r"/onnxruntime_src/\S+ [^()]*\([^()]*\) ", "", str(error)).strip()
+
+
+def _bind(
+    session: Any,
+    inputs: Sequence[TensorInfo],
+    outputs: Sequence[TensorInfo],
+    values: Mapping[str, np.ndarray],
+) -> Any:
+    binding = session.io_binding()
+    for tensor in inputs:
+        _bind_input(binding, tensor, values[tensor.name])
+    for tensor in outputs:
+        binding.bind_output(tensor.name)
+    return binding
+
+
+def _bind_input(binding: Any, tensor: TensorInfo, values: np.ndarray) -> None:
+    if not is_held_as_bits(tensor.dtype):
+        binding.bind_cpu_input(tensor.name, values)
+        return
+    kind, address = _ONNX_TYPES[tensor.dtype], values.ctypes.data
+    try:
+        binding.bind_input(tensor.name, "cpu", 0, kind, values.shape, address)
+    except (RuntimeError, TypeError) as error:
+        raise MeasurementError(
+            f"input {tensor.name!r}: this ONNX Runtime cannot be fed with {tensor.dtype} "
+            f"({error}): update onnxruntime"
+        ) from error
+
+
+def _copied(tensor: TensorInfo, value: Any) -> np.ndarray:
+    if tensor.dtype not in ITEM_SIZES:
+        raise MeasurementError(
+            f"output {tensor.name!r} has dtype {tensor.dtype}, whose values cannot be read; "
+            f"supported are {', '.join(ITEM_SIZES)}"
+        )
+    array = np.empty(value.shape(), stored_dtype(tensor.dtype))
+    ctypes.memmove(array.ctypes.data, value.data_ptr(), array.nbytes)
+    return array
+
+
+def _of_shapes(profiles: Mapping[str, Profile], inputs: Sequence[TensorInfo]) -> dict[str, Profile]:
+    """Without the profiles of shape tensors, which give values, as TensorRT takes them."""
+    whole = {tensor.name: tensor.shape for tensor in inputs if tensor.dtype in ("int32", "int64")}
+    return {
+        name: profile
+        for name, profile in profiles.items()
+        if whole.get(name, (None,)) not in ((), (len(profile.opt),))
+    }
+
+
+def _info(value: Any) -> TensorInfo:
+    dims = tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+    kind = value.type
+    if kind.startswith("tensor("):
+        kind = kind[len("tensor(") : -1]
+    return TensorInfo(value.name, dims, _DTYPES.get(kind, kind))

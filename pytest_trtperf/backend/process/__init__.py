@@ -1,0 +1,1 @@
+"""A session in a process of its own, as trtexec has one."""

@@ -1,0 +1,307 @@
+"""Engines and sessions in a process of their own, as trtexec's are.
+
+How fast an engine runs depends on what its process did before: on an NVIDIA H200 medians of the
+same plan moved by up to 9 % with the engines that were loaded earlier. A process that has loaded
+this engine alone is always in the same state, whatever the test process did, and whatever threads
+and heap it has. A crash there is an error here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf import errors
+from pytest_trtperf.backend.process.messages import (
+    pack_array,
+    receive,
+    send,
+    unpack_array,
+    unpack_trace,
+)
+from pytest_trtperf.backend.session import GivenInputs, Mode
+from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
+from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
+from pytest_trtperf.backend.trace import Extent, Times, Trace
+from pytest_trtperf.engine.spec import Shape, TensorInfo
+from pytest_trtperf.errors import MeasurementError
+
+PROGRAM = """
+import sys
+sys.path[:] = [path for path in sys.path if path]
+import json
+sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
+from pytest_trtperf.backend.process.server import main
+main(int(sys.argv[2]), int(sys.argv[3]))
+"""
+"""What the test process can import, the standard library first: the working directory and the
+folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
+
+_PATIENCE_S = 10.0
+_LATEST: deque[_Process] = deque(maxlen=4)
+
+
+def session_pids(within_s: float = inf) -> frozenset[int]:
+    """The processes of the latest sessions, which may have ended a moment ago.
+
+    Args:
+        within_s: of those alone that did something so many seconds ago or less.
+    """
+    since = time.monotonic() - within_s
+    return frozenset(process.pid for process in _LATEST if process.used >= since)
+
+
+class _Process:
+    """The process of one session; a call that does not come back whole ends it.
+
+    Attributes:
+        used: when it was started or last answered, in seconds of `time.monotonic`.
+    """
+
+    def __init__(self) -> None:
+        read, self._requests = os.pipe()
+        self._replies, write = os.pipe()
+        paths = [path or os.curdir for path in sys.path]
+        command = [sys.executable, "-c", PROGRAM, json.dumps(paths), str(read), str(write)]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(read, write),
+                # Ctrl-C is for this process, which then ends that one.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._requests)
+            os.close(self._replies)
+            raise
+        finally:
+            os.close(read)
+            os.close(write)
+        self._open, self.used = True, time.monotonic()
+        _LATEST.append(self)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """What the process answers.
+
+        Raises:
+            TrtPerfError: as it was raised there.
+            MeasurementError: the process is gone.
+        """
+        if not self._open:
+            raise MeasurementError("the process of this session has ended: no more can be measured")
+        try:
+            with suppress(BrokenPipeError):
+                send(self._requests, {"operation": operation, **arguments})
+            reply = receive(self._replies)
+            self.used = time.monotonic()
+        except BaseException:
+            # Ctrl-C: whatever it is doing, its answer is no longer waited for.
+            self._process.kill()
+            self.close()
+            raise
+        if reply is None:
+            self.close()
+            raise MeasurementError(
+                f"the process that measured ended while asked to {operation}: {self._fate()}"
+            )
+        if name := reply.get("error"):
+            raise getattr(errors, name, MeasurementError)(reply["message"])
+        return reply
+
+    def _fate(self) -> str:
+        code = self._process.returncode
+        if code >= 0:
+            return f"exit status {code}; its output says more"
+        return f"killed by {signal.Signals(-code).name}"
+
+    def close(self) -> None:
+        """Ends the process."""
+        if not self._open:
+            return
+        self._open = False
+        # Closing the pipe may not be enough: a fork of this process holds its end open too.
+        with suppress(BrokenPipeError):
+            send(self._requests, {"operation": "close"})
+        os.close(self._requests)
+        os.close(self._replies)
+        try:
+            self._process.wait(_PATIENCE_S)
+        except BaseException as error:
+            self._process.kill()
+            self._process.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+
+
+class IsolatedEngine:
+    """An engine whose sessions each live in a process that has loaded it alone.
+
+    Args:
+        backend: of the TensorRT family.
+        runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
+        load: what else it takes to load it.
+
+    Raises:
+        EngineLoadError: the plan does not run on this device or with this version.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        plan: bytes | memoryview,
+        runtime_cache: bytes | None = None,
+        load: LoadOptions | None = None,
+    ) -> None:
+        self._backend, self._plan, self._how = backend, plan, load or LoadOptions()
+        self._kernels, self._has_new_kernels = runtime_cache, False
+        # Loaded to tell of inputs and outputs, and good for the first session.
+        self._spare: _Process | None = None
+        self._spare, about = self._load()
+        self.inputs = [_tensor(packed) for packed in about["inputs"]]
+        self.outputs = [_tensor(packed) for packed in about["outputs"]]
+
+    def _load(self) -> tuple[_Process, dict[str, Any]]:
+        process = _Process()
+        try:
+            about = process.call(
+                "load",
+                backend=self._backend,
+                plan=self._plan,
+                kernels=self._kernels,
+                load=vars(self._how),
+            )
+        except BaseException:
+            process.close()
+            raise
+        return process, about
+
+    def inspect(self) -> list[dict[str, Any]]:
+        """See `TensorRTEngine.inspect`; in a process that measures nothing afterwards."""
+        process, _ = self._load()
+        try:
+            layers: list[dict[str, Any]] = process.call("inspect")["layers"]
+        finally:
+            process.close()
+        return layers
+
+    def new_runtime_cache(self) -> bytes | None:
+        """RTX's compiled kernels if any were compiled since this was last asked, else None."""
+        has_new, self._has_new_kernels = self._has_new_kernels, False
+        return self._kernels if has_new else None
+
+    def create_session(
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+    ) -> IsolatedSession:
+        """A session with these input shapes, see `TensorRTEngine.create_session`.
+
+        Raises:
+            ShapeError, MeasurementError: as there, or the process ended.
+        """
+        process = self._spare or self._load()[0]
+        self._spare = None
+        try:
+            about = process.call(
+                "create_session",
+                shapes=dict(shapes),
+                mode=vars(mode),
+                inputs={name: _packed(value) for name, value in (inputs or {}).items()},
+            )
+        except BaseException:
+            process.close()
+            raise
+        if (kernels := about["kernels"]) is not None:
+            self._kernels, self._has_new_kernels = kernels, True
+        return IsolatedSession(process, about, lambda: self.create_session(shapes, mode, inputs))
+
+    def close(self) -> None:
+        """Ends what no session took over; sessions close by themselves."""
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+
+class IsolatedSession:
+    """A TensorRT session in its process; see `TensorRTSession` for the attributes.
+
+    Attributes:
+        pid: of the process that uses the GPU.
+        again: creates another such session, in a process of its own.
+    """
+
+    def __init__(
+        self,
+        process: _Process,
+        about: Mapping[str, Any],
+        again: Callable[[], IsolatedSession],
+    ) -> None:
+        self._process, self.again = process, again
+        self.pid = process.pid
+        self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
+        self.mode: dict[str, bool | int | float | str] = about["mode"]
+        self.in_flight: int = about["in_flight"]
+        self.cold_start_ms: float = about["cold_start_ms"]
+        self.memory = DeviceMemory(**about["memory"])
+
+    def run_closed(
+        self, extent: Extent, *, idle_ms: float, starts: bool, label: str | None
+    ) -> Trace:
+        """See `loops.run_closed`."""
+        load = {"idle_ms": idle_ms, "starts": starts, "label": label}
+        return unpack_trace(self._process.call("run_closed", extent=vars(extent), **load))
+
+    def run_open(
+        self, schedule: Times, backlog_ms: float, *, starts: bool, label: str | None
+    ) -> Trace:
+        """See `loops.run_open`."""
+        load = {"backlog_ms": backlog_ms, "starts": starts, "label": label}
+        packed = pack_array(schedule)
+        return unpack_trace(self._process.call("run_open", schedule=packed, **load))
+
+    def output_values(self) -> dict[str, np.ndarray]:
+        """See `TensorRTSession.output_values`."""
+        reply = self._process.call("output_values")
+        return {name: unpack_array(values) for name, values in reply["outputs"].items()}
+
+    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """See `TensorRTEngine.profile_layers`; in yet another process, for this one measures on."""
+        other = self.again()
+        try:
+            return other.profile_layers_here(queries)
+        finally:
+            other.close()
+
+    def profile_layers_here(
+        self, queries: int
+    ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """The same in this process, which is of no use for timing afterwards."""
+        reply = self._process.call("profile_layers", queries=queries)
+        times = {name: unpack_array(values) for name, values in reply["times"].items()}
+        return times, reply["information"]
+
+    def close(self) -> None:
+        """Ends the process, which frees everything that it had on the GPU."""
+        self._process.close()
+
+
+def _packed(value: np.ndarray | bytes) -> Any:
+    return value if isinstance(value, bytes) else pack_array(value)
+
+
+def _tensor(packed: Mapping[str, Any]) -> TensorInfo:
+    return TensorInfo(packed["name"], tuple(packed["shape"]), packed["dtype"])

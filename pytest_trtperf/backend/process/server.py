@@ -1,0 +1,122 @@
+"""The process of one session, see `isolated`."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.backend.loops import run_closed, run_open
+from pytest_trtperf.backend.process.messages import (
+    pack_array,
+    pack_trace,
+    receive,
+    send,
+    unpack_array,
+)
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
+from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
+from pytest_trtperf.backend.trace import Extent
+from pytest_trtperf.errors import TrtPerfError
+
+
+class _Server:
+    """Each operation takes a message as its keyword arguments and returns one."""
+
+    _engine: TensorRTEngine
+    _session: TensorRTSession
+
+    @property
+    def operations(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """The operations by name."""
+        known = (
+            self.load, self.create_session, self.run_closed, self.run_open, self.output_values,
+            self.profile_layers, self.inspect,
+        )  # fmt: skip
+        return {operation.__name__: operation for operation in known}
+
+    def close(self) -> None:
+        """Frees the GPU's things in their order, before the interpreter takes them down."""
+        for name in ("_session", "_engine"):
+            if hasattr(self, name):
+                getattr(self, name).close()
+
+    def load(
+        self, *, backend: str, plan: bytes, kernels: bytes | None, load: dict[str, Any]
+    ) -> dict[str, Any]:
+        self._engine = TensorRTEngine(backend, plan, kernels, LoadOptions(**load))
+        return {
+            "inputs": [asdict(tensor) for tensor in self._engine.inputs],
+            "outputs": [asdict(tensor) for tensor in self._engine.outputs],
+        }
+
+    def inspect(self) -> dict[str, Any]:
+        return {"layers": self._engine.inspect()}
+
+    def create_session(
+        self, *, shapes: dict[str, Any], mode: dict[str, Any], inputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        concrete = {name: tuple(shape) for name, shape in shapes.items()}
+        given = {name: _unpacked(value) for name, value in inputs.items()}
+        self._session = session = self._engine.create_session(concrete, Mode(**mode), given)
+        return {
+            "shapes": session.shapes,
+            "mode": session.mode,
+            "in_flight": session.in_flight,
+            "cold_start_ms": session.cold_start_ms,
+            "memory": asdict(session.memory),
+            "kernels": self._engine.new_runtime_cache(),
+        }
+
+    def run_closed(self, *, extent: dict[str, Any], **load: Any) -> dict[str, Any]:
+        return pack_trace(run_closed(self._session, Extent(**extent), **load))
+
+    def run_open(self, *, schedule: dict[str, Any], **load: Any) -> dict[str, Any]:
+        return pack_trace(run_open(self._session, unpack_array(schedule), **load))
+
+    def output_values(self) -> dict[str, Any]:
+        values = self._session.output_values()
+        return {"outputs": {name: pack_array(array) for name, array in values.items()}}
+
+    def profile_layers(self, *, queries: int) -> dict[str, Any]:
+        times, information = self._session.profile_layers(queries)
+        packed = {name: pack_array(values) for name, values in times.items()}
+        return {"times": packed, "information": information}
+
+
+def _unpacked(value: Any) -> np.ndarray | bytes:
+    return value if isinstance(value, bytes) else unpack_array(value)
+
+
+def main(requests: int, replies: int) -> None:
+    """Answers requests until `close`, or until nobody can ask any more.
+
+    Args:
+        requests, replies: descriptors of pipes.
+    """
+    server = _Server()
+    try:
+        _serve(server.operations, requests, replies)
+    finally:
+        server.close()
+
+
+def _serve(
+    operations: Mapping[str, Callable[..., dict[str, Any]]], requests: int, replies: int
+) -> None:
+    while (request := receive(requests)) is not None:
+        operation = request.pop("operation")
+        if operation == "close":
+            return
+        try:
+            reply = operations[operation](**request)
+        except TrtPerfError as error:
+            reply = {"error": type(error).__name__, "message": str(error)}
+        except Exception as error:  # noqa: BLE001  # told to the owner, whatever it is
+            traceback.print_exc()
+            reply = {"error": "MeasurementError", "message": f"{type(error).__name__}: {error}"}
+        send(replies, reply)

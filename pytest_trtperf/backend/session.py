@@ -1,0 +1,132 @@
+"""What the sessions of all backends have in common: a mode and concrete shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_trtperf.backend.inputs import (
+    InputValue,
+    check_input_names,
+    fit_input,
+    given_shape,
+    inputs_digest,
+    random_input,
+)
+from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo, format_shape
+from pytest_trtperf.errors import ShapeError
+
+GivenInputs = Mapping[str, InputValue]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How queries are issued: trtexec's switches, each stored with the baseline.
+
+    Attributes:
+        streams: inference streams, each with a context, buffers and CUDA streams of its own.
+        concurrency: queries in flight on each stream; None is 2 on a GPU, so that copies overlap
+            compute as in trtexec (1 is its --exposeDMA), and 1 on the CPU.
+        seed: of generated inputs.
+    """
+
+    transfers: bool = True
+    spin_wait: bool = True
+    cuda_graph: bool = False
+    streams: int = 1
+    concurrency: int | None = None
+    seed: int = 0
+
+
+def resolve_shapes(
+    inputs: Sequence[TensorInfo],
+    given: Mapping[str, Shape],
+    values: GivenInputs | None = None,
+    only: Mapping[str, Shape] | None = None,
+) -> dict[str, Shape]:
+    """A concrete shape for each input: the given one, that of its values, or the model's own.
+
+    Args:
+        only: of inputs that can have no other shape, which need not be given.
+
+    Raises:
+        ShapeError: an unknown name, another rank, another static dimension, or a dynamic input
+            without a shape; lists the inputs as they are.
+    """
+    known = {tensor.name: tensor for tensor in inputs}
+    listing = "; ".join(str(tensor) for tensor in inputs)
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ShapeError(f"no input named {', '.join(unknown)}; the inputs are {listing}")
+    check_input_names(values or {}, inputs)
+    of_values = {name: given_shape(value) for name, value in (values or {}).items()}
+    shapes = {**(only or {}), **{n: s for n, s in of_values.items() if s is not None}, **given}
+    return {name: _resolve(tensor, shapes.get(name), listing) for name, tensor in known.items()}
+
+
+def input_values(
+    inputs: Sequence[TensorInfo], shapes: Mapping[str, Shape], given: GivenInputs, seed: int
+) -> dict[str, np.ndarray]:
+    """What each input is fed with: the given values, else generated ones.
+
+    Raises:
+        MeasurementError, ShapeError: values that do not fit an input.
+    """
+    return {
+        tensor.name: fit_input(tensor, shapes[tensor.name], given[tensor.name])
+        if tensor.name in given
+        else random_input(tensor.name, shapes[tensor.name], tensor.dtype, seed)
+        for tensor in inputs
+    }
+
+
+def describe_inputs(
+    given: GivenInputs, values: Mapping[str, np.ndarray], seed: int
+) -> dict[str, int | str]:
+    """How a mode tells where the inputs came from: the seed, or a digest of given values."""
+    fed = {name: values[name] for name in given}
+    return {"inputs": inputs_digest(fed) if fed else "seeded", "seed": seed}
+
+
+def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]) -> None:
+    """Refuses profiles that do not fit the inputs, as a build would.
+
+    Raises:
+        ShapeError: as `resolve_shapes`, for the min, opt or max of a profile.
+    """
+    for end in ("min", "opt", "max"):
+        resolve_shapes(inputs, {name: getattr(range, end) for name, range in profiles.items()})
+
+
+def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:
+    """Refuses a shape outside of its optimisation profile.
+
+    Raises:
+        ShapeError: names the input, its shape and the profile.
+    """
+    if not all(a <= size <= b for a, size, b in zip(low, shape, high, strict=True)):
+        raise ShapeError(
+            f"shape {format_shape(shape)} of input {name!r} is outside the profile: "
+            f"min {format_shape(low)}, max {format_shape(high)}; "
+            "widen shapes= of trt_engine or measure another shape"
+        )
+
+
+def _resolve(tensor: TensorInfo, given: Shape | None, listing: str) -> Shape:
+    static = tuple(dim for dim in tensor.shape if dim is not None)
+    if given is None:
+        if len(static) < len(tensor.shape):
+            raise ShapeError(
+                f"input {tensor.name!r} is dynamic: pass shapes={{{tensor.name!r}: …}}; "
+                f"the inputs are {listing}"
+            )
+        return static
+    if len(given) != len(tensor.shape) or any(
+        size < 0 or dim not in (None, size) for dim, size in zip(tensor.shape, given, strict=True)
+    ):
+        raise ShapeError(
+            f"shape {format_shape(given)} does not fit input {tensor}; the inputs are {listing}"
+        )
+    return given

@@ -1,0 +1,345 @@
+"""Engines of the TensorRT family: one module, since the members share one API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.backend.session import (
+    GivenInputs,
+    Mode,
+    check_range,
+    describe_inputs,
+    input_values,
+    resolve_shapes,
+)
+from pytest_trtperf.backend.tensorrt.bindings import (
+    collected,
+    created,
+    import_tensorrt,
+    shared_logger,
+)
+from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
+from pytest_trtperf.backend.tensorrt.formats import has_unknown_layout
+from pytest_trtperf.backend.tensorrt.inference_stream import CONCURRENCY, InferenceStream
+from pytest_trtperf.backend.tensorrt.layers import layer_information, layer_times
+from pytest_trtperf.backend.tensorrt.load_options import (
+    LoadOptions,
+    prepare_engine,
+    prepare_runtime,
+)
+from pytest_trtperf.backend.tensorrt.memory import (
+    DeviceMemory,
+    MemoryRecord,
+    create_allocator,
+    device_memory,
+)
+from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS, TensorLayout
+from pytest_trtperf.engine.spec import Shape, TensorInfo
+from pytest_trtperf.errors import EngineLoadError, MeasurementError
+
+_DEFAULT_STREAM = 0
+
+
+class TensorRTEngine:
+    """A deserialised plan of TensorRT or TensorRT for RTX.
+
+    Args:
+        runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
+        load: What else it takes to load it.
+
+    Raises:
+        EngineLoadError: the plan does not run on this device or with this version.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        plan: bytes | memoryview,
+        runtime_cache: bytes | None = None,
+        load: LoadOptions | None = None,
+    ) -> None:
+        self._load = load or LoadOptions()
+        self._trt = import_tensorrt(backend)
+        with collected(self._trt) as errors:
+            self._runtime = created(self._trt.Runtime, shared_logger(self._trt))
+        if self._runtime is None:
+            raise EngineLoadError(
+                f"{backend} {self._trt.__version__} could not create a runtime: "
+                f"{'; '.join(errors()) or 'no reason was logged'}"
+            )
+        self._record = MemoryRecord()
+        self._allocator = create_allocator(self._trt, self._record)
+        self._runtime.gpu_allocator = self._allocator
+        with collected(self._trt) as errors, self._record.watch() as self._loading:
+            prepare_runtime(self._runtime, self._load, errors)
+            self._engine = self._runtime.deserialize_cuda_engine(plan)
+            if self._engine is not None:
+                prepare_engine(self._trt, self._engine, self._load, errors)
+        self._allocator.check()
+        if self._engine is None:
+            reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
+            raise EngineLoadError(
+                f"{backend} {self._trt.__version__} cannot deserialise the plan: {reasons}. "
+                "It may be of another version or GPU, or damaged: build it anew"
+            )
+        self._kernels, self._has_new_kernels = runtime_cache or b"", False
+        # A context reads its config again when it changes profiles, and does not keep it alive.
+        self._configs: list[Any] = []
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        is_input = self._trt.TensorIOMode.INPUT
+        modes = {name: self._engine.get_tensor_mode(name) for name in names}
+        self.inputs = [self._info(name) for name in names if modes[name] == is_input]
+        self.outputs = [self._info(name) for name in names if modes[name] != is_input]
+        self._layouts = {name: self._layout(name) for name in names}
+        on_host = self._trt.TensorLocation.HOST
+        self._shape_tensors = frozenset(
+            name for name in names if self._engine.get_tensor_location(name) == on_host
+        )
+
+    def _info(self, name: str) -> TensorInfo:
+        dims = tuple(None if dim < 0 else dim for dim in self._engine.get_tensor_shape(name))
+        return TensorInfo(name, dims, dtype_name(self._engine.get_tensor_dtype(name)))
+
+    def _layout(self, name: str) -> TensorLayout:
+        format_name = self._format_name(name)
+        if format_name not in LAYOUTS:
+            raise EngineLoadError(
+                f"tensor {name!r} has the format {format_name}, in which nothing can be fed or "
+                f"read here; supported are {', '.join(LAYOUTS)}"
+            )
+        dtype = dtype_name(self._engine.get_tensor_dtype(name))
+        if has_unknown_layout(format_name, dtype):
+            raise EngineLoadError(
+                f"tensor {name!r} has the format {format_name}, and where TensorRT puts values of "
+                f"{dtype} in that is not known; build the plan with another format"
+            )
+        layout, profile = LAYOUTS[format_name], self._load.optimization_profile
+        axis = self._engine.get_tensor_vectorized_dim(name, profile)
+        if axis < 0:
+            return layout
+        return replace(layout, channels=axis - len(self._engine.get_tensor_shape(name)))
+
+    def _format_name(self, name: str) -> str:
+        profile = self._load.optimization_profile
+        if hasattr(self._trt, "TensorFormat"):
+            return str(self._engine.get_tensor_format(name, profile).name)
+        # The lean runtime has no names for formats.
+        described = str(self._engine.get_tensor_format_desc(name, profile))
+        return "LINEAR" if "linear" in described.lower() else described
+
+    def _create_context(self) -> tuple[Any, Any]:
+        """A context with its profile, and RTX's runtime cache that its kernels go into."""
+        context, cache = self._new_context()
+        profile = self._load.optimization_profile
+        if context is not None and profile:
+            if not context.set_optimization_profile_async(profile, _DEFAULT_STREAM):
+                raise MeasurementError(f"TensorRT refuses optimization profile {profile}")
+            checked(cudart().cudaStreamSynchronize(_DEFAULT_STREAM))
+        return context, cache
+
+    def _new_context(self) -> tuple[Any, Any]:
+        if not hasattr(self._engine, "create_runtime_config"):
+            return self._engine.create_execution_context(), None
+        # A second context made with the same runtime config gets unspecialised, slow kernels.
+        config = self._engine.create_runtime_config()
+        if not hasattr(config, "create_runtime_cache"):
+            return self._engine.create_execution_context(config), None
+        # LAZY would run, and capture into a graph, slow fallback kernels while others compile.
+        strategies = self._trt.DynamicShapesKernelSpecializationStrategy
+        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        cache = config.create_runtime_cache()
+        if self._kernels:
+            cache.deserialize(self._kernels)
+        config.set_runtime_cache(cache)
+        self._configs.append(config)
+        return self._engine.create_execution_context(config), cache
+
+    def new_runtime_cache(self) -> bytes | None:
+        """RTX's compiled kernels if any were compiled since loading, else None."""
+        return self._kernels if self._has_new_kernels else None
+
+    def create_session(
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+    ) -> TensorRTSession:
+        """A session with these input shapes.
+
+        Args:
+            inputs: values of some inputs; the others are generated from the mode's seed.
+
+        Raises:
+            ShapeError: a name, rank or size that the engine or its profile does not have.
+            MeasurementError: out of device memory, or a tensor that cannot be fed.
+        """
+        given = inputs or {}
+        resolved = resolve_shapes(self.inputs, shapes, given, self._only_shapes())
+        for name, shape in resolved.items():
+            self._check_input(name, shape, given)
+        values = input_values(self.inputs, resolved, given, mode.seed)
+        streams: list[InferenceStream] = []
+        try:
+            with self._record.watch() as contexts:
+                while len(streams) < mode.streams:
+                    streams.append(self._create_stream(values, mode))
+        except BaseException:
+            for stream in streams:
+                stream.close()
+            raise
+        memory = device_memory(self._loading, contexts)
+        return TensorRTSession(self, streams, values, mode, given, memory)
+
+    def profile_layers(
+        self, values: Mapping[str, np.ndarray], queries: int
+    ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """Each layer's milliseconds, shape (queries,), and what the engine inspector knows of it.
+
+        Profiled in a context of its own, with events between layers, which costs time: the sum
+        is above the engine's own.
+
+        Raises:
+            MeasurementError: the engine cannot be profiled.
+        """
+        context, _ = self._create_context()
+        if context is None:
+            raise MeasurementError("no execution context for the layer profile: out of memory?")
+        mode = Mode(concurrency=1)
+        stream = self._open_stream(context, values, mode)
+        try:
+            times = layer_times(self._trt, context, stream.compute_stream, queries)
+            return times, layer_information(self._trt, self._engine, context)
+        finally:
+            stream.close()
+
+    def inspect(self) -> list[dict[str, Any]]:
+        """What the engine inspector knows of each layer, at the shapes built for (opt).
+
+        Raises:
+            MeasurementError: the engine cannot be inspected.
+        """
+        context, _ = self._create_context()
+        if context is None:
+            raise MeasurementError("no execution context for the inspector: out of memory?")
+        for tensor in self.inputs:
+            if -1 in self._engine.get_tensor_shape(tensor.name):
+                context.set_input_shape(tensor.name, self._profile_shapes(tensor.name)[1])
+        return layer_information(self._trt, self._engine, context)
+
+    def _only_shapes(self) -> dict[str, Shape]:
+        """Of dynamic inputs with one shape in the profile."""
+        dynamic = [tensor.name for tensor in self.inputs if None in tensor.shape]
+        ranges = {name: self._profile_shapes(name) for name in dynamic}
+        return {name: low for name, (low, _, high) in ranges.items() if low == high}
+
+    def _profile_shapes(self, name: str) -> tuple[Shape, Shape, Shape]:
+        """Of an input: min, opt and max of the profile; empty where it has none."""
+        profile = self._load.optimization_profile
+        low, best, high = self._engine.get_tensor_profile_shape(name, profile)
+        return tuple(low), tuple(best), tuple(high)
+
+    def _create_stream(self, values: Mapping[str, np.ndarray], mode: Mode) -> InferenceStream:
+        with collected(self._trt) as errors:
+            context, cache = self._create_context()
+            self._allocator.check()
+            if context is None:
+                reasons = "; ".join(errors()) or self._allocator.failure or "out of device memory?"
+                raise MeasurementError(f"no execution context could be created: {reasons}")
+            try:
+                stream = self._open_stream(context, values, mode)
+            except MeasurementError as error:
+                raise MeasurementError("; ".join([str(error), *errors()])) from error
+        self._keep_kernels(cache)
+        return stream
+
+    def _open_stream(
+        self, context: Any, values: Mapping[str, np.ndarray], mode: Mode
+    ) -> InferenceStream:
+        return InferenceStream(
+            self._trt, context, values, self.outputs, self._shape_tensors, self._layouts, mode
+        )
+
+    def _keep_kernels(self, cache: Any) -> None:
+        kernels = bytes(cache.serialize()) if cache is not None else b""
+        # The same kernels come in another order each time; only the size tells of new ones.
+        if len(kernels) > len(self._kernels):
+            self._kernels, self._has_new_kernels = kernels, True
+
+    def _check_input(self, name: str, shape: Shape, given: GivenInputs) -> None:
+        if name in self._shape_tensors:
+            if name not in given:
+                raise MeasurementError(
+                    f"input {name!r} is a shape tensor, whose values decide shapes: "
+                    f"pass them, inputs={{{name!r}: …}}"
+                )
+            return
+        low, _, high = self._profile_shapes(name)
+        if low:
+            check_range(name, shape, low, high)
+
+    def close(self) -> None:
+        """Frees the engine's device memory; its sessions are closed before."""
+        self._configs.clear()
+        self._engine = self._runtime = None
+        self._allocator.close()
+
+
+class TensorRTSession:
+    """Inference streams with the same inputs, and queries in flight on each.
+
+    Attributes:
+        in_flight: queries in flight on all streams together.
+        slots: the places of queries in flight, in the order in which they are filled, with the
+            stream that each belongs to: neighbours are of different streams.
+        cold_start_ms: the first query of all, with its copies, on the host's clock.
+        memory: of the engine and of this session's contexts.
+    """
+
+    def __init__(
+        self,
+        engine: TensorRTEngine,
+        streams: Sequence[InferenceStream],
+        values: Mapping[str, np.ndarray],
+        mode: Mode,
+        given: GivenInputs,
+        memory: DeviceMemory,
+    ) -> None:
+        self._engine, self._values, self.memory = engine, values, memory
+        self.streams = tuple(streams)
+        self.shapes = {name: tuple(array.shape) for name, array in values.items()}
+        self.transfers = mode.transfers
+        concurrency = mode.concurrency or CONCURRENCY
+        self.in_flight = concurrency * len(self.streams)
+        self.mode: dict[str, bool | int | float | str] = {
+            "transfers": mode.transfers,
+            "spin_wait": mode.spin_wait,
+            "cuda_graph": mode.cuda_graph,
+            "streams": len(self.streams),
+            "concurrency": concurrency,
+            **describe_inputs(given, values, mode.seed),
+        }
+        self.slots = [
+            (stream, stream.slots[place])
+            for place in range(concurrency + 1)
+            for stream in self.streams
+        ]
+        self.round_start = checked(cudart().cudaEventCreateWithFlags(0))
+        self.cold_start_ms = self.streams[0].cold_start_ms
+
+    def output_values(self) -> dict[str, np.ndarray]:
+        """What a query returned, by output; types that numpy lacks as their bits."""
+        return self.streams[0].output_values()
+
+    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """See `TensorRTEngine.profile_layers`."""
+        return self._engine.profile_layers(self._values, queries)
+
+    def close(self) -> None:
+        """Frees streams, events, buffers, graphs and contexts, once the GPU is done with them."""
+        for stream in self.streams:
+            stream.close()
+        if self.slots:
+            cudart().cudaEventDestroy(self.round_start)
+        self.slots, self.streams = [], ()

@@ -1,0 +1,233 @@
+"""trtexec's inference stream: a context with CUDA streams, buffers and a graph of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.backend.dtypes import ITEM_SIZES, stored_dtype
+from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, checked, cudart
+from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
+from pytest_trtperf.backend.tensorrt.tensor_layouts import TensorLayout
+from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
+from pytest_trtperf.errors import MeasurementError
+
+CONCURRENCY = 2
+
+
+class InferenceStream:
+    """Issues queries of one execution context.
+
+    Args:
+        context: of this stream alone.
+        inputs: values of each input, bound for good.
+        shape_tensors: names of tensors that TensorRT reads or writes on the host.
+        layouts: how each tensor lies in memory; arrays are linear here.
+
+    Attributes:
+        inputs, outputs: the buffers that a query copies.
+        slots: the events of a query, one set more than queries in flight.
+        cold_start_ms: the first query with its copies, on the host's clock.
+        enqueue: queues one query's compute.
+    """
+
+    def __init__(
+        self,
+        trt: Any,
+        context: Any,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[TensorInfo],
+        shape_tensors: frozenset[str],
+        layouts: Mapping[str, TensorLayout],
+        mode: Mode,
+    ) -> None:
+        self._trt, self._context = trt, context
+        self._graph: Any = None
+        self._shape_tensors, self._layouts = shape_tensors, layouts
+        self._allocators: list[Any] = []
+        self._buffers: list[Buffer] = []
+        self.inputs: list[Buffer] = []
+        self.outputs: list[Buffer | _Part] = []
+        self._returned: list[tuple[TensorInfo, Shape, Buffer | _Part]] = []
+        self.slots: list[Events] = []
+        self._streams: list[Any] = []
+        try:
+            self._open(inputs, outputs, mode)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[TensorInfo], mode: Mode
+    ) -> None:
+        runtime = cudart()
+        for _ in range(3):
+            flags = runtime.cudaStreamNonBlocking
+            self._streams.append(checked(runtime.cudaStreamCreateWithFlags(flags)))
+        self.h2d_stream, self.compute_stream, self.d2h_stream = self._streams
+        event_flags = 0 if mode.spin_wait else runtime.cudaEventBlockingSync
+        # One slot more than queries in flight, so that times are read while the GPU is busy.
+        for _ in range((mode.concurrency or CONCURRENCY) + 1):
+            self.slots.append(Events(event_flags))
+        for name, values in inputs.items():
+            self._bind_input(name, values)
+        dynamic = [tensor for tensor in outputs if not self._bind_output(tensor)]
+        self.cold_start_ms = self._first_query()
+        for tensor, allocator in zip(dynamic, self._allocators, strict=True):
+            part = _filled(tensor, allocator, self._size(tensor, allocator.shape))
+            self.outputs.append(part)
+            self._returned.append((tensor, allocator.shape, part))
+            self._copy_to_host([part])
+        self.enqueue = self._capture() if mode.cuda_graph else self._enqueue
+
+    def _bind_input(self, name: str, values: np.ndarray) -> None:
+        packed = self._layouts[name].pack(values)
+        buffer = Buffer(packed.nbytes)
+        self._buffers.append(buffer)
+        ctypes.memmove(int(buffer.host), packed.ctypes.data, packed.nbytes)
+        if name in self._shape_tensors:
+            self._context.set_tensor_address(name, int(buffer.host))
+            return
+        self._context.set_input_shape(name, values.shape)
+        self._context.set_tensor_address(name, int(buffer.device))
+        self.inputs.append(buffer)
+
+    def _bind_output(self, tensor: TensorInfo) -> bool:
+        """False for an output whose shape depends on the data: an allocator serves it."""
+        if tensor.dtype not in ITEM_SIZES:
+            raise MeasurementError(
+                f"output {tensor.name!r} has dtype {tensor.dtype}, which is not supported; "
+                f"supported are {', '.join(ITEM_SIZES)}"
+            )
+        shape = tuple(self._context.get_tensor_shape(tensor.name))
+        if any(dim < 0 for dim in shape):
+            self._allocators.append(output_allocator(self._trt))
+            self._context.set_output_allocator(tensor.name, self._allocators[-1])
+            return False
+        buffer = Buffer(self._size(tensor, shape))
+        self._buffers.append(buffer)
+        self._returned.append((tensor, shape, buffer))
+        on_host = tensor.name in self._shape_tensors
+        self._context.set_tensor_address(
+            tensor.name, int(buffer.host if on_host else buffer.device)
+        )
+        if not on_host:
+            self.outputs.append(buffer)
+        return True
+
+    def _size(self, tensor: TensorInfo, shape: Shape) -> int:
+        """The bytes that a tensor takes in memory."""
+        return math.prod(self._layouts[tensor.name].packed_shape(shape)) * ITEM_SIZES[tensor.dtype]
+
+    def _first_query(self) -> float:
+        kinds, stream = cudart().cudaMemcpyKind, self.compute_stream
+        start = perf_counter_ns()
+        for buffer in self.inputs:
+            _copy(buffer.device, buffer.host, buffer.size, kinds.cudaMemcpyHostToDevice, stream)
+        self._enqueue()
+        self._copy_to_host(self.outputs)
+        return (perf_counter_ns() - start) / 1e6
+
+    def _copy_to_host(self, outputs: Sequence[Buffer | _Part]) -> None:
+        kind, stream = cudart().cudaMemcpyKind.cudaMemcpyDeviceToHost, self.compute_stream
+        for output in outputs:
+            _copy(output.host, output.device, output.size, kind, stream)
+        checked(cudart().cudaStreamSynchronize(stream))
+
+    def _enqueue(self) -> None:
+        if not self._context.execute_async_v3(int(self.compute_stream)):
+            raise MeasurementError("TensorRT refused to enqueue the query")
+
+    def _capture(self) -> Callable[[], None]:
+        """The query's compute as a CUDA graph; raises with the reason where it cannot be one."""
+        if self._allocators:
+            raise _no_graph("the shape of an output depends on the data")
+        runtime, stream = cudart(), self.compute_stream
+        checked(runtime.cudaStreamSynchronize(stream))
+        mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        checked(runtime.cudaStreamBeginCapture(stream, mode))
+        try:
+            self._enqueue()
+            graph = checked(runtime.cudaStreamEndCapture(stream))
+        except MeasurementError as error:
+            _abandon_capture(stream)
+            raise _no_graph(str(error)) from error
+        try:
+            self._graph = checked(runtime.cudaGraphInstantiate(graph, 0))
+        finally:
+            runtime.cudaGraphDestroy(graph)
+        launch, executable = runtime.cudaGraphLaunch, self._graph
+
+        def replay() -> None:
+            if (result := launch(executable, stream))[0]:
+                checked(result)
+
+        return replay
+
+    def output_values(self) -> dict[str, np.ndarray]:
+        """What the last query that copied its outputs left in the host's buffers, by output."""
+        return {returned[0].name: self._read(*returned) for returned in self._returned}
+
+    def _read(self, tensor: TensorInfo, shape: Shape, buffer: Buffer | _Part) -> np.ndarray:
+        layout = self._layouts[tensor.name]
+        packed = np.empty(layout.packed_shape(shape), stored_dtype(tensor.dtype))
+        ctypes.memmove(packed.ctypes.data, int(buffer.host), packed.nbytes)
+        return layout.unpack(packed, shape)
+
+    def close(self) -> None:
+        """Frees everything, once the GPU is done with it."""
+        runtime = cudart()
+        for stream in self._streams:
+            runtime.cudaStreamSynchronize(stream)
+        if self._graph is not None:
+            runtime.cudaGraphExecDestroy(self._graph)
+        self._graph = self._context = None
+        for closing in (*self.slots, *self._buffers, *self._allocators):
+            closing.close()
+        for stream in self._streams:
+            runtime.cudaStreamDestroy(stream)
+        self.slots, self.inputs, self.outputs = [], [], []
+        self._buffers, self._allocators, self._streams = [], [], []
+        self._returned = []
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The part of a buffer that an output fills; it looks like a buffer."""
+
+    host: Any
+    device: Any
+    size: int
+
+
+def _filled(tensor: TensorInfo, allocator: Any, size: int) -> _Part:
+    if allocator.buffer is None or size > allocator.buffer.size:
+        raise MeasurementError(
+            f"output {tensor.name!r}, whose shape depends on the data, got no memory for its "
+            f"shape {format_shape(allocator.shape)}: is the GPU out of memory?"
+        )
+    return _Part(allocator.buffer.host, allocator.buffer.device, size)
+
+
+def _copy(target: Any, source: Any, size: int, kind: Any, stream: Any) -> None:
+    checked(cudart().cudaMemcpyAsync(target, source, size, kind, stream))
+
+
+def _no_graph(reason: str) -> MeasurementError:
+    return MeasurementError(f"cuda_graph: {reason}; measure with cuda_graph=False")
+
+
+def _abandon_capture(stream: Any) -> None:
+    runtime = cudart()
+    status = runtime.cudaStreamIsCapturing(stream)[1]
+    if status != runtime.cudaStreamCaptureStatus.cudaStreamCaptureStatusNone:
+        runtime.cudaStreamEndCapture(stream)
+    # The failure stays pending in the runtime, and would be reported by an innocent call.
+    runtime.cudaGetLastError()

@@ -1,0 +1,119 @@
+"""What else changed since a baseline was recorded: it explains a verdict, and never excuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pytest_trtperf.analysis.layers import compare_layers
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
+from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
+from pytest_trtperf.record.model import RoundRecord
+
+READING_TOLERANCE = 0.01
+MOST_LAYERS = 5
+LEAST_SHARE = 0.01
+"""Of what all slower layers add: one that adds less is not told by name."""
+
+
+def differences(
+    baseline: BaselineEntry,
+    *,
+    digest: str,
+    plan_sha256: str,
+    software: Mapping[str, str],
+    rounds: Sequence[RoundRecord],
+    layers: Mapping[str, float],
+    tactics: Mapping[str, str],
+) -> list[str]:
+    """A line for each thing that differs from the baseline's last run, the likeliest cause first.
+
+    Args:
+        digest, plan_sha256: of the engine that was measured now.
+        layers: median milliseconds by name. tactics: by layer. Empty where they are not known.
+    """
+    last = baseline.runs[-1]
+    return [
+        *_engine(baseline, last, digest, plan_sha256),
+        *_software(last.software, software),
+        *_device(last, rounds),
+        *_tactics(last.tactics, tactics),
+        *_slower_layers(last.layers, layers),
+    ]
+
+
+def _engine(
+    baseline: BaselineEntry, last: BaselineRun, digest: str, plan_sha256: str
+) -> Iterator[str]:
+    if digest != baseline.engine:
+        yield "the engine was built from another model, options, version or GPU"
+    elif plan_sha256 != last.plan:
+        yield "the plan's bytes differ: the same model was built anew"
+
+
+def doubts(baseline: BaselineEntry) -> Iterator[str]:
+    """What makes the baseline itself doubtful: it may be slower than its engine."""
+    lost = mean_contention(round.contention for run in baseline.runs for round in run.rounds)
+    if lost is not None and lost >= CONTENDED:
+        yield (
+            f"other processes took {lost:.0%} of the time when the baseline was recorded, so that "
+            "it may hide a regression: record it anew on a free machine"
+        )
+    if unsteady := sum(not run.steady for run in baseline.runs):
+        yield (
+            f"recorded before the numbers were steady: {unsteady} of the baseline's "
+            f"{len(baseline.runs)} run(s); record anew"
+        )
+
+
+def _software(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(now.keys() | then.keys()):
+        if now.get(name) != then.get(name):
+            yield f"{name}: {then.get(name, 'none')} in the baseline, {now.get(name, 'none')} here"
+
+
+def _device(last: BaselineRun, rounds: Sequence[RoundRecord]) -> Iterator[str]:
+    clocks = [round.sm_clock_mhz for round in last.rounds]
+    yield from _reading("SM clock", "MHz", clocks, [r.after.get("sm_clock_mhz") for r in rounds])
+    limits = [round.after.get("power_limit_w") for round in rounds]
+    yield from _reading("power limit", "W", [last.power_limit_w], limits)
+
+
+def _reading(
+    name: str, unit: str, stored: Sequence[float | None], read: Sequence[float | None]
+) -> Iterator[str]:
+    then, now = _middle(stored), _middle(read)
+    if then and now and abs(now / then - 1) > READING_TOLERANCE:
+        change = f"{now / then - 1:+.0%}"
+        yield f"{name}: {then:.0f} {unit} in the baseline, {now:.0f} here ({change})"
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else None
+
+
+def _tactics(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    changed = [name for name in now if name in then and now[name] != then[name]]
+    for name in changed[:MOST_LAYERS]:
+        yield f"tactic of layer {name}: {then[name]} in the baseline, {now[name]} here"
+    if rest := changed[MOST_LAYERS:]:
+        yield f"{len(rest)} more layers have another tactic"
+
+
+def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
+    if not (before and after):
+        return
+    slower = [change for change in compare_layers(before, after) if change.change_ms > 0]
+    least = LEAST_SHARE * sum(change.change_ms for change in slower)
+    told = [change for change in slower if change.change_ms >= least][:MOST_LAYERS]
+    for change in told:
+        then = "new" if change.before_ms is None else f"{change.before_ms:.4g} ms before"
+        yield (
+            f"layer {change.name}: {change.change_ms:+.4g} ms, "
+            f"{change.share:.0%} of the change ({then})"
+        )
+    if rest := slower[len(told) :]:
+        added = sum(change.change_ms for change in rest)
+        yield f"{len(rest)} more layers that got slower: {added:+.4g} ms together"

@@ -1,0 +1,100 @@
+"""Limits in a test: budgets that may differ by device, and how a verdict is come to and told."""
+
+from __future__ import annotations
+
+import fnmatch
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from numbers import Real
+
+from pytest_trtperf.analysis.verdict import Status, Verdict
+from pytest_trtperf.errors import InconclusiveWarning, PerfAssertionError
+from pytest_trtperf.record.model import VerdictRecord
+
+Limit = float | Mapping[str, float]
+
+
+def limit_here(name: str, budget: Limit, device: str) -> float:
+    """The limit of a budget on a device: the first of its patterns that matches.
+
+    Raises:
+        PerfAssertionError: no pattern matches.
+        ValueError: a limit is not a number above zero.
+    """
+    __tracebackhide__ = True
+    limits = budget if isinstance(budget, Mapping) else {"*": budget}
+    for pattern, limit in limits.items():
+        if not is_positive(limit):
+            where = f" for {pattern!r}" if isinstance(budget, Mapping) else ""
+            raise ValueError(f"the budget of {name}{where} must be a number above 0, got {limit!r}")
+    for pattern, limit in limits.items():
+        if fnmatch.fnmatchcase(device, pattern):
+            return float(limit)
+    raise PerfAssertionError(
+        f"the budget of {name} has no entry for {device!r}; "
+        f"it has {', '.join(map(repr, limits)) or 'none at all'}: add one for this device"
+    )
+
+
+def is_positive(limit: object) -> bool:
+    """Whether this is a finite number above zero."""
+    if isinstance(limit, bool) or not isinstance(limit, Real):
+        return False
+    try:
+        return math.isfinite(limit) and float(limit) > 0
+    except OverflowError:
+        return False
+
+
+def settle(
+    judge: Callable[[], Verdict],
+    looks: Sequence[int],
+    *,
+    extend: Callable[[int], bool],
+    steady: bool,
+) -> Verdict:
+    """The first conclusive verdict at the preset looks, or what it is at the last.
+
+    Args:
+        looks: those that lie ahead. extend: measures up to one; False when the time limit came
+            first.
+        steady: whether anything can be concluded at all, save that a saturated load misses.
+    """
+    verdict = judge()
+    if not steady and verdict.reason != "saturated":
+        message = f"{verdict.message}; not steady"
+        return replace(verdict, status=Status.INCONCLUSIVE, reason="not_steady", message=message)
+    for look in looks:
+        if verdict.status is not Status.INCONCLUSIVE:
+            break
+        complete = extend(look)
+        verdict = judge()
+        if not complete:
+            break
+    return verdict
+
+
+def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = ()) -> None:
+    """Fails the test for failed verdicts, or else warns of inconclusive ones.
+
+    Args:
+        context: lines that explain the failure.
+
+    Raises:
+        PerfAssertionError: a verdict failed.
+    """
+    __tracebackhide__ = True
+    if failed := [record.message for record in records if record.failed]:
+        raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
+    for record in records:
+        if record.status == Status.INCONCLUSIVE.value:
+            warnings.warn(record.message, InconclusiveWarning, stacklevel=_stacklevel())
+
+
+def _stacklevel() -> int:
+    """That of the test's line, where a test asked for the verdict."""
+    names = (str(step.frame.f_globals.get("__name__")) for step in inspect.stack(context=0))
+    return next(n for n, name in enumerate(names) if not name.startswith("pytest_trtperf."))

@@ -1,0 +1,151 @@
+"""The files that an ONNX model keeps its weights in: which, and whether they may be used."""
+
+from __future__ import annotations
+
+import mmap
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_trtperf.errors import EngineBuildError
+from pytest_trtperf.onnx_file.external_tensors import ExternalTensor, external_tensors
+from pytest_trtperf.onnx_file.protobuf import Malformed
+
+_MOST_BYTES = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The bytes of a file that a tensor needs; an end of its offset is an unknown one."""
+
+    tensor: str
+    location: str
+    offset: int
+    end: int
+
+
+def external_files(onnx: Path) -> list[Path]:
+    """The files with external data of a model, each once, sorted by their location in it.
+
+    Raises:
+        EngineBuildError: naming the file, when the model is missing, empty, truncated or no ONNX
+            model, or above 2 GiB, or external data is missing, too short for a tensor, or outside
+            the model's directory.
+    """
+    farthest: dict[str, _Part] = {}
+    for tensor in tensors_elsewhere(onnx):
+        part = _part(onnx, tensor)
+        known = farthest.setdefault(part.location, part)
+        if part.end > known.end:
+            farthest[part.location] = part
+    return [_checked_file(onnx, farthest[location]) for location in sorted(farthest)]
+
+
+def tensors_elsewhere(onnx: Path) -> list[ExternalTensor]:
+    """The tensors of a model whose data is in other files.
+
+    Raises:
+        EngineBuildError: naming the model, when it is missing, empty, truncated, no ONNX model or
+            above 2 GiB.
+    """
+    try:
+        with onnx.open("rb") as file:
+            _check_size(onnx, onnx.stat().st_size)
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return list(external_tensors(data))
+    except FileNotFoundError:
+        raise EngineBuildError(f"{onnx}: there is no such file") from None
+    except IsADirectoryError:
+        raise EngineBuildError(f"{onnx}: this is a directory, not an ONNX file") from None
+    except OSError as error:
+        raise EngineBuildError(f"{onnx}: cannot be read: {error.strerror}") from error
+    except Malformed as error:
+        raise EngineBuildError(
+            f"{onnx}: not a complete ONNX model ({error}); is it truncated, or a Git LFS pointer?"
+        ) from None
+
+
+def _check_size(onnx: Path, size: int) -> None:
+    if not size:
+        raise EngineBuildError(f"{onnx}: the file is empty, not an ONNX model")
+    if size > _MOST_BYTES:
+        raise EngineBuildError(
+            f"{onnx}: the file has {size / 2**30:.1f} GiB, and no parser reads a protobuf above "
+            "2 GiB; keep the weights in a file beside it: "
+            "onnx.save(model, path, save_as_external_data=True), or "
+            "torch.onnx.export(…, external_data=True)"
+        )
+
+
+def _part(onnx: Path, tensor: ExternalTensor) -> _Part:
+    location = tensor.entries.get("location", "")
+    if not location or "\0" in location:
+        raise EngineBuildError(f"{onnx}: {tensor.title} has external data and names no file")
+    numbers = [tensor.entries.get(key) or "0" for key in ("offset", "length")]
+    if not all(number.isascii() and number.isdigit() and len(number) < 20 for number in numbers):
+        raise EngineBuildError(
+            f"{onnx}: {tensor.title} has a broken offset or length of its external data in "
+            f"{location!r}: {', '.join(numbers)}"
+        )
+    offset, length = map(int, numbers)
+    needed = tensor.size or 0
+    # A length of 0 is none, to TensorRT as to ONNX Runtime.
+    if 0 < length < needed:
+        raise EngineBuildError(
+            f"{onnx}: {tensor.title} needs {needed} bytes, and its external data in {location!r} "
+            f"has a length of {length}; the file is broken, export or download it again"
+        )
+    # Path: "w.bin" and "./w.bin" are one file.
+    return _Part(tensor.title, str(Path(location)), offset, offset + max(length, needed))
+
+
+def _checked_file(onnx: Path, part: _Part) -> Path:
+    relative = Path(part.location)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise EngineBuildError(
+            f"{onnx}: its external data {part.location!r} lies outside the model's directory, "
+            "which is refused; save the model with its data beside it"
+        )
+    path = onnx.parent / relative
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise EngineBuildError(_missing(onnx, path, relative)) from None
+    except OSError as error:
+        raise EngineBuildError(
+            f"{path}: external data of {onnx.name} cannot be read: {error.strerror}"
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise EngineBuildError(f"{path}: external data of {onnx.name} has to be a regular file")
+    _check_links(onnx, path)
+    if status.st_size < part.end:
+        raise EngineBuildError(
+            f"{path}: {part.tensor} of {onnx.name} needs {part.end - part.offset} bytes at offset "
+            f"{part.offset}, which end at byte {part.end}, and the file has {status.st_size}; "
+            "is it truncated, or a Git LFS pointer?"
+        )
+    return path
+
+
+def _missing(onnx: Path, path: Path, relative: Path) -> str:
+    link = f" (a link to {path.readlink()})" if path.is_symlink() else ""
+    message = f"{path}{link}: this file with external data of {onnx.name} is missing"
+    linked_model = onnx.resolve()
+    if (linked_model.parent / relative).is_file():
+        return f"{message}; it lies beside {linked_model}, which the model links to: name that file"
+    return (
+        f"{message}; was it copied, or fetched from Git LFS, git-annex or DVC, together with the "
+        "model?"
+    )
+
+
+def _check_links(onnx: Path, path: Path) -> None:
+    target = path.resolve()
+    # Model caches link the model and its data into one store: beside the linked model is beside.
+    roots = (onnx.parent.resolve(), onnx.resolve().parent)
+    if not any(target.is_relative_to(root) for root in roots):
+        raise EngineBuildError(
+            f"{path}: a link leads this external data of {onnx.name} out of the model's directory, "
+            f"to {target}, which is refused; put a copy in place of the link: git annex unlock, "
+            "dvc unprotect, or local_dir= of huggingface_hub"
+        )

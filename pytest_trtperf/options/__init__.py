@@ -1,0 +1,1 @@
+"""Every option, declared once and resolved into one value for each measurement."""

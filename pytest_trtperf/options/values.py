@@ -1,0 +1,168 @@
+"""Parsers of option values, from text or from Python; each raises a ValueError that says why.
+
+Imports nothing heavy: pytest asks for the options of every run.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Tolerance = float | Mapping[str, float]
+TOLERANCE_KINDS = ("median", "p99", "throughput")
+INCONCLUSIVE_POLICIES = ("estimate", "fail", "warn")
+ARRIVALS = ("poisson", "constant")
+MOST = 1e7
+MOST_RATE = 1e9
+_SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+_AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def parse_bool(value: object) -> bool:
+    """Accepts a bool or one of 1/0, true/false, yes/no, on/off."""
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError(f"expected true or false, got {value!r}")
+
+
+def parse_backends(value: object) -> tuple[str, ...]:
+    """A comma-separated preference list of backends; `auto` is what builds engines on a GPU."""
+    known = ("auto", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime")
+    items = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    names = tuple(name.strip() for name in items if name.strip())
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ValueError(f"unknown backend {', '.join(unknown) or value!r}; choose from {known}")
+    return names
+
+
+def parse_tolerance(value: object) -> Tolerance:
+    """A share (`0.02`), or one for each kind (`median=0.02,p99=0.1`, or a dict of those)."""
+    if isinstance(value, str) and "=" in value:
+        value = {kind: share for kind, _, share in (i.partition("=") for i in value.split(","))}
+    if isinstance(value, Mapping):
+        shares = {str(kind).strip(): _share(share) for kind, share in value.items()}
+        unknown = sorted(set(shares) - set(TOLERANCE_KINDS))
+        if unknown:
+            raise ValueError(f"unknown kind {', '.join(unknown)}; choose from {TOLERANCE_KINDS}")
+        return shares
+    return _share(value)
+
+
+def _share(value: object) -> float:
+    share = _number(value)
+    if not 0 < share < 1:
+        raise ValueError(f"expected a share above 0 and below 1, 0.05 for 5 %, got {value!r}")
+    return share
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got {value!r}")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"expected a number, got {value!r}") from None
+
+
+def parse_positive(value: object) -> float:
+    """A number above zero, up to `MOST`."""
+    number = _number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"expected a number above 0, got {value!r}")
+    return _bounded(number, MOST)
+
+
+def _bounded(number: float, most: float) -> float:
+    if number > most:
+        raise ValueError(f"expected at most {most:g}, got {number:g}")
+    return number
+
+
+def parse_count(least: int, most: int = 100_000_000) -> Callable[[object], int]:
+    """A parser for whole numbers of at least `least`."""
+
+    def parse(value: object) -> int:
+        number = _number(value)
+        if not number.is_integer() or number < least:
+            raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
+        return int(_bounded(number, most))
+
+    return parse
+
+
+def parse_not_negative(value: object) -> float:
+    """A finite number of zero or more."""
+    number = _number(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"expected a number of 0 or more, got {value!r}")
+    return _bounded(number, MOST)
+
+
+def parse_rate(value: object) -> float | None:
+    """Queries per second up to `MOST_RATE`; `closed` is none, where another source gives one."""
+    if value == "closed":
+        return None
+    number = _number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"expected a number above 0, or closed, got {value!r}")
+    return _bounded(number, MOST_RATE)
+
+
+def parse_size(value: object) -> float:
+    """Bytes, such as `20GiB`, `500 MB` or a number alone; `none` is no limit."""
+    text = str(value).strip()
+    if text.lower() == "none":
+        return math.inf
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *([A-Za-z]*)", text)
+    unit = _SIZES.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"expected a size such as 20GiB, or none, got {value!r}")
+    return float(found[1]) * unit
+
+
+def parse_age(value: object) -> float:
+    """Seconds, such as `30d`, `12h`, `30m` or `90s`."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([smhdw])", str(value).strip().lower())
+    if found is None:
+        raise ValueError(f"expected an age such as 30d or 12h, got {value!r}")
+    return float(found[1]) * _AGES[found[2]]
+
+
+def parse_choice(*choices: str) -> Callable[[object], str]:
+    """A parser for one of `choices`."""
+
+    def parse(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"expected one of {choices}, got {value!r}")
+        return str(value)
+
+    return parse
+
+
+def parse_inputs(value: object) -> Any:
+    """Where the values of inputs come from; see `pytest_trtperf.backend.inputs.parse_inputs`."""
+    from pytest_trtperf.backend.inputs import parse_inputs as parse
+
+    return parse(value)
+
+
+def parse_path(value: object) -> Path:
+    """A path, with `~` expanded."""
+    if not str(value):
+        raise ValueError("expected a path, got an empty string")
+    try:
+        expanded = Path(str(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"the home directory of {str(value)!r} cannot be found") from None
+    # Not resolve(): a link in the caller's path stays one.
+    return Path(os.path.abspath(expanded))  # noqa: PTH100

@@ -1,0 +1,1 @@
+"""Plans on disk: entries, locks, identity, trust and size."""

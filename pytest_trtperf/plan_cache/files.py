@@ -1,0 +1,288 @@
+"""The files of an engine cache: their names, their locks, and how they are written whole.
+
+Beside each other lie `KEY.plan`, `KEY.json` (its identity), `KEY.runtime` (what TensorRT for RTX
+compiled for it), `KEY.log` (what TensorRT said when it built it) and `KEY.lock`, held by the
+process that writes any of them. A plan that was loaded is locked itself, shared by all processes
+that use it. A timing cache, `NAME.timing`, has `NAME.timing.lock`. What is being written, but for
+a log, is `.OWNER.RANDOM.tmp`, under the lock `OWNER.lock`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pytest_trtperf.errors import CacheError
+from pytest_trtperf.files.locks import exclusive, unused
+from pytest_trtperf.plan_cache.trust import open_cached
+
+PLAN, IDENTITY, RUNTIME = ".plan", ".json", ".runtime"
+LOG, LOCK = ".log", ".lock"
+TIMING = ".timing"
+KEY = re.compile("[0-9a-f]{64}")
+"""No other name: what else lies in the directory is not the cache's to list or remove."""
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+# pytest and `trtperf cache` spell their options differently, and obey the same variable.
+_OTHER_DIRECTORY = "name another directory with TRTPERF_CACHE_DIR or the option of that name"
+
+
+class CacheFiles:
+    """The files in the directory of a cache.
+
+    Args:
+        shared: other users may read what is written, and whoever may write there is trusted.
+    """
+
+    def __init__(self, directory: Path, *, shared: bool) -> None:
+        self.directory, self.shared = directory, shared
+        self._lock_mode = 0o666 if shared else 0o600
+
+    def path(self, key: str, suffix: str) -> Path:
+        """Where a file of a key lies, whether it exists or not.
+
+        Raises:
+            ValueError: the key is no SHA-256.
+        """
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no cache key: it takes a SHA-256, 64 hexadecimal digits")
+        return self.directory / f"{key}{suffix}"
+
+    def list_keys(self) -> list[str]:
+        """The keys that have any file, a lock included; sorted."""
+        if not self.directory.exists():
+            return []
+        found = {path.stem for path in self.directory.iterdir() if path.suffix in _SUFFIXES}
+        return sorted(key for key in found if KEY.fullmatch(key))
+
+    def touch(self, key: str) -> None:
+        """Notes that a plan was used just now; a read-only cache notes nothing.
+
+        In a shared cache the lock is what every user may touch.
+        """
+        for suffix in (LOCK, IDENTITY):
+            with suppress(OSError):
+                os.utime(self.path(key, suffix), follow_symlinks=False)
+
+    def used(self, key: str) -> float:
+        """When a plan was last built or used, in seconds since the epoch."""
+        return max(_used(self.path(key, suffix)) for suffix in (LOCK, PLAN, IDENTITY))
+
+    def has_entry(self, key: str) -> bool:
+        """Whether a key has more than a lock and the log of a build that failed."""
+        return any(_size(self.path(key, suffix)) for suffix in _ENTRY)
+
+    def size(self, key: str) -> int:
+        """The bytes of all files of a key."""
+        return sum(_size(self.path(key, suffix)) for suffix in _SUFFIXES)
+
+    def make_directory(self) -> None:
+        """Makes the directory, for this user alone unless the cache is shared."""
+        mode = 0o755 if self.shared else 0o700
+        self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
+
+    def make_way(self, key: str) -> None:
+        """Removes the plan that a build will replace, and its identity.
+
+        Tells before a long build what its writing would: files of others may be there, which in a
+        sticky directory nobody else can replace.
+
+        Raises:
+            CacheError: the directory cannot be written.
+        """
+        with explained(self.directory), tempfile.TemporaryFile(dir=self.directory):
+            for suffix in (PLAN, IDENTITY):
+                self.path(key, suffix).unlink(missing_ok=True)
+
+    def open(self, key: str, suffix: str) -> BinaryIO:
+        """Opens a file of a key for reading.
+
+        Raises:
+            Untrusted: others could have written it; not asked of a shared cache.
+            OSError: it cannot be opened.
+        """
+        return open_cached(self.path(key, suffix), shared=self.shared)
+
+    def create(self, key: str, suffix: str) -> BinaryIO:
+        """Opens a new file of a key for writing, unbuffered; what lies in its place is removed.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        path = self.path(key, suffix)
+        path.unlink(missing_ok=True)
+        # "x" follows no link that somebody puts there meanwhile.
+        file = open(path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115
+        if self.shared:
+            os.fchmod(file.fileno(), 0o644)
+        return file
+
+    @contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Holds the lock of a key; waits for it.
+
+        Raises:
+            CacheError: the lock cannot be made.
+        """
+        with ExitStack() as held:
+            with explained(self.directory):
+                held.enter_context(exclusive(self.path(key, LOCK), self._lock_mode, wait=True))
+            yield
+
+    def locked_now(self, key: str) -> AbstractContextManager[bool]:
+        """Holds the lock of a key if it is free; gives whether it was.
+
+        Raises:
+            OSError: the lock cannot be made.
+        """
+        return exclusive(self.path(key, LOCK), self._lock_mode, wait=False)
+
+    def replace(self, key: str, contents: Mapping[str, bytes]) -> None:
+        """Writes files of a key, by suffix, under temporary names, then renames them in order.
+
+        Raises:
+            CacheError: the directory cannot be written.
+        """
+        written: dict[str, str] = {}
+        try:
+            with explained(self.directory):
+                for suffix, content in contents.items():
+                    handle, written[suffix] = tempfile.mkstemp(".tmp", f".{key}.", self.directory)
+                    self._write(handle, content)
+                for suffix, temporary in written.items():
+                    os.replace(temporary, self.path(key, suffix))
+                _sync_directory(self.directory)
+        finally:
+            for temporary in written.values():
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary)
+
+    def _write(self, handle: int, content: bytes) -> None:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            if self.shared:
+                os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+
+    def sweep(self, key: str | None = None) -> list[Path]:
+        """Removes what killed writers left, of all that nobody writes now; returns the files.
+
+        Args:
+            key: one whose lock the caller holds.
+        """
+        removed = []
+        for path in sorted(self.directory.glob(".*.tmp")):
+            owner = path.name[1:].rsplit(".", 2)[0]
+            if not (KEY.fullmatch(owner) or owner.endswith(TIMING)):
+                continue
+            with suppress(OSError):
+                if owner == key:
+                    path.unlink()
+                    removed.append(path)
+                    continue
+                lock = self.directory / f"{owner}{LOCK}"
+                with exclusive(lock, self._lock_mode, wait=False) as nobody_writes:
+                    if nobody_writes:
+                        path.unlink()
+                        removed.append(path)
+        return removed
+
+    def remove(self, key: str) -> bool:
+        """Removes all files of a key but for its lock; False if a process writes or uses it.
+
+        Raises:
+            OSError: not permitted, or the file system has no locks.
+        """
+        with self.locked_now(key) as nobody_writes:
+            if not nobody_writes:
+                return False
+            with unused(self.path(key, PLAN)) as nobody_uses:
+                if nobody_uses:
+                    for suffix in (*_ENTRY, LOG):
+                        self.path(key, suffix).unlink(missing_ok=True)
+            return nobody_uses
+
+    def size_lock(self) -> AbstractContextManager[bool]:
+        """Of who removes plans for room: two that count the same excess would remove it twice."""
+        return exclusive(self.directory / ".size.lock", self._lock_mode, wait=True)
+
+    def remove_remains(self, key: str) -> bool:
+        """Removes log and lock of a key that has nothing else; gives whether there was a log."""
+        # Asked before the lock as well: one that is made now would count as a use of the plan.
+        if self.has_entry(key):
+            return False
+        with self.locked_now(key) as nobody_writes:
+            if not nobody_writes or self.has_entry(key):
+                return False
+            log = self.path(key, LOG)
+            had_log = log.exists()
+            log.unlink(missing_ok=True)
+            self.path(key, LOCK).unlink(missing_ok=True)
+            return had_log
+
+
+# The plan first: it is never visible without the checksum to judge it by.
+_ENTRY = (PLAN, IDENTITY, RUNTIME)
+_SUFFIXES = (*_ENTRY, LOG, LOCK)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _used(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+@contextmanager
+def explained(directory: Path) -> Iterator[None]:
+    """Turns what the operating system refuses into words about the directory.
+
+    Raises:
+        CacheError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(f"engine cache {directory}: {explain(error)}") from error
+
+
+def explain(error: OSError) -> str:
+    """What the operating system refuses, and what to do."""
+    if error.errno in _NO_LOCKS:
+        return f"its file system has no locks ({error.strerror}); {_OTHER_DIRECTORY}"
+    said = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+    if error.errno in _NO_SPACE:
+        return f"no room to write: {said}; free some space, or {_OTHER_DIRECTORY}"
+    if error.errno == errno.EISDIR:
+        return f"{said}; remove it, or {_OTHER_DIRECTORY}"
+    if error.errno in _NO_PERMISSION:
+        return f"not permitted: {said}; make it writable, or {_OTHER_DIRECTORY}"
+    return f"{said}; {_OTHER_DIRECTORY}"
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

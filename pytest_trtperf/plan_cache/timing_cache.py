@@ -1,0 +1,110 @@
+"""TensorRT's timing cache on disk: what its builder timed, so that the next build need not."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_trtperf.errors import EngineBuildError, EngineCacheWarning
+from pytest_trtperf.files.locks import exclusive
+from pytest_trtperf.plan_cache.files import LOCK, TIMING, explain
+
+
+@dataclass(frozen=True)
+class TimingCacheFile:
+    """A timing cache in a file.
+
+    Attributes:
+        is_kept: it is ours, and what a build timed is merged into it. One that the user named is
+            read only, so that the same build finds the same timings again.
+        shared: other users may read what is kept, and merge into it.
+    """
+
+    path: Path
+    is_kept: bool
+    shared: bool = False
+
+    @classmethod
+    def kept_in(
+        cls, directory: Path, backend: str, version: str, device: str, *, shared: bool
+    ) -> TimingCacheFile:
+        """Ours in a cache directory: one for each GPU and TensorRT."""
+        name = re.sub(r"[^A-Za-z0-9.]+", "_", f"{backend} {version} {device}")
+        return cls(directory / f"{name}{TIMING}", is_kept=True, shared=shared)
+
+    def attach(self, config: Any) -> None:
+        """Gives the builder configuration what is in the file.
+
+        Raises:
+            EngineBuildError: it cannot be read, or is of another TensorRT or GPU.
+        """
+        try:
+            stored = self._read()
+        except OSError as error:
+            raise EngineBuildError(
+                f"{self.path}: this timing cache cannot be read: {error.strerror}; make it "
+                "readable, or build without timing_cache="
+            ) from error
+        if _set(config, stored):
+            return
+        if not self.is_kept:
+            raise EngineBuildError(
+                f"{self.path}: this timing cache is broken, or was made with another TensorRT or "
+                "GPU; make it again here, or use timing_cache=True"
+            )
+        # A driver may have changed under it.
+        if not _set(config, b""):
+            raise EngineBuildError("TensorRT could not create a timing cache")
+
+    def keep(self, config: Any) -> None:
+        """Merges what was timed since into the file; what it has already stays as it is.
+
+        Where the file cannot be written an `EngineCacheWarning` says so: the plan is there.
+        """
+        if not self.is_kept:
+            return
+        timed = config.get_timing_cache()
+        lock, mode = Path(f"{self.path}{LOCK}"), 0o666 if self.shared else 0o600
+        try:
+            with exclusive(lock, mode, wait=True):
+                merged = config.create_timing_cache(self._read())
+                if merged is None or not merged.combine(timed, False):
+                    merged = timed
+                self._replace(bytes(merged.serialize()))
+        except OSError as error:
+            warnings.warn(
+                f"{self.path}: what this build timed is not kept: {explain(error)}",
+                EngineCacheWarning,
+                stacklevel=3,
+            )
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            if self.is_kept:
+                return b""
+            raise
+
+    def _replace(self, data: bytes) -> None:
+        handle, temporary = tempfile.mkstemp(".tmp", f".{self.path.name}.", self.path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                if self.shared:
+                    os.fchmod(file.fileno(), 0o644)
+            os.replace(temporary, self.path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _set(config: Any, data: bytes) -> bool:
+    cache = config.create_timing_cache(data)
+    return cache is not None and bool(config.set_timing_cache(cache, False))

@@ -1,0 +1,126 @@
+"""The record of a run as a JSON file: written whole, and checked when it is read."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.record.model import (
+    MERGED_SCHEMA,
+    RUN_SCHEMA,
+    Measured,
+    MeasurementRecord,
+    MergedRecord,
+    RunRecord,
+)
+from pytest_trtperf.record.text import shortened
+
+_DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
+
+
+class _Header(msgspec.Struct):
+    schema: str = ""
+
+
+def write_json(path: Path, record: RunRecord | MergedRecord) -> None:
+    """Writes a record, whole or not at all.
+
+    Raises:
+        OSError: the directory cannot be written.
+        ValueError: a text cannot be written as UTF-8.
+    """
+    write_atomically(path, msgspec.json.encode(record) + b"\n")
+
+
+def read_runs(path: Path) -> list[RunRecord]:
+    """The runs of a record: one, or those that `trtperf merge` put together.
+
+    Raises:
+        BaselineError: the file cannot be read, is cut short, of another version, or has a value
+            that does not fit or a measurement twice; names file and place.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BaselineError(f"{path}: the record cannot be read: {error.strerror}") from error
+    try:
+        record = _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BaselineError(f"{path}: {_told(data, error)}") from error
+    runs = record.runs if isinstance(record, MergedRecord) else [record]
+    if flaw := next(itertools.chain(_flaws(runs), _twice(runs)), None):
+        raise BaselineError(f"{path}: {flaw}")
+    return runs
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What tells a measurement from all others; the test has a part since keys may collide.
+
+    Keys are relative to a baseline directory, and there may be several of those in a repository.
+    """
+
+    hardware_class: str
+    backend: str
+    test: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{shortened(self.key)} ({self.backend} on {self.hardware_class})"
+
+
+def identities(runs: Sequence[RunRecord]) -> Iterator[Identity]:
+    """The identities of everything that was measured."""
+    for run in runs:
+        yield from (identity(run, one) for one in run.measured)
+
+
+def identity(run: RunRecord, one: Measured) -> Identity:
+    """The identity of one measurement of a run."""
+    return Identity(run.hardware_class, run.backend, one.test, one.key)
+
+
+def _told(data: bytes, error: Exception) -> str:
+    """What is wrong with a file; another version's would fail anywhere, so that comes first."""
+    if not isinstance(error, msgspec.ValidationError):
+        return f"this is no whole record of --trtperf-json: {error} ({len(data)} bytes)"
+    try:
+        schema = msgspec.json.decode(data, type=_Header).schema
+    except msgspec.DecodeError:
+        schema = ""
+    known = (RUN_SCHEMA, MERGED_SCHEMA)
+    if schema in known:
+        return f"this is no record of --trtperf-json: {error}"
+    if schema.startswith(tuple(one.partition("/")[0] + "/" for one in known)):
+        return (
+            f"the record has the schema {schema!r}, and this version of pytest-trtperf reads "
+            f"{' and '.join(map(repr, known))}: record it with this version"
+        )
+    its = f"its schema is {schema!r}" if schema else "it has no schema"
+    return f"this is no record of --trtperf-json, {its}: give a file that this option wrote"
+
+
+def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """What types alone cannot refuse."""
+    for run in runs:
+        for index, one in enumerate(run.measurements):
+            place = f"at `$.measurements[{index}]` ({one.key})"
+            if one.judged_metric not in one.summary:
+                yield f"there is no summary of {one.judged_metric} - {place}"
+            if _metrics_differ(one):
+                yield f"the rounds do not all have the metrics of the summary - {place}"
+
+
+def _metrics_differ(one: MeasurementRecord) -> bool:
+    return any(round.quantiles.keys() != one.summary.keys() for round in one.rounds)
+
+
+def _twice(runs: Sequence[RunRecord]) -> Iterator[str]:
+    for one, count in Counter(identities(runs)).items():
+        if count > 1:
+            yield f"{one} is there {count} times: leave one out"

@@ -1,0 +1,81 @@
+"""The raw times of queries, of all measurements of a run in one compressed `.npz`.
+
+An array is named `<place>/<round>/<column>`; the place is that of `MeasurementRecord.traces`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_trtperf.backend.trace import Trace
+
+
+def pack(traces: Sequence[Trace]) -> bytes:
+    """The rounds of one measurement as an `.npz`, named `<round>/<column>`."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        f"{index}/{column}": values
+        for index, trace in enumerate(traces)
+        for column, values in _columns(trace)
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # of numpy 2.1 and 2.2
+    return buffer.getvalue()
+
+
+def _columns(trace: Trace) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Nanoseconds of the host's clock, and milliseconds of the device's."""
+    times = {"issued": trace.issued, "done": trace.done, "enqueue": trace.enqueue, "due": trace.due}
+    yield from ((f"{name}_ns", values) for name, values in times.items() if values is not None)
+    yield from ((f"{name}_ms", values) for name, values in trace.stages.items())
+    yield from ((f"{name}_start_ms", values) for name, values in trace.starts.items())
+
+
+class TraceFile:
+    """Takes measurements one by one, and is there, whole, once it is closed.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._count = path, 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
+        os.close(handle)
+        self._temporary = Path(name)
+        self._archive = zipfile.ZipFile(self._temporary, "w", zipfile.ZIP_DEFLATED)
+
+    def add(self, packed: bytes) -> str:
+        """Takes what `pack` made; returns its place."""
+        place = str(self._count)
+        with zipfile.ZipFile(io.BytesIO(packed)) as parts:
+            for name in parts.namelist():
+                self._archive.writestr(f"{place}/{name}", parts.read(name))
+        self._count += 1
+        return place
+
+    def close(self) -> None:
+        """Publishes the file."""
+        try:
+            self._archive.close()
+            self._temporary.chmod(0o644)
+            self._temporary.replace(self._path)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Leaves nothing behind."""
+        with contextlib.suppress(OSError, ValueError):
+            self._archive.close()
+        self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,165 @@
+"""pytest-xdist: the controller finds the devices once and gives each worker one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.options.settings import WORKER_INPUT, Settings
+from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
+from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.run.controller import Controller
+from pytest_trtperf.run.hosts import HERE, Host, first_host, host_of, place, refuse_another
+from pytest_trtperf.run.run import RUN, Run, Target
+
+_HOST = pytest.StashKey[Host]()
+_WORKER_OUTPUT = "trtperf_deselected"
+
+
+def register(config: pytest.Config, settings: Settings) -> None:
+    """Sets up this process as a worker, or as the controller that every run has.
+
+    Raises:
+        pytest.UsageError: no backend is usable, or an option does not fit.
+    """
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is not None:
+        config.stash[RUN] = run = _worker_run(config, settings, worker_input[WORKER_INPUT])
+        config.pluginmanager.register(Worker(config, run), "trtperf-worker")
+        return
+    if config.getoption("dist", "no") == "each":
+        raise pytest.UsageError(
+            "--dist=each measures a test once for each worker, and a record holds it once: run "
+            "pytest for each by itself and put the records together with `trtperf merge`"
+        )
+    host = find_devices(config, settings)
+    config.stash[RUN] = run = Run(settings, Target(host.probe), config.rootpath)
+    run.against = _read_against(run)
+    run.note_selection(config)
+    config.pluginmanager.register(Controller(run), "trtperf-controller")
+    config.pluginmanager.register(Distribution(run, host), "trtperf-distribution")
+
+
+def find_devices(config: pytest.Config, settings: Settings) -> Host:
+    """The backend and its devices, looked for once a run.
+
+    Raises:
+        pytest.UsageError: no backend is usable.
+    """
+    if _HOST not in config.stash:
+        config.stash[_HOST] = first_host(config, settings.backend)
+    return config.stash[_HOST]
+
+
+def _read_against(run: Run) -> EntriesByTest | None:
+    """What --trtperf-against names."""
+    if run.settings.against is None:
+        return None
+    try:
+        runs = read_runs(run.settings.against)
+        return entries_of(runs, run.target.hardware_class, run.target.probe.backend)
+    except BaselineError as error:
+        raise pytest.UsageError(f"--trtperf-against: {error}") from None
+
+
+def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, Any]) -> Run:
+    target = Target(Probe.from_dict(given["probe"]), given["ordinal"])
+    if target.probe.gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = _visible_device(target.ordinal)
+    against = msgspec.json.decode(given["against"], type=EntriesByTest | None)
+    home = Path(given["rootdir"])
+    return Run(settings, target, config.rootpath, home=home, against=against)
+
+
+def _visible_device(ordinal: int) -> str:
+    """The name of a GPU among those that the caller made visible."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[ordinal] if visible else str(ordinal)
+
+
+class Worker:
+    """Tells the controller which modules were not collected whole."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config, self._run = config, run
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_deselected"""
+        self._run.deselected.update(str(self._run.at_home(item.path)) for item in items)
+
+    def pytest_sessionfinish(self) -> None:
+        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_sessionfinish"""
+        output: dict[str, Any] = getattr(self._config, "workeroutput", {})
+        output[_WORKER_OUTPUT] = sorted(self._run.deselected)
+
+
+class Distribution:
+    """The controller's side of pytest-xdist; idle in a run without it."""
+
+    def __init__(self, run: Run, host: Host) -> None:
+        self._run = run
+        self._hosts: dict[str, Host] = {}
+        self._first = host
+        self._assigned: dict[str, tuple[Host, int]] = {}
+        self._against = msgspec.json.encode(run.against)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Gives a new worker a device, and what it cannot find out by itself.
+
+        Raises:
+            pytest.UsageError: the worker would measure on something else than the others.
+        """
+        host = self._host(node.gateway)
+        ordinal = host.assign()
+        refuse_another(host, ordinal, self._run.target, f"worker {node.gateway.spec}")
+        self._assigned[node.gateway.id] = host, ordinal
+        node.workerinput[WORKER_INPUT] = {
+            "probe": asdict(host.probe),
+            "ordinal": ordinal,
+            "rootdir": str(self._run.rootdir),
+            "against": self._against,
+            "environment": {k: v for k, v in os.environ.items() if k.startswith("TRTPERF_")},
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        """Learns from a worker which tests there are: the controller collects none.
+
+        Raises:
+            pytest.UsageError: the worker's rootdir is not a copy of this one.
+        """
+        if place(node.gateway.spec) != HERE and ids:
+            module = ids[0].partition("::")[0]
+            if not (self._run.rootdir / module).exists():
+                raise pytest.UsageError(
+                    f"worker {node.gateway.spec}: it found {module}, which is not in "
+                    f"{self._run.rootdir}: see docs/ci.md on how to name the tests"
+                )
+        self._run.note_collected(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Learns from a worker what it deselected; one that crashed cannot say."""
+        if assigned := self._assigned.pop(node.gateway.id, None):
+            host, ordinal = assigned
+            host.workers[ordinal] -= 1
+        output = getattr(node, "workeroutput", None) or {}
+        if _WORKER_OUTPUT not in output:
+            self._run.selective = True
+        self._run.deselected.update(output.get(_WORKER_OUTPUT, ()))
+
+    def _host(self, gateway: Any) -> Host:
+        where = place(gateway.spec)
+        if where not in self._hosts:
+            backends = self._run.settings.backend
+            self._hosts[where] = self._first if where == HERE else host_of(gateway, backends)
+        return self._hosts[where]

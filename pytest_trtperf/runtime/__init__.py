@@ -1,1 +1,0 @@
-"""A plan becomes a session: an engine with concrete shapes and buffers that can be enqueued."""

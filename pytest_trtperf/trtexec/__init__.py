@@ -1,0 +1,1 @@
+"""NVIDIA's dialect: trtexec's command line, and the files it exports."""

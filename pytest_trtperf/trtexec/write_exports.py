@@ -1,0 +1,144 @@
+"""Traces and layers in the files that trtexec writes, for tools made for those.
+
+The schemas are those of `--exportTimes` and `--exportProfile` (NVIDIA/TensorRT,
+samples/common/sampleReporting.cpp, v10 and v11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from pytest_trtperf.analysis.layers import Layer
+from pytest_trtperf.backend.trace import Trace
+from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.files.atomic import write_atomically
+
+DIGITS = 6
+"""Decimals of a millisecond: nanoseconds, finer than CUDA events are."""
+
+Columns = dict[str, npt.NDArray[np.float64]]
+
+
+def times_json(traces: Trace | Sequence[Trace]) -> list[dict[str, float]]:
+    """The queries as trtexec's `--exportTimes` lists them, by the start of their H2D copy.
+
+    All values are milliseconds; time stamps count from the first query's issue. Rounds lie as far
+    apart as they did on the host's clock. Without transfers the copies have no length and lie at
+    the start and end of the compute, as in trtexec. A query's enqueueing is given from its issue
+    on, which is before the copies of its inputs are queued.
+
+    Raises:
+        MeasurementError: there are no queries, they are of the CPU, or without stage starts.
+    """
+    rounds = [traces] if isinstance(traces, Trace) else list(traces)
+    rounds = [trace for trace in rounds if trace.queries]
+    if not rounds:
+        raise MeasurementError("there are no queries to export as trtexec's times")
+    zero_ns = min(int(trace.issued[0]) for trace in rounds)
+    tables = [_columns(trace, zero_ns) for trace in rounds]
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    order = np.argsort(columns["startH2dMs"], kind="stable")
+    lists = [np.round(values[order], DIGITS).tolist() for values in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def export_times(path: Path, traces: Sequence[Trace]) -> None:
+    """Writes `times_json` of the rounds of a measurement, whole or not at all.
+
+    Raises:
+        MeasurementError: see `times_json`.
+        OSError: the directory cannot be written.
+    """
+    _write(path, times_json(traces))
+
+
+def export_profile(path: Path, layers: Sequence[Layer], queries: int) -> None:
+    """Writes layers as trtexec's `--exportProfile` does, whole or not at all.
+
+    Args:
+        layers: a percentage is of the sum of their total times.
+        queries: how many were profiled.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    whole = sum(layer.total_ms for layer in layers)
+    rows = [
+        {
+            "name": layer.name,
+            "timeMs": layer.total_ms,
+            "averageMs": layer.average_ms,
+            "medianMs": layer.median_ms,
+            "percentage": 100 * layer.total_ms / whole if whole else 0.0,
+        }
+        for layer in layers
+    ]
+    _write(path, [{"count": queries}, *rows])
+
+
+def _columns(trace: Trace, zero_ns: int) -> Columns:
+    """The columns of one round, in trtexec's order; time stamps in ms from `zero_ns`."""
+    _check(trace)
+    assert trace.enqueue is not None
+    compute_ms = trace.samples("gpu_compute")
+    # Without transfers there may be no columns of them: then both copies take no time.
+    h2d_ms, d2h_ms = (
+        trace.samples(name) if name in trace.stages else np.zeros(trace.queries)
+        for name in ("h2d", "d2h")
+    )
+    compute = trace.starts["gpu_compute"].astype(np.float64)
+    h2d = trace.starts.get("h2d", compute).astype(np.float64)
+    d2h = trace.starts.get("d2h", compute + compute_ms).astype(np.float64)
+    issued = (trace.issued - zero_ns) / 1e6
+    shift = _device_zero(trace, first=h2d, end=d2h + d2h_ms) + float(issued[0])
+    h2d, compute, d2h = h2d + shift, compute + shift, d2h + shift
+    return {
+        "startEnqMs": issued,
+        "endEnqMs": issued + trace.enqueue / 1e6,
+        "startH2dMs": h2d,
+        "endH2dMs": h2d + h2d_ms,
+        "startComputeMs": compute,
+        "endComputeMs": compute + compute_ms,
+        "startD2hMs": d2h,
+        "endD2hMs": d2h + d2h_ms,
+        "h2dMs": h2d_ms,
+        "computeMs": compute_ms,
+        "d2hMs": d2h_ms,
+        "latencyMs": h2d_ms + compute_ms + d2h_ms,
+    }
+
+
+def _device_zero(
+    trace: Trace, first: npt.NDArray[np.float64], end: npt.NDArray[np.float64]
+) -> float:
+    """When the device's clock was at zero, in host milliseconds from the first query's issue.
+
+    A round starts with its first issue, unless the queries of its lead-in were taken away. What
+    the host saw bounds it: no query starts before it was issued or ends after it was complete.
+    """
+    issued, done = ((times - trace.issued[0]) / 1e6 for times in (trace.issued, trace.done))
+    return float(max((issued - first).max(), min(0.0, (done - end).min())))
+
+
+def _check(trace: Trace) -> None:
+    if not trace.stages or trace.enqueue is None:
+        raise MeasurementError(
+            "trtexec's times come from a GPU's events: a measurement on the CPU has none to export"
+        )
+    if "gpu_compute" not in trace.starts:
+        raise MeasurementError(
+            "this measurement did not keep when the stages of a query began, which trtexec's times "
+            "need: ask for it with --trtperf-export-times before it is measured"
+        )
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One object a line, as trtexec has it."""
+    lines = b"\n, ".join(msgspec.json.encode(row) for row in rows)
+    write_atomically(path, b"[\n  " + lines + b"\n]\n")

@@ -1,0 +1,96 @@
+"""The process of a session, as far as it goes without a GPU."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.backend.process.engine import IsolatedEngine, session_pids
+from pytest_trtperf.backend.process.messages import pack_trace, receive, send, unpack_trace
+from pytest_trtperf.backend.trace import Trace
+from pytest_trtperf.errors import EngineLoadError
+
+SHADOWS = ("signal", "types", "json", "queue", "numpy", "random")
+
+
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_files_of_the_working_directory_take_no_modules_place(tmp_path, monkeypatch):
+    pytest.importorskip("tensorrt_rtx")
+    for name in SHADOWS:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EngineLoadError, match="cannot deserialise"):
+        IsolatedEngine("tensorrt-rtx", b"no plan")
+
+
+def test_load_that_fails_leaves_nothing_open():
+    pytest.importorskip("tensorrt_rtx")
+    before = open_descriptors()
+    for _ in range(3):
+        with pytest.raises(EngineLoadError):
+            IsolatedEngine("tensorrt-rtx", b"no plan")
+    assert open_descriptors() == before
+
+
+def test_processes_that_were_used_lately_are_told_from_idle_ones():
+    pytest.importorskip("tensorrt_rtx")
+    before = session_pids()
+    with pytest.raises(EngineLoadError):
+        IsolatedEngine("tensorrt-rtx", b"no plan")
+    (new,) = session_pids() - before
+    assert new in session_pids(within_s=60)
+    assert not session_pids(within_s=0)
+
+
+PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text() | st.floats(0, 1)
+MESSAGES = st.dictionaries(
+    st.text(min_size=1).filter(lambda name: name != "raw"),
+    PLAIN | st.binary() | st.lists(PLAIN) | st.dictionaries(st.text(), st.binary()),
+    max_size=5,
+)
+
+
+@given(messages=st.lists(MESSAGES, max_size=4))
+def test_messages_arrive_as_they_were_sent(messages):
+    reader, writer = os.pipe()
+    for message in messages:
+        send(writer, message)
+    os.close(writer)
+    arrived = [receive(reader) for _ in range(len(messages) + 1)]
+    os.close(reader)
+    assert arrived == [*messages, None]
+
+
+@pytest.mark.parametrize("left", [1, 7, 8, 12, 40])
+def test_message_that_was_cut_short_is_none(left):
+    reader, writer = os.pipe()
+    send(writer, {"plan": b"0123456789" * 20})
+    whole = os.read(reader, 1000)
+    os.write(writer, whole[:-left])
+    os.close(writer)
+    assert receive(reader) is None
+    os.close(reader)
+
+
+def test_traces_arrive_whole():
+    times = np.arange(5, dtype=np.int64)
+    stages = {"gpu_compute": np.linspace(1, 2, 5, dtype=np.float32)}
+    trace = Trace(
+        9.5, times, times + 7, 3, times * 2, stages, {"gpu_compute": stages["gpu_compute"] * 3},
+        times - 1, saturated=True,
+    )  # fmt: skip
+    there = unpack_trace(pack_trace(trace))
+    assert (there.span_ms, there.in_flight, there.saturated) == (9.5, 3, True)
+    for metric in trace.metrics:
+        assert there.samples(metric).tolist() == trace.samples(metric).tolist()
+    assert there.starts["gpu_compute"].tolist() == trace.starts["gpu_compute"].tolist()
+    closed = Trace(1.0, times, times + 1)
+    assert unpack_trace(pack_trace(closed)).metrics == ("latency", "response")

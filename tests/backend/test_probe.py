@@ -1,0 +1,49 @@
+"""The check of backends and devices, in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from pytest_trtperf.backend.probe import Gpu, Probe, probe_in_subprocess
+from pytest_trtperf.errors import BackendUnavailable
+
+
+def test_cpu():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    probe = probe_in_subprocess(["onnxruntime"])
+    assert (probe.backend, probe.version, probe.gpus) == (
+        "onnxruntime",
+        onnxruntime.__version__,
+        (),
+    )
+    assert probe.software["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_hidden_gpus_leave_the_cpu(monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert probe_in_subprocess(["auto", "onnxruntime"]).backend == "onnxruntime"
+
+
+def test_every_backend_says_what_it_lacks(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(BackendUnavailable) as caught:
+        probe_in_subprocess(["auto"])
+    first, *reasons, last = str(caught.value).splitlines()
+    assert first == "no usable backend:"
+    assert [reason.split()[1].rstrip(":") for reason in reasons] == ["tensorrt", "tensorrt-rtx"]
+    assert "--trtperf-backend=auto,onnxruntime" in last
+
+
+def test_unknown_backend_is_named():
+    with pytest.raises(BackendUnavailable, match="'no-such-backend' is no backend"):
+        probe_in_subprocess(["no-such-backend"])
+
+
+def test_probe_survives_the_way_to_a_worker():
+    gpu = Gpu(ordinal=0, name="NVIDIA H200", uuid="GPU-1", compute_capability="9.0")
+    probe = Probe("tensorrt-rtx", "1.4", (gpu,), {"python": "3.11"})
+    assert Probe.from_dict(asdict(probe)) == probe

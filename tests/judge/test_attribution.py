@@ -1,0 +1,133 @@
+"""What a failure says of what else changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.judge.attribution import MOST_LAYERS, differences, doubts
+from pytest_trtperf.record.model import RoundRecord
+
+QUANTILES = {"latency": [1.0] * 21}
+SOFTWARE = {"driver": "580", "tensorrt": "10.16"}
+
+
+def told(
+    *,
+    digest: str = "engine",
+    plan: str = "plan",
+    software: dict[str, str] = SOFTWARE,
+    clock: float | None = 1980,
+    limit: float | None = 700,
+    layers: dict[str, float] | None = None,
+    tactics: dict[str, str] | None = None,
+    then: dict[str, Any] | None = None,
+) -> list[str]:
+    """The lines on a run beside a baseline of the same, but for what is named."""
+    before = BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, sm_clock_mhz=1980)
+    run = BaselineRun(
+        recorded="2026-01-01T00:00:00Z", plan="plan", software=SOFTWARE, rounds=[before],
+        power_limit_w=700, **(then or {}),
+    )  # fmt: skip
+    state = {"sm_clock_mhz": clock, "power_limit_w": limit}
+    now = RoundRecord(
+        queries=1, throughput=1.0, quantiles=QUANTILES, started=0, ended=1, before={}, after=state
+    )
+    return differences(
+        BaselineEntry(engine="engine", mode={}, shapes={}, runs=[run]),
+        digest=digest, plan_sha256=plan, software=software, rounds=[now],
+        layers=layers or {}, tactics=tactics or {},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("unknown", [{}, {"clock": None}, {"limit": None}, {"clock": 1975.0}])
+def test_nothing_is_told_where_nothing_changed(unknown: dict[str, Any]) -> None:
+    assert told(**unknown) == []
+
+
+def test_another_engine_is_told_before_another_plan() -> None:
+    assert told(plan="other") == ["the plan's bytes differ: the same model was built anew"]
+    (line,) = told(digest="other", plan="other")
+    assert line == "the engine was built from another model, options, version or GPU"
+
+
+def test_versions_that_came_went_or_changed_are_told() -> None:
+    assert told(software={"driver": "590", "cuda": "13"}) == [
+        "cuda: none in the baseline, 13 here",
+        "driver: 580 in the baseline, 590 here",
+        "tensorrt: 10.16 in the baseline, none here",
+    ]
+
+
+def test_clock_and_power_limit_are_told_with_their_change() -> None:
+    assert told(clock=1802, limit=500) == [
+        "SM clock: 1980 MHz in the baseline, 1802 here (-9%)",
+        "power limit: 700 W in the baseline, 500 here (-29%)",
+    ]
+
+
+def test_tactics_are_told_of_layers_that_are_still_there() -> None:
+    then = {"conv1": "fast_kernel", "conv2": "kernel", "gone": "kernel"}
+    now = {"conv1": "slow_kernel", "conv2": "kernel", "new": "kernel"}
+    assert told(tactics=now) == []
+    assert told(tactics=now, then={"tactics": then}) == [
+        "tactic of layer conv1: fast_kernel in the baseline, slow_kernel here"
+    ]
+
+
+def test_slower_layers_are_told_most_first_with_their_share() -> None:
+    then = {"conv1": 1.0, "conv2": 2.0, "conv3": 3.0}
+    now = {"conv1": 1.1, "conv2": 2.3, "conv3": 2.9, "cast": 0.1}
+    assert told(layers=now, then={"layers": then}) == [
+        "layer conv2: +0.3 ms, 75% of the change (2 ms before)",
+        "layer conv1: +0.1 ms, 25% of the change (1 ms before)",
+        "layer cast: +0.1 ms, 25% of the change (new)",
+    ]
+
+
+def test_layers_that_add_next_to_nothing_are_counted_rather_than_listed() -> None:
+    then = {"conv1": 1.0, "conv2": 2.0, "conv3": 3.0}
+    now = {"conv1": 2.0, "conv2": 2.001, "conv3": 3.001}
+    assert told(layers=now, then={"layers": then}) == [
+        "layer conv1: +1 ms, 100% of the change (1 ms before)",
+        "2 more layers that got slower: +0.002 ms together",
+    ]
+
+
+def test_many_changes_are_counted_rather_than_listed() -> None:
+    names = [f"layer{index}" for index in range(MOST_LAYERS + 3)]
+    lines = told(tactics=dict.fromkeys(names, "b"), then={"tactics": dict.fromkeys(names, "a")})
+    assert len(lines) == MOST_LAYERS + 1
+    assert lines[-1] == "3 more layers have another tactic"
+
+
+def entry(**run: Any) -> BaselineEntry:
+    """A baseline of two runs of two rounds; others took 20 % of the second one's time."""
+    runs = [
+        BaselineRun(
+            recorded="2026-01-01T00:00:00Z", plan="plan", software={}, **run,
+            rounds=[
+                BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, contention=share)
+                for share in shares
+            ],
+        )
+        for shares in ((0.0, 0.0), (0.2, 0.2))
+    ]  # fmt: skip
+    return BaselineEntry(engine="engine", mode={}, shapes={}, runs=runs)
+
+
+def test_baseline_of_a_busy_host_is_doubted() -> None:
+    (line,) = doubts(entry())
+    assert line.startswith("other processes took 10% of the time when the baseline was recorded")
+
+
+def test_baseline_that_was_not_steady_is_doubted() -> None:
+    lines = list(doubts(entry(steady=False)))
+    assert lines[1].startswith("recorded before the numbers were steady: 2 of the baseline's 2")
+
+
+def test_baseline_of_a_gpu_is_not_doubted() -> None:
+    first = entry().runs[0]
+    assert not list(doubts(BaselineEntry(engine="e", mode={}, shapes={}, runs=[first])))

@@ -1,0 +1,225 @@
+"""What a comparison makes of rounds that circumstances slowed down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+import numpy as np
+import pytest
+
+from pytest_trtperf.analysis.regression import LOOKS
+from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.judge.comparison import Comparison, Subject
+from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.record.model import RoundRecord, VerdictRecord
+
+MODE: dict[str, bool | int | float | str] = {"load": "closed"}
+TAIL = np.linspace(0.99, 1.02, 21)
+
+
+def rounds(
+    slowdown: float,
+    noise: float,
+    contention: float | None = None,
+    yardstick_ms: float | None = None,
+) -> list[RoundRecord]:
+    """Five rounds of an engine that takes 1 ms, or longer."""
+    levels = slowdown * np.exp(np.random.default_rng(0).normal(0, noise, 5))
+    return [
+        RoundRecord(
+            queries=1000, throughput=1e3 / level, quantiles={"latency": (level * TAIL).tolist()},
+            started=0.0, ended=1.0, before={}, after={}, contention=contention,
+            yardstick_ms=yardstick_ms,
+        )
+        for level in levels
+    ]  # fmt: skip
+
+
+def verdicts(
+    slowdown: float = 1.0,
+    contention: float | None = None,
+    *,
+    noise: float = 0.001,
+    yardstick_ms: float | None = None,
+    software: Mapping[str, str] = MappingProxyType({}),
+    settings: Settings = Settings(),  # noqa: B008  # frozen
+    change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
+    now: list[RoundRecord] | None = None,
+    extend: Callable[[int], bool] = lambda look: False,
+) -> dict[str, VerdictRecord]:
+    """The verdicts on an engine that once took 1 ms, by metric."""
+    before = [
+        BaselineRound(queries=one.queries, throughput=one.throughput, quantiles=one.quantiles)
+        for one in rounds(1.0, noise)
+    ]
+    run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
+    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[change(run)])
+    subject = Subject(
+        test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software=software,
+        baseline=entry, compares=True, records=True,
+    )  # fmt: skip
+    taken = now or rounds(slowdown, 0.001, contention, yardstick_ms)
+    comparison = Comparison(
+        subject, entry, settings, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
+    )
+    return {one.metric: one for one in comparison.judge(host_bound=False)}
+
+
+@pytest.mark.parametrize("contention", [None, 0.0, 0.005])
+def test_regression_on_a_free_host_fails(contention: float | None) -> None:
+    assert {one.status for one in verdicts(1.2, contention).values()} == {"fail"}
+
+
+def test_what_others_took_widens_the_tolerance_and_is_told() -> None:
+    found = verdicts(1.5, 0.5)
+    assert {one.status for one in found.values()} == {"inconclusive"}
+    assert not any(one.failed for one in found.values())
+    widened = "tolerance 5.0%, widened to 100.0% since other processes took so much time"
+    assert widened in found["latency median"].message
+    assert found["latency median"].limit == 1.0
+    assert {one.reason for one in found.values()} == {"contended"}
+    assert "other processes took 50% of the time: free the machine" in found["latency P99"].message
+
+
+def test_regression_beyond_what_others_took_still_fails_in_the_median_alone() -> None:
+    found = verdicts(2.5, 0.5)
+    assert [name for name, one in found.items() if one.failed] == ["latency median"]
+    widened = "tolerance 5.0%, widened to 50.0% since other processes took so much time"
+    assert widened in found["throughput"].message
+    assert found["throughput"].reason == "contended"
+    assert found["latency P99"].status == "inconclusive"
+
+
+def test_tail_that_others_made_worse_ends_no_measurement() -> None:
+    looks: list[int] = []
+    tail = QUANTILES.index(0.99)
+    uncertain = [
+        msgspec.structs.replace(
+            one, quantiles={"latency": [*one.quantiles["latency"][:tail], *[3.0] * (21 - tail)]}
+        )
+        for one in rounds(1.05, 0.005, contention=0.02)
+    ]
+
+    def extend(look: int) -> bool:
+        looks.append(look)
+        return True
+
+    found = verdicts(now=uncertain, extend=extend)
+    assert "(5 rounds, 5000 queries" in found["latency P99"].message
+    assert found["latency P99"].reason == "contended"
+    assert looks == list(LOOKS[1:])
+
+
+def with_yardstick(run: BaselineRun) -> BaselineRun:
+    """A run with a yardstick of 0.25 ms beside each round."""
+    beside = [msgspec.structs.replace(one, yardstick_ms=0.25) for one in run.rounds]
+    return msgspec.structs.replace(run, rounds=beside)
+
+
+@pytest.mark.parametrize("policy", ["estimate", "warn", "fail"])
+def test_slower_machine_is_told_from_a_slower_engine(policy: str) -> None:
+    settings = Settings(inconclusive=policy)
+    found = verdicts(1.5, yardstick_ms=0.375, settings=settings, change=with_yardstick)
+    assert {one.reason for one in found.values()} == {"machine_changed"}
+    assert {one.failed for one in found.values()} == {policy == "fail"}
+    message = found["latency median"].message
+    assert "latency median is inconclusive: " in message
+    assert "the machine itself may have changed: free it, or compare in turns" in message
+
+
+@pytest.mark.parametrize("yardstick_ms", [0.25, None])
+def test_slower_engine_fails_beside_a_yardstick(yardstick_ms: float | None) -> None:
+    found = verdicts(1.5, yardstick_ms=yardstick_ms, change=with_yardstick)
+    assert {one.status for one in found.values()} == {"fail"}
+
+
+def test_yardsticks_of_two_releases_are_not_compared() -> None:
+    software = {"onnxruntime": "2"}
+    found = verdicts(1.5, yardstick_ms=0.375, software=software, change=with_yardstick)
+    assert {one.status for one in found.values()} == {"fail"}
+
+
+def test_unchanged_engine_passes_beside_others() -> None:
+    assert {one.status for one in verdicts(1.0, 0.5).values()} == {"pass"}
+
+
+def test_policy_may_fail_what_others_made_inconclusive() -> None:
+    found = verdicts(1.5, 0.5, settings=Settings(inconclusive="fail"))
+    assert all(one.failed for one in found.values())
+    message = found["latency median"].message
+    assert "latency median is inconclusive: " in message
+    assert "free the machine; --trtperf-inconclusive=fail fails it)" in message
+    assert "regressed" not in message
+
+
+def noisy_rounds(run: BaselineRun) -> BaselineRun:
+    """The rounds of a run, spread by 3 % and for the rest as they were."""
+    levels = np.exp(np.random.default_rng(1).normal(0, 0.03, len(run.rounds)))
+    return msgspec.structs.replace(
+        run,
+        rounds=[
+            msgspec.structs.replace(one, quantiles={"latency": (level * TAIL).tolist()})
+            for one, level in zip(run.rounds, levels, strict=True)
+        ],
+    )
+
+
+@pytest.mark.parametrize("policy", ["estimate", "warn", "fail"])
+def test_what_is_too_noisy_is_so_under_every_policy(policy: str) -> None:
+    settings = Settings(inconclusive=policy, tolerance=0.01)
+    found = verdicts(1.03, settings=settings, change=noisy_rounds)["latency median"]
+    assert found.reason == "too_noisy"
+    assert found.status == ("fail" if policy == "fail" else "inconclusive")
+    assert "latency median is inconclusive: " in found.message
+    assert "measure for longer (max_time, round_ms)" in found.message
+
+
+@pytest.mark.parametrize(("policy", "failed"), [("warn", False), ("fail", True)])
+def test_what_the_estimate_could_decide_says_what_would(policy: str, failed: bool) -> None:
+    settings = Settings(inconclusive=policy)
+    found = verdicts(1.05, settings=settings)["latency median"]
+    assert (found.reason, found.failed) == ("overlaps_limit", failed)
+    assert "the limit lies within the interval: measure for longer" in found.message
+
+
+def test_baseline_of_one_round_bounds_nothing_and_is_to_be_recorded_anew() -> None:
+    found = verdicts(1.5, change=lambda run: msgspec.structs.replace(run, rounds=run.rounds[:1]))[
+        "latency median"
+    ]
+    assert (found.status, found.reason) == ("inconclusive", "too_few_rounds")
+    assert "+49.9% [?, ?]" in found.message or "+50.0% [?, ?]" in found.message
+    assert "record the baseline anew with --trtperf-update" in found.message
+
+
+def test_baseline_without_a_metric_fails_and_names_it() -> None:
+    def other_metric(run: BaselineRun) -> BaselineRun:
+        rounds = [
+            msgspec.structs.replace(one, quantiles={"response": one.quantiles["latency"]})
+            for one in run.rounds
+        ]
+        return msgspec.structs.replace(run, rounds=rounds)
+
+    (found,) = verdicts(1.0, change=other_metric).values()
+    assert (found.failed, found.reason) == (True, "other_mode")
+    assert "latency is missing in the baseline" in found.message
+
+
+def test_record_in_place_of_a_baseline_is_not_to_be_updated() -> None:
+    settings = Settings(against=Path("base.json"), tolerance=0.01)
+    found = verdicts(1.03, settings=settings, change=noisy_rounds)["latency median"]
+    assert found.reason == "too_noisy"
+    assert "--trtperf-update" not in found.message
+
+
+def test_noise_of_the_baseline_widens_the_tolerance_and_is_told() -> None:
+    found = verdicts(1.08, noise=0.05)["latency median"]
+    assert found.status == "inconclusive"
+    assert "that the baseline's run supports" in found.message
+    assert "record more runs (--trtperf-update)" in found.message
+    assert found.limit is not None
+    assert found.limit > 0.08
+    assert msgspec.to_builtins(found)["reason"] == "too_noisy"

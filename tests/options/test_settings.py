@@ -1,0 +1,195 @@
+"""Options: what each parser takes, and that nothing else escapes as another error."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.values import (
+    INCONCLUSIVE_POLICIES,
+    TOLERANCE_KINDS,
+    parse_age,
+    parse_backends,
+    parse_bool,
+    parse_count,
+    parse_path,
+    parse_positive,
+    parse_size,
+    parse_tolerance,
+)
+
+PARSERS = (
+    parse_age,
+    parse_backends,
+    parse_bool,
+    parse_count(1),
+    parse_path,
+    parse_positive,
+    parse_size,
+    parse_tolerance,
+)
+SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True)
+ANYTHING = (
+    st.text()
+    | st.integers()
+    | st.floats()
+    | st.booleans()
+    | st.none()
+    | st.dictionaries(st.text(), st.floats() | st.text())
+)
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@given(value=ANYTHING)
+def test_parsers_accept_or_raise_value_error(parse, value):
+    with contextlib.suppress(ValueError):
+        parse(value)
+
+
+@pytest.mark.parametrize("parse", [parse_count(1), parse_positive, parse_tolerance])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -1, True, None, "x", 10**400])
+def test_numbers_that_are_none(parse, value):
+    with pytest.raises(ValueError, match="expected a"):
+        parse(value)
+
+
+@given(value=SHARES)
+def test_tolerance_is_the_same_as_number_and_as_text(value):
+    assert parse_tolerance(value) == parse_tolerance(repr(value)) == value
+
+
+@given(shares=st.dictionaries(st.sampled_from(TOLERANCE_KINDS), SHARES, min_size=1))
+def test_tolerance_for_each_kind_is_the_same_as_dict_and_as_text(shares):
+    text = ", ".join(f"{kind}={share!r}" for kind, share in shares.items())
+    assert parse_tolerance(shares) == parse_tolerance(text) == shares
+
+
+def test_tolerance_of_an_unknown_kind_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown kind p90.*median.*p99.*throughput"):
+        parse_tolerance("p90=0.1")
+
+
+def test_half_a_tolerance_says_what_is_expected():
+    with pytest.raises(ValueError, match="expected a number, got ''"):
+        parse_tolerance("median=0.1,p99")
+
+
+@given(value=st.integers(1, 10**8 - 1))
+def test_count_is_a_whole_number(value):
+    assert parse_count(1)(str(value)) == value
+    with pytest.raises(ValueError, match="whole number of at least"):
+        parse_count(value + 1)(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("20GiB", 20 * 2**30),
+        ("1.5 kB", 1500),
+        ("500mb", 5e8),
+        ("0", 0),
+        (7, 7),
+        ("none", math.inf),
+    ],
+)
+def test_sizes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-1", "1e9", "3 apples", "1,5GB", "inf", "nan", True])
+def test_what_is_no_size(text):
+    with pytest.raises(ValueError, match="expected a size such as 20GiB, or none"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1.5h", 5400), ("30D", 30 * 86400)])
+def test_ages(text, seconds):
+    assert parse_age(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1y"])
+def test_what_is_no_age(text):
+    with pytest.raises(ValueError, match="expected an age such as 30d or 12h"):
+        parse_age(text)
+
+
+@given(value=st.floats(0.001, 1e6).filter(lambda number: not number.is_integer()))
+def test_fraction_is_no_count(value):
+    with pytest.raises(ValueError, match="whole number"):
+        parse_count(0)(value)
+
+
+@pytest.mark.parametrize("text", ["1", "true", "Yes", "ON", " on "])
+def test_true(text):
+    assert parse_bool(text) is True
+
+
+@pytest.mark.parametrize("text", ["0", "false", "No", "OFF", False])
+def test_false(text):
+    assert parse_bool(text) is False
+
+
+def test_backends_are_a_preference_list():
+    assert parse_backends(" auto, onnxruntime,") == ("auto", "onnxruntime")
+    assert parse_backends("tensorrt-lean") == ("tensorrt-lean",)
+    for value in ("", ",", "cuda"):
+        with pytest.raises(ValueError, match="unknown backend"):
+            parse_backends(value)
+
+
+def test_path_expands_the_home_directory(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/user")
+    assert parse_path("~/cache") == Path("/home/user/cache")
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name", "~nobody-of-this-name/cache", "~0"])
+def test_home_directory_that_there_is_not_is_named(path):
+    with pytest.raises(ValueError, match=f"home directory of '{path}' cannot be found"):
+        parse_path(path)
+
+
+def test_home_directory_of_the_ini_file(pytester, monkeypatch):
+    """It is expanded, and one that there is not is a usage error that names the key."""
+    monkeypatch.setenv("HOME", str(pytester.path / "home"))
+    pytester.makeini("[pytest]\ntrtperf_cache_dir = ~/cache\ntrtperf_lock_dir = locks")
+    config = pytester.parseconfig()
+    settings = Settings.from_config(config)
+    assert settings.cache_dir == pytester.path / "home" / "cache"
+    assert settings.lock_dir == pytester.path / "locks"
+    pytester.makeini("[pytest]\ntrtperf_cache_dir = ~nobody-of-this-name/cache")
+    with pytest.raises(ValueError, match="ini key trtperf_cache_dir: the home directory of '~nob"):
+        Settings.from_config(pytester.parseconfig())
+
+
+def test_override_changes_what_was_given_and_nothing_else():
+    settings = Settings(seed=3)
+    changed = settings.override({"tolerance": "0.02", "cuda_graph": True, "seed": None}, "mark")
+    assert (changed.tolerance, changed.cuda_graph, changed.seed) == (0.02, True, 3)
+    assert settings == Settings(seed=3)
+
+
+@pytest.mark.parametrize("name", ["enabled", "backend", "update", "json", "lock_dir"])
+def test_options_of_a_run_are_not_those_of_a_measurement(name):
+    with pytest.raises(ValueError, match=f"the test: unknown option {name}; known are tolerance"):
+        Settings().override({name: True}, "the test")
+
+
+@pytest.mark.parametrize("policy", INCONCLUSIVE_POLICIES)
+def test_policies(policy):
+    assert Settings().override({"inconclusive": policy}, "mark").inconclusive == policy
+    with pytest.raises(ValueError, match=r"mark: inconclusive: expected one of.*estimate"):
+        Settings().override({"inconclusive": policy.upper()}, "mark")
+
+
+@pytest.mark.parametrize("option", fields(Settings), ids=lambda option: option.name)
+def test_defaults_are_acceptable_values(option):
+    if option.default is not None:
+        assert option.metadata["parse"](option.default) == option.default
+    assert option.metadata["help"].endswith((".", ")"))
