@@ -17,7 +17,10 @@ import pytest
 
 from pytest_trtperf.options.settings import Settings
 
-pytest_plugins = ["pytester"]
+# Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
+sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
+
+pytest_plugins = ["pytester", "tests.models"]
 
 # A busy machine is no failure; tests/gpu does without hypothesis.
 with contextlib.suppress(ImportError):
@@ -25,9 +28,6 @@ with contextlib.suppress(ImportError):
 
     settings.register_profile("no-deadline", deadline=None)
     settings.load_profile("no-deadline")
-
-# Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
-sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
 
 WriteModel = Callable[..., Path]
 

@@ -17,7 +17,7 @@ from pytest_trtperf.errors import EngineBuildError, EngineCacheWarning
 from pytest_trtperf.files.locks import exclusive
 from pytest_trtperf.plan_cache.files import CacheFiles
 from pytest_trtperf.plan_cache.timing_cache import TimingCacheFile
-from tests.engine.conftest import TIMED_CONFIG
+from tests.models import TIMED_CONFIG
 
 trt = pytest.importorskip("tensorrt_rtx")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_trtperf.plan_cache.entries import entries
 from pytest_trtperf.plan_cache.files import CacheFiles
-from tests.engine.conftest import TIMED_CONFIG
+from tests.models import TIMED_CONFIG
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 

@@ -1,4 +1,4 @@
-"""Small ONNX models, and child processes that use the cache."""
+"""Small ONNX models, and child processes that use the cache; `tests.conftest` has them all."""
 
 from __future__ import annotations
 
