@@ -28,7 +28,7 @@ from pytest_trtperf.fixtures.trt_engine import EngineFactory
 from pytest_trtperf.fixtures.trt_measure import MeasureFactory
 from pytest_trtperf.options.settings import OPTIONS, flag_of, key_of
 from pytest_trtperf.record import schema
-from pytest_trtperf.run.run import ci
+from pytest_trtperf.run import ci
 
 REFERENCE = Path(__file__).parent / "reference.md"
 SCHEMA = Path(pytest_trtperf.__file__).parent / "record" / schema.FILE
@@ -92,7 +92,7 @@ _RECORD = f"""\
 ## The record of `--trtperf-json`
 
 Its JSON Schema is [`{schema.FILE}`](../pytest_trtperf/record/{schema.FILE}), which the installed
-package has in `report` too. Times are milliseconds, throughput is queries per second, changes are
+package has in `record` too. Times are milliseconds, throughput is queries per second, changes are
 shares (0.05 is 5 %). A round has the 21 quantiles of `pytest_trtperf.analysis.summary.QUANTILES`
 for each metric. A change that breaks readers gets another version in `schema`, an added field does
 not: skip what you do not know.

@@ -29,9 +29,9 @@ from pytest_trtperf.commands.common import (
 )
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.options.values import parse_count
-from pytest_trtperf.record.json_file import identities, read_runs
+from pytest_trtperf.record.json_file import measurement_ids, read_runs
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.words import aligned
+from pytest_trtperf.report.tables import aligned
 
 _LIST_EXAMPLE = """\
   trtperf baseline list --hardware-class "nvidia-*"
@@ -205,7 +205,7 @@ def _criteria(
     if arguments.not_in is not None:
         runs = read_runs(arguments.not_in)
         places = {(run.hardware_class, run.backend) for run in runs}
-        measured = {(one.hardware_class, one.backend, one.key) for one in identities(runs)}
+        measured = {(one.hardware_class, one.backend, one.key) for one in measurement_ids(runs)}
         tests.append(
             lambda one: (
                 (place := (one.store.hardware_class, one.store.backend)) in places

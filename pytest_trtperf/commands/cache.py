@@ -36,10 +36,12 @@ from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
 from pytest_trtperf.plan_cache.identity import Identity
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
 from pytest_trtperf.plan_cache.trust import check_directory
+from pytest_trtperf.report.tables import aligned
 
 Act = Callable[[argparse.Namespace, CacheFiles], Status]
 
 _SHORT_KEY = 12
+_COLUMNS = ("key", "model", "built by", "for", "size", "last used", "here")
 
 
 def add(commands: Parsers) -> None:
@@ -119,8 +121,8 @@ def _list(arguments: argparse.Namespace, files: CacheFiles) -> Status:
             for entry, identity, fit in told
         ]})  # fmt: skip
         return Status.OK
-    rows = [_row(*one) for one in told]
-    say(*_table(("key", "model", "built by", "for", "size", "last used", "here"), rows))
+    rows = [[_printable(cell) for cell in _row(*one)] for one in told]
+    say(*aligned([_COLUMNS, *rows], left=range(len(_COLUMNS))))
     say(f"engines in {files.directory}: {len(found)}, {_size(entry.size for entry in found)}")
     return Status.OK
 
@@ -257,15 +259,6 @@ def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
             )
         chosen += fitting
     return chosen
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [header, *([_printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
 
 
 def _printable(text: str) -> str:

@@ -21,10 +21,10 @@ from pytest_trtperf.judge.comparison import Comparison, Subject
 from pytest_trtperf.options.settings import Settings
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
 from pytest_trtperf.record.as_baseline import baseline_entry, tactics
-from pytest_trtperf.record.json_file import Identity, identity, read_runs
+from pytest_trtperf.record.json_file import MeasurementId, measurement_id, read_runs
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord, VerdictRecord
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.words import aligned
+from pytest_trtperf.report.tables import aligned
 
 COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")
 
@@ -43,7 +43,7 @@ and pairs are not compared: the one has no rounds, the other is a comparison as 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """A measurement that both records have."""
 
-    identity: Identity
+    identity: MeasurementId
     verdicts: list[VerdictRecord]
     differences: list[str]
     notes: list[str]
@@ -63,8 +63,8 @@ class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
     """What two records say of each other; `missing` are not in the new one, `added` only there."""
 
     compared: list[Compared]
-    missing: list[Identity]
-    added: list[Identity]
+    missing: list[MeasurementId]
+    added: list[MeasurementId]
 
 
 def add(commands: Parsers) -> None:
@@ -110,10 +110,10 @@ def compare_runs(
 
 def _measurements(
     runs: Sequence[RunRecord],
-) -> Iterator[tuple[Identity, tuple[RunRecord, MeasurementRecord]]]:
+) -> Iterator[tuple[MeasurementId, tuple[RunRecord, MeasurementRecord]]]:
     for run in runs:
         for one in run.measurements:
-            yield identity(run, one), (run, one)
+            yield measurement_id(run, one), (run, one)
 
 
 def _compare(
@@ -152,7 +152,7 @@ def _compare(
     layers = {layer.name: layer.median_ms for layer in new.layers}
     failed = any(verdict.failed for verdict in verdicts)
     return Compared(
-        identity=identity(run, new),
+        identity=measurement_id(run, new),
         verdicts=verdicts,
         differences=comparison.differences(layers, tactics(new.layers)) if failed else [],
         notes=comparison.notes,
@@ -184,13 +184,13 @@ def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     for one in shown:
         key = shortened(one.identity.key)
         yield from (f"{key}: {text}" for text in (*one.notes, *one.differences))
-    for name, identities in (
+    for name, those in (
         ("not in the new record", found.missing),
         ("only in the new record", found.added),
     ):
-        if identities:
-            yield f"{name} ({len(identities)}):"
-            yield from (f"  {one}" for one in identities)
+        if those:
+            yield f"{name} ({len(those)}):"
+            yield from (f"  {one}" for one in those)
     yield _summary(found)
 
 

@@ -29,6 +29,7 @@ from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.options.values import parse_backends, parse_path
 from pytest_trtperf.plan_cache.cache import cache_place
 from pytest_trtperf.plan_cache.trust import check_directory
+from pytest_trtperf.report.tables import aligned
 
 OK, ADVICE, MISSING = "ok", "advice", "missing"
 
@@ -113,8 +114,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json({"can_run": able, "backend": usable[0] if able else None, "checks": checks})
     else:
-        width = max(len(check.name) for check in checks)
-        say(*(f"{one.state:8}{one.name:{width}}  {one.message}" for one in checks), verdict)
+        rows = [(one.state, one.name, one.message) for one in checks]
+        say(*aligned(rows, left=range(3)), verdict)
     return Status.OK if able else Status.FOUND
 
 

@@ -11,7 +11,13 @@ import msgspec
 
 from pytest_trtperf.commands.common import Parsers, Status, add_command, say, say_json
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.record.json_file import Identity, identities, identity, read_runs, write_json
+from pytest_trtperf.record.json_file import (
+    MeasurementId,
+    measurement_id,
+    measurement_ids,
+    read_runs,
+    write_json,
+)
 from pytest_trtperf.record.model import MergedRecord, RunRecord
 
 MOST_NAMED = 10
@@ -52,7 +58,7 @@ def merge_runs(runs: Sequence[RunRecord], *, keep_last: bool = False) -> MergedR
     Raises:
         BaselineError: a measurement is there twice, and the last is not to be kept.
     """
-    twice = [one for one, count in Counter(identities(runs)).items() if count > 1]
+    twice = [one for one, count in Counter(measurement_ids(runs)).items() if count > 1]
     if twice and not keep_last:
         told = "\n".join(f"  {one}" for one in twice[:MOST_NAMED])
         more = f"\n  and {len(twice) - MOST_NAMED} more" if len(twice) > MOST_NAMED else ""
@@ -65,14 +71,14 @@ def merge_runs(runs: Sequence[RunRecord], *, keep_last: bool = False) -> MergedR
 
 def _last(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs without what a later one measured again."""
-    seen: set[Identity] = set()
+    seen: set[MeasurementId] = set()
     kept = []
     for run in reversed(runs):
         parts = {
-            name: [one for one in getattr(run, name) if identity(run, one) not in seen]
+            name: [one for one in getattr(run, name) if measurement_id(run, one) not in seen]
             for name in ("measurements", "max_qps", "pairs")
         }
-        seen.update(identities([run]))
+        seen.update(measurement_ids([run]))
         kept.append(msgspec.structs.replace(run, **parts))
     return kept[::-1]
 
@@ -81,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
     runs = [run for path in arguments.records for run in read_runs(path)]
     merged = merge_runs(runs, keep_last=arguments.keep == "last")
     write_json(arguments.output, merged)
-    count = sum(1 for _ in identities(merged.runs))
+    count = sum(1 for _ in measurement_ids(merged.runs))
     if arguments.json:
         say_json({"path": str(arguments.output), "runs": len(runs), "measurements": count})
     else:

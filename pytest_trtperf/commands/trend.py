@@ -20,7 +20,7 @@ from pytest_trtperf.commands.common import (
 from pytest_trtperf.judge.trend import ENDED, Trend, trend_of
 from pytest_trtperf.record.history import Night, read_history
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.words import aligned
+from pytest_trtperf.report.tables import aligned
 
 COLUMNS = ("state", "test", "metric", "hardware", "change", "interval", "since", "record", "commit")
 CHANGE_COLUMNS = ("changed", "test", "metric", "hardware", "before", "after", "change", "record")

@@ -59,7 +59,7 @@ def read_runs(path: Path) -> list[RunRecord]:
     return runs
 
 
-class Identity(msgspec.Struct, frozen=True):
+class MeasurementId(msgspec.Struct, frozen=True):
     """What tells a measurement from all others; the test has a part since keys may collide.
 
     Keys are relative to a baseline directory, and there may be several of those in a repository.
@@ -74,15 +74,15 @@ class Identity(msgspec.Struct, frozen=True):
         return f"{shortened(self.key)} ({self.backend} on {self.hardware_class})"
 
 
-def identities(runs: Sequence[RunRecord]) -> Iterator[Identity]:
-    """The identities of everything that was measured."""
+def measurement_ids(runs: Sequence[RunRecord]) -> Iterator[MeasurementId]:
+    """The measurement_ids of everything that was measured."""
     for run in runs:
-        yield from (identity(run, one) for one in run.measured)
+        yield from (measurement_id(run, one) for one in run.measured)
 
 
-def identity(run: RunRecord, one: Measured) -> Identity:
+def measurement_id(run: RunRecord, one: Measured) -> MeasurementId:
     """The identity of one measurement of a run."""
-    return Identity(run.hardware_class, run.backend, one.test, one.key)
+    return MeasurementId(run.hardware_class, run.backend, one.test, one.key)
 
 
 def _told(data: bytes, error: Exception) -> str:
@@ -121,6 +121,6 @@ def _metrics_differ(one: MeasurementRecord) -> bool:
 
 
 def _twice(runs: Sequence[RunRecord]) -> Iterator[str]:
-    for one, count in Counter(identities(runs)).items():
+    for one, count in Counter(measurement_ids(runs)).items():
         if count > 1:
             yield f"{one} is there {count} times: leave one out"

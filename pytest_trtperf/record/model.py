@@ -167,7 +167,7 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     traces: str | None = None
 
 
-class CapacityRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
+class MaxQpsRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
     """A search for the highest request rate, in queries per second, that keeps `limit_ms`."""
 
     test: str
@@ -202,7 +202,7 @@ class PairRecord(Record, frozen=True, kw_only=True, tag="pair"):
     message: str
 
 
-Measured = MeasurementRecord | CapacityRecord | PairRecord
+Measured = MeasurementRecord | MaxQpsRecord | PairRecord
 """What a test can measure."""
 
 
@@ -222,7 +222,7 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     software: dict[str, str]
     exit_status: int
     measurements: list[MeasurementRecord]
-    max_qps: list[CapacityRecord] = []
+    max_qps: list[MaxQpsRecord] = []
     pairs: list[PairRecord] = []
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.report.markdown import markdown
-from pytest_trtperf.report.words import outcome
+from pytest_trtperf.report.outcomes import outcome
 
 FIGURES = ("count", "min", "mean", "median", "p90", "p95", "p99", "max", "cov")
 COLUMNS = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.words import outcome
+from pytest_trtperf.report.outcomes import outcome
 
 MOST_ANNOTATIONS = 10
 """Of each level: GitHub shows no more of a step."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_trtperf.record.model import CapacityRecord, Measured, PairRecord
-from pytest_trtperf.report.words import outcome
+from pytest_trtperf.record.model import MaxQpsRecord, Measured, PairRecord
+from pytest_trtperf.report.outcomes import outcome
 
 
 def properties(records: Sequence[Measured]) -> list[tuple[str, str]]:
@@ -29,7 +29,7 @@ def _label(record: Measured) -> str:
 def _properties(record: Measured) -> Iterator[tuple[str, str]]:
     yield "device", record.device
     yield "verdict", outcome(record)
-    if isinstance(record, CapacityRecord):
+    if isinstance(record, MaxQpsRecord):
         yield "max_qps", f"{record.rate:.6g}"
         yield "limit_ms", f"{record.limit_ms:.6g}"
     elif isinstance(record, PairRecord):

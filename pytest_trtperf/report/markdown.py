@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.words import COLUMNS, OUTCOMES, outcome, row
+from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, outcome, row
 
 MOST_ROWS = 500
 """Rows of a table that somebody may still read."""

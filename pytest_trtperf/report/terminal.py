@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_trtperf.record.model import CapacityRecord, MeasurementRecord, PairRecord
-from pytest_trtperf.report.words import COLUMNS, aligned, outcome, row
+from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.report.outcomes import COLUMNS, outcome, row
+from pytest_trtperf.report.tables import aligned
 
 WORTH_TELLING_S = 1.0
 """Waits for a device that add up to less are not told."""
@@ -20,7 +21,7 @@ def header(backend: str, device: str, software: Mapping[str, str]) -> str:
 
 def summary_lines(
     measurements: Sequence[MeasurementRecord],
-    others: Sequence[CapacityRecord | PairRecord] = (),
+    others: Sequence[MaxQpsRecord | PairRecord] = (),
     *,
     missing: Sequence[str],
     written: Sequence[Path],
@@ -62,7 +63,7 @@ def summary_lines(
 
 def _measured_lines(
     measurements: Sequence[MeasurementRecord],
-    others: Sequence[CapacityRecord | PairRecord],
+    others: Sequence[MaxQpsRecord | PairRecord],
     verbosity: int,
 ) -> list[str]:
     if verbosity < 0:

@@ -24,7 +24,7 @@ from pytest_trtperf.judge.attribution import doubts
 from pytest_trtperf.options.settings import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, baseline_entry
 from pytest_trtperf.record.model import (
-    CapacityRecord,
+    MaxQpsRecord,
     Measured,
     MeasurementRecord,
     PairRecord,
@@ -89,7 +89,7 @@ class Run:
     rootdir: Path
     home: Path | None = None
     measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
-    max_qps: list[CapacityRecord] = field(default_factory=list)
+    max_qps: list[MaxQpsRecord] = field(default_factory=list)
     pairs: list[PairRecord] = field(default_factory=list)
     collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deselected: set[str] = field(default_factory=set)
@@ -159,7 +159,7 @@ class Run:
         for item in data:
             record = msgspec.convert(item, Measured)
             self._forget_earlier(record.test, record.key)
-            if isinstance(record, CapacityRecord):
+            if isinstance(record, MaxQpsRecord):
                 self.max_qps.append(record)
             elif isinstance(record, PairRecord):
                 self.pairs.append(record)

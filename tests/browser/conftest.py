@@ -57,10 +57,10 @@ def record(make_run: Callable[..., Any], make_measurement: Callable[..., Any]) -
     """A run with a failure, odd names, a sweep, a search and a pair."""
     from pytest_trtperf.record.model import (
         AgainstRecord,
-        CapacityRecord,
         EngineRecord,
         FindingRecord,
         LayerRecord,
+        MaxQpsRecord,
         PairRecord,
         SweepRecord,
         VerdictRecord,
@@ -119,7 +119,7 @@ def record(make_run: Callable[..., Any], make_measurement: Callable[..., Any]) -
     odd = [make_measurement(key, verdicts=[verdict(key)]) for key in (SCRIPT, UNICODE, LONG)]
     engine = EngineRecord(name="m", backend="tensorrt", digest="d", plan_sha256="p")
     trials = [{"rate": 100.0 * n, "response_ms": 0.5 * n, "saturated": n > 4} for n in range(1, 6)]
-    search = CapacityRecord(
+    search = MaxQpsRecord(
         test="tests/t.py::test_rate", key="tests/t.py::test_rate", device="NVIDIA H200",
         engine=engine, shapes={}, mode={}, limit_ms=2.0, rate=400.0, lower=380.0, upper=420.0,
         closed_qps=600.0, trials=trials, findings=[], verdicts=[], message="400 qps",

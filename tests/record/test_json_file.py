@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.record.json_file import identities, read_runs, write_json
+from pytest_trtperf.record.json_file import measurement_ids, read_runs, write_json
 from pytest_trtperf.record.model import MERGED_SCHEMA, RUN_SCHEMA, MergedRecord
 
 ODD_KEYS = (
@@ -60,7 +60,7 @@ def test_merged_record_has_several_runs(tmp_path, make_run):
     write_json(tmp_path / "all.json", MergedRecord(runs=runs))
     assert json.loads((tmp_path / "all.json").read_text())["schema"] == MERGED_SCHEMA
     assert read_runs(tmp_path / "all.json") == runs
-    assert [one.hardware_class for one in identities(runs)] == ["nvidia-h200", "nvidia-l4"]
+    assert [one.hardware_class for one in measurement_ids(runs)] == ["nvidia-h200", "nvidia-l4"]
 
 
 def test_fields_of_a_later_release_are_skipped(tmp_path, make_run):

@@ -15,9 +15,9 @@ import pytest
 from pytest_trtperf.errors import ExtraMissing
 from pytest_trtperf.record.model import (
     AgainstRecord,
-    CapacityRecord,
     EngineRecord,
     LayerRecord,
+    MaxQpsRecord,
     PairRecord,
     VerdictRecord,
 )
@@ -179,7 +179,7 @@ def test_details_of_a_measurement(page, make_measurement):
 
 def test_searches_and_pairs_have_rows(page, make_run, make_measurement):
     engine = EngineRecord(name="m", backend="tensorrt", digest="d", plan_sha256="p")
-    search = CapacityRecord(
+    search = MaxQpsRecord(
         test="t.py::test_rate", key="t.py::test_rate", device="NVIDIA H200", engine=engine,
         shapes={}, mode={}, limit_ms=2.0, rate=900.0, lower=880.0, upper=920.0, closed_qps=1000.0,
         trials=[{"rate": 900.0, "response_ms": 1.9, "saturated": False}], findings=[],

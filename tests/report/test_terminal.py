@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.record.model import FindingRecord, MeasurementRecord, VerdictRecord
+from pytest_trtperf.report.outcomes import COLUMNS
 from pytest_trtperf.report.terminal import header, summary_lines
-from pytest_trtperf.report.words import COLUMNS
 
 
 def measured(key="tests/test_x.py::test_a", **changes: Any) -> MeasurementRecord:

@@ -17,9 +17,9 @@ from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
     AgainstRecord,
-    CapacityRecord,
     EngineRecord,
     FindingRecord,
+    MaxQpsRecord,
     MeasurementRecord,
     Number,
     PairRecord,
@@ -99,7 +99,7 @@ class MeasurementDetails(msgspec.Struct, frozen=True, kw_only=True, tag="measure
     sweep_points: list[int] = []
 
 
-class CapacityDetails(msgspec.Struct, frozen=True, kw_only=True, tag="max_qps"):
+class MaxQpsDetails(msgspec.Struct, frozen=True, kw_only=True, tag="max_qps"):
     """A search for the highest request rate."""
 
     key: str
@@ -173,7 +173,7 @@ def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
     )
 
 
-def capacity_details(one: CapacityRecord) -> CapacityDetails:
+def max_qps_details(one: MaxQpsRecord) -> MaxQpsDetails:
     """What is shown of a search for the highest request rate."""
     facts = {
         "device": one.device,
@@ -182,7 +182,7 @@ def capacity_details(one: CapacityRecord) -> CapacityDetails:
         **_mode_facts(one.mode),
         "throughput under a closed load": f"{one.closed_qps:.5g} qps",
     }
-    return CapacityDetails(
+    return MaxQpsDetails(
         key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
         facts=facts, limit_ms=one.limit_ms, rate=one.rate, lower=one.lower, upper=one.upper,
         trials=one.trials,

@@ -23,7 +23,7 @@ from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
-    CapacityRecord,
+    MaxQpsRecord,
     Measured,
     MeasurementRecord,
     PairRecord,
@@ -33,12 +33,12 @@ from pytest_trtperf.report.html import rows
 from pytest_trtperf.report.html.details import (
     MeasurementDetails,
     Nights,
-    capacity_details,
+    max_qps_details,
     measurement_details,
     pair_details,
     trend_details,
 )
-from pytest_trtperf.report.words import OUTCOMES, outcome
+from pytest_trtperf.report.outcomes import OUTCOMES, outcome
 
 SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
 
@@ -168,8 +168,8 @@ def _measured_details(found: Sequence[tuple[RunRecord, Measured]]) -> Iterator[A
             details: MeasurementDetails = measurement_details(one)
             points = sweeps[_sweep_of(run, one)] if one.sweep else []
             yield msgspec.structs.replace(details, sweep_points=points)
-        elif isinstance(one, CapacityRecord):
-            yield capacity_details(one)
+        elif isinstance(one, MaxQpsRecord):
+            yield max_qps_details(one)
         elif isinstance(one, PairRecord):
             yield pair_details(one)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_trtperf.analysis.series import State
 from pytest_trtperf.judge.trend import ENDED, Trend
 from pytest_trtperf.record.model import (
-    CapacityRecord,
+    MaxQpsRecord,
     Measured,
     MeasurementRecord,
     PairRecord,
@@ -17,8 +17,8 @@ from pytest_trtperf.record.model import (
     VerdictRecord,
 )
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.words import COLUMNS, OUTCOMES, most_telling, outcome
-from pytest_trtperf.report.words import row as words_of
+from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, decisive, outcome
+from pytest_trtperf.report.outcomes import row as words_of
 
 TREND_STATES = {
     State.ALARM.value: "alarm",
@@ -129,7 +129,7 @@ def _row(
 
 
 def _tag(one: Measured) -> str:
-    if isinstance(one, CapacityRecord):
+    if isinstance(one, MaxQpsRecord):
         return "highest rate"
     if isinstance(one, PairRecord):
         return "pair"
@@ -153,7 +153,7 @@ def _line_of(one: Measured) -> _Line:
     if isinstance(one, MeasurementRecord):
         return _measurement_line(one)
     limits = [(verdict, verdict.limit) for verdict in one.verdicts if verdict.limit is not None]
-    if isinstance(one, CapacityRecord):
+    if isinstance(one, MaxQpsRecord):
         budget = ", ".join(f"≥ {limit:.4g} qps" for _, limit in limits)
         return _Line(rate=one.rate, budget=Cell(budget or NONE, budget, _keeps(one)))
     budget = ", ".join(f"{verdict.metric} {limit:+.1%}" for verdict, limit in limits)
@@ -170,7 +170,7 @@ def _line_of(one: Measured) -> _Line:
 
 
 def _measurement_line(one: MeasurementRecord) -> _Line:
-    judged, shown = one.summary[one.judged_metric], most_telling(one)
+    judged, shown = one.summary[one.judged_metric], decisive(one)
     budget = dict(zip(COLUMNS, words_of(one), strict=True))["budget"]
     told = budget.replace("<=", " ≤ ").replace(">=", "≥ ")
     compared = shown is not None and shown.baseline is not None
@@ -185,7 +185,7 @@ def _measurement_line(one: MeasurementRecord) -> _Line:
     )
 
 
-def _keeps(one: CapacityRecord) -> str:
+def _keeps(one: MaxQpsRecord) -> str:
     return f"P99 ≤ {one.limit_ms:g} ms"
 
 

@@ -1,8 +1,6 @@
-"""A measurement in single words and cells, which all reports share."""
+"""The outcome of a measurement in one word, and its row of cells: what all reports share."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from pytest_trtperf.record.model import (
     Measured,
@@ -29,7 +27,7 @@ def row(record: MeasurementRecord) -> tuple[str, ...]:
     """A cell for each of `COLUMNS`."""
     judged = record.summary[record.judged_metric]
     budgets = [v for v in record.verdicts if v.kind == "budget" and v.limit is not None]
-    shown = most_telling(record)
+    shown = decisive(record)
     return (
         shortened(record.key),
         f"{judged['median']:.4g}",
@@ -42,7 +40,7 @@ def row(record: MeasurementRecord) -> tuple[str, ...]:
     )
 
 
-def most_telling(record: MeasurementRecord) -> VerdictRecord | None:
+def decisive(record: MeasurementRecord) -> VerdictRecord | None:
     """The first comparison that failed, else that of the engine's own time."""
     compared = [
         verdict
@@ -50,20 +48,6 @@ def most_telling(record: MeasurementRecord) -> VerdictRecord | None:
         if verdict.kind == "baseline" and verdict.change is not None
     ]
     return next((v for v in compared if v.failed), compared[0] if compared else None)
-
-
-def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
-    """Rows as lines of equal columns, flushed right except those in `left`."""
-    if not rows:
-        return []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _budget(verdict: VerdictRecord) -> str:
