@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pytest_trtperf.engine import option_checks as values
 
@@ -178,7 +178,8 @@ FILE_OPTIONS = ("plugins", "timing_cache")
 PLAN_OPTIONS = (*(one.name for one in _ALL if one.kind == "load"), "plugins", "DLA_core")
 """Options that a plan takes which the user named: they matter when it is loaded."""
 
-PRECISIONS = ("fp16", "bf16", "int8", "fp8", "int4")
+Precision: TypeAlias = Literal["fp16", "bf16", "int8", "fp8", "int4"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 """What ``precision=`` takes: each is the flag of that name."""
 
 

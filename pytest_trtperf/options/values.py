@@ -10,12 +10,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 Tolerance = float | Mapping[str, float]
-TOLERANCE_KINDS = ("median", "p99", "throughput")
-INCONCLUSIVE_POLICIES = ("estimate", "fail", "warn")
-ARRIVALS = ("poisson", "constant")
+ToleranceKind: TypeAlias = Literal["median", "p99", "throughput"]
+InconclusivePolicy: TypeAlias = Literal["estimate", "fail", "warn"]
+Arrivals: TypeAlias = Literal["poisson", "constant"]
+TOLERANCE_KINDS: tuple[str, ...] = get_args(ToleranceKind)
+INCONCLUSIVE_POLICIES: tuple[str, ...] = get_args(InconclusivePolicy)
+ARRIVALS: tuple[str, ...] = get_args(Arrivals)
 MOST = 1e7
 MOST_RATE = 1e9
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
