@@ -13,7 +13,8 @@ from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
 from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement

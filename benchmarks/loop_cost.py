@@ -43,7 +43,7 @@ from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
 from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
 from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS
 from pytest_trtperf.backend.trace import Extent, Trace
-from pytest_trtperf.engine.spec import TensorInfo
+from pytest_trtperf.engine.shapes import TensorInfo
 
 MOST_US = 3.0
 MOST_BLOCKS = 16

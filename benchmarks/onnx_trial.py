@@ -26,7 +26,8 @@ from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.trace import Extent
-from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
+from pytest_trtperf.engine.shapes import Profile, TensorInfo
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import ShapeError, TrtPerfError
 
 CPU, RTX = "onnxruntime", "tensorrt-rtx"

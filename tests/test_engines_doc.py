@@ -13,7 +13,8 @@ import pytest
 
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.options import OPTIONS, Option, checked_options
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineBuildError
 
 PAGE = Path(__file__).parents[1] / "docs" / "engines.md"

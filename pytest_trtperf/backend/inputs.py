@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, numbers, stored_dtype
-from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
+from pytest_trtperf.engine.shapes import Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import MeasurementError, ShapeError
 
 # An array, or the bytes of a raw file, which know neither dtype nor shape.

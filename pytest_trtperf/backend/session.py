@@ -15,7 +15,7 @@ from pytest_trtperf.backend.inputs import (
     inputs_digest,
     random_input,
 )
-from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo, format_shape
+from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError
 
 GivenInputs = Mapping[str, InputValue]

@@ -1,19 +1,16 @@
-"""What an engine is built from: shapes, options and the digest that names the result."""
+"""What an engine is built from: a model, profiles and options, and the digest of all of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import operator
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any
 
 from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.engine.options import (
@@ -22,12 +19,10 @@ from pytest_trtperf.engine.options import (
     checked_options,
     without_defaults,
 )
-from pytest_trtperf.errors import EngineBuildError, ShapeError
+from pytest_trtperf.engine.shapes import Profile
+from pytest_trtperf.errors import EngineBuildError
 from pytest_trtperf.files.digests import chunked_file_digest
 from pytest_trtperf.onnx_file.external_data import external_files
-
-ShapeLike: TypeAlias = "str | Sequence[int]"
-Shape = tuple[int, ...]
 
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """How the name of a plan ends that a user gives in the place of an ONNX file."""
@@ -38,149 +33,10 @@ def is_plan(path: Path) -> bool:
     return path.suffix.lower() in PLAN_SUFFIXES
 
 
-_INT64 = range(-(2**63), 2**63)
 # The CUDA libraries' own: whatever a build asks for, it allows or forbids TF32.
 _OVERRIDES = ("NVIDIA_TF32_OVERRIDE",)
 # Part of every digest, so that a change of its layout cannot hit plans of an older one.
 _DIGEST_LAYOUT = "trtperf-engine/2"
-
-
-def parse_shape(shape: ShapeLike) -> Shape:
-    """``"1x3x224x224"`` or ``(1, 3, 224, 224)`` as a tuple; ``""`` and ``()`` are scalars.
-
-    Raises:
-        ShapeError: the text is no shape, or a dimension is no whole number of at least 0.
-    """
-    dims = _parse_numbers(shape)
-    if any(dim < 0 for dim in dims):
-        raise ShapeError(f"{shape!r} is not a shape: every dimension is 0 or more")
-    return dims
-
-
-_SHAPE_HINT = "write it like '1x3x224x224' or (1, 3, 224, 224)"
-
-
-def _parse_numbers(shape: ShapeLike) -> Shape:
-    """A shape, or the values of a shape tensor, which may be negative."""
-    if isinstance(shape, str):
-        return _numbers_from_text(shape)
-    try:
-        numbers = tuple(_whole(number) for number in shape)
-    except TypeError:
-        numbers = None
-    # These have numbers, too, but bytes or in no order.
-    if numbers is None or isinstance(shape, (bytes, Mapping, AbstractSet)):
-        raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}")
-    if not all(number in _INT64 for number in numbers):
-        raise ShapeError(f"{shape!r} is not a shape: TensorRT holds 64 bit integers")
-    return numbers
-
-
-def _numbers_from_text(text: str) -> Shape:
-    stripped = text.strip()
-    if not stripped:
-        return ()
-    # Eighteen digits fit any dimension TensorRT can hold and keep int() cheap.
-    if not re.fullmatch(r"-?[0-9]{1,18}(x-?[0-9]{1,18})*", stripped):
-        raise ShapeError(f"{text!r} is not a shape: {_SHAPE_HINT}")
-    return tuple(int(number) for number in stripped.split("x"))
-
-
-def _whole(value: SupportsIndex) -> int:
-    if isinstance(value, bool):
-        raise TypeError("a truth value is no dimension")
-    return operator.index(value)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The range of one input's shapes, or of a shape tensor's values: ``min <= opt <= max``.
-
-    Raises:
-        ShapeError: the ranks differ, or a dimension is out of order.
-    """
-
-    min: Shape
-    opt: Shape
-    max: Shape
-
-    def __post_init__(self) -> None:
-        if not len(self.min) == len(self.opt) == len(self.max):
-            raise ShapeError(f"min, opt and max differ in rank: {self}")
-        for axis, (low, best, high) in enumerate(zip(self.min, self.opt, self.max, strict=True)):
-            if not low <= best <= high:
-                raise ShapeError(f"min <= opt <= max does not hold in dimension {axis}: {self}")
-
-    def __str__(self) -> str:
-        shapes = (self.min,) if self.min == self.max else (self.min, self.opt, self.max)
-        return ", ".join(format_shape(shape) for shape in shapes)
-
-
-def format_shape(shape: Sequence[int | None]) -> str:
-    """``(None, 3)`` as ``"?x3"``; a scalar is ``"scalar"``."""
-    return "x".join("?" if dim is None else str(dim) for dim in shape) or "scalar"
-
-
-Shapes: TypeAlias = "Mapping[str, ShapeLike | Sequence[ShapeLike]]"
-"""What a user writes for one profile: one shape for each tensor, or its min, opt and max."""
-
-
-def parse_profiles(shapes: Shapes | Sequence[Shapes] | None) -> tuple[dict[str, Profile], ...]:
-    """What a user writes for ``shapes=``: one optimization profile, or a list of several.
-
-    One shape stands for min, opt and max; three shapes are min, opt and max in this order.
-
-    Raises:
-        ShapeError: naming the tensor whose shapes cannot be read.
-    """
-    if not shapes:
-        return ()
-    if isinstance(shapes, Mapping):
-        return (_parse_one_profile(shapes, ""),)
-    try:
-        several = tuple(shapes)
-    except TypeError:
-        several = ()
-    if not several or not all(isinstance(one, Mapping) for one in several):
-        raise ShapeError(
-            f"shapes={shapes!r}: give a mapping from tensors to shapes, or a list of mappings, "
-            "one for each optimization profile"
-        )
-    return tuple(_parse_one_profile(one, f"profile {i}: ") for i, one in enumerate(several))
-
-
-def _parse_one_profile(shapes: Shapes, where: str) -> dict[str, Profile]:
-    profiles: dict[str, Profile] = {}
-    for name, value in shapes.items():
-        if not isinstance(name, str):
-            raise ShapeError(f"{where}shapes= maps names of inputs, and {name!r} is no name")
-        try:
-            profiles[name] = _parse_profile(value)
-        except ShapeError as error:
-            raise ShapeError(f"{where}shapes of tensor {name!r}: {error}") from None
-    return profiles
-
-
-def _parse_profile(value: Any) -> Profile:
-    nested = isinstance(value, (tuple, list)) and any(
-        isinstance(item, (str, Sequence)) for item in value
-    )
-    shapes = [_parse_numbers(one) for one in value] if nested else [_parse_numbers(value)] * 3
-    if len(shapes) != 3:
-        raise ShapeError(f"give one shape, or three (min, opt, max), not {len(shapes)}: {value!r}")
-    return Profile(*shapes)
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """An input or output of an engine; ``None`` is a dynamic dimension, ``dtype`` numpy's name."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
-
-    def __str__(self) -> str:
-        return f"{self.name!r} {self.dtype} {format_shape(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -194,8 +50,8 @@ class EngineSpec:
         options: Build options, see `options.OPTIONS`; ``precision`` as well. What is absent keeps
             TensorRT's own default.
         configure: Called with the builder configuration once all options are set. The option
-            ``configure_key`` has to come with it: code does not tell what it closes over.
-        build_index: Tells apart several builds of the same.
+            ``configure_key`` has to come with it: nothing else shows when the code changes.
+        build_index: Distinguishes several builds from the same model and options.
 
     Raises:
         ValueError: an option is unknown or its value does not fit; the message lists the known.

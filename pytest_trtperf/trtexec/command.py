@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from pytest_trtperf.backend.tensorrt.dtypes import named
 from pytest_trtperf.engine.options import checked_options
-from pytest_trtperf.engine.spec import PLAN_SUFFIXES, is_plan, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import PLAN_SUFFIXES, is_plan
 from pytest_trtperf.errors import ShapeError
 from pytest_trtperf.onnx_file.outline import outline
 from pytest_trtperf.trtexec import values

@@ -22,7 +22,7 @@ from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.layers import Layer
 from pytest_trtperf.analysis.summary import quantiles
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
-from pytest_trtperf.engine.spec import parse_shape
+from pytest_trtperf.engine.shapes import parse_shape
 from pytest_trtperf.errors import BaselineError, ShapeError
 
 Mode = dict[str, bool | int | float | str]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.backend.inputs import check_input_names, fit_input, read_inputs
-from pytest_trtperf.engine.spec import TensorInfo
+from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.errors import MeasurementError, ShapeError
 
 X = TensorInfo("x", (None, 3), "float32")

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES
 from pytest_trtperf.backend.inputs import fit_input, given_shape, parse_inputs, read_inputs
-from pytest_trtperf.engine.spec import TensorInfo
+from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.errors import MeasurementError
 
 

@@ -276,7 +276,8 @@ def factories(trt: ModuleType, _request: Request) -> dict[str, Any]:
 def build(trt: ModuleType, request: Request) -> dict[str, Any]:
     """`build_plan` of an ONNX file: the size of the plan, or what was raised."""
     from pytest_trtperf.backend.tensorrt.build import build_plan
-    from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+    from pytest_trtperf.engine.shapes import parse_profiles
+    from pytest_trtperf.engine.spec import EngineSpec
 
     spec = EngineSpec(
         Path(request["onnx"]), parse_profiles(request["shapes"]), request.get("options", {})

@@ -10,7 +10,8 @@ import pytest
 from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import BackendUnavailable
 
 PROFILE = {"x": ("1x64", "8x64", "32x64")}

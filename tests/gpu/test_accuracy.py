@@ -14,7 +14,8 @@ from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.trace import Extent
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import AccuracyAssertionError, EngineBuildError
 from pytest_trtperf.fixtures.accuracy import Side, assert_close, reference_of
 

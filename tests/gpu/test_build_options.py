@@ -13,7 +13,8 @@ from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.engine.options import OPTIONS
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.fixtures.accuracy import Side, assert_close, reference_of
 from tests.test_engines_doc import RTX, Row, rows
 

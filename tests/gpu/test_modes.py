@@ -17,7 +17,8 @@ from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
 from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
 from pytest_trtperf.backend.trace import STAGES, Extent
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import MeasurementError, TrtPerfError
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.trtexec.write_exports import export_times

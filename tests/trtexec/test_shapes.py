@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_trtperf.engine.spec import Profile, parse_profiles
+from pytest_trtperf.engine.shapes import Profile, parse_profiles
 from pytest_trtperf.trtexec.command import read_command
 
 

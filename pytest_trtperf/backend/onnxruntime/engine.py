@@ -22,7 +22,7 @@ from pytest_trtperf.backend.session import (
     input_values,
     resolve_shapes,
 )
-from pytest_trtperf.engine.spec import Profile, Shape, TensorInfo
+from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo
 from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
 from pytest_trtperf.onnx_file.messages import build_messages
 

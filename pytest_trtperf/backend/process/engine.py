@@ -34,7 +34,7 @@ from pytest_trtperf.backend.session import GivenInputs, Mode
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
 from pytest_trtperf.backend.trace import Extent, Times, Trace
-from pytest_trtperf.engine.spec import Shape, TensorInfo
+from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import MeasurementError
 
 PROGRAM = """

@@ -22,7 +22,8 @@ from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
 from pytest_trtperf.backend.tensorrt.progress import Report, attach_monitor, deferred_interrupt
 from pytest_trtperf.engine.option_rules import check_options
 from pytest_trtperf.engine.options import is_strongly_typed
-from pytest_trtperf.engine.spec import EngineSpec, Profile, TensorInfo
+from pytest_trtperf.engine.shapes import Profile, TensorInfo
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineBuildError, ShapeError
 from pytest_trtperf.onnx_file.external_data import external_files
 from pytest_trtperf.onnx_file.messages import build_messages, parser_messages

@@ -39,7 +39,7 @@ from pytest_trtperf.backend.tensorrt.memory import (
     device_memory,
 )
 from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS, TensorLayout
-from pytest_trtperf.engine.spec import Shape, TensorInfo
+from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 
 _DEFAULT_STREAM = 0

@@ -16,7 +16,7 @@ from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, checked, cudart
 from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
 from pytest_trtperf.backend.tensorrt.tensor_layouts import TensorLayout
-from pytest_trtperf.engine.spec import Shape, TensorInfo, format_shape
+from pytest_trtperf.engine.shapes import Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import MeasurementError
 
 CONCURRENCY = 2

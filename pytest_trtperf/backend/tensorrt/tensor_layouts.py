@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pytest_trtperf.engine.spec import Shape
+from pytest_trtperf.engine.shapes import Shape
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dt
 from pytest_trtperf.backend.inputs import random_input
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.engine.spec import parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.errors import EngineBuildError, MeasurementError, ShapeError
 
 pytest.importorskip("onnxruntime")

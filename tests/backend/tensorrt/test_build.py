@@ -13,7 +13,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from pytest_trtperf.backend.tensorrt.build import build_plan
-from pytest_trtperf.engine.spec import EngineSpec, parse_profiles
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, ShapeError
 from pytest_trtperf.plan_cache.cache import PlanCache
 
