@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TextIO
-
-import pytest
 
 SILENT_S = 1.0
 """What takes less leaves no trace on the terminal."""
 
 _BETWEEN_S = 0.1
-_MOST_COLUMNS = 100
+_MAX_COLUMNS = 100
 _DEFAULT_COLUMNS = 80
 
 
@@ -70,7 +66,7 @@ class ProgressLine:
         self._drawn = None
 
     def _fitted(self, text: str) -> str:
-        columns = min(_columns(self._terminal), _MOST_COLUMNS)
+        columns = min(_columns(self._terminal), _MAX_COLUMNS)
         return f"\r{text[: columns - 1]}\x1b[K"
 
     def _write(self, text: str) -> None:
@@ -79,36 +75,6 @@ class ProgressLine:
             if self._terminal is not None:
                 self._terminal.write(text)
                 self._terminal.flush()
-
-
-@contextmanager
-def open_line(config: pytest.Config) -> Iterator[ProgressLine]:
-    """A line on stderr past pytest's capturing, if that is a terminal and the run not quiet."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if config.option.verbose < 0 or hasattr(config, "workerinput"):
-        yield ProgressLine(None)
-        return
-    suspended = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
-    with suspended:
-        terminal = _duplicate(sys.stderr)
-        shares = _is_terminal(sys.stdout)
-    writer = config.get_terminal_writer()
-    line = ProgressLine(terminal, lambda: writer.width_of_current_line if shares else 0)
-    with terminal or contextlib.nullcontext():
-        yield line
-
-
-def _duplicate(stream: TextIO) -> TextIO | None:
-    if not _is_terminal(stream):
-        return None
-    return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="replace")
-
-
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return os.isatty(stream.fileno())
-    except (OSError, ValueError):
-        return False
 
 
 def _columns(terminal: TextIO | None) -> int:

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import io
-import sys
 
 import pytest
 
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.report.measure_progress import MeasureLines, show_wait
-from pytest_trtperf.report.progress_line import ProgressLine, open_line
-
-PROGRAM = """
-    import pytest
-    from pytest_trtperf.report.progress_line import open_line
-
-    def test_draws(pytestconfig):
-        print("captured")
-        with open_line(pytestconfig) as line:
-            line.draw("past the capture")
-            line.erase()
-"""
+from pytest_trtperf.report.progress_line import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -140,18 +128,3 @@ def test_a_terminal_that_went_away_stops_nothing(terminal):
     terminal.close()
     line.draw("text")
     line.erase()
-
-
-def test_stderr_that_is_no_terminal_shows_nothing(pytestconfig):
-    with open_line(pytestconfig) as line:
-        assert not line
-
-
-@pytest.mark.parametrize(("option", "shows"), [("-v", True), ("-q", False)])
-def test_a_terminal_is_written_past_the_capture(pytester, on_terminal, option, shows):
-    test = pytester.makepyfile(PROGRAM)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", option, str(test)]
-    output = on_terminal(command)
-    assert ("past the capture" in output) == shows
-    assert "captured\r" not in output
-    assert "1 passed" in output or not shows
