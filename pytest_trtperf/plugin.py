@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_trtperf import hookspecs
 from pytest_trtperf.fixtures import (
     FIXTURES,
     MEASURE,
@@ -22,6 +23,11 @@ from pytest_trtperf.run.tracebacks import shorten
 __all__ = ["trt_compare", "trt_engine", "trt_measure"]
 
 SETTINGS = pytest.StashKey[Settings]()
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_addhooks"""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,12 +120,13 @@ def pytest_runtest_makereport(
         shorten(call.excinfo)
     report = yield
     if call.when == "call" and (factory := item.stash.get(MEASURE, None)):
-        from pytest_trtperf.report.junit import properties
+        from pytest_trtperf.run.hook_calls import call_measured
 
         found = factory.records()
         report.trtperf = [one.to_builtins() for one in found]  # type: ignore[attr-defined]
         if traces := factory.traces():
             report.trtperf_traces = traces  # type: ignore[attr-defined]
         report.trtperf_waited = factory.take_waited()  # type: ignore[attr-defined]
-        item.user_properties += properties(found)
+        errors = [line for one in found for line in call_measured(item, one)]
+        report.trtperf_errors = errors  # type: ignore[attr-defined]
     return report

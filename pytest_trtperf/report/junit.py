@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pytest_trtperf.record.model import MaxQpsRecord, Measured, PairRecord
 from pytest_trtperf.report.outcomes import outcome
 
 
-def properties(records: Sequence[Measured]) -> list[tuple[str, str]]:
-    """Flat names and values, such as `trtperf.latency.p99_ms`.
+def properties(record: Measured) -> list[tuple[str, object]]:
+    """Flat names and texts, such as `trtperf.latency.p99_ms`.
 
     Those of a measurement with a name begin with `trtperf[name].`.
     """
-    return [
-        (f"trtperf{_label(record)}.{name}", value)
-        for record in records
-        for name, value in _properties(record)
-    ]
+    prefix = f"trtperf{_label(record)}."
+    return [(prefix + name, value) for name, value in _properties(record)]
 
 
 def _label(record: Measured) -> str:

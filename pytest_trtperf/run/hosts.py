@@ -97,7 +97,7 @@ def host_of(gateway: Any, backends: Sequence[str]) -> Host:
 
 
 def place(spec: Any) -> str:
-    """What tells hosts and environments apart; `HERE` for this one."""
+    """What distinguishes hosts and environments; `HERE` for this one."""
     keys = ("via", "ssh", "ssh_config", "vagrant_ssh", "socket", "python")
     return " ".join(f"{key}={value}" for key in keys if (value := getattr(spec, key))) or HERE
 
@@ -114,8 +114,8 @@ def refuse_another(host: Host, ordinal: int, target: Target, source: str) -> Non
     Raises:
         pytest.UsageError: names what differs.
     """
-    expected = _identity(target.device, target.probe)
-    found = _identity(host.devices[ordinal], host.probe)
+    expected = _of_the_record(target.device, target.probe)
+    found = _of_the_record(host.devices[ordinal], host.probe)
     differences = [
         f"{name} {found.get(name)} there and {expected.get(name)} elsewhere"
         for name in sorted(expected.keys() | found.keys())
@@ -129,7 +129,7 @@ def refuse_another(host: Host, ordinal: int, target: Target, source: str) -> Non
         )
 
 
-def _identity(device: str, probe: Probe) -> dict[str, str]:
+def _of_the_record(device: str, probe: Probe) -> dict[str, str]:
     """All that a record has once for its whole run."""
     return {"device": device, "backend": f"{probe.backend} {probe.version}", **probe.software}
 

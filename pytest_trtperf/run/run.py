@@ -1,4 +1,4 @@
-"""One invocation of `pytest --trtperf`: what it measures on, what it measured, what it writes."""
+"""One invocation of `pytest --trtperf`: what it measures on, and what it measured."""
 
 from __future__ import annotations
 
@@ -16,13 +16,10 @@ from pytest_trtperf import __version__
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu_class, gpu_name
 from pytest_trtperf.baseline.locate import locate
-from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.judge.attribution import doubts
 from pytest_trtperf.options.settings import Settings
-from pytest_trtperf.record.as_baseline import EntriesByTest, baseline_entry
+from pytest_trtperf.record.as_baseline import EntriesByTest
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
     Measured,
@@ -76,11 +73,31 @@ def _threads() -> int:
 
 
 @dataclass
+class Recorded:
+    """What became of the baselines.
+
+    Attributes:
+        written: the files.
+        stale: keys that no test measures any more; --trtperf-update removes them.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Run:
     """The run's state, on the controller and, without results, on each worker.
 
     Attributes:
-        home: rootdir on the controller; None there.
+        home: the controller's rootdir, on a worker; None on the controller.
+        measurements: each with whether its test passed.
+        collected: names of tests by the path of their module.
+        deselected: paths of modules that were not collected whole.
+        selective: whether tests were left out without a word about which.
+        recorded: what became of the baselines, once the run is over.
+        against: what --trtperf-against names, in the place of baselines.
+        errors: what went wrong beside the tests, a line each.
         waited_s: seconds that tests waited for other processes.
     """
 
@@ -88,14 +105,13 @@ class Run:
     target: Target
     rootdir: Path
     home: Path | None = None
-    measured: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
+    measurements: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
     max_qps: list[MaxQpsRecord] = field(default_factory=list)
     pairs: list[PairRecord] = field(default_factory=list)
     collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     deselected: set[str] = field(default_factory=set)
     selective: bool = False
-    written: list[Path] = field(default_factory=list)
-    stale: list[str] = field(default_factory=list)
+    recorded: Recorded = field(default_factory=Recorded)
     against: EntriesByTest | None = None
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
@@ -123,7 +139,7 @@ class Run:
     def baseline_of(self, module: Path) -> tuple[BaselineStore, str]:
         """The store of a test module, and the module's name in it."""
         directory, name = locate(module, self.rootdir, self.settings.baseline_dir)
-        return self._store(directory), name
+        return self.store(directory), name
 
     def at_home(self, path: Path) -> Path:
         """A path as the controller has it: another host has a copy of rootdir elsewhere."""
@@ -131,7 +147,8 @@ class Run:
             return path
         return self.home / path.relative_to(self.rootdir)
 
-    def _store(self, directory: Path) -> BaselineStore:
+    def store(self, directory: Path) -> BaselineStore:
+        """The baselines of a directory, for this hardware and backend."""
         if directory not in self._stores:
             self._stores[directory] = BaselineStore(
                 directory, self.target.hardware_class, self.target.probe.backend
@@ -164,7 +181,7 @@ class Run:
             elif isinstance(record, PairRecord):
                 self.pairs.append(record)
             else:
-                self.measured.append((record, passed))
+                self.measurements.append((record, passed))
 
     def _forget_earlier(self, test: str, key: str) -> None:
         """Drops what an earlier attempt at a test measured: plugins may run it again."""
@@ -172,7 +189,7 @@ class Run:
         if again not in self._seen:
             self._seen.add(again)
             return
-        self.measured = [one for one in self.measured if (one[0].test, one[0].key) != again]
+        self.measurements = [one for one in self.measurements if (one[0].test, one[0].key) != again]
         self.max_qps = [one for one in self.max_qps if (one.test, one.key) != again]
         self.pairs = [one for one in self.pairs if (one.test, one.key) != again]
 
@@ -182,103 +199,42 @@ class Run:
         return f"trtperf: {self.target.probe.backend} on {self.target.device}"
 
     @property
-    def everything(self) -> list[Measured]:
+    def measured(self) -> list[Measured]:
         """All that was measured."""
-        return [*(record for record, _ in self.measured), *self.max_qps, *self.pairs]
+        return [*(record for record, _ in self.measurements), *self.max_qps, *self.pairs]
 
     @property
     def has_measured(self) -> bool:
         """Whether there is anything to show."""
-        return bool(self.measured or self.max_qps or self.pairs)
+        return bool(self.measurements or self.max_qps or self.pairs)
 
     @property
     def missing(self) -> list[str]:
         """Measurements that were not compared for want of a baseline, and did not become one."""
         return [
             record.key
-            for record, passed in self.measured
+            for record, passed in self.measurements
             if record.baseline == "missing" and not (passed and self.settings.update_new)
         ]
 
-    def finish(self, *, complete: bool) -> None:
-        """Puts tests in their order, finds stale entries, and records baselines if asked to.
-
-        Args:
-            complete: whether the run reached its end; only then can an entry be stale.
-        """
-        # Workers come to their ends in any order.
-        self.measured.sort(key=lambda one: self._place(one[0].test))
+    def put_in_order(self) -> None:
+        """Sorts what was measured as the tests were collected: workers end in any order."""
+        self.measurements.sort(key=lambda one: self._place(one[0].test))
         self.max_qps.sort(key=lambda one: self._place(one.test))
         self.pairs.sort(key=lambda one: self._place(one.test))
-        changes = self._changes()
-        stale = self._stale_keys() if complete and not self.selective else {}
-        for directory, module in sorted(changes.keys() | stale.keys()):
-            place = (directory, module)
-            removed = stale.get(place, []) if self.settings.update else []
-            if self.settings.update or changes.get(place):
-                self._write(place, changes.get(place, {}), removed)
-        self.stale = sorted(key for keys in stale.values() for key in keys)
 
     def _place(self, test: str) -> int:
         return self._order.get(test, len(self._order))
 
-    def _write(
-        self, place: tuple[Path, str], changes: dict[str, BaselineEntry], removed: list[str]
-    ) -> None:
-        directory, module = place
-        try:
-            if path := self._store(directory).update(module, changes, removed):
-                self.written.append(path)
-        except BaselineError as error:
-            self._note_error(error)
+    def note_error(self, text: str) -> None:
+        """Keeps what went wrong beside the tests, once; it fails the run."""
+        if text not in self.errors:
+            self.errors.append(text)
 
-    def _note_error(self, error: BaselineError) -> None:
-        if str(error) not in self.errors:
-            self.errors.append(str(error))
-
-    def _changes(self) -> dict[tuple[Path, str], dict[str, BaselineEntry]]:
-        changes: dict[tuple[Path, str], dict[str, BaselineEntry]] = defaultdict(dict)
-        if not (self.settings.update or self.settings.update_new):
-            return changes
-        for record, passed in self.measured:
-            stored = self._stored(record)
-            if passed and record.baseline != "off" and (self.settings.update or stored is None):
-                run = baseline_entry(record, self.target.probe.software)
-                record.notes.extend(doubts(run))
-                entry = add_run(stored, run)
-                changes[Path(record.baseline_dir), record.module][record.key] = entry
-        return changes
-
-    def _stored(self, record: MeasurementRecord) -> BaselineEntry | None:
-        try:
-            return self._store(Path(record.baseline_dir)).get(record.module, record.key)
-        except BaselineError:
-            return None  # the write will name the file
-
-    def _stale_keys(self) -> dict[tuple[Path, str], list[str]]:
-        """Entries that no test of a module collected whole can still measure."""
-        measured = {(Path(r.baseline_dir), r.module, r.key) for r, _ in self.measured}
-        passed = {f"{r.module}::{r.test.partition('::')[2]}" for r, ok in self.measured if ok}
-        stale = {}
-        for module_path, tests in self.collected.items():
-            if module_path in self.deselected:
-                continue
-            store, module = self.baseline_of(Path(module_path))
-            try:
-                keys = store.entries(module)
-            except BaselineError as error:
-                self._note_error(error)
-                continue
-            unsure = {f"{module}::{test}" for test in tests} - passed
-            gone = [
-                key
-                for key in keys
-                if unsure.isdisjoint(_tests_of(key))
-                and (store.directory, module, key) not in measured
-            ]
-            if gone:
-                stale[store.directory, module] = gone
-        return stale
+    def exit_status(self, status: int) -> int:
+        """pytest's exit status, in which an error of this run is no success."""
+        failed = self.errors and status == pytest.ExitCode.OK
+        return int(pytest.ExitCode.TESTS_FAILED if failed else status)
 
     def record(self, exit_status: int) -> RunRecord:
         """The whole run as plain data."""
@@ -292,7 +248,7 @@ class Run:
             hardware_class=self.target.hardware_class,
             software=self.target.probe.software,
             exit_status=exit_status,
-            measurements=[record for record, _ in self.measured],
+            measurements=[record for record, _ in self.measurements],
             max_qps=self.max_qps,
             pairs=self.pairs,
         )
@@ -301,9 +257,3 @@ class Run:
 def without_group(nodeid: str) -> str:
     """A node id without the `@group` that pytest-xdist's loadgroup appends, once or more."""
     return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)
-
-
-def _tests_of(key: str) -> set[str]:
-    """The tests whose key or named measurement it may be: ids of parameters may have a # too."""
-    parts = key.split("#")
-    return {"#".join(parts[:count]) for count in range(1, len(parts) + 1)}

@@ -19,6 +19,7 @@ from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.run.controller import Controller
 from pytest_trtperf.run.hosts import HERE, Host, first_host, host_of, place, refuse_another
 from pytest_trtperf.run.run import RUN, Run, Target
+from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
 
 _HOST = pytest.StashKey[Host]()
 _WORKER_OUTPUT = "trtperf_deselected"
@@ -33,6 +34,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[WORKER_INPUT])
+        config.pluginmanager.register(JUnitProperties())
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
         return
     if config.getoption("dist", "no") == "each":
@@ -44,8 +46,13 @@ def register(config: pytest.Config, settings: Settings) -> None:
     config.stash[RUN] = run = Run(settings, Target(host.probe), config.rootpath)
     run.against = _read_against(run)
     run.note_selection(config)
-    config.pluginmanager.register(Controller(run), "trtperf-controller")
-    config.pluginmanager.register(Distribution(run, host), "trtperf-distribution")
+    sinks = sinks_of(run, os.environ)
+    config.pluginmanager.register(JUnitProperties())
+    config.pluginmanager.register(Controller(run, sinks), "trtperf-controller")
+    # What is registered last is called first: traces before the controller takes a report.
+    for sink in reversed(sinks):
+        config.pluginmanager.register(sink)
+    config.pluginmanager.register(WorkerAssignment(run, host), "trtperf-worker-assignment")
 
 
 def find_devices(config: pytest.Config, settings: Settings) -> Host:
@@ -86,7 +93,7 @@ def _visible_device(ordinal: int) -> str:
 
 
 class Worker:
-    """Tells the controller which modules were not collected whole."""
+    """Reports to the controller which modules were not collected whole."""
 
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self._config, self._run = config, run
@@ -101,7 +108,7 @@ class Worker:
         output[_WORKER_OUTPUT] = sorted(self._run.deselected)
 
 
-class Distribution:
+class WorkerAssignment:
     """The controller's side of pytest-xdist; idle in a run without it."""
 
     def __init__(self, run: Run, host: Host) -> None:

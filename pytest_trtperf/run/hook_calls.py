@@ -1,0 +1,61 @@
+"""Calls of this plugin's hooks, in which an error of somebody's implementation ends nothing."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pytest
+
+_CALLERS = ("pluggy", "pytest_trtperf")
+
+
+def call_measured(item: pytest.Item, record: object) -> list[str]:
+    """Calls `pytest_trtperf_measured`, also of conftest.py files beside the test.
+
+    Returns:
+        A line for an implementation that raised.
+    """
+    return _caught(item.ihook.pytest_trtperf_measured, {"item": item, "record": record})
+
+
+def call_built_in_first(
+    config: pytest.Config,
+    name: str,
+    built_in: Collection[object],
+    arguments: Mapping[str, object],
+) -> list[str]:
+    """Calls the hook `name` of the built-in plugins, and after that of all others.
+
+    So neither an error of another plugin nor the order that it asks for keeps a file from being
+    written.
+
+    Returns:
+        A line for each of the two that raised.
+    """
+    manager = config.pluginmanager
+    others = [plugin for plugin in manager.get_plugins() if plugin not in built_in]
+    calls = (manager.subset_hook_caller(name, left_out) for left_out in (others, built_in))
+    return [line for call in calls for line in _caught(call, arguments)]
+
+
+def _caught(call: Any, arguments: Mapping[str, object]) -> list[str]:
+    try:
+        call(**arguments)
+    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  # of a plugin: any
+        return [f"{call.name}{_place(error)}: {_described(error)}"]
+    return []
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _place(error: BaseException) -> str:
+    """Where the implementation was when it raised: its own line, not that of what it called."""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in _CALLERS:
+            return f" at {frame.f_code.co_filename}:{line}"
+    return ""

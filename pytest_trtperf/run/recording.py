@@ -1,0 +1,93 @@
+"""The baselines that a run writes: entries that it measured, without those that are stale."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from pytest_trtperf.baseline.merge import add_run
+from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.judge.attribution import doubts
+from pytest_trtperf.record.as_baseline import baseline_entry
+from pytest_trtperf.record.model import MeasurementRecord
+from pytest_trtperf.run.run import Run
+
+_Place = tuple[Path, str]
+"""A baseline directory, and the name of a test module in it."""
+
+
+def record_baselines(run: Run, *, complete: bool) -> None:
+    """Finds stale entries, and writes what the run measured if it was asked to.
+
+    Fills `run.recorded`; what cannot be read or written is noted as an error of the run.
+
+    Args:
+        complete: whether the run reached its end; only then can an entry be stale.
+    """
+    changes = _changes(run)
+    stale = _stale_keys(run) if complete and not run.selective else {}
+    for place in sorted(changes.keys() | stale.keys()):
+        removed = stale.get(place, []) if run.settings.update else []
+        if not (run.settings.update or changes.get(place)):
+            continue
+        directory, module = place
+        try:
+            if path := run.store(directory).update(module, changes.get(place, {}), removed):
+                run.recorded.written.append(path)
+        except BaselineError as error:
+            run.note_error(str(error))
+    run.recorded.stale = sorted(key for keys in stale.values() for key in keys)
+
+
+def _changes(run: Run) -> dict[_Place, dict[str, BaselineEntry]]:
+    """Entries to write: of tests that passed, with earlier runs of the same engine."""
+    changes: dict[_Place, dict[str, BaselineEntry]] = defaultdict(dict)
+    if not (run.settings.update or run.settings.update_new):
+        return changes
+    for record, passed in run.measurements:
+        stored = _stored(run, record)
+        if passed and record.baseline != "off" and (run.settings.update or stored is None):
+            measured = baseline_entry(record, run.target.probe.software)
+            record.notes.extend(doubts(measured))
+            entry = add_run(stored, measured)
+            changes[Path(record.baseline_dir), record.module][record.key] = entry
+    return changes
+
+
+def _stored(run: Run, record: MeasurementRecord) -> BaselineEntry | None:
+    try:
+        return run.store(Path(record.baseline_dir)).get(record.module, record.key)
+    except BaselineError:
+        return None  # the write will name the file
+
+
+def _stale_keys(run: Run) -> dict[_Place, list[str]]:
+    """Entries that no test of a module collected whole can still measure."""
+    measured = {(Path(r.baseline_dir), r.module, r.key) for r, _ in run.measurements}
+    passed = {f"{r.module}::{r.test.partition('::')[2]}" for r, ok in run.measurements if ok}
+    stale = {}
+    for module_path, tests in run.collected.items():
+        if module_path in run.deselected:
+            continue
+        store, module = run.baseline_of(Path(module_path))
+        try:
+            keys = store.entries(module)
+        except BaselineError as error:
+            run.note_error(str(error))
+            continue
+        unsure = {f"{module}::{test}" for test in tests} - passed
+        gone = [
+            key
+            for key in keys
+            if unsure.isdisjoint(_tests_of(key)) and (store.directory, module, key) not in measured
+        ]
+        if gone:
+            stale[store.directory, module] = gone
+    return stale
+
+
+def _tests_of(key: str) -> set[str]:
+    """The tests whose key or named measurement it may be: ids of parameters may have a # too."""
+    parts = key.split("#")
+    return {"#".join(parts[:count]) for count in range(1, len(parts) + 1)}
