@@ -1,0 +1,70 @@
+"""The extensions that docs/extending.md shows do what it says."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+QUICK = (
+    *("--trtperf", "--trtperf-backend=onnxruntime", "--trtperf-round-ms=20"),
+    *("--trtperf-round-queries=20", "--trtperf-warm-up-ms=20", "--trtperf-max-warm-up=0.05"),
+)
+TESTS = """
+    def test_keeps(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (8, 256)}).assert_p99(ms=5000)
+
+    def test_misses(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (8, 256)}).assert_p99(ms=1e-4)
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+def code_of(section: str) -> str:
+    """The only block of Python in a section of the page."""
+    text = PAGE.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs pytest on two tests of a model, one of which misses its budget."""
+    monkeypatch.setenv("TRTPERF_LOCK_DIR", str(pytester.path / "locks"))
+    monkeypatch.setenv("TRTPERF_CACHE_DIR", str(pytester.path / "cache"))
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(test_perf=TESTS)
+    write_model(pytester.path / "model.onnx")
+
+    def run(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest_subprocess(*QUICK, *arguments, timeout=120)
+
+    return run
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=str)
+def test_a_sink(pytester: pytest.Pytester, run: Run, workers: tuple[str, ...]) -> None:
+    pytester.makeconftest(code_of("A sink"))
+    assert run(*workers).ret == 1
+    assert run("-k", "keeps", *workers).ret == 0
+    with open(pytester.path / "runs.csv", newline="", encoding="utf-8") as file:
+        first, second = csv.DictReader(file)
+    assert (first["measured"], first["failed"]) == ("2", "test_perf.py::test_misses")
+    assert (second["measured"], second["failed"]) == ("1", "")
+    assert [one["exit_status"] for one in (first, second)] == ["1", "0"]
+    assert first["backend"] == "onnxruntime"
+
+
+def test_a_sink_does_no_harm_without_the_plugin(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(code_of("A sink"))
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest_subprocess("-p", "no:trtperf")
+    result.assert_outcomes(passed=1)
