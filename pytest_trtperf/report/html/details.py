@@ -16,8 +16,6 @@ from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
-    AgainstRecord,
-    EngineRecord,
     FindingRecord,
     MaxQpsRecord,
     MeasurementRecord,
@@ -27,6 +25,7 @@ from pytest_trtperf.record.model import (
     SweepRecord,
     VerdictRecord,
 )
+from pytest_trtperf.report.html.facts import max_qps_facts, measurement_facts, pair_facts
 
 MEDIAN, P99 = QUANTILES.index(0.5), QUANTILES.index(0.99)
 
@@ -166,7 +165,7 @@ def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
         device=list(_device(rounds)),
         layers=_layers(one),
         summary={name: _rounded(figures) for name, figures in one.summary.items()},
-        facts=_facts(one, then),
+        facts=measurement_facts(one),
         then_throughput=then.throughput if then else None,
         then_has_layers=bool(then and then.layers and one.layers),
         sweep=one.sweep,
@@ -175,30 +174,18 @@ def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
 
 def max_qps_details(one: MaxQpsRecord) -> MaxQpsDetails:
     """What is shown of a search for the highest request rate."""
-    facts = {
-        "device": one.device,
-        **_engine_facts(one.engine),
-        "shapes": _shapes(one.shapes),
-        **_mode_facts(one.mode),
-        "throughput under a closed load": f"{one.closed_qps:.5g} qps",
-    }
     return MaxQpsDetails(
         key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
-        facts=facts, limit_ms=one.limit_ms, rate=one.rate, lower=one.lower, upper=one.upper,
-        trials=one.trials,
+        facts=max_qps_facts(one), limit_ms=one.limit_ms, rate=one.rate, lower=one.lower,
+        upper=one.upper, trials=one.trials,
     )  # fmt: skip
 
 
 def pair_details(one: PairRecord) -> PairDetails:
     """What is shown of two engines measured in turns."""
-    facts = {"device": one.device, "blocks": str(one.blocks)}
-    for role, engine in one.engines.items():
-        facts |= {f"{role} {name}": text for name, text in _engine_facts(engine).items()}
-    for role, mode in one.modes.items():
-        facts |= {f"{role} {name}": text for name, text in _mode_facts(mode).items()}
     return PairDetails(
         key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
-        facts=facts, ratios=one.ratios,
+        facts=pair_facts(one), ratios=one.ratios,
     )  # fmt: skip
 
 
@@ -262,61 +249,6 @@ def _layers(one: MeasurementRecord) -> list[LayerLine]:
         return [LayerLine(c.name, _or_none(c.after_ms), _or_none(c.before_ms)) for c in changes]
     by_time = sorted(now.items(), key=lambda item: -item[1])
     return [LayerLine(name, _digits(median), None) for name, median in by_time]
-
-
-def _facts(one: MeasurementRecord, then: AgainstRecord | None) -> dict[str, str]:
-    facts = {
-        "device": one.device,
-        **_engine_facts(one.engine),
-        "shapes": _shapes(one.shapes),
-        **_mode_facts(one.mode),
-        **{f"warm-up {name}": _text(value) for name, value in one.warm_up.items()},
-        "cold start": f"{one.cold_start_ms:.4g} ms",
-        "time to steady": _measured(one.time_to_steady_s, "s"),
-        "energy per query": _measured(one.energy_per_query_mj, "mJ"),
-        **{name.replace("_", " "): f"{size:,} bytes" for name, size in one.device_memory.items()},
-        "queries": f"{sum(round.queries for round in one.rounds):,}",
-        "rounds": f"{len(one.rounds)} kept, {len(one.set_aside)} set aside",
-        "baseline": one.baseline,
-    }
-    if then:
-        facts |= {
-            "baseline recorded": f"{then.recorded} ({then.runs} runs, {then.rounds} rounds)",
-            "baseline plan": then.plan,
-            "baseline software": _pairs(then.software),
-        }
-    return facts
-
-
-def _engine_facts(engine: EngineRecord) -> dict[str, str]:
-    return {
-        "engine": engine.name,
-        "backend": engine.backend,
-        "built from": engine.digest,
-        "plan": engine.plan_sha256,
-    }
-
-
-def _mode_facts(mode: Mapping[str, Any]) -> dict[str, str]:
-    return {name.replace("_", " "): _text(value) for name, value in mode.items()}
-
-
-def _shapes(shapes: Mapping[str, Sequence[int]]) -> str:
-    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
-
-
-def _pairs(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def _measured(value: Number, unit: str) -> str:
-    return "not measured" if value is None else f"{value:.4g} {unit}"
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
