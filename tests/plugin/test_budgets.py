@@ -99,7 +99,7 @@ def test_percentiles_and_metrics_that_do_not_exist_are_refused(project):
     project.run().assert_outcomes(passed=1)
 
 
-def test_failed_budget_is_told_again_in_the_same_words(project):
+def test_failed_budget_fails_again_in_the_same_words(project):
     project.model()
     project.tests(
         """
@@ -115,7 +115,7 @@ def test_failed_budget_is_told_again_in_the_same_words(project):
             assert messages[0] == messages[1]
         """
     )
-    project.run()
+    project.run().assert_outcomes(passed=1)
 
 
 def test_what_others_may_have_done_is_no_missed_budget(project, monkeypatch):

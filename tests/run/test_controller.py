@@ -1,0 +1,111 @@
+"""What the controller takes from reports and does at the end, without a run of pytest."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_trtperf import hookspecs
+from pytest_trtperf.run.controller import Controller
+from tests.run.fakes import fake
+
+
+class Sink:
+    """Keeps what the hooks are given."""
+
+    def __init__(self):
+        self.calls = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_trtperf_run_finished(self, record):
+        self.calls.append(("finished", record.exit_status))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_trtperf_summary(self, record):
+        self.calls.append(("summary", record.exit_status))
+
+
+class Raises:
+    """Of somebody else, who wants to be first."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_trtperf_run_finished(self):
+        raise RuntimeError("no such server")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_trtperf_summary(self):
+        row: dict[str, list[object]] = {}
+        yield from row["column"]
+
+
+@pytest.fixture
+def session():
+    manager = pytest.PytestPluginManager()
+    manager.add_hookspecs(hookspecs)
+    return fake(config=fake(pluginmanager=manager), exitstatus=0)
+
+
+@pytest.fixture
+def finish(begin, measured, session):
+    """Ends a run of one measurement; returns what its sink was given."""
+
+    def finish(*plugins, exitstatus=0, measures=True):
+        run, sink = begin(), Sink()
+        controller = Controller(run, [sink])
+        for plugin in (sink, *plugins):
+            session.config.pluginmanager.register(plugin)
+        if measures:
+            report = fake(trtperf=[measured()], passed=True, trtperf_waited=1.5)
+            controller.pytest_runtest_logreport(report)
+        session.exitstatus = exitstatus
+        controller.pytest_sessionfinish(session, exitstatus)
+        lines: list[str] = []
+        controller.pytest_terminal_summary(fake(write_line=lines.append))
+        return run, sink.calls, lines
+
+    return finish
+
+
+def test_a_run_is_reported_once(finish, session):
+    run, calls, lines = finish()
+    assert calls == [("finished", 0), ("summary", 0)]
+    assert (lines, run.errors, run.waited_s, session.exitstatus) == ([], [], 1.5, 0)
+
+
+@pytest.mark.parametrize(("exitstatus", "reported"), [(0, 5), (1, 1), (2, 2)])
+def test_a_run_that_measured_nothing_is_not_green(finish, session, exitstatus, reported):
+    _, calls, _ = finish(exitstatus=exitstatus, measures=False)
+    assert calls[0] == ("finished", reported)
+    assert session.exitstatus == reported
+
+
+@pytest.mark.parametrize(("exitstatus", "reported"), [(0, 1), (2, 2)])
+def test_an_error_of_a_plugin_fails_the_run_after_the_built_in_ones(
+    finish, session, exitstatus, reported
+):
+    run, calls, lines = finish(Raises(), exitstatus=exitstatus)
+    assert calls == [("finished", exitstatus), ("summary", exitstatus)]
+    finished, summary = run.errors
+    assert finished.startswith(f"pytest_trtperf_run_finished at {__file__}:")
+    assert finished.endswith(": RuntimeError: no such server")
+    assert summary.endswith(": KeyError: 'column'")
+    assert lines == [f"ERROR: {summary}"]
+    assert session.exitstatus == reported
+
+
+def test_errors_of_a_worker_come_with_its_reports(begin):
+    run = begin()
+    report = fake(trtperf_errors=["pytest_trtperf_measured: E: x"], passed=True)
+    for _ in range(2):
+        Controller(run).pytest_runtest_logreport(report)
+    assert run.errors == ["pytest_trtperf_measured: E: x"]
+
+
+def test_reports_of_tests_that_do_not_measure_change_nothing(begin):
+    run = begin()
+    Controller(run).pytest_runtest_logreport(fake(passed=True))
+    assert (run.measured, run.errors, run.waited_s) == ([], [], 0.0)
+
+
+def test_nothing_is_summed_up_before_the_end(begin):
+    controller = Controller(begin(), [Sink()])
+    controller.pytest_terminal_summary(fake(write_line=pytest.fail))

@@ -1,0 +1,96 @@
+"""What the controller gives its workers and learns from them, without processes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pytest_trtperf.options.settings import WORKER_INPUT
+from pytest_trtperf.run.hosts import Host
+from pytest_trtperf.run.workers import Worker, WorkerAssignment, _worker_run
+from tests.run.fakes import fake
+
+
+def node(number, **output):
+    spec = fake(via=None, ssh=None, ssh_config=None, vagrant_ssh=None, socket=None, python=None)
+    gateway = fake(id=f"gw{number}", spec=spec)
+    return fake(gateway=gateway, workerinput={}, workeroutput=output)
+
+
+@pytest.fixture
+def run(begin):
+    return begin()
+
+
+@pytest.fixture
+def assignment(run, probe):
+    return WorkerAssignment(run, Host(probe, [gpu.name for gpu in probe.gpus]))
+
+
+def test_each_worker_is_given_a_gpu_and_what_it_cannot_find_out(assignment, run, monkeypatch):
+    monkeypatch.setenv("TRTPERF_TOLERANCE", "0.1")
+    monkeypatch.setenv("OTHER", "stays here")
+    nodes = [node(0), node(1)]
+    for one in nodes:
+        assignment.pytest_configure_node(one)
+    first, second = (one.workerinput[WORKER_INPUT] for one in nodes)
+    assert (first["ordinal"], second["ordinal"]) == (0, 1)
+    assert first["rootdir"] == str(run.rootdir)
+    assert first["environment"]["TRTPERF_TOLERANCE"] == "0.1"
+    assert "OTHER" not in first["environment"]
+
+
+def test_a_worker_starts_from_what_it_was_given(assignment, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    one = node(0)
+    for worker in (node(1), one):
+        assignment.pytest_configure_node(worker)
+    there = fake(rootpath=tmp_path / "copy")
+    own = _worker_run(there, run.settings, one.workerinput[WORKER_INPUT])
+    assert own.target.uuid == "GPU-1"
+    assert own.target.probe == run.target.probe
+    assert own.at_home(tmp_path / "copy" / "test_x.py") == tmp_path / "test_x.py"
+    assert own.against is None
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"
+
+
+def test_the_gpu_of_a_worker_that_went_down_is_free_again(assignment):
+    nodes = [node(0), node(1), node(2)]
+    for one in nodes[:2]:
+        assignment.pytest_configure_node(one)
+    assignment.pytest_testnodedown(nodes[1])
+    assignment.pytest_configure_node(nodes[2])
+    assert nodes[2].workerinput[WORKER_INPUT]["ordinal"] == 1
+
+
+def test_what_a_worker_deselected_reaches_the_controller(assignment, begin, run, tmp_path):
+    one = node(0)
+    config = fake(workeroutput=one.workeroutput)
+    worker = Worker(config, begin())
+    worker.pytest_deselected([fake(path=tmp_path / "test_x.py")])
+    worker.pytest_sessionfinish()
+    assignment.pytest_testnodedown(one)
+    assert run.deselected == {str(tmp_path / "test_x.py")}
+    assert not run.selective
+
+
+def test_after_a_crash_nothing_counts_as_stale(assignment, run):
+    crashed = node(0)
+    crashed.workeroutput = None
+    assignment.pytest_testnodedown(crashed)
+    assert run.selective
+
+
+def test_tests_are_known_from_the_workers(assignment, run, tmp_path):
+    assignment.pytest_xdist_node_collection_finished(node(0), ["test_x.py::test_a@group"])
+    assert run.collected == {str(tmp_path / "test_x.py"): {"test_a"}}
+
+
+def test_another_directory_on_another_host_is_refused(assignment, tmp_path):
+    elsewhere = node(0)
+    elsewhere.gateway.spec.ssh = "b"
+    (tmp_path / "test_x.py").touch()
+    assignment.pytest_xdist_node_collection_finished(elsewhere, ["test_x.py::test_a"])
+    with pytest.raises(pytest.UsageError, match=r"it found test_y\.py, which is not in"):
+        assignment.pytest_xdist_node_collection_finished(elsewhere, ["test_y.py::test_a"])
