@@ -27,7 +27,7 @@ from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.judge.comparison import Comparison, Subject
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.model import RoundRecord
 
 MOST_SECONDS, MOST_MB = 2.0, 200.0

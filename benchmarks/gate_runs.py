@@ -59,7 +59,7 @@ from pytest_trtperf.judge.comparison import Subject
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import baseline_entry
 from pytest_trtperf.record.model import MeasurementRecord
 

@@ -34,7 +34,7 @@ from pytest_trtperf.fixtures.trt_measure import DRAWS
 from pytest_trtperf.judge.comparison import Subject
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 
 LIMIT_IN_SERVICES = 4.0
 SEEDS = (0, 1, 2, 3, 4)

@@ -20,7 +20,7 @@ from onnx.backend.test.runner import Runner
 from onnx_cases import Case, DataSet, load_cases, operators
 
 from pytest_trtperf.backend.dtypes import numbers
-from pytest_trtperf.backend.inputs import parse_inputs, read_inputs
+from pytest_trtperf.backend.inputs import read_inputs
 from pytest_trtperf.backend.loops import run_closed
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
@@ -29,6 +29,7 @@ from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.shapes import Profile, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import ShapeError, TrtPerfError
+from pytest_trtperf.options.values import parse_inputs
 
 CPU, RTX = "onnxruntime", "tensorrt-rtx"
 BACKENDS = (CPU, RTX)

@@ -36,7 +36,7 @@ from pytest_trtperf.fixtures.perf import Perf
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement, Round
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 
 MILLION = 1_000_000
 MOST_MB = 64.0

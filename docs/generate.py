@@ -8,7 +8,6 @@ A test compares both with what the code says.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import inspect
 import json
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from pytest_trtperf.fixtures.perf import Perf
 from pytest_trtperf.fixtures.sweep import Sweep
 from pytest_trtperf.fixtures.trt_engine import EngineFactory
 from pytest_trtperf.fixtures.trt_measure import MeasureFactory
-from pytest_trtperf.options.settings import OPTIONS, flag_of, key_of
+from pytest_trtperf.options.declared import DECLARED, Declared
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
 
@@ -129,16 +128,14 @@ def schema_text() -> str:
 
 def _options() -> Iterator[str]:
     yield from _OPTIONS.splitlines()
-    for option in OPTIONS:
-        metavar = option.metadata["metavar"]
-        flag = flag_of(option) + (f" {metavar}" if metavar else "")
-        key = key_of(option)
-        cells = (f"`{flag}`", f"`{key}`", f"`{key.upper()}`", _default(option))
-        yield _row(*cells, option.metadata["help"])
+    for option in DECLARED:
+        flag = option.flag + (f" {option.metavar}" if option.metavar else "")
+        cells = (f"`{flag}`", f"`{option.key}`", f"`{option.variable}`", _default(option))
+        yield _row(*cells, option.help)
     yield ""
 
 
-def _default(option: dataclasses.Field[Any]) -> str:
+def _default(option: Declared) -> str:
     if option.default is None:
         return ""
     if isinstance(option.default, bool):
@@ -156,7 +153,7 @@ def _environment() -> Iterator[str]:
 
 def _mark() -> Iterator[str]:
     yield from _MARK.splitlines()
-    yield from ("", f"{', '.join(f'`{o.name}`' for o in OPTIONS if o.metadata['mark'])}.", "")
+    yield from ("", f"{', '.join(f'`{o.name}`' for o in DECLARED if o.per_measurement)}.", "")
 
 
 def _fixtures() -> Iterator[str]:

@@ -17,7 +17,8 @@ from pytest_trtperf.fixtures import (
     trt_engine,
     trt_measure,
 )
-from pytest_trtperf.options.settings import WORKER_INPUT, Settings, add_options
+from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.run.pytest_options import WORKER_INPUT, add_options, settings_of_run
 from pytest_trtperf.run.tracebacks import shorten
 
 __all__ = ["trt_compare", "trt_engine", "trt_measure"]
@@ -62,10 +63,7 @@ def _measures(config: pytest.Config) -> bool:
     """Whether this run measures; resolves the settings when first asked."""
     if SETTINGS not in config.stash:
         _take_environment(config)
-        try:
-            config.stash[SETTINGS] = Settings.from_config(config)
-        except ValueError as error:
-            raise pytest.UsageError(str(error)) from None
+        config.stash[SETTINGS] = settings_of_run(config)
     return config.stash[SETTINGS].enabled and not config.getoption("collectonly")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]

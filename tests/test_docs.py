@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.cli import build_parser
-from pytest_trtperf.options.settings import OPTIONS, flag_of, key_of
+from pytest_trtperf.options.declared import DECLARED
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +32,7 @@ def commands(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_exist(page: Path) -> None:
-    known = {flag_of(option) for option in OPTIONS}
+    known = {option.flag for option in DECLARED}
     known |= {flag.replace("--", "--no-", 1) for flag in known}
     named = set(re.findall(r"--(?:no-)?trtperf[a-z-]*(?<!-)", page.read_text(encoding="utf-8")))
     assert named - known == set()
@@ -40,7 +40,7 @@ def test_options_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_variables_exist(page: Path) -> None:
-    known = {key_of(option).upper() for option in OPTIONS} | {"TRTPERF_EXTRA"}
+    known = {option.variable for option in DECLARED} | {"TRTPERF_EXTRA"}
     assert set(re.findall(r"\bTRTPERF(?:_[A-Z]+)*\b", page.read_text(encoding="utf-8"))) <= known
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -33,7 +32,6 @@ _WHOLE_RANGES = {
 _MULTIPLIER, _MODULUS = 16807, 2**31 - 1
 _BLOCK = 1 << 15  # draws made at once; what is computed from them stays in the cache
 _BELOW_ONE = np.float32(1 - 2**-24)
-_SPELLING = "write name:file,name2:file2 or the path of one .npz file"
 _Read = TypeVar("_Read")
 
 
@@ -125,65 +123,10 @@ def _whole_numbers(low: int, high: int, draws: NDArray[np.uint64]) -> NDArray[np
     return values
 
 
-def parse_inputs(value: object) -> dict[str, object] | Path:
-    """What a user writes for ``inputs=``, checked; no file is opened.
-
-    A mapping of input names to arrays or paths, or trtexec's ``name:file,name2:file2`` (a name may
-    stand in single quotes, the last colon ends it otherwise); the path of an ``.npz`` stands alone.
-
-    Raises:
-        ValueError: it is none of these; the message says what is.
-    """
-    if isinstance(value, str):
-        text = value.strip()
-        alone = text.lower().endswith(".npz") and ":" not in text
-        value = Path(text) if alone else _named_files(text)
-    if isinstance(value, os.PathLike):
-        path = Path(value)
-        if path.suffix.lower() != ".npz":
-            raise ValueError(f"{str(path)!r} does not say for which input it is: {_SPELLING}")
-        return path
-    if not isinstance(value, Mapping):
-        raise ValueError(
-            f"inputs are a mapping of names to arrays or files, not {type(value).__name__}; "
-            f"as text {_SPELLING}"
-        )
-    given: dict[str, object] = {}
-    for name, item in value.items():
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"{name!r} is no name of an input")
-        if not isinstance(item, (str, os.PathLike)):
-            given[name] = item
-        elif Path(item).suffix.lower() == ".npz":
-            raise ValueError(
-                f"input {name!r}: {str(item)!r} may hold several arrays; give the path of an .npz "
-                "file alone, or save this array as .npy"
-            )
-        else:
-            given[name] = Path(item)
-    return given
-
-
-def _named_files(text: str) -> dict[str, str]:
-    given: dict[str, str] = {}
-    for part in text.split(","):
-        if part.strip().startswith("'"):
-            name, _, file = part.strip()[1:].partition("':")
-        else:
-            name, _, file = part.rpartition(":")
-        name, file = name.strip(), file.strip()
-        if not name or not file:
-            raise ValueError(f"{part!r} is not name:file; {_SPELLING}")
-        if name in given:
-            raise ValueError(f"input {name!r} is given twice")
-        given[name] = file
-    return given
-
-
 def read_inputs(
     given: Mapping[str, object] | Path, find: Callable[[Path], Path] = Path
 ) -> dict[str, InputValue]:
-    """The values `parse_inputs` names; nothing is unpickled.
+    """The values of inputs that a user gave, read from files; nothing is unpickled.
 
     Args:
         find: where a path is.

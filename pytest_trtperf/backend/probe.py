@@ -12,11 +12,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME, import_tensorrt
+from pytest_trtperf.backend.tensorrt.bindings import (
+    ONNXRUNTIME,
+    TENSORRT_FAMILY,
+    import_tensorrt,
+)
 from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 
 AUTO = ("tensorrt", "tensorrt-rtx")
+KNOWN = ("auto", *TENSORRT_FAMILY, ONNXRUNTIME)
 _LEAST_ERRORS_SHOWN = 800
 
 
@@ -46,12 +51,26 @@ class Probe:
         return cls(**{**data, "gpus": gpus})  # type: ignore[arg-type]
 
 
+def check_names(backends: Sequence[str]) -> None:
+    """Refuses a preference list with a name that no backend has.
+
+    Raises:
+        BackendUnavailable: names what is unknown, and the backends there are.
+    """
+    if unknown := [name for name in backends if name not in KNOWN]:
+        raise BackendUnavailable(
+            f"unknown backend {', '.join(map(repr, unknown))}; known are {', '.join(KNOWN)}"
+        )
+
+
 def probe_in_subprocess(backends: Sequence[str]) -> Probe:
     """The first usable backend of a preference list.
 
     Raises:
-        BackendUnavailable: none is usable; says what each lacks and how to go on.
+        BackendUnavailable: none is usable, or one is unknown; says what each lacks and how to go
+            on.
     """
+    check_names(backends)
     command = [sys.executable, "-m", "pytest_trtperf.backend.probe", *backends]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     lines = done.stdout.splitlines()

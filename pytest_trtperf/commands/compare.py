@@ -18,7 +18,7 @@ from pytest_trtperf.commands.common import (
 )
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.comparison import Comparison, Subject
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
 from pytest_trtperf.record.as_baseline import baseline_entry, tactics
 from pytest_trtperf.record.json_file import MeasurementId, measurement_id, read_runs

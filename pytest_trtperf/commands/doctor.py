@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf import __version__
-from pytest_trtperf.backend.probe import AUTO, Gpu, Probe, probe_in_subprocess
+from pytest_trtperf.backend.probe import AUTO, Gpu, Probe, check_names, probe_in_subprocess
 from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME, TENSORRT_FAMILY
 from pytest_trtperf.commands.common import (
     Parsers,
@@ -89,6 +89,7 @@ def add(commands: Parsers) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    check_names(arguments.backend)
     wanted = [b for name in arguments.backend for b in (AUTO if name == "auto" else (name,))]
     probes = {name: _probe(name) for name in (*TENSORRT_FAMILY, ONNXRUNTIME)}
     usable = [name for name in wanted if isinstance(probes[name], Probe)]

@@ -22,7 +22,7 @@ from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.judge.attribution import differences, doubts
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.model import RoundRecord, SweepRecord, VerdictRecord
 
 _WORDS = {

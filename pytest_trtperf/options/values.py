@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 Tolerance = float | Mapping[str, float]
 ToleranceKind: TypeAlias = Literal["median", "p99", "throughput"]
@@ -24,6 +24,7 @@ MOST_RATE = 1e9
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_INPUTS = "write name:file,name2:file2 or the path of one .npz file"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -38,13 +39,14 @@ def parse_bool(value: object) -> bool:
 
 
 def parse_backends(value: object) -> tuple[str, ...]:
-    """A comma-separated preference list of backends; `auto` is what builds engines on a GPU."""
-    known = ("auto", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime")
+    """A comma-separated preference list of backends, or a list of names.
+
+    Whether there is a backend of a name is known later, when it is looked up.
+    """
     items = value if isinstance(value, (list, tuple)) else str(value).split(",")
-    names = tuple(name.strip() for name in items if name.strip())
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise ValueError(f"unknown backend {', '.join(unknown) or value!r}; choose from {known}")
+    names = tuple(str(name).strip() for name in items if str(name).strip())
+    if not names or not all(re.fullmatch(r"[a-z0-9-]+", name) for name in names):
+        raise ValueError(f"expected names of backends such as auto,onnxruntime, got {value!r}")
     return names
 
 
@@ -152,11 +154,59 @@ def parse_choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def parse_inputs(value: object) -> Any:
-    """Where the values of inputs come from; see `pytest_trtperf.backend.inputs.parse_inputs`."""
-    from pytest_trtperf.backend.inputs import parse_inputs as parse
+def parse_inputs(value: object) -> dict[str, object] | Path:
+    """What a user writes for ``inputs=``, checked; no file is opened.
 
-    return parse(value)
+    A mapping of input names to arrays or paths, or trtexec's ``name:file,name2:file2`` (a name may
+    stand in single quotes, the last colon ends it otherwise); the path of an ``.npz`` stands alone.
+
+    Raises:
+        ValueError: it is none of these; the message says what is.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        alone = text.lower().endswith(".npz") and ":" not in text
+        value = Path(text) if alone else _named_files(text)
+    if isinstance(value, os.PathLike):
+        path = Path(value)
+        if path.suffix.lower() != ".npz":
+            raise ValueError(f"{str(path)!r} does not say for which input it is: {_INPUTS}")
+        return path
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"inputs are a mapping of names to arrays or files, not {type(value).__name__}; "
+            f"as text {_INPUTS}"
+        )
+    given: dict[str, object] = {}
+    for name, item in value.items():
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{name!r} is no name of an input")
+        if not isinstance(item, (str, os.PathLike)):
+            given[name] = item
+        elif Path(item).suffix.lower() == ".npz":
+            raise ValueError(
+                f"input {name!r}: {str(item)!r} may hold several arrays; give the path of an .npz "
+                "file alone, or save this array as .npy"
+            )
+        else:
+            given[name] = Path(item)
+    return given
+
+
+def _named_files(text: str) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for part in text.split(","):
+        if part.strip().startswith("'"):
+            name, _, file = part.strip()[1:].partition("':")
+        else:
+            name, _, file = part.rpartition(":")
+        name, file = name.strip(), file.strip()
+        if not name or not file:
+            raise ValueError(f"{part!r} is not name:file; {_INPUTS}")
+        if name in given:
+            raise ValueError(f"input {name!r} is given twice")
+        given[name] = file
+    return given
 
 
 def parse_path(value: object) -> Path:

@@ -18,7 +18,7 @@ from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu
 from pytest_trtperf.baseline.locate import locate
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest
 from pytest_trtperf.record.model import (
     MaxQpsRecord,

@@ -13,11 +13,12 @@ import pytest
 
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.options.settings import WORKER_INPUT, Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.run.controller import Controller
 from pytest_trtperf.run.hosts import HERE, Host, first_host, host_of, place, refuse_another
+from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN, Run, Target
 from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
 

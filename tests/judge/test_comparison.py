@@ -14,7 +14,7 @@ from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.judge.comparison import Comparison, Subject
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.model import RoundRecord, VerdictRecord
 
 MODE: dict[str, bool | int | float | str] = {"load": "closed"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
 import numpy as np
 import pytest
 
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import DECLARED, Settings
+from pytest_trtperf.options.resolve import override
 from pytest_trtperf.options.typed import MeasureOptions
 from tests.options.members import is_shown, members_of
 
@@ -53,7 +53,7 @@ HINTS = get_type_hints(MeasureOptions)
 
 
 def test_names_are_those_of_the_declared_options():
-    declared = [option.name for option in fields(Settings) if option.metadata["mark"]]
+    declared = [option.name for option in DECLARED if option.per_measurement]
     assert list(HINTS) == declared
     assert MeasureOptions.__required_keys__ == frozenset()
 
@@ -62,6 +62,6 @@ def test_names_are_those_of_the_declared_options():
 def test_a_value_of_each_type_is_accepted(name):
     values = [example[name] for example in EXAMPLES if name in example]  # type: ignore[literal-required]
     for value in values:
-        Settings().override({name: value}, "call")
+        override(Settings(), {name: value}, "call")
     missing = [one for one in members_of(HINTS[name]) if not is_shown(one, values)]
     assert missing == []

@@ -129,9 +129,15 @@ def test_preference_list_falls_back_to_the_cpu(repository):
 
 
 def test_unknown_backend_is_a_usage_error(repository):
-    result = repository.run("--trtperf-backend=tensorflow")
+    result = repository.run("--trtperf-backend=onnxruntime,tensorflow")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--trtperf-backend: *unknown backend*tensorflow*onnxruntime*"])
+    known = "auto, tensorrt, tensorrt-rtx, tensorrt-lean, onnxruntime"
+    result.stderr.fnmatch_lines([f"*unknown backend 'tensorflow'; known are {known}"])
+    result = repository.run("--trtperf-backend=tensor_flow")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --trtperf-backend: expected names of backends*tensor_flow*"]
+    )
 
 
 def test_one_header_line_and_one_table(repository):

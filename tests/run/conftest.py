@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("msgspec")
 
 from pytest_trtperf.backend.probe import Gpu, Probe
-from pytest_trtperf.options.settings import Settings
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run.run import Run, Target
 
 MakeRun = Callable[..., Run]

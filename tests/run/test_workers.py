@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from pytest_trtperf.options.settings import WORKER_INPUT
 from pytest_trtperf.run.hosts import Host
+from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.workers import Worker, WorkerAssignment, _worker_run
 from tests.run.fakes import fake
 

@@ -1,0 +1,98 @@
+"""Which value an option has: call > mark > command line > environment > ini file > default."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_trtperf.options.declared import DECLARED, Declared, Settings
+from pytest_trtperf.options.values import parse_path
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """Where the options of a run may be given.
+
+    Attributes:
+        command_line: the value for a key, or None.
+        environment: the process's variables.
+        ini: the value for a key, or an empty text; a ValueError says that it has a wrong type.
+        folder: the ini file's, which its relative paths start from.
+    """
+
+    command_line: Callable[[str], object]
+    environment: Mapping[str, str]
+    ini: Callable[[str], object]
+    folder: Path | None
+
+
+def resolve(sources: Sources) -> Settings:
+    """The settings of a run.
+
+    Raises:
+        ValueError: a value is not acceptable, or two options contradict each other; the message
+            names where a value was given.
+    """
+    given = (_look_up(option, sources) for option in DECLARED)
+    settings = Settings(**dict(filter(None, given)))
+    _check(settings)
+    updates = ("trtperf_update", "trtperf_update_new")
+    if any(sources.command_line(key) for key in updates) and not settings.enabled:
+        raise ValueError("--trtperf-update records what is measured: give --trtperf as well")
+    return settings
+
+
+def override(settings: Settings, options: Mapping[str, Any], source: str) -> Settings:
+    """The settings with a mark's or a call's options on top; None means not given.
+
+    Raises:
+        ValueError: an unknown option or a value that is not acceptable.
+    """
+    known = {option.name: option for option in DECLARED if option.per_measurement}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f"{source}: unknown option {', '.join(unknown)}; known are {', '.join(known)}"
+        )
+    given = {
+        name: _parse(known[name], value, f"{source}: {name}")
+        for name, value in options.items()
+        if value is not None
+    }
+    return dataclasses.replace(settings, **given)
+
+
+def _check(settings: Settings) -> None:
+    if settings.update and settings.update_new:
+        raise ValueError("--trtperf-update and --trtperf-update-new exclude each other")
+    if settings.against and (settings.update or settings.update_new):
+        raise ValueError("--trtperf-against compares with a record: leave --trtperf-update out")
+    if settings.request_rate is not None and settings.idle_ms:
+        raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
+
+
+def _look_up(option: Declared, sources: Sources) -> tuple[str, Any] | None:
+    value: Any
+    if (value := sources.command_line(option.key)) is not None:
+        return option.name, _parse(option, value, option.flag)
+    if value := sources.environment.get(option.variable):
+        return option.name, _parse(option, value, f"environment variable {option.variable}")
+    source = f"ini key {option.key}"
+    try:
+        value = sources.ini(option.key)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    if value == "":
+        return None
+    if option.parse is parse_path and sources.folder and not str(value).startswith("~"):
+        value = sources.folder / str(value)
+    return option.name, _parse(option, value, source)
+
+
+def _parse(option: Declared, value: object, source: str) -> Any:
+    try:
+        return option.parse(value)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None

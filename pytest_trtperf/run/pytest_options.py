@@ -1,0 +1,62 @@
+"""The options in pytest: added to its parser, and read from its configuration.
+
+Imports nothing heavy: pytest asks for the options of every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+import pytest
+
+from pytest_trtperf.options.declared import DECLARED, Declared, Settings
+from pytest_trtperf.options.resolve import Sources, resolve
+
+WORKER_INPUT = "trtperf"
+"""Where pytest-xdist's workers find what the controller gives them."""
+
+_TYPES_THAT_MAY_BE_TEXT = (9, 2)
+_NATIVE_TOML = (9, 0)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declares each option on the command line and in the ini file."""
+    group = parser.getgroup("trtperf", "performance of TensorRT engines")
+    for option in DECLARED:
+        how: dict[str, Any] = {"metavar": option.metavar}
+        if isinstance(option.default, bool):
+            how = {"action": argparse.BooleanOptionalAction}
+        group.addoption(option.flag, dest=option.key, default=None, help=option.help, **how)
+        parser.addini(option.key, option.help, type=_ini_type(option), default="")
+
+
+def _ini_type(option: Declared) -> Any:
+    """pytest's type of an ini key; where text is one, our own parser says what does not fit."""
+    kind = option.ini[0]
+    if kind is str or pytest.version_tuple < _NATIVE_TOML:
+        return "string"
+    if pytest.version_tuple >= _TYPES_THAT_MAY_BE_TEXT:
+        return kind | str
+    return "string" if str in option.ini else kind.__name__
+
+
+def settings_of_run(config: pytest.Config) -> Settings:
+    """The settings by command line, environment and ini file.
+
+    Raises:
+        pytest.UsageError: a value is not acceptable; names where it was given.
+    """
+
+    def ini(key: str) -> object:
+        try:
+            return config.getini(key)
+        except TypeError as error:  # pytest 9.0 and 9.1, of a wrong type in pytest.toml
+            raise ValueError(str(error)) from None
+
+    folder = None if config.inipath is None else config.inipath.parent
+    try:
+        return resolve(Sources(config.getoption, os.environ, ini, folder))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None

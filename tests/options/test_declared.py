@@ -1,0 +1,20 @@
+"""What holds for the declaration of every option."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_trtperf.options.declared import DECLARED
+
+
+@pytest.mark.parametrize("option", DECLARED, ids=lambda option: option.name)
+def test_defaults_are_acceptable_values(option):
+    if option.default is not None:
+        assert option.parse(option.default) == option.default
+    assert option.help.endswith((".", ")"))
+
+
+def test_names_of_an_option():
+    names = {option.name: (option.flag, option.key, option.variable) for option in DECLARED}
+    assert names["enabled"] == ("--trtperf", "trtperf", "TRTPERF")
+    assert names["max_time"] == ("--trtperf-max-time", "trtperf_max_time", "TRTPERF_MAX_TIME")

@@ -1,0 +1,76 @@
+"""Which of several places an option is taken from, and what marks and calls may change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.options.resolve import Sources, override, resolve
+from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES
+
+
+def sources(command_line=None, environment=None, ini=None, folder=None):
+    return Sources(
+        (command_line or {}).get, environment or {}, lambda key: (ini or {}).get(key, ""), folder
+    )
+
+
+def test_nothing_given_is_the_default():
+    assert resolve(sources()) == Settings()
+
+
+def test_command_line_before_environment_before_ini():
+    line, environment = {"trtperf_seed": "1"}, {"TRTPERF_SEED": "2"}
+    assert resolve(sources(line, environment, {"trtperf_seed": 3})).seed == 1
+    assert resolve(sources({}, environment, {"trtperf_seed": 3})).seed == 2
+    assert resolve(sources({}, {"TRTPERF_SEED": ""}, {"trtperf_seed": 3})).seed == 3
+
+
+@pytest.mark.parametrize("off", [False, "false", "0"])
+def test_what_an_ini_file_turns_off_is_off(off):
+    assert resolve(sources(ini={"trtperf_transfers": off})).transfers is False
+
+
+def test_a_zero_in_an_ini_file_is_given():
+    settings = resolve(sources(ini={"trtperf_cache_size": 0, "trtperf_seed": 0}))
+    assert (settings.cache_size, settings.seed) == (0, 0)
+
+
+def test_relative_paths_of_an_ini_file_start_from_it():
+    given = {"trtperf_lock_dir": "locks", "trtperf_cache_dir": "/cache"}
+    settings = resolve(sources(ini=given, folder=Path("/repository")))
+    assert (settings.lock_dir, settings.cache_dir) == (Path("/repository/locks"), Path("/cache"))
+    assert resolve(sources(ini=given)).lock_dir == Path("locks").absolute()
+
+
+def test_a_value_of_a_wrong_type_names_the_ini_key():
+    def ini(key: str) -> str:
+        if key == "trtperf_nvtx":
+            raise ValueError("expects a bool")
+        return ""
+
+    with pytest.raises(ValueError, match=r"^ini key trtperf_nvtx: expects a bool$"):
+        resolve(replace(sources(), ini=ini))
+
+
+def test_override_changes_what_was_given_and_nothing_else():
+    settings = Settings(seed=3)
+    changed = override(settings, {"tolerance": "0.02", "cuda_graph": True, "seed": None}, "mark")
+    assert (changed.tolerance, changed.cuda_graph, changed.seed) == (0.02, True, 3)
+    assert settings == Settings(seed=3)
+
+
+@pytest.mark.parametrize("name", ["enabled", "backend", "update", "json", "lock_dir"])
+def test_options_of_a_run_are_not_those_of_a_measurement(name):
+    with pytest.raises(ValueError, match=f"the test: unknown option {name}; known are tolerance"):
+        override(Settings(), {name: True}, "the test")
+
+
+@pytest.mark.parametrize("policy", INCONCLUSIVE_POLICIES)
+def test_policies(policy):
+    assert override(Settings(), {"inconclusive": policy}, "mark").inconclusive == policy
+    with pytest.raises(ValueError, match=r"mark: inconclusive: expected one of.*estimate"):
+        override(Settings(), {"inconclusive": policy.upper()}, "mark")

@@ -1,0 +1,91 @@
+"""Options in pytest's configuration files, of both syntaxes and with each type of value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.run.pytest_options import settings_of_run
+
+needs_typed_toml = pytest.mark.skipif(
+    pytest.version_tuple < (9,), reason="pytest 9 reads typed values"
+)
+
+
+def test_home_directory_of_the_ini_file(pytester, monkeypatch):
+    """It is expanded, and one that there is not is a usage error that names the key."""
+    monkeypatch.setenv("HOME", str(pytester.path / "home"))
+    pytester.makeini("[pytest]\ntrtperf_cache_dir = ~/cache\ntrtperf_lock_dir = locks")
+    config = pytester.parseconfig()
+    settings = settings_of_run(config)
+    assert settings.cache_dir == pytester.path / "home" / "cache"
+    assert settings.lock_dir == pytester.path / "locks"
+    pytester.makeini("[pytest]\ntrtperf_cache_dir = ~nobody-of-this-name/cache")
+    expected = "ini key trtperf_cache_dir: the home directory of '~nob"
+    with pytest.raises(pytest.UsageError, match=expected):
+        settings_of_run(pytester.parseconfig())
+
+
+# A spelling as text, one with a type of TOML, the option and its value.
+SPELLINGS: tuple[tuple[str, str, str, Any], ...] = (
+    ("true", "true", "cuda_graph", True),
+    ("off", "false", "transfers", False),
+    ("0", "0", "seed", 0),
+    ("7", "7", "concurrency", 7),
+    ("600", "600", "round_queries", 600),
+    ("0.5", "0.5", "max_time", 0.5),
+    ("30", "30", "max_time", 30.0),
+    ("1e3", "1e3", "warm_up_ms", 1000.0),
+    ("median=0.02", '"median=0.02"', "tolerance", {"median": 0.02}),
+    ("closed", '"closed"', "request_rate", None),
+    ("20GiB", '"20GiB"', "cache_size", 20.0 * 2**30),
+    ("none", '"none"', "cache_size", math.inf),
+    ("auto, onnxruntime", '"auto, onnxruntime"', "backend", ("auto", "onnxruntime")),
+    ("warn", '"warn"', "inconclusive", "warn"),
+)
+
+
+@pytest.mark.parametrize(("text", "typed", "name", "value"), SPELLINGS)
+@pytest.mark.parametrize("form", ["pytest.ini", "text in TOML", "types in TOML", "pytest.toml"])
+def test_spellings_of_a_value(pytester, form, text, typed, name, value):
+    if form in ("types in TOML", "pytest.toml") and pytest.version_tuple < (9,):
+        pytest.skip("pytest 9 reads typed values")
+    key = f"trtperf_{name}"
+    if form == "pytest.ini":
+        pytester.makeini(f"[pytest]\n{key} = {text}")
+    elif form == "text in TOML":
+        pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\n{key} = {typed}")
+    elif form == "types in TOML":
+        pytester.makepyprojecttoml(f"[tool.pytest]\n{key} = {typed}")
+    else:
+        pytester.makefile(".toml", pytest=f"[pytest]\n{key} = {typed}")
+    assert getattr(settings_of_run(pytester.parseconfig()), name) == value
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 2), reason="pytest 9.2 has types of both")
+@pytest.mark.parametrize(("name", "value"), [("tolerance", 0.02), ("request_rate", 90.0)])
+def test_numbers_that_may_be_text(pytester, name, value):
+    pytester.makepyprojecttoml(f"[tool.pytest]\ntrtperf_{name} = {value}")
+    assert getattr(settings_of_run(pytester.parseconfig()), name) == value
+
+
+@needs_typed_toml
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("transfers", "[1]"), ("max_time", "true"), ("seed", "1.5"), ("json", "3")],
+)
+def test_a_wrong_type_names_the_key(pytester, name, value):
+    pytester.makepyprojecttoml(f"[tool.pytest]\ntrtperf_{name} = {value}")
+    with pytest.raises(pytest.UsageError, match=f"trtperf_{name}.* (expects|expected)"):
+        settings_of_run(pytester.parseconfig())
+
+
+@pytest.mark.parametrize("name", ["transfers", "max_time", "seed", "tolerance", "json"])
+def test_an_empty_value_is_not_given(pytester, name):
+    if (9,) <= pytest.version_tuple < (9, 2):
+        pytest.skip("pytest refuses it")
+    pytester.makeini(f"[pytest]\ntrtperf_{name} =")
+    assert settings_of_run(pytester.parseconfig()) == Settings()
