@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import os
 import stat
@@ -20,6 +19,7 @@ from pytest_trtperf.baseline.schema import (
     encode_and_read_back,
 )
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.files.atomic import leftovers, write_atomically
 
 LOCK_TIMEOUT_S = 60.0
 
@@ -115,9 +115,11 @@ class BaselineStore:
         data, written = encode_and_read_back(merged)
         if written == stored:
             return False
-        _sweep(path)
+        # The lock is held: whatever wrote these files was killed.
+        for stale in leftovers(path):
+            stale.unlink(missing_ok=True)
         if merged.entries:
-            _write(path, data)
+            write_atomically(path, data, mode=None, sync=True)
         else:
             path.unlink()
         self._files[module] = written
@@ -158,37 +160,3 @@ def _lock_directory() -> Path:
     if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != user):
         raise PermissionError(f"{directory} is not a directory of this user")
     return directory
-
-
-def _temporary_prefix(path: Path) -> str:
-    return f".{path.name}."
-
-
-def _sweep(path: Path) -> None:
-    """Delete what killed writers left beside `path`; the lock says that none is at work."""
-    for stale in path.parent.glob(f"{glob.escape(_temporary_prefix(path))}*.tmp"):
-        stale.unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{_temporary_prefix(path)}{os.getpid()}.tmp"
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    # without it a power cut may lose the rename; some file systems refuse, and that is no error
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pytest_trtperf.errors import CacheError
+from pytest_trtperf.files.atomic import write_in_order
 from pytest_trtperf.files.locks import exclusive, unused
 from pytest_trtperf.plan_cache.trust import open_cached
 
@@ -45,6 +46,7 @@ class CacheFiles:
     def __init__(self, directory: Path, *, shared: bool) -> None:
         self.directory, self.shared = directory, shared
         self._lock_mode = 0o666 if shared else 0o600
+        self._file_mode = 0o644 if shared else 0o600
 
     def path(self, key: str, suffix: str) -> Path:
         """Where a file of a key lies, whether it exists or not.
@@ -151,27 +153,11 @@ class CacheFiles:
         Raises:
             CacheError: the directory cannot be written.
         """
-        written: dict[str, str] = {}
-        try:
-            with explained(self.directory):
-                for suffix, content in contents.items():
-                    handle, written[suffix] = tempfile.mkstemp(".tmp", f".{key}.", self.directory)
-                    self._write(handle, content)
-                for suffix, temporary in written.items():
-                    os.replace(temporary, self.path(key, suffix))
-                _sync_directory(self.directory)
-        finally:
-            for temporary in written.values():
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary)
-
-    def _write(self, handle: int, content: bytes) -> None:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            if self.shared:
-                os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
+        with explained(self.directory):
+            write_in_order(
+                {self.path(key, suffix): content for suffix, content in contents.items()},
+                mode=self._file_mode, sync=True, owner=key,
+            )  # fmt: skip
 
     def sweep(self, key: str | None = None) -> list[Path]:
         """Removes what killed writers left, of all that nobody writes now; returns the files.
@@ -278,11 +264,3 @@ def explain(error: OSError) -> str:
     if error.errno in _NO_PERMISSION:
         return f"not permitted: {said}; make it writable, or {_OTHER_DIRECTORY}"
     return f"{said}; {_OTHER_DIRECTORY}"
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.errors import EngineBuildError, EngineCacheWarning
+from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.files.locks import exclusive
 from pytest_trtperf.plan_cache.files import LOCK, TIMING, explain
 
@@ -76,7 +74,9 @@ class TimingCacheFile:
                 merged = config.create_timing_cache(self._read())
                 if merged is None or not merged.combine(timed, False):
                     merged = timed
-                self._replace(bytes(merged.serialize()))
+                write_atomically(
+                    self.path, bytes(merged.serialize()), mode=0o644 if self.shared else 0o600
+                )
         except OSError as error:
             warnings.warn(
                 f"{self.path}: what this build timed is not kept: {explain(error)}",
@@ -91,18 +91,6 @@ class TimingCacheFile:
             if self.is_kept:
                 return b""
             raise
-
-    def _replace(self, data: bytes) -> None:
-        handle, temporary = tempfile.mkstemp(".tmp", f".{self.path.name}.", self.path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                if self.shared:
-                    os.fchmod(file.fileno(), 0o644)
-            os.replace(temporary, self.path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
 
 
 def _set(config: Any, data: bytes) -> bool:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_trtperf.backend.trace import Trace
+from pytest_trtperf.files.atomic import PendingFile
 
 
 def pack(traces: Sequence[Trace]) -> bytes:
@@ -48,12 +47,9 @@ class TraceFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._count = path, 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
-        os.close(handle)
-        self._temporary = Path(name)
-        self._archive = zipfile.ZipFile(self._temporary, "w", zipfile.ZIP_DEFLATED)
+        self._pending, self._count = PendingFile(path), 0
+        self._archive = zipfile.ZipFile(self._pending.file, "w", zipfile.ZIP_DEFLATED)
 
     def add(self, packed: bytes) -> str:
         """Takes what `pack` made; returns its place."""
@@ -68,8 +64,8 @@ class TraceFile:
         """Publishes the file."""
         try:
             self._archive.close()
-            self._temporary.chmod(0o644)
-            self._temporary.replace(self._path)
+            self._pending.finish()
+            self._pending.publish()
         except BaseException:
             self.discard()
             raise
@@ -78,4 +74,4 @@ class TraceFile:
         """Leaves nothing behind."""
         with contextlib.suppress(OSError, ValueError):
             self._archive.close()
-        self._temporary.unlink(missing_ok=True)
+        self._pending.discard()
