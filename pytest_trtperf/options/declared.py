@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from pytest_trtperf.options.values import (
     ARRIVALS,
@@ -27,9 +27,6 @@ from pytest_trtperf.options.values import (
     parse_tolerance,
 )
 
-IniTypes: TypeAlias = tuple[type, ...]
-"""The types of a value in a configuration file: text always, a number or a bool where it fits."""
-
 
 def _option(
     default: Any,
@@ -38,10 +35,10 @@ def _option(
     *,
     metavar: str | None = None,
     per_measurement: bool = False,
-    ini: IniTypes | None = None,
+    ini: type | None = None,
 ) -> Any:
     if ini is None:
-        ini = (type(default),) if isinstance(default, (bool, int, float)) else (str,)
+        ini = type(default) if isinstance(default, (bool, int, float)) else str
     metadata = {
         "parse": parse,
         "help": help,
@@ -83,7 +80,7 @@ class Settings:
         "Size limit of the engine cache, such as 20GiB, or none. After a build, the least "
         "recently used engines are removed (default: 50GiB; none for a shared cache).",
         metavar="SIZE",
-        ini=(float, str),
+        ini=float,
     )
     baseline_dir: Path | None = _option(
         None,
@@ -160,7 +157,7 @@ class Settings:
         "(default: 0.05, and 0.1 for P99).",
         metavar="SHARE",
         per_measurement=True,
-        ini=(float, str),
+        ini=float,
     )
     inconclusive: str = _option(
         "estimate",
@@ -231,7 +228,7 @@ class Settings:
         "Number of queries in flight on each stream (default: 2, on the CPU 1).",
         metavar="N",
         per_measurement=True,
-        ini=(int,),
+        ini=int,
     )
     idle_ms: float = _option(
         0.0,
@@ -247,7 +244,7 @@ class Settings:
         "due; or closed, where each query waits for an earlier one (default: closed).",
         metavar="QPS",
         per_measurement=True,
-        ini=(float, str),
+        ini=float,
     )
     arrivals: str = _option(
         "poisson",
@@ -284,7 +281,7 @@ class Declared:
     Attributes:
         parse: makes the value of text or of a Python value, or raises a ValueError.
         per_measurement: whether marks and calls take it, too.
-        ini: the types of its value in a configuration file.
+        ini: the type of its value in a configuration file, which text may stand for.
     """
 
     name: str
@@ -293,7 +290,7 @@ class Declared:
     help: str
     metavar: str | None
     per_measurement: bool
-    ini: IniTypes
+    ini: type
 
     @property
     def flag(self) -> str:

@@ -18,7 +18,7 @@ class Sources:
     Attributes:
         command_line: the value for a key, or None.
         environment: the process's variables.
-        ini: the value for a key, or an empty text; a ValueError says that it has a wrong type.
+        ini: the value for a key, or an empty text.
         folder: the ini file's, which its relative paths start from.
     """
 
@@ -79,16 +79,11 @@ def _look_up(option: Declared, sources: Sources) -> tuple[str, Any] | None:
         return option.name, _parse(option, value, option.flag)
     if value := sources.environment.get(option.variable):
         return option.name, _parse(option, value, f"environment variable {option.variable}")
-    source = f"ini key {option.key}"
-    try:
-        value = sources.ini(option.key)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
-    if value == "":
+    if (value := sources.ini(option.key)) == "":
         return None
     if option.parse is parse_path and sources.folder and not str(value).startswith("~"):
         value = sources.folder / str(value)
-    return option.name, _parse(option, value, source)
+    return option.name, _parse(option, value, f"ini key {option.key}")
 
 
 def _parse(option: Declared, value: object, source: str) -> Any:

@@ -17,8 +17,7 @@ from pytest_trtperf.options.resolve import Sources, resolve
 WORKER_INPUT = "trtperf"
 """Where pytest-xdist's workers find what the controller gives them."""
 
-_TYPES_THAT_MAY_BE_TEXT = (9, 2)
-_NATIVE_TOML = (9, 0)
+_HAS_UNIONS = pytest.version_tuple >= (9, 2)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -33,13 +32,8 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _ini_type(option: Declared) -> Any:
-    """pytest's type of an ini key; where text is one, our own parser says what does not fit."""
-    kind = option.ini[0]
-    if kind is str or pytest.version_tuple < _NATIVE_TOML:
-        return "string"
-    if pytest.version_tuple >= _TYPES_THAT_MAY_BE_TEXT:
-        return kind | str
-    return "string" if str in option.ini else kind.__name__
+    """pytest's type of an ini key. Text is always one: our own parser says what does not fit."""
+    return option.ini | str if option.ini is not str and _HAS_UNIONS else "string"
 
 
 def settings_of_run(config: pytest.Config) -> Settings:
@@ -52,8 +46,10 @@ def settings_of_run(config: pytest.Config) -> Settings:
     def ini(key: str) -> object:
         try:
             return config.getini(key)
-        except TypeError as error:  # pytest 9.0 and 9.1, of a wrong type in pytest.toml
-            raise ValueError(str(error)) from None
+        except TypeError:
+            # pytest 9.0 and 9.1 read numbers of pytest.toml, but know no type of numbers or text.
+            value: Any = config.inicfg[key]
+            return getattr(value, "value", value)
 
     folder = None if config.inipath is None else config.inipath.parent
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,16 +43,6 @@ def test_relative_paths_of_an_ini_file_start_from_it():
     settings = resolve(sources(ini=given, folder=Path("/repository")))
     assert (settings.lock_dir, settings.cache_dir) == (Path("/repository/locks"), Path("/cache"))
     assert resolve(sources(ini=given)).lock_dir == Path("locks").absolute()
-
-
-def test_a_value_of_a_wrong_type_names_the_ini_key():
-    def ini(key: str) -> str:
-        if key == "trtperf_nvtx":
-            raise ValueError("expects a bool")
-        return ""
-
-    with pytest.raises(ValueError, match=r"^ini key trtperf_nvtx: expects a bool$"):
-        resolve(replace(sources(), ini=ini))
 
 
 def test_override_changes_what_was_given_and_nothing_else():

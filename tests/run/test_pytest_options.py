@@ -10,9 +10,7 @@ import pytest
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run.pytest_options import settings_of_run
 
-needs_typed_toml = pytest.mark.skipif(
-    pytest.version_tuple < (9,), reason="pytest 9 reads typed values"
-)
+has_typed_toml = pytest.version_tuple >= (9,)
 
 
 def test_home_directory_of_the_ini_file(pytester, monkeypatch):
@@ -51,7 +49,7 @@ SPELLINGS: tuple[tuple[str, str, str, Any], ...] = (
 @pytest.mark.parametrize(("text", "typed", "name", "value"), SPELLINGS)
 @pytest.mark.parametrize("form", ["pytest.ini", "text in TOML", "types in TOML", "pytest.toml"])
 def test_spellings_of_a_value(pytester, form, text, typed, name, value):
-    if form in ("types in TOML", "pytest.toml") and pytest.version_tuple < (9,):
+    if form in ("types in TOML", "pytest.toml") and not has_typed_toml:
         pytest.skip("pytest 9 reads typed values")
     key = f"trtperf_{name}"
     if form == "pytest.ini":
@@ -65,17 +63,18 @@ def test_spellings_of_a_value(pytester, form, text, typed, name, value):
     assert getattr(settings_of_run(pytester.parseconfig()), name) == value
 
 
-@pytest.mark.skipif(pytest.version_tuple < (9, 2), reason="pytest 9.2 has types of both")
-@pytest.mark.parametrize(("name", "value"), [("tolerance", 0.02), ("request_rate", 90.0)])
-def test_numbers_that_may_be_text(pytester, name, value):
+@pytest.mark.skipif(not has_typed_toml, reason="pytest 9 reads typed values")
+@pytest.mark.parametrize(
+    ("name", "value"), [("tolerance", 0.02), ("request_rate", 90.0), ("cache_size", 0.0)]
+)
+def test_numbers_where_text_has_a_meaning_too(pytester, name, value):
     pytester.makepyprojecttoml(f"[tool.pytest]\ntrtperf_{name} = {value}")
     assert getattr(settings_of_run(pytester.parseconfig()), name) == value
 
 
-@needs_typed_toml
+@pytest.mark.skipif(not has_typed_toml, reason="pytest 9 reads typed values")
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("transfers", "[1]"), ("max_time", "true"), ("seed", "1.5"), ("json", "3")],
+    ("name", "value"), [("transfers", "[1]"), ("max_time", "true"), ("seed", "1.5")]
 )
 def test_a_wrong_type_names_the_key(pytester, name, value):
     pytester.makepyprojecttoml(f"[tool.pytest]\ntrtperf_{name} = {value}")
@@ -85,7 +84,5 @@ def test_a_wrong_type_names_the_key(pytester, name, value):
 
 @pytest.mark.parametrize("name", ["transfers", "max_time", "seed", "tolerance", "json"])
 def test_an_empty_value_is_not_given(pytester, name):
-    if (9,) <= pytest.version_tuple < (9, 2):
-        pytest.skip("pytest refuses it")
     pytester.makeini(f"[pytest]\ntrtperf_{name} =")
     assert settings_of_run(pytester.parseconfig()) == Settings()
