@@ -98,7 +98,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     try:
         result = yield
     except BaseException:
-        # What went wrong is best looked at in what was measured.
+        # The measurements may show what went wrong.
         if factory := item.stash.get(MEASURE, None):
             factory.export()
         raise

@@ -22,7 +22,7 @@ EntriesByTest = dict[str, dict[str, BaselineEntry]]
 
 
 def tactics(layers: Sequence[LayerRecord | Layer]) -> dict[str, str]:
-    """The tactic of each layer that the engine inspector tells one of."""
+    """The tactic of each layer, as far as the engine inspector knows it."""
     named = {layer.name: (layer.information or {}).get("TacticName") for layer in layers}
     return {name: tactic for name, tactic in named.items() if isinstance(tactic, str)}
 
@@ -30,7 +30,7 @@ def tactics(layers: Sequence[LayerRecord | Layer]) -> dict[str, str]:
 def baseline_entry(
     record: MeasurementRecord, software: Mapping[str, str], recorded: str | None = None
 ) -> BaselineEntry:
-    """A measurement as the only run of a baseline entry, recorded now unless told when."""
+    """A measurement as the only run of a baseline entry; `recorded` is now unless given."""
     rounds = [
         BaselineRound(
             queries=round.queries,
@@ -91,7 +91,7 @@ def entries_of(runs: Sequence[RunRecord], hardware_class: str, backend: str) -> 
         places = ", ".join(sorted({f"{run.backend} on {run.hardware_class}" for run in runs}))
         raise BaselineError(
             f"the record was made with {places}, this is {backend} on {hardware_class}: "
-            "only runs on one machine with one backend compare"
+            "only runs of one machine with one backend can be compared"
         )
     entries: EntriesByTest = {}
     for run in here:

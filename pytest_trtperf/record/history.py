@@ -42,7 +42,7 @@ class Series:
 
 @dataclass
 class History:
-    """The series of a directory of records, and the files that are none and why.
+    """The series of a directory of records, and which files were left out and why.
 
     `newest` is the last night of each hardware class and backend.
     """
@@ -79,7 +79,7 @@ class _Merged(msgspec.Struct, tag_field="schema", tag=MERGED_SCHEMA):
 
 _DECODER = msgspec.json.Decoder(_Run | _Merged)
 
-_Identity = tuple[str, str, str, str, str, Gate]
+_SeriesId = tuple[str, str, str, str, str, Gate]
 
 
 def read_history(directory: Path) -> History:
@@ -111,7 +111,7 @@ def read_history(directory: Path) -> History:
     if not history.records:
         raise BaselineError(
             f"{directory} has no record of --trtperf-json"
-            + (f"; the first file that is none: {history.left_out[0]}" if history.left_out else "")
+            + (f"; the first file there: {history.left_out[0]}" if history.left_out else "")
         )
     runs.sort(key=lambda one: (one[0].created, one[0].record))
     history.series = list(_series(runs))
@@ -128,7 +128,7 @@ def _files(directory: Path) -> list[Path]:
 
 def _series(runs: Iterable[tuple[Night, _Run]]) -> Iterator[Series]:
     nights: dict[tuple[str, str], list[Night]] = defaultdict(list)
-    found: dict[_Identity, dict[int, float]] = defaultdict(dict)
+    found: dict[_SeriesId, dict[int, float]] = defaultdict(dict)
     for night, run in runs:
         place = run.hardware_class, run.backend
         for one in run.measurements:

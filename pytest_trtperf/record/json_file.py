@@ -52,7 +52,7 @@ def read_runs(path: Path) -> list[RunRecord]:
     try:
         record = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BaselineError(f"{path}: {_told(data, error)}") from error
+        raise BaselineError(f"{path}: {_problem(data, error)}") from error
     runs = record.runs if isinstance(record, MergedRecord) else [record]
     if flaw := next(itertools.chain(_flaws(runs), _twice(runs)), None):
         raise BaselineError(f"{path}: {flaw}")
@@ -60,9 +60,10 @@ def read_runs(path: Path) -> list[RunRecord]:
 
 
 class MeasurementId(msgspec.Struct, frozen=True):
-    """What tells a measurement from all others; the test has a part since keys may collide.
+    """What identifies a measurement.
 
-    Keys are relative to a baseline directory, and there may be several of those in a repository.
+    The test is part of it: keys are relative to a baseline directory, so that those of several
+    directories in a repository may be equal.
     """
 
     hardware_class: str
@@ -75,34 +76,34 @@ class MeasurementId(msgspec.Struct, frozen=True):
 
 
 def measurement_ids(runs: Sequence[RunRecord]) -> Iterator[MeasurementId]:
-    """The measurement_ids of everything that was measured."""
+    """The ids of everything that was measured."""
     for run in runs:
         yield from (measurement_id(run, one) for one in run.measured)
 
 
 def measurement_id(run: RunRecord, one: Measured) -> MeasurementId:
-    """The identity of one measurement of a run."""
+    """The id of one measurement of a run."""
     return MeasurementId(run.hardware_class, run.backend, one.test, one.key)
 
 
-def _told(data: bytes, error: Exception) -> str:
-    """What is wrong with a file; another version's would fail anywhere, so that comes first."""
+def _problem(data: bytes, error: Exception) -> str:
+    """What is wrong with a file; another version comes first, since it may fail anywhere."""
     if not isinstance(error, msgspec.ValidationError):
-        return f"this is no whole record of --trtperf-json: {error} ({len(data)} bytes)"
+        return f"not a whole record of --trtperf-json: {error} ({len(data)} bytes)"
     try:
         schema = msgspec.json.decode(data, type=_Header).schema
     except msgspec.DecodeError:
         schema = ""
     known = (RUN_SCHEMA, MERGED_SCHEMA)
     if schema in known:
-        return f"this is no record of --trtperf-json: {error}"
+        return f"not a record of --trtperf-json: {error}"
     if schema.startswith(tuple(one.partition("/")[0] + "/" for one in known)):
         return (
             f"the record has the schema {schema!r}, and this version of pytest-trtperf reads "
             f"{' and '.join(map(repr, known))}: record it with this version"
         )
     its = f"its schema is {schema!r}" if schema else "it has no schema"
-    return f"this is no record of --trtperf-json, {its}: give a file that this option wrote"
+    return f"not a record of --trtperf-json, {its}: give a file that this option wrote"
 
 
 def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
@@ -123,4 +124,4 @@ def _metrics_differ(one: MeasurementRecord) -> bool:
 def _twice(runs: Sequence[RunRecord]) -> Iterator[str]:
     for one, count in Counter(measurement_ids(runs)).items():
         if count > 1:
-            yield f"{one} is there {count} times: leave one out"
+            yield f"{one} is in the record {count} times: keep one of them"

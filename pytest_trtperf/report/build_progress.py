@@ -1,4 +1,4 @@
-"""A line on the terminal that tells how far a build is."""
+"""A line on the terminal that shows how far a build is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build_line(
 ) -> Iterator[Callable[[BuildProgress], None] | None]:
     """Yields what shows the progress while a build goes on; how long it took, and its log, stay.
 
-    Builds of less than a second leave no trace. Without a terminal it yields None.
+    Builds of less than a second show nothing. Without a terminal it yields None.
 
     Args:
         name: what is built.

@@ -12,12 +12,12 @@ from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import outcome
 
-MOST_ANNOTATIONS = 10
+MAX_ANNOTATIONS = 10
 """Of each level: GitHub shows no more of a step."""
 
-LONGEST_MESSAGE = 4000
+MAX_CHARACTERS = 4000
 
-MOST_BYTES = 900_000
+MAX_BYTES = 900_000
 """Of a summary: GitHub drops one of more than 1 MiB."""
 
 
@@ -27,7 +27,7 @@ def annotation_lines(
     errors: Sequence[str],
     folder: str = "",
 ) -> list[str]:
-    """Workflow commands, one a line: errors for what failed, warnings for what is not known.
+    """Workflow commands, one a line: errors for what failed, warnings for what was not decided.
 
     Args:
         missing: keys without a baseline. errors: what could not be written.
@@ -35,10 +35,10 @@ def annotation_lines(
     """
     failed, unknown = [], []
     for one in measured:
-        told = [verdict.message for verdict in one.verdicts if verdict.failed]
-        if told:
+        messages = [verdict.message for verdict in one.verdicts if verdict.failed]
+        if messages:
             changed = one.differences if isinstance(one, MeasurementRecord) else []
-            failed.append(_command("error", _file(one, folder), "\n".join([*told, *changed])))
+            failed.append(_command("error", _file(one, folder), "\n".join([*messages, *changed])))
         elif outcome(one) == "inconclusive":
             messages = [v.message for v in one.verdicts if v.status == "inconclusive"]
             unknown.append(_command("warning", _file(one, folder), "\n".join(messages)))
@@ -46,7 +46,7 @@ def annotation_lines(
     if missing:
         text = f"{len(missing)} measurements have no baseline: {', '.join(missing)}"
         unknown.insert(0, _command("warning", {}, text))
-    return failed[:MOST_ANNOTATIONS] + unknown[:MOST_ANNOTATIONS]
+    return failed[:MAX_ANNOTATIONS] + unknown[:MAX_ANNOTATIONS]
 
 
 def folder_in_repository(rootdir: Path, environment: Mapping[str, str]) -> str:
@@ -65,8 +65,8 @@ def append_summary(path: Path, text: str) -> None:
         OSError: the file cannot be written.
     """
     data = text.encode("utf-8", "replace")
-    if len(data) > MOST_BYTES:
-        data = data[: data.rindex(b"\n", 0, MOST_BYTES)] + b"\n\nthe rest is in the record\n"
+    if len(data) > MAX_BYTES:
+        data = data[: data.rindex(b"\n", 0, MAX_BYTES)] + b"\n\nthe rest is in the record\n"
     with open(path, "ab") as file:
         file.write(data + b"\n")
 
@@ -78,8 +78,8 @@ def _file(one: Measured, folder: str) -> dict[str, str]:
 
 def _command(level: str, about: Mapping[str, str], message: str) -> str:
     fields = {"title": "pytest-trtperf", **about}
-    told = ",".join(f"{name}={_property(value)}" for name, value in sorted(fields.items()))
-    return f"::{level} {told}::{_data(shortened(message, LONGEST_MESSAGE))}"
+    listed = ",".join(f"{name}={_property(value)}" for name, value in sorted(fields.items()))
+    return f"::{level} {listed}::{_data(shortened(message, MAX_CHARACTERS))}"
 
 
 def _data(text: str) -> str:

@@ -9,10 +9,10 @@ from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, outcome, row
 
-MOST_ROWS = 500
-"""Rows of a table that somebody may still read."""
+MAX_ROWS = 500
+"""Of a table: nobody reads more."""
 
-LONGEST_MESSAGE = 1000
+MAX_CHARACTERS = 1000
 
 
 def escaped(text: str) -> str:
@@ -38,14 +38,14 @@ def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] =
     rows = [row(one) for one in found if isinstance(one, MeasurementRecord)]
     lines = [f"### {escaped(title)}", ""]
     if rows:
-        lines += [*markdown_table(COLUMNS, rows[:MOST_ROWS]), ""]
-    if len(rows) > MOST_ROWS:
-        lines += [f"{len(rows) - MOST_ROWS} more are in the record.", ""]
+        lines += [*markdown_table(COLUMNS, rows[:MAX_ROWS]), ""]
+    if len(rows) > MAX_ROWS:
+        lines += [f"{len(rows) - MAX_ROWS} more are in the record.", ""]
     others = [one for one in found if not isinstance(one, MeasurementRecord)]
-    lines += _items(one.message for one in others[:MOST_ROWS])
+    lines += _items(one.message for one in others[:MAX_ROWS])
     lines += _items(
         line
-        for one in found[:MOST_ROWS]
+        for one in found[:MAX_ROWS]
         if outcome(one) == "fail"
         for line in (
             *(verdict.message for verdict in one.verdicts if verdict.failed),
@@ -59,5 +59,5 @@ def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] =
 
 
 def _items(texts: Iterable[str]) -> list[str]:
-    items = [f"- {escaped(shortened(text, LONGEST_MESSAGE))}" for text in texts]
+    items = [f"- {escaped(shortened(text, MAX_CHARACTERS))}" for text in texts]
     return [*items, ""] if items else []

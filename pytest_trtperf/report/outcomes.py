@@ -41,7 +41,7 @@ def row(record: MeasurementRecord) -> tuple[str, ...]:
 
 
 def decisive(record: MeasurementRecord) -> VerdictRecord | None:
-    """The first comparison that failed, else that of the engine's own time."""
+    """The comparison to show: the first that failed, else that of the engine's own time."""
     compared = [
         verdict
         for verdict in record.verdicts

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 SILENT_S = 1.0
-"""What takes less leaves no trace on the terminal."""
+"""What takes less time shows nothing on the terminal."""
 
 _BETWEEN_S = 0.1
 _MAX_COLUMNS = 100
@@ -17,7 +17,7 @@ _DEFAULT_COLUMNS = 80
 
 
 class ProgressLine:
-    """Below what pytest has written; that goes on where it was once the line is erased.
+    """Is drawn below what pytest has written; once erased, the cursor is back where pytest left it.
 
     Args:
         terminal: None shows nothing.
@@ -35,7 +35,7 @@ class ProgressLine:
         self._drawn: float | None = None
 
     def __bool__(self) -> bool:
-        """Whether anybody sees it."""
+        """Whether there is a terminal."""
         return self._terminal is not None
 
     @property

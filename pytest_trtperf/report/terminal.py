@@ -9,8 +9,8 @@ from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRec
 from pytest_trtperf.report.outcomes import COLUMNS, outcome, row
 from pytest_trtperf.report.tables import aligned
 
-WORTH_TELLING_S = 1.0
-"""Waits for a device that add up to less are not told."""
+SHOWN_WAIT_S = 1.0
+"""Waits for a device that add up to less are not shown."""
 
 
 def header(backend: str, device: str, software: Mapping[str, str]) -> str:
@@ -56,7 +56,7 @@ def summary_lines(
     if stale:
         done = "removed" if removed else "--trtperf-update removes them"
         lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
-    if waited_s > WORTH_TELLING_S:
+    if waited_s > SHOWN_WAIT_S:
         lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")
     return lines + [f"ERROR: {error}" for error in errors]
 

@@ -1,4 +1,4 @@
-"""What a continuous integration service tells by environment variables."""
+"""What environment variables of a continuous integration service say."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")
 
 
 def commit(environment: Mapping[str, str]) -> str | None:
-    """The commit that this run tests; None outside of a service that tells."""
+    """The commit that this run tests; None where no service names it."""
     return next((environment[name] for name in COMMIT_VARIABLES if environment.get(name)), None)

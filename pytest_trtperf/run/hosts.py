@@ -117,15 +117,15 @@ def refuse_another(host: Host, ordinal: int, target: Target, source: str) -> Non
     expected = _of_the_record(target.device, target.probe)
     found = _of_the_record(host.devices[ordinal], host.probe)
     differences = [
-        f"{name} {found.get(name)} there and {expected.get(name)} elsewhere"
+        f"{name} is {found.get(name)} there and {expected.get(name)} elsewhere"
         for name in sorted(expected.keys() | found.keys())
         if expected.get(name) != found.get(name)
     ]
     if differences:
         raise pytest.UsageError(
-            f"{source}: the workers of a run measure on the same device with the same software, "
-            f"and there is {'; '.join(differences)}. Choose GPUs with CUDA_VISIBLE_DEVICES, or "
-            "run pytest for each by itself and put the records together with `trtperf merge`"
+            f"{source}: all workers of a run must have the same device and software, but "
+            f"{'; '.join(differences)}. Choose GPUs with CUDA_VISIBLE_DEVICES, or run pytest for "
+            "each device by itself and combine the records with `trtperf merge`"
         )
 
 

@@ -40,8 +40,8 @@ def register(config: pytest.Config, settings: Settings) -> None:
         return
     if config.getoption("dist", "no") == "each":
         raise pytest.UsageError(
-            "--dist=each measures a test once for each worker, and a record holds it once: run "
-            "pytest for each by itself and put the records together with `trtperf merge`"
+            "--dist=each runs each test on every worker, but a record holds a test once: run "
+            "pytest for each worker by itself and combine the records with `trtperf merge`"
         )
     host = find_devices(config, settings)
     config.stash[RUN] = run = Run(settings, Target(host.probe), config.rootpath)

@@ -28,11 +28,11 @@ def test_charts_are_drawn(browser):
         "Layers, change against the baseline",
     ]
     text = browser.js(f"document.querySelector('{panel}').textContent")
-    for told in (
+    for text_there in (
         "it is too slow", "layer softmax: +0.2 ms", "rounds were disturbed", "baseline",
         "P99 budget 1.5 ms: missed", "set aside", "SM clock, MHz", "temperature, °C", ODD_LAYER,
     ):  # fmt: skip
-        assert told in text
+        assert text_there in text
     ticks = f"[...document.querySelectorAll('{panel} .ytick')].map((one) => one.textContent)"
     assert ODD_LAYER in browser.js(ticks)
     browser.click(f"{panel} .metrics button:nth-of-type(2)")

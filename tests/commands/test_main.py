@@ -67,7 +67,7 @@ def test_broken_record_is_trouble_and_no_verdict(trtperf, tmp_path, write_run):
     ):
         result = trtperf(*words)
         assert (result.status, result.out) == (2, "")
-        assert f"trtperf: error: {bad}: this is no whole record" in result.err
+        assert f"trtperf: error: {bad}: not a whole record" in result.err
     assert not (tmp_path / "all.json").exists()
 
 

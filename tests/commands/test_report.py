@@ -84,7 +84,7 @@ def test_trouble_is_told(trtperf, write_run, tmp_path, monkeypatch):
     (tmp_path / "cut.json").write_bytes(record.read_bytes()[:300])
     for words, told in (
         ((tmp_path / "none.json",), "none.json"),
-        ((tmp_path / "cut.json",), "no whole record"),
+        ((tmp_path / "cut.json",), "not a whole record"),
         ((record, "-o", record / "page.html"), "run.json"),
     ):
         result = trtperf("report", *words)

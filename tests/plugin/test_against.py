@@ -107,8 +107,8 @@ def broken(path, how):
     ("how", "message"),
     [
         ("missing", "*before.json: the record cannot be read: No such file*"),
-        ("cut short", "*before.json: this is no whole record*"),
-        ("no record", "*before.json: this is no record of --trtperf-json, it has no schema*"),
+        ("cut short", "*before.json: not a whole record*"),
+        ("no record", "*before.json: not a record of --trtperf-json, it has no schema*"),
         (
             "other schema",
             "*the record has the schema 'trtperf-run/9', *record it with this version*",

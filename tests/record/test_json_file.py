@@ -91,9 +91,9 @@ M = ("measurements", 0)
         (
             ("schema",),
             "trtperf-baseline/1",
-            r"no record of --trtperf-json, its schema is 'trtperf-b",
+            r"not a record of --trtperf-json, its schema is 'trtperf-b",
         ),
-        (("schema",), 3, r"no record of --trtperf-json, it has no schema: give a file"),
+        (("schema",), 3, r"not a record of --trtperf-json, it has no schema: give a file"),
         (("created",), None, r"Expected `str`, got `null` - at `\$.created`"),
         (("measurements",), {}, r"Expected `array`, got `object` - at `\$.measurements`"),
         ((*M, "key"), 1, r"\$.measurements\[.+\].key"),
@@ -116,7 +116,7 @@ def test_what_does_not_fit_is_told_with_its_place(tmp_path, make_run, place, val
 
 def test_measurement_that_is_there_twice(tmp_path, make_run, make_measurement):
     write_json(tmp_path / "run.json", make_run(make_measurement(), make_measurement()))
-    with pytest.raises(BaselineError, match=r"test_a \(tensorrt on nvidia-h200\) is there 2"):
+    with pytest.raises(BaselineError, match=r"test_a \(tensorrt on nvidia-h200\) is in the record 2"):
         read_runs(tmp_path / "run.json")
 
 
@@ -127,14 +127,14 @@ def test_record_that_was_cut_short_is_never_taken(tmp_path, make_run, share):
     write_json(path, make_run())
     data = path.read_bytes().rstrip()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(BaselineError, match=r"run\.json: this is no whole record"):
+    with pytest.raises(BaselineError, match=r"run\.json: not a whole record"):
         read_runs(path)
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'"\xff"', b"\xff\xfe", b"null", b"[]", b"{}"])
 def test_file_of_something_else(tmp_path, data):
     (tmp_path / "run.json").write_bytes(data)
-    with pytest.raises(BaselineError, match=r"run\.json: (this is no|a record of)"):
+    with pytest.raises(BaselineError, match=r"run\.json: (not a|a record of)"):
         read_runs(tmp_path / "run.json")
 
 

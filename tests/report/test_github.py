@@ -8,8 +8,8 @@ import pytest
 
 from pytest_trtperf.record.model import VerdictRecord
 from pytest_trtperf.report.github import (
-    MOST_ANNOTATIONS,
-    MOST_BYTES,
+    MAX_ANNOTATIONS,
+    MAX_BYTES,
     annotation_lines,
     append_summary,
     folder_in_repository,
@@ -34,7 +34,7 @@ def test_command_cannot_be_broken_out_of(make_measurement):
 def test_no_more_annotations_than_are_shown(make_measurement):
     those = [make_measurement(f"t.py::test[{i}]", verdicts=[failed("x")]) for i in range(50)]
     lines = annotation_lines(those, [f"t.py::{i}" for i in range(5000)], [])
-    assert [line.split()[0] for line in lines] == ["::error"] * MOST_ANNOTATIONS + ["::warning"]
+    assert [line.split()[0] for line in lines] == ["::error"] * MAX_ANNOTATIONS + ["::warning"]
     assert max(map(len, lines)) < 5000
 
 
@@ -58,7 +58,7 @@ def test_summary_stays_within_its_limit(tmp_path, make_measurement):
     ]
     append_summary(tmp_path / "summary.md", markdown("t", those, ["p" * 999] * 999))
     data = (tmp_path / "summary.md").read_bytes()
-    assert MOST_BYTES / 2 < len(data) < 2**20
+    assert MAX_BYTES / 2 < len(data) < 2**20
     text = data.decode()
     assert "499 more are in the record" in text
     assert text.endswith("the rest is in the record\n\n")

@@ -129,7 +129,7 @@ def test_file_is_small_and_ends(make_run, tmp_path):
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
-def test_failures_come_first_and_are_told(page, make_measurement):
+def test_failures_come_first_in_full(page, make_measurement):
     failed = VerdictRecord(
         kind="baseline", metric="gpu_compute median", status="fail", reason="over_limit",
         message="t.py::test_b: it is slower", value=2.0, baseline=1.0, change=1.0, lower=0.9,
@@ -138,10 +138,10 @@ def test_failures_come_first_and_are_told(page, make_measurement):
     one = make_measurement("t.py::test_b", verdicts=[failed], differences=["layer conv: +1 ms"])
     found = page(make_measurement("t.py::test_a"), one)
     assert found.rows == ["t.py::test_b", "t.py::test_a"]
-    told = found.text.partition('id="failures"')[2].partition("</section>")[0]
-    assert "<li>it is slower</li>" in told
-    assert "<li>layer conv: +1 ms</li>" in told
-    assert 'href="#measurements-0"' in told
+    listed = found.text.partition('id="failures"')[2].partition("</section>")[0]
+    assert "<li>it is slower</li>" in listed
+    assert "<li>layer conv: +1 ms</li>" in listed
+    assert 'href="#measurements-0"' in listed
 
 
 def test_details_of_a_measurement(page, make_measurement):
@@ -201,7 +201,7 @@ def test_searches_and_pairs_have_rows(page, make_run, make_measurement):
     assert found.details["measurements"][2]["ratios"]["median"]["upper"] is None
 
 
-def test_several_devices_are_told_apart(make_run):
+def test_several_devices_are_distinguished(make_run):
     runs = [make_run(), make_run(device="NVIDIA L4", hardware_class="nvidia-l4")]
     text = html_page(runs)
     assert "<h2>NVIDIA H200</h2>" in text

@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 
 
 class Clock:
-    """Tells the time that it was set to."""
+    """Has the time that it was set to."""
 
     now = 0.0
 
@@ -66,12 +66,12 @@ def test_a_text_is_no_longer_than_the_terminal(terminal):
     assert terminal.getvalue().count("x") == 79
 
 
-def shown(terminal, clock, *told, looks=(5, 8)):
+def shown(terminal, clock, *seen, looks=(5, 8)):
     """The last text that a measurement draws."""
-    tell = MeasureLines(ProgressLine(terminal, clock=clock), "test_a").of("wide", looks)
-    assert tell is not None
-    for progress in told:
-        tell(progress)
+    show = MeasureLines(ProgressLine(terminal, clock=clock), "test_a").of("wide", looks)
+    assert show is not None
+    for progress in seen:
+        show(progress)
         clock.now += 1
     return terminal.getvalue().rpartition("\r")[2].partition("\x1b")[0]
 
@@ -92,7 +92,7 @@ WARM_UP = MeasureProgress(None, 0, 0, 9.6)
         (MeasureProgress(2, 2, 0, 3), "round 2 of at least 5, at most 3 s left"),
     ],
 )
-def test_what_a_measurement_tells(terminal, clock, progress, text):
+def test_what_a_measurement_shows(terminal, clock, progress, text):
     assert shown(terminal, clock, WARM_UP, progress) == f"trtperf: {text}  test_a#wide"[:79]
 
 
@@ -102,21 +102,21 @@ def test_a_trial_of_a_search_has_no_verdict(terminal, clock):
     assert text == "trtperf: round 2 of at least 3, at most 3 s left  test_a#wide"
 
 
-def test_a_short_measurement_leaves_no_trace(terminal, clock):
+def test_a_short_measurement_shows_nothing(terminal, clock):
     assert shown(terminal, clock, WARM_UP, None) == ""
 
 
 def test_a_long_wait_is_shown_until_it_ends(terminal):
-    tell = show_wait(ProgressLine(terminal), "the device, which is in use")
-    tell(0.5)
+    show = show_wait(ProgressLine(terminal), "the device, which is in use")
+    show(0.5)
     assert terminal.getvalue() == ""
-    tell(2.2)
-    tell(None)
+    show(2.2)
+    show(None)
     assert "waiting for the device, which is in use  2 s" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
-def test_without_a_terminal_nobody_is_told():
+def test_without_a_terminal_nothing_is_shown():
     line = ProgressLine(None)
     assert MeasureLines(line, "test_a").of("") is None
     show_wait(line, "nothing")(5.0)

@@ -107,7 +107,7 @@ def test_measurements_without_a_baseline_are_listed():
     assert "WITHOUT A BASELINE, nothing was compared (2):\n  a\n  c\n  record one" in text
 
 
-def test_findings_notes_and_errors_are_told():
+def test_findings_notes_and_errors_are_listed():
     finding = FindingRecord(code="enqueue_bound", message="bound by enqueue")
     printed = lines(
         measured(
@@ -129,7 +129,7 @@ def test_findings_notes_and_errors_are_told():
     ]
 
 
-def test_a_wait_is_told_from_a_second_on():
+def test_a_wait_is_shown_from_a_second_on():
     assert lines(waited_s=1.0) == lines()
     assert lines(waited_s=3.4)[-1] == "waited 3 s in all for devices and builds of other processes"
 

@@ -45,11 +45,11 @@ def test_the_same_device_and_software_may_take_part():
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        (probe_of("L4"), "device L4 there and H200 elsewhere"),
-        (probe_of("H200", driver="570.2"), "driver 570.2 there and 580.1 elsewhere"),
+        (probe_of("L4"), "device is L4 there and H200 elsewhere"),
+        (probe_of("H200", driver="570.2"), "driver is 570.2 there and 580.1 elsewhere"),
         (
             replace(probe_of("H200"), version="11.0"),
-            "backend tensorrt 11.0 there and tensorrt 10.13 elsewhere",
+            "backend is tensorrt 11.0 there and tensorrt 10.13 elsewhere",
         ),
     ],
 )
@@ -59,7 +59,7 @@ def test_what_a_record_would_not_name_is_refused(probe, message):
         refuse_another(host, 0, Target(probe_of("H200")), "worker ssh=b")
 
 
-def test_hosts_and_environments_are_told_apart():
+def test_hosts_and_environments_are_distinguished():
     execnet = pytest.importorskip("execnet")
     specs = [
         "popen", "popen//chdir=x", "popen//python=/other", "popen//via=a", "ssh=a", "ssh=b",

@@ -68,15 +68,15 @@ function percentileChart(details, metric) {
     const [, p, of] = /^P([\d.]+) of (\w+)$/.exec(verdict.metric) ?? [];
     if (of !== metric) continue;
     held = true;
-    const [x, told] = [place(p / 100), `P${p} budget ${number(verdict.limit)} ms`];
+    const [x, name] = [place(p / 100), `P${p} budget ${number(verdict.limit)} ms`];
     if (verdict.limit > 4 * highest) {
-      unseen.push(`${told}, far above`);
+      unseen.push(`${name}, far above`);
       continue;
     }
     const word = verdict.status === "inconclusive" ? "inconclusive" : verdict.failed ? "missed" : "kept";
     const paint = verdict.failed ? "limit" : "kept";
     const [from, to] = [Math.max(x - 0.45, 0), Math.min(x + 0.45, 3.6)];
-    traces.push(dashed(`${told}: ${word}`, [from, verdict.limit], [to, verdict.limit], paint));
+    traces.push(dashed(`${name}: ${word}`, [from, verdict.limit], [to, verdict.limit], paint));
   }
   return {
     caption: `Percentiles of ${metric}${held ? " against the budget" : ""}`,
@@ -287,10 +287,10 @@ function trendChart(details, nights) {
   const days = nights[details.nights];
   const x = days.map(([created]) => created);
   const unit = plain(trend.unit);
-  const told = days.map(([created, record, commit]) =>
+  const labels = days.map(([created, record, commit]) =>
     `${created.slice(0, 10)}, ${plain(shortened(record, 60))}${commit ? `, ${plain(commit.slice(0, 12))}` : ""}`);
   const traces = [{
-    type: "scatter", mode: "lines+markers", name: plain(trend.metric), x, y: values, text: told, connectgaps: false,
+    type: "scatter", mode: "lines+markers", name: plain(trend.metric), x, y: values, text: labels, connectgaps: false,
     line: { color: colour("now"), width: 1 }, marker: { size: 4, color: colour("now") },
     hovertemplate: `%{text}: %{y:.5~g} ${unit}`,
   }];

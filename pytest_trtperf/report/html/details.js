@@ -18,10 +18,10 @@ function verdictItem(verdict, key) {
   return element("li", {}, badge(state), element("span", {}, withoutKey(verdict.message, key)));
 }
 
-function told(title, lines) {
+function listOf(title, lines) {
   if (!lines.length) return null;
   const items = lines.map((text) => element("li", {}, text));
-  return element("section", {}, element("h3", {}, title), element("ul", { class: "told" }, ...items));
+  return element("section", {}, element("h3", {}, title), element("ul", { class: "remarks" }, ...items));
 }
 
 function table(columns, rows) {
@@ -73,7 +73,7 @@ function textsOf(details) {
     return [
       element("p", { class: "key" }, details.trend.key),
       element("p", {}, details.trend.message),
-      told("Changes of level", changes),
+      listOf("Changes of level", changes),
     ];
   }
   const verdicts = details.verdicts.map((verdict) => verdictItem(verdict, details.key));
@@ -82,9 +82,9 @@ function textsOf(details) {
     details.message ? element("p", {}, withoutKey(details.message, details.key)) : null,
     verdicts.length ? element("ul", { class: "verdicts", "aria-label": "Verdicts" }, ...verdicts)
       : element("p", {}, "Nothing was judged: there is no budget and no baseline."),
-    told("What else changed since the baseline", details.differences ?? []),
-    told("Findings", details.findings.map((one) => `${one.code.replaceAll("_", " ")}: ${one.message}`)),
-    told("Notes", details.notes ?? []),
+    listOf("What else changed since the baseline", details.differences ?? []),
+    listOf("Findings", details.findings.map((one) => `${one.code.replaceAll("_", " ")}: ${one.message}`)),
+    listOf("Notes", details.notes ?? []),
   ];
 }
 

@@ -241,7 +241,7 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
 
 
 def _layers(one: MeasurementRecord) -> list[LayerLine]:
-    """By what they add where the baseline has layers, else by time; most first."""
+    """By what they add where the baseline has layers, else by time; the largest first."""
     now = {layer.name: layer.median_ms for layer in one.layers}
     then = one.against.layers if one.against else {}
     if now and then:

@@ -17,9 +17,9 @@ function plain(text) {
   return String(text).replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
 }
 
-function shortened(text, most) {
-  if (text.length <= most) return text;
-  const half = Math.floor((most - 1) / 2);
+function shortened(text, longest) {
+  if (text.length <= longest) return text;
+  const half = Math.floor((longest - 1) / 2);
   return `${text.slice(0, half)}…${text.slice(-half)}`;
 }
 

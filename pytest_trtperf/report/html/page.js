@@ -106,8 +106,8 @@ class Listing {
       await entry.charts.draw();
       below.dataset.drawn = "true";
     } catch (error) {
-      const told = `This cannot be shown: ${error.message}. A browser of 2023 or later is needed.`;
-      cell.append(element("p", { class: "trouble" }, told));
+      const text = `The details cannot be shown: ${error.message}. A browser of 2023 or later is needed.`;
+      cell.append(element("p", { class: "trouble" }, text));
       throw error;
     }
   }

@@ -42,8 +42,8 @@ from pytest_trtperf.report.outcomes import OUTCOMES, outcome
 
 SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
 
-MOST_FAILURES = 50
-"""Failures that are told above the table; all of them are in it."""
+MAX_FAILURES = 50
+"""Failures that are listed above the table; all of them are in it."""
 
 _HERE = Path(__file__).parent
 _NEEDS = ("jinja2", "plotly")
@@ -102,8 +102,8 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
         version=__version__,
         runs=runs,
         tables=list(_tables(found, [trend for _, trend in series])),
-        failures=failed[:MOST_FAILURES],
-        more_failures=len(failed[MOST_FAILURES:]),
+        failures=failed[:MAX_FAILURES],
+        more_failures=len(failed[MAX_FAILURES:]),
         text_columns=rows.TEXT_COLUMNS,
         style=Markup(_text("page.css")),  # noqa: S704  # a file of this package
         script=Markup(script),  # noqa: S704  # files of this package

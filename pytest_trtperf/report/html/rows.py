@@ -28,7 +28,7 @@ TREND_STATES = {
     ENDED: "ended",
 }
 
-LONGEST_NAME = 160
+MAX_NAME = 160
 LARGE = 10_000  # numbers that no reader wants decimals of
 NONE = "-"
 
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed, told in full."""
+    """What failed, in full."""
 
     place: int
     key: str
@@ -81,7 +81,7 @@ def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
     columns = [
         _number_cells([line.median for line in lines]),
         _number_cells([line.p99 for line in lines]),
-        _number_cells([line.rate for line in lines], most=2),
+        _number_cells([line.rate for line in lines], max_places=2),
         [line.budget for line in lines],
         _number_cells([line.baseline for line in lines], [line.baseline_of for line in lines]),
         [line.change for line in lines],
@@ -109,7 +109,7 @@ def failures(found: Sequence[tuple[RunRecord, Measured]]) -> list[Failure]:
     return [
         Failure(
             place,
-            shortened(one.key, LONGEST_NAME),
+            shortened(one.key, MAX_NAME),
             [v.message.removeprefix(f"{one.key}: ") for v in one.verdicts if v.failed],
             one.differences if isinstance(one, MeasurementRecord) else [],
         )
@@ -124,7 +124,7 @@ def _row(
     module, _, name = key.partition("::")
     if not name:
         module, name = "", key
-    names = shortened(module, LONGEST_NAME), shortened(name, LONGEST_NAME)
+    names = shortened(module, MAX_NAME), shortened(name, MAX_NAME)
     return Row(place, state, states.index(state), key, *names, tag, cells)
 
 
@@ -172,13 +172,13 @@ def _line_of(one: Measured) -> _Line:
 def _measurement_line(one: MeasurementRecord) -> _Line:
     judged, shown = one.summary[one.judged_metric], decisive(one)
     budget = dict(zip(COLUMNS, words_of(one), strict=True))["budget"]
-    told = budget.replace("<=", " ≤ ").replace(">=", "≥ ")
+    shown_budget = budget.replace("<=", " ≤ ").replace(">=", "≥ ")
     compared = shown is not None and shown.baseline is not None
     return _Line(
         median=judged["median"],
         p99=judged["p99"],
         rate=one.throughput,
-        budget=Cell(NONE) if budget == "-" else Cell(told, told),
+        budget=Cell(NONE) if budget == "-" else Cell(shown_budget, shown_budget),
         baseline=shown.baseline if shown else None,
         baseline_of=shown.metric if shown and compared else one.baseline,
         change=_change_cell(shown),
@@ -190,12 +190,12 @@ def _keeps(one: MaxQpsRecord) -> str:
 
 
 def _number_cells(
-    numbers: Sequence[float | None], small: Sequence[str] = (), most: int = 4
+    numbers: Sequence[float | None], small: Sequence[str] = (), max_places: int = 4
 ) -> list[Cell]:
     """Texts with as many decimals as the smallest needs for three digits, all alike."""
     known = [abs(number) for number in numbers if number]
     digits = 2 - math.floor(math.log10(min(known))) if known else 0
-    places = max(0, min(most, digits))
+    places = max(0, min(max_places, digits))
     return [
         Cell(NONE, "", below) if number is None else Cell(_grouped(number, places), number, below)
         for number, below in zip(numbers, small or [""] * len(numbers), strict=True)
