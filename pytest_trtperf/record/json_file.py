@@ -107,7 +107,7 @@ def _problem(data: bytes, error: Exception) -> str:
 
 
 def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
-    """What types alone cannot refuse."""
+    """What is wrong with records although all types fit."""
     for run in runs:
         for index, one in enumerate(run.measurements):
             place = f"at `$.measurements[{index}]` ({one.key})"

@@ -1,7 +1,8 @@
 """What a run leaves behind, as plain data: it travels on test reports and is written as JSON.
 
 These structs are the schema of the file, and `run.schema.json` beside them says the same. Within a
-version fields may be added, and readers skip those that they do not know.
+version fields may be added, and readers skip those that they do not know. As classes of Python
+they are provisional, as the hooks that are given them: see `pytest_trtperf.hookspecs`.
 """
 
 from __future__ import annotations

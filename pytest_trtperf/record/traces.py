@@ -40,7 +40,7 @@ def _columns(trace: Trace) -> Iterator[tuple[str, npt.NDArray[Any]]]:
 
 
 class TraceFile:
-    """Takes measurements one by one, and is there, whole, once it is closed.
+    """Collects measurements one by one; the file appears, whole, when it is closed.
 
     Raises:
         OSError: the directory cannot be written.
@@ -52,7 +52,7 @@ class TraceFile:
         self._archive = zipfile.ZipFile(self._pending.file, "w", zipfile.ZIP_DEFLATED)
 
     def add(self, packed: bytes) -> str:
-        """Takes what `pack` made; returns its place."""
+        """Adds what `pack` made; returns its place."""
         place = str(self._count)
         with zipfile.ZipFile(io.BytesIO(packed)) as parts:
             for name in parts.namelist():
@@ -71,7 +71,7 @@ class TraceFile:
             raise
 
     def discard(self) -> None:
-        """Leaves nothing behind."""
+        """Removes what was collected."""
         with contextlib.suppress(OSError, ValueError):
             self._archive.close()
         self._pending.discard()

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 def build_line(
     line: ProgressLine, name: str, log: BuildLog
 ) -> Iterator[Callable[[BuildProgress], None] | None]:
-    """Yields what shows the progress while a build goes on; how long it took, and its log, stay.
+    """Yields a function that shows a build's progress; None without a terminal.
 
-    Builds of less than a second show nothing. Without a terminal it yields None.
+    When the build ends, a line with its duration and its log stays. Builds of less than a second
+    show nothing.
 
     Args:
         name: what is built.

@@ -9,7 +9,7 @@ from pytest_trtperf.report.progress_line import SILENT_S, ProgressLine
 
 
 class MeasureLines:
-    """The lines of one test, which measures one after the other.
+    """The lines of one test's measurements, one after the other.
 
     Tests that measure for less than a second show nothing.
     """
@@ -21,7 +21,9 @@ class MeasureLines:
     def of(
         self, label: str, looks: Sequence[int] = ()
     ) -> Callable[[MeasureProgress | None], None] | None:
-        """What shows the progress of a measurement, None erasing it; None without a terminal.
+        """Gives a function that shows a measurement's progress; None without a terminal.
+
+        Called with None, it erases the line.
 
         Args:
             label: distinguishes several measurements of the test.
@@ -47,7 +49,7 @@ class MeasureLines:
 
 
 def show_wait(line: ProgressLine, what: str) -> Callable[[float | None], None]:
-    """What shows for how many seconds something has been waited for, None erasing it."""
+    """Gives a function that shows how many seconds `what` was waited for; None erases the line."""
 
     def show(seconds: float | None) -> None:
         if seconds is None:

@@ -1,4 +1,4 @@
-"""Calls of this plugin's hooks, in which an error of somebody's implementation ends nothing."""
+"""Calls of this plugin's hooks: an error of an implementation is caught and described."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ def call_built_in_first(
 ) -> list[str]:
     """Calls the hook `name` of the built-in plugins, and after that of all others.
 
-    So neither an error of another plugin nor the order that it asks for keeps a file from being
-    written.
+    So built-in files are written, whatever another plugin raises and whichever order it asks for.
 
     Returns:
         A line for each of the two that raised.

@@ -109,7 +109,7 @@ def _host(answer: dict[str, Any], source: str) -> Host:
 
 
 def refuse_another(host: Host, ordinal: int, target: Target, source: str) -> None:
-    """Refuses a device or software that the run's record would not name.
+    """Refuses a device or software other than the run's: its record names one of each.
 
     Raises:
         pytest.UsageError: names what differs.
@@ -130,7 +130,7 @@ def refuse_another(host: Host, ordinal: int, target: Target, source: str) -> Non
 
 
 def _of_the_record(device: str, probe: Probe) -> dict[str, str]:
-    """All that a record has once for its whole run."""
+    """What a record names once for its whole run."""
     return {"device": device, "backend": f"{probe.backend} {probe.version}", **probe.software}
 
 

@@ -88,6 +88,6 @@ def _stale_keys(run: Run) -> dict[_Place, list[str]]:
 
 
 def _tests_of(key: str) -> set[str]:
-    """The tests whose key or named measurement it may be: ids of parameters may have a # too."""
+    """The tests that a key may belong to: the id of a parameter may contain a #, too."""
     parts = key.split("#")
     return {"#".join(parts[:count]) for count in range(1, len(parts) + 1)}

@@ -94,7 +94,7 @@ class Run:
         measurements: each with whether its test passed.
         collected: names of tests by the path of their module.
         deselected: paths of modules that were not collected whole.
-        selective: whether tests were left out without a word about which.
+        selective: whether an option left out tests that the run does not know of.
         recorded: what became of the baselines, once the run is over.
         against: what --trtperf-against names, in the place of baselines.
         errors: what went wrong beside the tests, a line each.
@@ -133,7 +133,7 @@ class Run:
 
     @property
     def compares(self) -> bool:
-        """A run that records everything anew has nothing to compare with."""
+        """Whether there is something to compare with: not where everything is recorded anew."""
         return not self.settings.update
 
     def baseline_of(self, module: Path) -> tuple[BaselineStore, str]:
@@ -163,8 +163,8 @@ class Run:
             self._order.setdefault(without_group(nodeid), len(self._order))
 
     def note_selection(self, config: pytest.Config) -> None:
-        """A module of which single tests were named is not collected whole."""
-        # Both leave tests out without a word about which: then nothing counts as stale.
+        """Notes which modules are not collected whole, as single tests of them were named."""
+        # Both leave out tests that the run does not hear of: then nothing counts as stale.
         self.selective = config.getoption("lf", False) or config.getoption("pyargs", False)
         for argument in config.args:
             path, separator, _ = argument.partition("::")
@@ -210,7 +210,7 @@ class Run:
 
     @property
     def missing(self) -> list[str]:
-        """Measurements that were not compared for want of a baseline, and did not become one."""
+        """Keys of measurements that had no baseline to be compared with, and did not become one."""
         return [
             record.key
             for record, passed in self.measurements

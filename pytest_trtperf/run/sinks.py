@@ -1,8 +1,7 @@
 """Where results go: each output is a plugin that implements the hooks of `hookspecs`.
 
 All of them run before implementations of others do, see `hook_calls`. What cannot be written is
-noted as an error of the run. A file that cannot be written for a reason that is known before the
-first test is a usage error.
+noted as an error of the run; what is known before the first test is a usage error.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ first = pytest.hookimpl(tryfirst=True)
 def sinks_of(run: Run, environment: Mapping[str, str]) -> list[object]:
     """The outputs of the controlling process that options and `environment` ask for, in order.
 
-    Traces come first, as their places belong into the record, and JSON and HTML last, as they
-    hold the exit status, which errors of the others change.
+    JSON and HTML come last: they hold the exit status, which an error of another output changes.
     """
     settings = run.settings
     sinks: list[object] = [TerminalTable(run)]

@@ -13,10 +13,10 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def shorten(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Leaves out where in this package an error came up, and what it was made from.
+    """Leaves out the frames of this package that an error came through, and its causes.
 
-    Its message says what was wrong, where, and what to do; the way there is of no use to a reader
-    of the test. Exceptions that nobody raised on purpose are left as they are: they are defects.
+    Its message says what was wrong, where, and what to do; the frames would not help a reader of
+    the test. Exceptions that nobody raised on purpose keep theirs: they are defects.
     """
     error = excinfo.value
     if not (isinstance(error, TrtPerfError) or _is_refusal(excinfo)):

@@ -15,7 +15,7 @@ from pytest_trtperf.record.model import (
 
 
 def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
-    """How, of what and with what it was measured, and what the baseline was recorded with."""
+    """The engine, how it was measured, and what the baseline was recorded with."""
     facts = {
         "device": one.device,
         **_engine(one.engine),
@@ -40,7 +40,7 @@ def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
 
 
 def max_qps_facts(one: MaxQpsRecord) -> dict[str, str]:
-    """Of what and how the highest rate was searched for."""
+    """The engine, and how its highest rate was searched for."""
     return {
         "device": one.device,
         **_engine(one.engine),

@@ -1,8 +1,8 @@
 """The page: records, and the trend of a directory of them, as one HTML file.
 
-Charts are by plotly.js: kept well, MIT, and inside plotly's package, so that no network is needed.
-It is embedded compressed, as are the numbers, and unpacked when the first row is opened: so a file
-with a thousand measurements stays small and opens at once.
+plotly.js draws the charts. It comes inside the plotly package (MIT), so that no network is needed.
+It and the numbers are embedded compressed, and unpacked when the first row is opened: a file with a
+thousand measurements stays small and opens at once.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def _tag(one: Measured) -> str:
 
 @dataclass(frozen=True)
 class _Line:
-    """The numbers of a row, which a column formats alike; `baseline_of` says what of."""
+    """The numbers of a row, formatted by column; `baseline_of` names the baseline's metric."""
 
     median: float | None = None
     p99: float | None = None
@@ -192,7 +192,7 @@ def _keeps(one: MaxQpsRecord) -> str:
 def _number_cells(
     numbers: Sequence[float | None], small: Sequence[str] = (), max_places: int = 4
 ) -> list[Cell]:
-    """Texts with as many decimals as the smallest needs for three digits, all alike."""
+    """Texts with equal decimals: as many as the smallest number needs for three digits."""
     known = [abs(number) for number in numbers if number]
     digits = 2 - math.floor(math.log10(min(known))) if known else 0
     places = max(0, min(max_places, digits))
