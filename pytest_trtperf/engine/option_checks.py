@@ -1,6 +1,7 @@
-"""Checks of build option values: each returns the value as JSON can hold it, in one spelling.
+"""Checks of the values of build options.
 
-Each raises a ValueError whose text says what the option takes.
+Each returns the value in one spelling, as JSON can hold it, or raises a ValueError whose text says
+what the option takes.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ def int_between(low: int, high: int) -> Check:
 
 
 def mib(value: object) -> float:
-    """An amount of memory above 0 whose bytes fit 64 bit, as a float."""
+    """An amount of memory in MiB, above 0, whose number of bytes fits 64 bits."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 2**43:
         return float(value)
     raise ValueError("a number above 0 and below 2**43")
 
 
 def member(value: object) -> str:
-    """The name of an enum's member, in upper case; which there are, the enum says."""
+    """The name of an enum's member, in upper case. Whether it exists depends on the version."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value):
         return value.upper()
     raise ValueError("a name in quotes")
@@ -54,7 +55,7 @@ def members(value: object) -> list[str]:
 
 
 def member_set(value: object) -> list[str]:
-    """As `members`, each once and in alphabetical order: theirs says nothing."""
+    """As `members`, each once and in alphabetical order: the user's order has no meaning."""
     return sorted(set(members(value)))
 
 

@@ -14,11 +14,11 @@ def check_options(options: Mapping[str, Any], backend: str, version: str) -> Non
 
     Args:
         options: as `checked_options` returns them.
-        backend: ``onnxruntime`` as well, which has them all and heeds none.
-        version: the backend's own.
+        backend: ONNX Runtime accepts all options and ignores them.
+        version: of the backend.
 
     Raises:
-        EngineBuildError: the backend lacks an option; told first, for no other option helps then.
+        EngineBuildError: the backend lacks an option. This comes first: no other option can help.
         ValueError: two contradict each other.
     """
     for name, value in options.items():
@@ -32,7 +32,7 @@ def check_options(options: Mapping[str, Any], backend: str, version: str) -> Non
 
 
 def lacking(option: Option, value: object, backend: str, version: str) -> EngineBuildError:
-    """The error for an option that this TensorRT does not have."""
+    """The error for an option that this version of the backend does not have."""
     here = f"{backend} {version}"
     is_typing = option.name in (*PRECISIONS, "dtype")
     if is_typing and not option.may_be_in(backend, version):
@@ -41,7 +41,7 @@ def lacking(option: Option, value: object, backend: str, version: str) -> Engine
         reason = f"{here} has no {option.api}, or it has no effect there. Drop the option"
     return EngineBuildError(
         f"build option {option.name}={value!r}: {reason}. "
-        f"Those that have it: {option.described_versions()}"
+        f"It exists in {option.described_versions()}"
     )
 
 
@@ -56,7 +56,7 @@ _ADVICE = (
 _RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
     (
         lambda o: bool(o.get("strongly_typed")) and any(o.get(name) for name in PRECISIONS),
-        "strongly_typed=True leaves no choice of precision: drop it or the precision",
+        "strongly_typed=True excludes a precision: drop one of the two",
     ),
     (
         lambda o: "dtype" in o and is_strongly_typed(o),
@@ -95,6 +95,6 @@ _RULES: tuple[tuple[Callable[[Mapping[str, Any]], bool], str], ...] = (
             for names in o.get("allowed_formats", {}).values()
             for name in names
         ),
-        "allowed_formats= cannot have dla_linear and dla_hwc4: nothing here could feed them",
+        "allowed_formats= cannot have dla_linear and dla_hwc4: their inputs cannot be generated",
     ),
 )

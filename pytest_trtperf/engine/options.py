@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +13,8 @@ from pytest_trtperf.engine import option_checks as values
 
 Kind: TypeAlias = Literal["flag", "number", "enum", "other", "load"]
 Versions: TypeAlias = Mapping[str, "tuple[str, str | None]"]
-"""Backend -> the first version that has it and the first that has it no more, of those that the
-contract tests look at."""
+"""Backend -> the first version that has the option, and the first that no longer has it (or None),
+of the versions that the contract tests read."""
 
 _BOTH: Versions = {"tensorrt": ("10.0", None), "tensorrt-rtx": ("1.4", None)}
 _TENSORRT: Versions = {"tensorrt": ("10.0", None)}
@@ -31,15 +31,15 @@ class Option:
 
     Attributes:
         name: as in TensorRT's Python API where that has one, a unit appended.
-        kind: how it reaches TensorRT: a member of `BuilderFlag`, a number or an enum's member
-            that is an attribute of `IBuilderConfig`, or in a way of its own; ``load`` ones matter
-            when the plan is loaded, and not for the plan itself.
+        kind: how it reaches TensorRT: as a member of `BuilderFlag` (``flag``), as an attribute of
+            `IBuilderConfig` that is a number or an enum's member (``number``, ``enum``), or in its
+            own way (``other``). A ``load`` option has no effect on the plan, only on its loading.
         check: returns the value in one spelling, or raises a ValueError with what it takes.
         api: its name in TensorRT's Python API, dotted.
-        trtexec: the flag or flags of trtexec that say the same.
-        versions: where it is there and does something.
+        trtexec: trtexec's flag or flags for the same.
+        versions: where the option exists and has an effect.
         enum: of kind ``enum``: the enum's name.
-        default: what an absent one is, where that is the same in every version; else None.
+        default: the value of an absent option, if it is the same in every version; else None.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Option:
     default: object = None
 
     def may_be_in(self, backend: str, version: str) -> bool:
-        """Whether the backend ever had it, and has not dropped it by this version."""
+        """Whether the backend has had it in some version, and has not dropped it by this one."""
         _, end = self.versions.get(backend, ("", "0"))
         return end is None or _numbers(version) < _numbers(end)
 
     def described_versions(self) -> str:
-        """Where it is: ``TensorRT 10.0 and later, before 11``."""
+        """The versions that have it, such as ``TensorRT 10.0 and later, before 11``."""
         names = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX"}
         return "; ".join(
             f"{names[backend]} {first} and later" + (f", before {end}" if end else "")
@@ -167,7 +167,7 @@ _ALL = (
 )  # fmt: skip
 
 OPTIONS: Mapping[str, Option] = MappingProxyType({option.name: option for option in _ALL})
-"""By name, in the order in which they are applied: TensorRT refuses some before others."""
+"""By name, in the order in which they are applied: TensorRT refuses some of them before others."""
 
 BYTES_PER_MIB = 1 << 20
 """The unit of options that end in ``_mib``."""
@@ -176,19 +176,47 @@ FILE_OPTIONS = ("plugins", "timing_cache")
 """Options whose values are paths."""
 
 PLAN_OPTIONS = (*(one.name for one in _ALL if one.kind == "load"), "plugins", "DLA_core")
-"""Options that a plan takes which the user named: they matter when it is loaded."""
+"""Options for a plan that the user gives in the place of a model: they matter when it is loaded."""
 
 Precision: TypeAlias = Literal["fp16", "bf16", "int8", "fp8", "int4"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 """What ``precision=`` takes: each is the flag of that name."""
 
 
-def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+class CheckedOptions(Mapping[str, Any]):
+    """Build options whose values fit, in one order and spelling. `checked_options` makes them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"CheckedOptions({self._values!r})"
+
+
+def checked_options(
+    options: Mapping[str, Any], find: Callable[[Path], Path] = Path
+) -> CheckedOptions:
     """The options in one order and spelling, with ``precision`` resolved to its flag.
+
+    Options that were checked before are returned as they are.
+
+    Args:
+        find: where the path in an option is.
 
     Raises:
         ValueError: an option is unknown, or its value does not fit.
     """
+    if isinstance(options, CheckedOptions):
+        return options
     given = dict(options)
     if "precision" in given:
         given[_precision(given.pop("precision"), given)] = True
@@ -197,43 +225,31 @@ def checked_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
             f"unknown build option {', '.join(map(repr, unknown))}; known are "
             f"precision, configure, {', '.join(OPTIONS)}"
         )
-    return MappingProxyType(
-        {name: _checked(name, given[name]) for name in OPTIONS if name in given}
-    )
+    values = {name: _checked(name, given[name]) for name in OPTIONS if name in given}
+    for name in FILE_OPTIONS:
+        if isinstance(paths := values.get(name), list):
+            values[name] = [str(find(Path(path))) for path in paths]
+        elif isinstance(paths, str):
+            values[name] = str(find(Path(paths)))
+    return CheckedOptions(values)
 
 
 def without_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that change anything: a flag that is off by itself may as well be absent."""
+    """The options that differ from TensorRT's defaults: the others may as well be absent."""
     return {name: value for name, value in options.items() if value != OPTIONS[name].default}
 
 
 def is_strongly_typed(options: Mapping[str, Any]) -> bool:
-    """Whether the ONNX file decides the types: by default unless a precision is asked for."""
+    """Whether the ONNX file decides the types, as it does unless a precision is asked for."""
     asked = any(options.get(name) for name in PRECISIONS)
     return bool(options.get("strongly_typed", not asked))
-
-
-def with_paths_found(options: Mapping[str, Any], find: Callable[[Path], Path]) -> dict[str, Any]:
-    """Options with each path as `find` finds it.
-
-    Raises:
-        ValueError: a value is no path.
-    """
-    found = dict(options)
-    for name in FILE_OPTIONS:
-        value = _checked(name, found[name]) if name in found else None
-        if isinstance(value, list):
-            found[name] = [str(find(Path(path))) for path in value]
-        elif isinstance(value, str):
-            found[name] = str(find(Path(value)))
-    return found
 
 
 def _precision(value: object, given: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or value.lower() not in PRECISIONS:
         raise ValueError(f"build option precision={value!r}: it takes one of {PRECISIONS}")
     if value.lower() in given:
-        raise ValueError(f"build options precision and {value.lower()} say the same: give one")
+        raise ValueError(f"build options precision and {value.lower()} mean the same: give one")
     return value.lower()
 
 

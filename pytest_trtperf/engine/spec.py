@@ -25,17 +25,17 @@ from pytest_trtperf.files.digests import chunked_file_digest
 from pytest_trtperf.onnx_file.external_data import external_files
 
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
-"""How the name of a plan ends that a user gives in the place of an ONNX file."""
+"""Suffixes of plans, which a user may give in the place of an ONNX file."""
 
 
 def is_plan(path: Path) -> bool:
-    """Whether a path names a plan, in upper or lower case."""
+    """Whether the path's suffix is that of a plan, in upper or lower case."""
     return path.suffix.lower() in PLAN_SUFFIXES
 
 
-# The CUDA libraries' own: whatever a build asks for, it allows or forbids TF32.
+# Variables of the CUDA libraries: this one allows or forbids TF32, whatever a build asks for.
 _OVERRIDES = ("NVIDIA_TF32_OVERRIDE",)
-# Part of every digest, so that a change of its layout cannot hit plans of an older one.
+# Part of every digest: a new layout of the description must not find plans of an older one.
 _DIGEST_LAYOUT = "trtperf-engine/2"
 
 
@@ -95,7 +95,7 @@ class EngineSpec:
 
     @property
     def load_options(self) -> dict[str, Any]:
-        """The options that matter when the plan is loaded only, without those that say nothing."""
+        """The options that matter only when the plan is loaded, without defaults."""
         return {n: v for n, v in self._changes.items() if OPTIONS[n].kind == "load"}
 
     @property

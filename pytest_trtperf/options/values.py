@@ -19,8 +19,8 @@ Arrivals: TypeAlias = Literal["poisson", "constant"]
 TOLERANCE_KINDS: tuple[str, ...] = get_args(ToleranceKind)
 INCONCLUSIVE_POLICIES: tuple[str, ...] = get_args(InconclusivePolicy)
 ARRIVALS: tuple[str, ...] = get_args(Arrivals)
-MOST = 1e7
-MOST_RATE = 1e9
+MAX_NUMBER = 1e7
+MAX_RATE = 1e9
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -41,7 +41,7 @@ def parse_bool(value: object) -> bool:
 def parse_backends(value: object) -> tuple[str, ...]:
     """A comma-separated preference list of backends, or a list of names.
 
-    Whether there is a backend of a name is known later, when it is looked up.
+    Only the spelling is checked. An unknown name is refused when its backend is looked up.
     """
     items = value if isinstance(value, (list, tuple)) else str(value).split(",")
     names = tuple(str(name).strip() for name in items if str(name).strip())
@@ -51,7 +51,7 @@ def parse_backends(value: object) -> tuple[str, ...]:
 
 
 def parse_tolerance(value: object) -> Tolerance:
-    """A share (`0.02`), or one for each kind (`median=0.02,p99=0.1`, or a dict of those)."""
+    """A share for all kinds (`0.02`), or one for each (`median=0.02,p99=0.1`, or such a dict)."""
     if isinstance(value, str) and "=" in value:
         value = {kind: share for kind, _, share in (i.partition("=") for i in value.split(","))}
     if isinstance(value, Mapping):
@@ -80,27 +80,27 @@ def _number(value: object) -> float:
 
 
 def parse_positive(value: object) -> float:
-    """A number above zero, up to `MOST`."""
+    """A number above zero, up to `MAX_NUMBER`."""
     number = _number(value)
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"expected a number above 0, got {value!r}")
-    return _bounded(number, MOST)
+    return _bounded(number, MAX_NUMBER)
 
 
-def _bounded(number: float, most: float) -> float:
-    if number > most:
-        raise ValueError(f"expected at most {most:g}, got {number:g}")
+def _bounded(number: float, maximum: float) -> float:
+    if number > maximum:
+        raise ValueError(f"expected at most {maximum:g}, got {number:g}")
     return number
 
 
-def parse_count(least: int, most: int = 100_000_000) -> Callable[[object], int]:
-    """A parser for whole numbers of at least `least`."""
+def parse_count(minimum: int, maximum: int = 100_000_000) -> Callable[[object], int]:
+    """A parser for whole numbers from `minimum` to `maximum`."""
 
     def parse(value: object) -> int:
         number = _number(value)
-        if not number.is_integer() or number < least:
-            raise ValueError(f"expected a whole number of at least {least}, got {value!r}")
-        return int(_bounded(number, most))
+        if not number.is_integer() or number < minimum:
+            raise ValueError(f"expected a whole number of at least {minimum}, got {value!r}")
+        return int(_bounded(number, maximum))
 
     return parse
 
@@ -110,17 +110,17 @@ def parse_not_negative(value: object) -> float:
     number = _number(value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"expected a number of 0 or more, got {value!r}")
-    return _bounded(number, MOST)
+    return _bounded(number, MAX_NUMBER)
 
 
 def parse_rate(value: object) -> float | None:
-    """Queries per second up to `MOST_RATE`; `closed` is none, where another source gives one."""
+    """Queries per second up to `MAX_RATE`; `closed` stands for no rate."""
     if value == "closed":
         return None
     number = _number(value)
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"expected a number above 0, or closed, got {value!r}")
-    return _bounded(number, MOST_RATE)
+    return _bounded(number, MAX_RATE)
 
 
 def parse_size(value: object) -> float:
@@ -157,11 +157,11 @@ def parse_choice(*choices: str) -> Callable[[object], str]:
 def parse_inputs(value: object) -> dict[str, object] | Path:
     """What a user writes for ``inputs=``, checked; no file is opened.
 
-    A mapping of input names to arrays or paths, or trtexec's ``name:file,name2:file2`` (a name may
-    stand in single quotes, the last colon ends it otherwise); the path of an ``.npz`` stands alone.
+    It is a mapping of input names to arrays or paths, trtexec's ``name:file,name2:file2``, or the
+    path of one ``.npz``. In trtexec's form a name ends at the last colon, or it is quoted: ``'``.
 
     Raises:
-        ValueError: it is none of these; the message says what is.
+        ValueError: it is none of these; the message says how to write it.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -174,13 +174,13 @@ def parse_inputs(value: object) -> dict[str, object] | Path:
         return path
     if not isinstance(value, Mapping):
         raise ValueError(
-            f"inputs are a mapping of names to arrays or files, not {type(value).__name__}; "
+            f"expected a mapping of names to arrays or files, not {type(value).__name__}; "
             f"as text {_INPUTS}"
         )
     given: dict[str, object] = {}
     for name, item in value.items():
         if not isinstance(name, str) or not name:
-            raise ValueError(f"{name!r} is no name of an input")
+            raise ValueError(f"{name!r} is not the name of an input")
         if not isinstance(item, (str, os.PathLike)):
             given[name] = item
         elif Path(item).suffix.lower() == ".npz":

@@ -13,15 +13,15 @@ RTX, CPU = ("tensorrt-rtx", "1.4.0.76"), ("onnxruntime", "1.30.0")
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"strongly_typed": True, "fp16": True}, "leaves no choice of precision"),
-        ({"strongly_typed": True, "precision": "int8"}, "leaves no choice of precision"),
+        ({"strongly_typed": True, "fp16": True}, "excludes a precision"),
+        ({"strongly_typed": True, "precision": "int8"}, "excludes a precision"),
         ({"exclude_lean_runtime": True}, "needs version_compatible=True"),
         ({"version_compatible": True}, "needs engine_host_code_allowed=True or exclude_lean"),
         ({"error_on_timing_cache_miss": True}, "needs timing_cache="),
         ({"disable_timing_cache": True, "timing_cache": True}, "contradicts timing_cache="),
         ({"gpu_fallback": True}, "needs DLA_core="),
         ({"dtype": {"x": "half"}}, "needs a weakly typed network"),
-        ({"dtype": {"x": "half"}, "fp16": True, "strongly_typed": True}, "no choice of precision"),
+        ({"dtype": {"x": "half"}, "fp16": True, "strongly_typed": True}, "excludes a precision"),
         ({"weight_streaming_budget_mib": 1}, "needs weight_streaming=True"),
         (
             {"weight_streaming": False, "weight_streaming_budget_mib": 1},
@@ -55,14 +55,14 @@ def test_options_that_go_together_are_let_through(options):
 
 @pytest.mark.parametrize("backend", [RTX, TENSORRT_11], ids=lambda backend: backend[0])
 @pytest.mark.parametrize("more", [{}, {"strongly_typed": False}, {"tf32": True}])
-def test_a_type_that_cannot_be_chosen_is_told_before_what_it_would_need(backend, more):
+def test_a_type_that_cannot_be_chosen_is_reported_before_what_it_would_need(backend, more):
     options = checked_options({"dtype": {"x": "half"}, **more})
     with pytest.raises(EngineBuildError, match=r"option dtype=.*strongly typed.*ONNX file decides"):
         check_options(options, *backend)
 
 
 @pytest.mark.parametrize("name", ["exclude_lean_runtime", "gpu_fallback", "version_compatible"])
-def test_an_option_that_the_backend_lacks_is_told_before_what_it_would_need(name):
+def test_an_option_that_the_backend_lacks_is_reported_before_what_it_would_need(name):
     with pytest.raises(
         EngineBuildError, match=rf"option {name}=True: tensorrt-rtx 1\.4\.0\.76 has"
     ):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.engine.options import OPTIONS, PRECISIONS, checked_options
+from pytest_trtperf.engine.spec import EngineSpec
 
 
 def test_an_unknown_option_lists_the_known_ones():
@@ -57,7 +59,7 @@ def test_a_wrong_option_value_says_what_it_takes(name, value):
 
 
 def test_a_precision_is_asked_for_once():
-    with pytest.raises(ValueError, match="precision and fp16 say the same"):
+    with pytest.raises(ValueError, match="precision and fp16 mean the same"):
         checked_options({"fp16": True, "precision": "fp16"})
 
 
@@ -84,6 +86,34 @@ def test_formats_that_mean_the_same_have_one_spelling(formats):
 def test_the_order_of_compute_capabilities_stays():
     checked = checked_options({"compute_capabilities": ["sm89", "sm120"]})
     assert checked == {"compute_capabilities": ["SM89", "SM120"]}
+
+
+def test_options_are_checked_once():
+    checked = checked_options({"tf32": True, "plugins": ["a.so"]})
+    assert checked_options(checked) is checked
+    assert EngineSpec(Path("m.onnx"), (), checked).options is checked
+
+
+def test_checked_options_cannot_be_changed():
+    given = {"memory_pool_limit_mib": {"workspace": 1}}
+    checked = checked_options(given)
+    given["memory_pool_limit_mib"]["workspace"] = 2
+    assert checked == {"memory_pool_limit_mib": {"WORKSPACE": 1.0}}
+    with pytest.raises(TypeError):
+        checked["tf32"] = True  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"plugins": "a.so"}, {"plugins": ["/at/a.so"]}),
+        ({"plugins": ["a.so", Path("b.so")]}, {"plugins": ["/at/a.so", "/at/b.so"]}),
+        ({"timing_cache": Path("t.cache")}, {"timing_cache": "/at/t.cache"}),
+        ({"timing_cache": True}, {"timing_cache": True}),
+    ],
+)
+def test_paths_are_looked_up(given, found):
+    assert checked_options(given, Path("/at").joinpath) == found
 
 
 def test_an_option_ends_with_the_version_that_dropped_it():

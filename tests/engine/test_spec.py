@@ -73,7 +73,7 @@ def test_order_and_spelling_do_not_change_the_digest(dynamic_model):
     [{"tf32": True}, {"refit": False, "fp16": False}, {"strongly_typed": True},
      {"timing_cache": False}, {"optimization_profile": 0, "engine_host_code_allowed": False}],
 )  # fmt: skip
-def test_options_that_say_what_is_so_anyway_do_not_change_the_digest(dynamic_model, options):
+def test_options_that_are_defaults_do_not_change_the_digest(dynamic_model, options):
     assert digest(dynamic_model, options=options) == digest(dynamic_model)
     assert not EngineSpec(dynamic_model, (), options).load_options
 
@@ -150,7 +150,7 @@ def test_a_plan_loaded_with_other_plugins_has_another_digest(tmp_path):
     assert digest_with("plan", {"plugins": [str(places[1])]}) != one
 
 
-def test_builds_of_the_same_are_told_apart(dynamic_model):
+def test_builds_of_the_same_have_different_digests(dynamic_model):
     digests = {EngineSpec(dynamic_model, build_index=i).digest("b", "1", None) for i in range(3)}
     assert len(digests) == 3
 

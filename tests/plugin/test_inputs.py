@@ -171,7 +171,7 @@ WRONG = [
     ("inputs='broken.npz'", "*broken.npz: holds no arrays that can be read*"),
     ("inputs='pickled.npz'", "*pickled.npz: holds no arrays that can be read*"),
     ("inputs={'x': object()}", "*'x'*"),
-    ("inputs=5", "trt_measure: inputs: inputs are a mapping of names to arrays or files*"),
+    ("inputs=5", "trt_measure: inputs: expected a mapping of names to arrays or files*"),
     ("inputs='x.npy'", "trt_measure: inputs: 'x.npy' is not name:file*"),
     ("inputs={'x': 'all.npz'}", "trt_measure: inputs: input 'x': 'all.npz' may hold several*"),
 ]

@@ -150,7 +150,7 @@ def test_a_refusal_is_heard_however_many_errors_came_before(fixed_model, without
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("hardware_compatibility_level", "ampere_plus", "Those that have it: TensorRT 10.0 and"),
+        ("hardware_compatibility_level", "ampere_plus", "It exists in TensorRT 10.0 and"),
         ("timing_cache", True, "no effect there"),
         ("max_num_tactics", 2, "no effect there"),
         ("DLA_core", 0, "no effect there"),
