@@ -11,7 +11,7 @@ from scipy import special
 
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import FloatArray, checked, checked_positive, percentile
-from pytest_trtperf.analysis.verdict import Status, Verdict
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 WINDOWS = (50, 20, 10, 5)
 """The windows of consecutive queries that a round is cut into to see slow ones cluster."""
@@ -71,7 +71,9 @@ def judge_percentile(
     if upper is None and (lower is None or limit >= lower):
         needed = math.ceil(least * clustering)
         message = f"{text}: {pooled.size} queries cannot bound it, about {needed} are needed"
-        return Verdict(Status.INCONCLUSIVE, "too_few_queries", message, value, lower, upper, limit)
+        return Verdict(
+            Status.INCONCLUSIVE, Reason.TOO_FEW_QUERIES, message, value, lower, upper, limit
+        )
     return _judged(text, "ms", value, lower, upper, limit, higher_is_better=False)
 
 
@@ -208,11 +210,11 @@ def _judged(
     above = lower is not None and (lower >= limit if higher_is_better else lower > limit)
     evidence = f"{text} [{_number(lower)}, {_number(upper)}]"
     if above == below:
-        status, reason, words = Status.INCONCLUSIVE, "overlaps_limit", "cannot be told from"
+        status, reason, words = Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "cannot be told from"
     elif above == higher_is_better:
-        status, reason, words = Status.PASS, "within_limit", "keeps"
+        status, reason, words = Status.PASS, Reason.WITHIN_LIMIT, "keeps"
     else:
-        reason = "under_limit" if higher_is_better else "over_limit"
+        reason = Reason.UNDER_LIMIT if higher_is_better else Reason.OVER_LIMIT
         status, words = Status.FAIL, "misses"
     message = f"{evidence} {words} the limit of {limit:.4g} {unit}"
     return Verdict(status, reason, message, value, lower, upper, limit, higher_is_better)
@@ -223,7 +225,14 @@ def _too_few_rounds(
 ) -> Verdict:
     message = f"{text}: one round shows no spread, at least 2 are needed"
     return Verdict(
-        Status.INCONCLUSIVE, "too_few_rounds", message, value, None, None, limit, higher_is_better
+        Status.INCONCLUSIVE,
+        Reason.TOO_FEW_ROUNDS,
+        message,
+        value,
+        None,
+        None,
+        limit,
+        higher_is_better,
     )
 
 

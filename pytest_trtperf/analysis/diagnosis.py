@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +48,31 @@ MOST_ROUNDS_FOR_TREND = 256
 LATE_SHARE = 0.01
 
 
+class FindingCode(str, Enum):
+    """What a finding is about; records keep the value."""
+
+    ENQUEUE_BOUND = "enqueue_bound"
+    H2D_BOUND = "h2d_bound"
+    D2H_BOUND = "d2h_bound"
+    UNSTABLE = "unstable"
+    MULTIPLE_STREAMS = "multiple_streams"
+    DRIFTING = "drifting"
+    BIMODAL = "bimodal"
+    OUTLIERS = "outliers"
+    TOO_FEW_QUERIES = "too_few_queries"
+    LATE = "late"
+    NOT_STEADY = "not_steady"
+    SATURATED = "saturated"
+    DISTURBED = "disturbed"
+    CONTENDED = "contended"
+    REMARK = "remark"
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One remark: `code` for programs (enqueue_bound, unstable ...), `message` for people."""
+    """One remark: `code` for programs, `message` for people."""
 
-    code: str
+    code: FindingCode
     message: str
 
 
@@ -71,10 +92,10 @@ def diagnose(
             f"{100 * gpu_compute_cov:.2g} % (above {100 * UNSTABLE_COV:g} %); "
             f"lock the clocks or look for other work on it"
         )
-        findings.append(Finding("unstable", message))
+        findings.append(Finding(FindingCode.UNSTABLE, message))
     if streams > 1:
         message = f"{streams} streams share the GPU: read throughput, not latency"
-        findings.append(Finding("multiple_streams", message))
+        findings.append(Finding(FindingCode.MULTIPLE_STREAMS, message))
     return findings
 
 
@@ -86,13 +107,16 @@ def _bottlenecks(medians: Mapping[str, float]) -> Iterator[Finding]:
     enqueue = medians.get("enqueue", 0.0)
     if enqueue > ENQUEUE_SHARE * compute:
         message = f"bound by the host: enqueue takes {enqueue:.4g} ms {times}; use cuda_graph"
-        yield Finding("enqueue_bound", message)
-    for metric, way in (("h2d", "to"), ("d2h", "from")):
+        yield Finding(FindingCode.ENQUEUE_BOUND, message)
+    for metric, way, code in (
+        ("h2d", "to", FindingCode.H2D_BOUND),
+        ("d2h", "from", FindingCode.D2H_BOUND),
+    ):
         copy = medians.get(metric, 0.0)
         # without transfers both are 0, and nothing is bound by what does not happen
         if copy > 0 and copy >= compute:
             message = f"bound by copies {way} the GPU: {metric} takes {copy:.4g} ms {times}"
-            yield Finding(f"{metric}_bound", message)
+            yield Finding(code, message)
 
 
 def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
@@ -128,7 +152,7 @@ def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
         f"{factor:g}x the median {median:.4g} ms; the longest {longest:.4g} ms "
         f"({longest / median:.1f}x): look for other work on the device and its host"
     )
-    return Finding("outliers", message)
+    return Finding(FindingCode.OUTLIERS, message)
 
 
 def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
@@ -157,7 +181,7 @@ def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
         f"{count} modes: {', '.join(map(' '.join, zip(shares, levels, strict=True)))}; "
         f"lock the clocks, or look for kernels that take turns and for other work on the device"
     )
-    return Finding("bimodal", message)
+    return Finding(FindingCode.BIMODAL, message)
 
 
 def too_few_queries(p: float, queries: int, alpha: float = 0.05) -> Finding | None:
@@ -175,7 +199,7 @@ def too_few_queries(p: float, queries: int, alpha: float = 0.05) -> Finding | No
         f"P{p:g} rests on {queries} queries: at least {least} are needed to bound it at "
         f"{100 * (1 - alpha):g} % confidence; measure longer"
     )
-    return Finding("too_few_queries", message)
+    return Finding(FindingCode.TOO_FEW_QUERIES, message)
 
 
 def drifting(round_medians: npt.ArrayLike) -> Finding | None:
@@ -206,7 +230,7 @@ def drifting(round_medians: npt.ArrayLike) -> Finding | None:
         f"the medians of {rounds} rounds {'rise' if change > 0 else 'fall'} by "
         f"{100 * abs(change):.2g} % from first to last (p = {chance:.2g}): {advice}"
     )
-    return Finding("drifting", message)
+    return Finding(FindingCode.DRIFTING, message)
 
 
 def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding | None:
@@ -228,7 +252,7 @@ def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding
         f"(P99 {sample.percentile(99):.3g} ms): the load generator was late, not the engine; "
         f"lower the rate or free the host's CPUs"
     )
-    return Finding("late", message)
+    return Finding(FindingCode.LATE, message)
 
 
 def _far_fence(ordered: FloatArray) -> float:

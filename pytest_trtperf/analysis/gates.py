@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pytest_trtperf.analysis.metrics import engine_metric
 from pytest_trtperf.analysis.regression import ALPHA, LOOKS, Change, borne_out, judge_change
 from pytest_trtperf.analysis.summary import QUANTILES
 
@@ -54,9 +55,8 @@ class Gate:
 
 def closed_load_gates(metrics: Container[str]) -> tuple[Gate, ...]:
     """The gates under a closed load, for the metrics that a backend measures."""
-    engine_time = "gpu_compute" if "gpu_compute" in metrics else "latency"
     return (
-        Gate(engine_time, "median", 0.05),
+        Gate(engine_metric(metrics), "median", 0.05),
         Gate("latency", "p99", 0.10),
         Gate("throughput", "throughput", 0.05),
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import special
 
 from pytest_trtperf.analysis.summary import bounded_exp, checked_positive
-from pytest_trtperf.analysis.verdict import Status, Verdict
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 BLOCK_LOOKS = (4, 8, 12, 16)
 """Numbers of blocks at which a verdict is asked for; alpha is shared among these looks."""
@@ -99,11 +99,11 @@ def judge_ratio(ratio: Ratio, limit: float, higher_is_better: bool = False) -> V
         best, worst = -worst, -best
     allowed = (-limit if higher_is_better else limit) + _SLACK
     if worst <= allowed:
-        status, reason = Status.PASS, "within_limit"
+        status, reason = Status.PASS, Reason.WITHIN_LIMIT
     elif best > allowed:
-        status, reason = Status.FAIL, "under_limit" if higher_is_better else "over_limit"
+        status, reason = Status.FAIL, Reason.UNDER_LIMIT if higher_is_better else Reason.OVER_LIMIT
     else:
-        status, reason = Status.INCONCLUSIVE, "overlaps_limit"
+        status, reason = Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT
     message = f"{_percent(ratio.value)} [{_percent(ratio.lower)}, {_percent(ratio.upper)}]"
     return Verdict(
         status, reason, message, ratio.value, ratio.lower, ratio.upper, limit, higher_is_better

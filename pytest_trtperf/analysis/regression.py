@@ -10,7 +10,7 @@ from typing import NamedTuple
 from scipy import special
 
 from pytest_trtperf.analysis.summary import bounded_exp
-from pytest_trtperf.analysis.verdict import Status, Verdict, keeps_limit
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, keeps_limit
 
 LOOKS = (5, 8, 12, 16, 20)
 """Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
@@ -146,7 +146,7 @@ def borne_out(change: Change, machine: float, tolerance: float) -> Change:
         "machine itself may have changed"
     )
     verdict = replace(
-        verdict, status=Status.INCONCLUSIVE, reason="machine_changed", message=message
+        verdict, status=Status.INCONCLUSIVE, reason=Reason.MACHINE_CHANGED, message=message
     )
     return replace(change, verdict=verdict)
 
@@ -174,7 +174,7 @@ def _supported_tolerance(runs: Sequence[_Sample], alpha: float = ALPHA) -> float
 
 def why_undecidable(change: Change, tolerance: float) -> str | None:
     """Why not even the estimate of an inconclusive change tells anything; None where it does."""
-    if change.verdict.reason == "too_few_rounds":
+    if change.verdict.reason == Reason.TOO_FEW_ROUNDS:
         return "one side has a single round, which shows no spread"
     if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
         return f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}"
@@ -237,15 +237,15 @@ def _verdict(
 
 def _decide(
     interval: _Interval | None, tolerance: float, allowed: float, higher_is_better: bool
-) -> tuple[Status, str]:
+) -> tuple[Status, Reason]:
     if interval is None:
-        return Status.INCONCLUSIVE, "too_few_rounds"
+        return Status.INCONCLUSIVE, Reason.TOO_FEW_ROUNDS
     worse = _worsening(interval, higher_is_better)
     if worse.lower > math.log1p(allowed) + _SLACK:
-        return Status.FAIL, "under_limit" if higher_is_better else "over_limit"
+        return Status.FAIL, Reason.UNDER_LIMIT if higher_is_better else Reason.OVER_LIMIT
     if worse.upper <= math.log1p(tolerance) + _SLACK:
-        return Status.PASS, "within_limit"
-    return Status.INCONCLUSIVE, "overlaps_limit"
+        return Status.PASS, Reason.WITHIN_LIMIT
+    return Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT
 
 
 def _is_better(interval: _Interval, allowed: float, higher_is_better: bool) -> bool:

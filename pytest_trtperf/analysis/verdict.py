@@ -14,18 +14,39 @@ class Status(str, Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Reason(str, Enum):
+    """Why a verdict is what it is; records keep the value."""
+
+    WITHIN_LIMIT = "within_limit"
+    OVER_LIMIT = "over_limit"
+    UNDER_LIMIT = "under_limit"
+    OVERLAPS_LIMIT = "overlaps_limit"
+    TOO_FEW_ROUNDS = "too_few_rounds"
+    TOO_FEW_QUERIES = "too_few_queries"
+    ESTIMATE = "estimate"
+    """The rounds left it open, and the point estimate decided."""
+    NOT_STEADY = "not_steady"
+    DISTURBED = "disturbed"
+    SATURATED = "saturated"
+    CONTENDED = "contended"
+    DOUBTFUL = "doubtful"
+    """The measurement as a whole supports no conclusion."""
+    ENQUEUE_BOUND = "enqueue_bound"
+    TOO_NOISY = "too_noisy"
+    MACHINE_CHANGED = "machine_changed"
+    OTHER_MODE = "other_mode"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """An answer with its evidence; `value`, `lower`, `upper` and `limit` share one unit.
 
     `lower` and `upper` are one-sided confidence bounds; None where the data support none.
-    `reason` is a short code: within_limit, over_limit, under_limit, overlaps_limit,
-    too_few_rounds, too_few_queries, estimate. The modules that measure add not_steady, disturbed,
-    saturated, doubtful, enqueue_bound, contended and too_noisy. A comparison adds machine_changed.
+    `value` and `limit` are NaN where there is nothing to measure.
     """
 
     status: Status
-    reason: str
+    reason: Reason
     message: str
     value: float
     lower: float | None
@@ -34,7 +55,7 @@ class Verdict:
     higher_is_better: bool = False
 
 
-_EVIDENT = ("over_limit", "under_limit", "estimate", "saturated")
+_EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.ESTIMATE, Reason.SATURATED)
 """Reasons of a failure that was seen; with any other the policy failed what is inconclusive."""
 
 
@@ -57,7 +78,7 @@ def decide_by_estimate(verdict: Verdict) -> Verdict:
         return verdict
     status, word = (Status.PASS, "keeps") if keeps_limit(verdict) else (Status.FAIL, "misses")
     message = f"{verdict.message}; decided by the estimate alone, which {word} the limit"
-    return replace(verdict, status=status, reason="estimate", message=message)
+    return replace(verdict, status=status, reason=Reason.ESTIMATE, message=message)
 
 
 def decide(verdict: Verdict, policy: str, *, in_doubt: bool = False) -> Verdict:

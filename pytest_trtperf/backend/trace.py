@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pytest_trtperf.analysis.metrics import engine_metric
+
 Times = npt.NDArray[np.int64]
 STAGES = ("h2d", "gpu_compute", "d2h")
 
@@ -107,8 +109,8 @@ class Trace:
 
     @property
     def compute(self) -> npt.NDArray[np.float64]:
-        """The metric that tells the engine's own time: gpu_compute, or latency on the CPU."""
-        return self.samples("gpu_compute" if self.stages else "latency")
+        """The samples of `engine_metric`."""
+        return self.samples(engine_metric(self.stages))
 
     def after(self, ns: int) -> Trace:
         """The queries that were due, or issued, from `ns` of the host's clock on."""

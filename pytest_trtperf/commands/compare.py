@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.commands.common import (
     Parsers,
     Status,
@@ -146,8 +148,8 @@ def _compare(
     )
     found = {finding.code: finding.message for finding in new.findings}
     verdicts = comparison.judge(
-        host_bound="enqueue_bound" in found,
-        doubt=found.get("not_steady") or found.get("saturated"),
+        host_bound=FindingCode.ENQUEUE_BOUND in found,
+        doubt=found.get(FindingCode.NOT_STEADY) or found.get(FindingCode.SATURATED),
     )
     layers = {layer.name: layer.median_ms for layer in new.layers}
     failed = any(verdict.failed for verdict in verdicts)
@@ -208,7 +210,7 @@ def _rows(one: Compared) -> Iterator[tuple[str, ...]]:
             f"{verdict.value:.5g}",
             f"{verdict.change:+.1%}",
             f"[{verdict.lower:+.1%}, {upper}]",
-            f"{word} (by estimate)" if verdict.reason == "estimate" else word,
+            f"{word} (by estimate)" if verdict.reason == Reason.ESTIMATE else word,
         )
 
 

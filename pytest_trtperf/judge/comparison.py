@@ -17,10 +17,17 @@ from pytest_trtperf.analysis.gates import (
     too_few_for_p99,
 )
 from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
+from pytest_trtperf.analysis.verdict import (
+    Reason,
+    Status,
+    Verdict,
+    decide,
+    evident_status,
+)
 from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.judge.attribution import differences, doubts
+from pytest_trtperf.judge.verdict_records import Relative, verdict_record
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.model import RoundRecord, SweepRecord, VerdictRecord
@@ -31,7 +38,7 @@ _WORDS = {
     Status.INCONCLUSIVE: "is inconclusive",
 }
 
-_TOLD = ("within_limit", "over_limit", "under_limit")
+_TOLD = (Reason.WITHIN_LIMIT, Reason.OVER_LIMIT, Reason.UNDER_LIMIT)
 """Reasons that the change, its interval and the tolerance tell already."""
 
 
@@ -207,10 +214,8 @@ class Comparison:
             f"{self._subject.key}: the baseline was recorded in another mode, so nothing can be "
             f"compared: {'; '.join(differences)}. Measure in the same mode, or {self._record_anew}"
         )
-        return VerdictRecord(
-            kind="baseline", metric="mode", status=Status.FAIL.value, reason="other_mode",
-            message=message, failed=True,
-        )  # fmt: skip
+        verdict = Verdict(Status.FAIL, Reason.OTHER_MODE, message, math.nan, None, None, math.nan)
+        return verdict_record("baseline", "mode", verdict, message)
 
     def _record(
         self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
@@ -219,14 +224,12 @@ class Comparison:
         if change.improved:
             hint = "" if self._settings.against else ": --trtperf-update would hold on to it"
             self.notes.append(f"{gate.name} improved by {abs(change.ratio - 1):.1%}{hint}")
-        return VerdictRecord(
-            kind="baseline", metric=gate.name, status=verdict.status.value, reason=verdict.reason,
-            message=self._message(gate, change, verdict), value=change.current,
-            lower=change.lower - 1, upper=_finite(change.upper - 1),
-            limit=_finite(max(self._tolerance(gate), change.supported)),
-            baseline=change.baseline, change=change.ratio - 1,
-            failed=verdict.status is Status.FAIL,
+        relative = Relative(
+            change.current, change.baseline, change.ratio, change.lower, change.upper,
+            limit=max(self._tolerance(gate), change.supported),
         )  # fmt: skip
+        message = self._message(gate, change, verdict)
+        return verdict_record("baseline", gate.name, verdict, message, relative)
 
     def _decided(self, gate: Gate, change: Change, host_bound: bool, doubt: str | None) -> Verdict:
         """What the policy makes of a verdict; the estimate may not decide all that are open."""
@@ -243,28 +246,28 @@ class Comparison:
 
     def _undecidable(
         self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
-    ) -> tuple[str, str] | None:
+    ) -> tuple[Reason, str] | None:
         """Reason and message where not even the estimate may decide."""
         if doubt:
-            return "doubtful", doubt
+            return Reason.DOUBTFUL, doubt
         if host_bound and gate.kind != "p99":
             remedy = "bound by enqueue, so this gates the host and not the model: use cuda_graph"
-            return "enqueue_bound", remedy
+            return Reason.ENQUEUE_BOUND, remedy
         if self._blames_others(gate, change):
             lost = f"other processes took {self._contention():.0%} of the time"
-            return "contended", f"{lost}: free the machine"
+            return Reason.CONTENDED, f"{lost}: free the machine"
         if not _is_open(change):
             return None
         why = why_undecidable(change, self._tolerance(gate))
-        if why is None and change.verdict.reason == "machine_changed":
-            return "machine_changed", f"{change.verdict.message}: free it, or compare in turns"
+        if why is None and change.verdict.reason == Reason.MACHINE_CHANGED:
+            return Reason.MACHINE_CHANGED, f"{change.verdict.message}: free it, or compare in turns"
         if why is None:
             return None
-        if change.verdict.reason == "too_few_rounds":
-            return "too_few_rounds", f"{why}: {self._record_anew}"
+        if change.verdict.reason == Reason.TOO_FEW_ROUNDS:
+            return Reason.TOO_FEW_ROUNDS, f"{why}: {self._record_anew}"
         more = "" if self._settings.against else ", record more runs (--trtperf-update)"
         longer = "measure for longer (max_time, round_ms)"
-        return "too_noisy", f"{why}: {longer}{more}, free the machine or widen the tolerance"
+        return Reason.TOO_NOISY, f"{why}: {longer}{more}, free the machine or widen the tolerance"
 
     @property
     def _record_anew(self) -> str:
@@ -279,7 +282,7 @@ class Comparison:
         if change.upper == math.inf:
             interval = "[?, ?]"
         why = "" if verdict.reason in _TOLD else f"; {verdict.message}"
-        if verdict.reason == "estimate":
+        if verdict.reason == Reason.ESTIMATE:
             why = "; inconclusive, decided by the estimate"
         return (
             f"{self._subject.key}: {gate.name} {_WORDS[evident_status(verdict)]}: "
@@ -322,7 +325,3 @@ def _is_open(change: Change) -> bool:
 
 def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     return {**mode, **{f"shape of {name}": list(shape) for name, shape in shapes.items()}}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

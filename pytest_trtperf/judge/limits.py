@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 
-from pytest_trtperf.analysis.verdict import Status, Verdict
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.errors import InconclusiveWarning, PerfAssertionError
 from pytest_trtperf.record.model import VerdictRecord
 
@@ -64,9 +64,11 @@ def settle(
         steady: whether anything can be concluded at all, save that a saturated load misses.
     """
     verdict = judge()
-    if not steady and verdict.reason != "saturated":
+    if not steady and verdict.reason != Reason.SATURATED:
         message = f"{verdict.message}; not steady"
-        return replace(verdict, status=Status.INCONCLUSIVE, reason="not_steady", message=message)
+        return replace(
+            verdict, status=Status.INCONCLUSIVE, reason=Reason.NOT_STEADY, message=message
+        )
     for look in looks:
         if verdict.status is not Status.INCONCLUSIVE:
             break

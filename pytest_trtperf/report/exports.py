@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pytest_trtperf.analysis.metrics import engine_metric
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.outcomes import outcome
@@ -74,8 +75,7 @@ def _measurements(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, Measur
 
 
 def _times(one: MeasurementRecord) -> list[tuple[str, str, str]]:
-    engine_time = "gpu_compute" if "gpu_compute" in one.summary else one.judged_metric
-    return [(engine_time, "median", "median"), (one.judged_metric, "P99", "p99")]
+    return [(engine_metric(one.summary), "median", "median"), (one.judged_metric, "P99", "p99")]
 
 
 def _entry(

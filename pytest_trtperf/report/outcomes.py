@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.model import (
     Measured,
     MeasurementRecord,
@@ -69,5 +70,5 @@ def _verdict(record: MeasurementRecord) -> str:
     word = outcome(record)
     if word == "fail":
         return "FAIL " + ", ".join(verdict.metric for verdict in record.verdicts if verdict.failed)
-    by_estimate = any(verdict.reason == "estimate" for verdict in record.verdicts)
+    by_estimate = any(verdict.reason == Reason.ESTIMATE for verdict in record.verdicts)
     return f"{word} (by estimate)" if by_estimate else word

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput, least_queries
 from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide_by_estimate
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide_by_estimate
 
 ORDER = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -216,7 +216,7 @@ def test_estimate_decides_what_is_inconclusive(
     value: float, higher_is_better: bool, status: Status
 ) -> None:
     open_verdict = Verdict(
-        Status.INCONCLUSIVE, "overlaps_limit", "x", value, 1.0, 3.0, 2.0, higher_is_better
+        Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "x", value, 1.0, 3.0, 2.0, higher_is_better
     )
     decided = decide_by_estimate(open_verdict)
     assert (decided.status, decided.reason) == (status, "estimate")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.diagnosis import (
     Finding,
+    FindingCode,
     bimodal,
     diagnose,
     drifting,
@@ -384,7 +385,7 @@ def test_late_queries(behind: int, lateness: float, found: bool) -> None:
 def test_late_blames_the_load_generator() -> None:
     finding = late(np.repeat([0.01, 0.35], [969, 31]))
     assert finding == Finding(
-        "late",
+        FindingCode.LATE,
         "3.1 % of queries were issued more than 0.02 ms after they were due (P99 0.35 ms): "
         "the load generator was late, not the engine; lower the rate or free the host's CPUs",
     )

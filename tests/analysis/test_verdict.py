@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_trtperf.analysis.verdict import Status, Verdict, decide, evident_status
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide, evident_status
 
-OPEN = Verdict(Status.INCONCLUSIVE, "overlaps_limit", "x", 2.1, 1.0, 3.0, 2.0)
+OPEN = Verdict(Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "x", 2.1, 1.0, 3.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_policy_decides_and_says_so(
     assert (verdict.status, evident_status(verdict), verdict.message) == (status, evident, message)
 
 
-@pytest.mark.parametrize("reason", ["over_limit", "under_limit", "saturated"])
+@pytest.mark.parametrize("reason", [Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.SATURATED])
 @pytest.mark.parametrize("policy", ["estimate", "fail", "warn"])
-def test_failure_that_was_seen_stays_one(reason: str, policy: str) -> None:
+def test_failure_that_was_seen_stays_one(reason: Reason, policy: str) -> None:
     failed = Verdict(Status.FAIL, reason, "x", 2.1, 2.05, 2.2, 2.0)
     assert decide(failed, policy) is failed
     assert evident_status(failed) is Status.FAIL

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_trtperf.analysis.verdict import Status, Verdict
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.judge.limits import settle
 
-OPEN = Verdict(Status.INCONCLUSIVE, "overlaps_limit", "", value=1.0, lower=0.9, upper=1.1, limit=1)
-MISSED = replace(OPEN, status=Status.FAIL, reason="over_limit")
-SATURATED = replace(OPEN, status=Status.FAIL, reason="saturated")
+OPEN = Verdict(
+    Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "", value=1.0, lower=0.9, upper=1.1, limit=1
+)
+MISSED = replace(OPEN, status=Status.FAIL, reason=Reason.OVER_LIMIT)
+SATURATED = replace(OPEN, status=Status.FAIL, reason=Reason.SATURATED)
 
 
 def settled(*verdicts: Verdict, steady: bool = True, complete: bool = True) -> tuple[str, int]:
