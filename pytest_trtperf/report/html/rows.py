@@ -18,7 +18,7 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, decisive, outcome
-from pytest_trtperf.report.outcomes import row as words_of
+from pytest_trtperf.report.outcomes import row as cells_of
 
 TREND_STATES = {
     State.ALARM.value: "alarm",
@@ -171,7 +171,7 @@ def _line_of(one: Measured) -> _Line:
 
 def _measurement_line(one: MeasurementRecord) -> _Line:
     judged, shown = one.summary[one.judged_metric], decisive(one)
-    budget = dict(zip(COLUMNS, words_of(one), strict=True))["budget"]
+    budget = dict(zip(COLUMNS, cells_of(one), strict=True))["budget"]
     shown_budget = budget.replace("<=", " ≤ ").replace(">=", "≥ ")
     compared = shown is not None and shown.baseline is not None
     return _Line(
