@@ -62,7 +62,7 @@ INTERNAL = frozenset(
 
 PYTEST_STATUSES: Mapping[int, str] = {
     0: "all tests passed",
-    1: "a test failed, or a file that was asked for could not be written",
+    1: "a test failed, a file that was asked for could not be written, or a hook raised an error",
     2: "interrupted; what was measured is in the files",
     4: "wrong usage, or no usable backend",
     5: "nothing was measured",
