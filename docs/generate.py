@@ -72,8 +72,9 @@ PYTEST_STATUSES: Mapping[int, str] = {
 _OPTIONS = """\
 ## Options
 
-Call > mark > command line > environment > ini file > default. Switches have a `--no-` form, too. A
-path in an ini file is relative to that file.
+Call > mark > command line > environment > ini file > default. Switches also have a `--no-` form. A
+path in an ini file is relative to that file. In `pytest.toml` and `[tool.pytest]`, which pytest 9
+reads, numbers and booleans may be written without quotes.
 
 | option | ini key | environment variable | default | |
 |---|---|---|---|---|
@@ -82,9 +83,9 @@ path in an ini file is relative to that file.
 _MARK = """\
 ## The mark
 
-`@pytest.mark.trtperf(**options)` sets options for a test, class or module, and a call of
-`trt_measure` or `trt_compare` for one measurement. Tests that use the fixtures carry the mark by
-themselves. Its options are those of above by these names:
+`@pytest.mark.trtperf(**options)` sets options for a test, class or module; arguments of
+`trt_measure` and `trt_compare` set them for one measurement. Tests that use the fixtures have the
+mark without being given it. These options of the table above can be set, by these names:
 """
 
 _RECORD = f"""\

@@ -27,30 +27,29 @@ from pytest_trtperf.onnx_file.external_data import external_files
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """Suffixes of plans, which a user may give in the place of an ONNX file."""
 
-
-def is_plan(path: Path) -> bool:
-    """Whether the path's suffix is that of a plan, in upper or lower case."""
-    return path.suffix.lower() in PLAN_SUFFIXES
-
-
 # Variables of the CUDA libraries: this one allows or forbids TF32, whatever a build asks for.
 _OVERRIDES = ("NVIDIA_TF32_OVERRIDE",)
 # Part of every digest: a new layout of the description must not find plans of an older one.
 _DIGEST_LAYOUT = "trtperf-engine/2"
 
 
+def is_plan(path: Path) -> bool:
+    """Whether the path's suffix is that of a plan, in upper or lower case."""
+    return path.suffix.lower() in PLAN_SUFFIXES
+
+
 @dataclass(frozen=True)
 class EngineSpec:
-    """An ONNX file with the profiles and options an engine is built from.
+    """An ONNX file with the profiles and options that an engine is built from.
 
     Attributes:
         onnx: The model; external data is looked up beside it.
         profiles: Optimization profiles, each one range of shapes per tensor, as `parse_profiles`
             returns them.
-        options: Build options, see `options.OPTIONS`; ``precision`` as well. What is absent keeps
+        options: Build options, see `options.OPTIONS`, and ``precision``. An absent one keeps
             TensorRT's own default.
         configure: Called with the builder configuration once all options are set. The option
-            ``configure_key`` has to come with it: nothing else shows when the code changes.
+            ``configure_key`` has to come with it, since nothing else shows when the code changes.
         build_index: Distinguishes several builds from the same model and options.
 
     Raises:
@@ -74,8 +73,8 @@ class EngineSpec:
             )
         if (self.configure is None) != ("configure_key" not in self.options):
             raise ValueError(
-                "configure= and configure_key= go together: the key is a text of yours that "
-                "changes whenever what configure does changes, for the engine's cache"
+                "configure= and configure_key= go together: the key is your text for the engine "
+                "cache; change it whenever you change what configure does"
             )
         if self.optimization_profile >= max(len(profiles), 1):
             raise ValueError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_trtperf.options.values import (
     ARRIVALS,
@@ -274,8 +274,7 @@ class Settings:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(NamedTuple):
     """One option as it is declared.
 
     Attributes:

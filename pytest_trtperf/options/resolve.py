@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_trtperf.options.declared import DECLARED, Declared, Settings
 from pytest_trtperf.options.values import parse_path
 
 
-@dataclasses.dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """Where the options of a run may be given.
 
     Attributes:
