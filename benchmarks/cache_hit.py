@@ -34,6 +34,7 @@ from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.plan_cache.cache import PlanCache
@@ -97,7 +98,7 @@ def timed(what: Callable[[], Any]) -> tuple[float, Any]:
 
 def key_of(model: Path) -> str:
     """The key of a model, as if for the first time."""
-    return EngineSpec(model).digest(harness.BACKEND, "0", "any")
+    return EngineSpec(model).describe(harness.BACKEND, "0", "any").key
 
 
 def judge_key(directory: Path) -> dict[str, Any]:
@@ -126,14 +127,16 @@ class Hit:
         self.cache = PlanCache(directory / "cache")
         key = key_of(self.model)
         spec = EngineSpec(self.model)
-        built = self.cache.get_or_build(key, lambda: build_plan(spec, harness.BACKEND), {})
+        built = self.cache.get_or_build(
+            key, lambda: build_plan(spec, harness.BACKEND), EngineIdentity()
+        )
         self.plan = built.path
         self.kernels: bytes | None = None
 
     def find(self) -> tuple[bytes | memoryview, bytes | None]:
         """Plan and kernels from the cache, the key included."""
         key = key_of(self.model)
-        found = self.cache.get_or_build(key, _never, {})
+        found = self.cache.get_or_build(key, _never, EngineIdentity())
         return found.data, self.cache.load_runtime_cache(key)
 
     def keep_kernels(self) -> None:

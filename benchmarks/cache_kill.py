@@ -28,6 +28,7 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import EngineCacheWarning
 from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles
@@ -65,8 +66,8 @@ def publish_forever(directory: Path, seed: int) -> None:
             os.truncate(path, chance.randrange(path.stat().st_size))
         else:
             files.remove(KEY)
-        cache.get_or_build(KEY, lambda: make_plan(chance), {})
-        cache.get_or_build(OTHER, lambda: make_plan(chance), {})
+        cache.get_or_build(KEY, lambda: make_plan(chance), EngineIdentity())
+        cache.get_or_build(OTHER, lambda: make_plan(chance), EngineIdentity())
         cache.store_layers(KEY, [{"Name": "layer"}])
         cache.store_runtime_cache(KEY, chance.randbytes(1000))
         cache.close()
@@ -94,7 +95,7 @@ def look(directory: Path, seed: int) -> list[str]:
     cache = PlanCache(directory, limit=MOST_BYTES)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        plan = cache.get_or_build(KEY, lambda: make_plan(random.Random(seed)), {})
+        plan = cache.get_or_build(KEY, lambda: make_plan(random.Random(seed)), EngineIdentity())
         cache.load_runtime_cache(KEY)
     seen.append("plan built again" if plan.built else "plan found")
     seen += ["damage noticed"] if caught else []

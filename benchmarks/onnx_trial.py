@@ -123,7 +123,7 @@ def clarity(message: str, model: Any) -> str:
 
 def _measure(case: Case, path: Path, model: Any, data: DataSet) -> None:
     spec = EngineSpec(path)
-    assert len(spec.digest(CPU, version("onnxruntime"), None)) == 64
+    assert len(spec.describe(CPU, version("onnxruntime"), None).key) == 64
     engine = OnnxRuntimeEngine(spec.onnx, spec.profile)
     taken = {tensor.name for tensor in engine.inputs}
     inputs = {name: value for name, value in data.inputs.items() if name in taken}
@@ -196,7 +196,7 @@ def _build(_case: Case, path: Path, model: Any, data: DataSet) -> None:
 
 def _plan(path: Path, profiles: dict[str, Profile]) -> None:
     spec = EngineSpec(path, [profiles] if profiles else [])
-    assert len(spec.digest(RTX, version("tensorrt-rtx-cu13-bindings"), None)) == 64
+    assert len(spec.describe(RTX, version("tensorrt-rtx-cu13-bindings"), None).key) == 64
     assert len(build_plan(spec, RTX)) > 0
 
 

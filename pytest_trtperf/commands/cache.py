@@ -14,8 +14,6 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from pytest_trtperf.commands.common import (
     Parsers,
     Status,
@@ -28,12 +26,13 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.commands.this_machine import Fit, ThisMachine
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.options.values import parse_age, parse_size
-from pytest_trtperf.plan_cache.cache import cache_place
 from pytest_trtperf.plan_cache.entries import Damaged, Entry, entries, find_problem, read_identity
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
-from pytest_trtperf.plan_cache.identity import Identity
+from pytest_trtperf.plan_cache.identity import PlanIdentity
+from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
 from pytest_trtperf.plan_cache.trust import check_directory
 from pytest_trtperf.report.tables import aligned
@@ -127,7 +126,7 @@ def _list(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     return Status.OK
 
 
-def _identity(files: CacheFiles, key: str) -> Identity | None:
+def _identity(files: CacheFiles, key: str) -> PlanIdentity | None:
     """None if it is missing or damaged, for which see `find_problem`."""
     try:
         return read_identity(files, key)
@@ -135,23 +134,23 @@ def _identity(files: CacheFiles, key: str) -> Identity | None:
         return None
 
 
-def _row(entry: Entry, identity: Identity | None, fit: Fit) -> tuple[str, ...]:
-    about = identity.about if identity else {}
-    built_by = f"{about.get('backend', '?')} {about.get('backend_version', '')}".strip()
+def _row(entry: Entry, identity: PlanIdentity | None, fit: Fit) -> tuple[str, ...]:
+    about = identity.about if identity else EngineIdentity()
+    built_by = f"{about.backend or '?'} {about.backend_version}".strip()
     here = "?" if fit.here is None else "yes" if fit.here else "no"
     return (
         entry.key[:_SHORT_KEY],
-        str(about.get("onnx", "?")),
+        about.onnx or "?",
         built_by,
-        str(about.get("device") or "?"),
+        about.device or "?",
         _size([entry.size]),
         _moment(entry.used),
         f"{here}: {fit.why}" if fit.why else here,
     )
 
 
-def _summary(files: CacheFiles, entry: Entry, identity: Identity | None) -> dict[str, Any]:
-    known = msgspec.structs.asdict(identity) if identity else None
+def _summary(files: CacheFiles, entry: Entry, identity: PlanIdentity | None) -> dict[str, Any]:
+    known = identity.to_builtins() if identity else None
     if known is not None:
         known["layers"] = None if known["layers"] is None else len(known["layers"])
     return {
@@ -168,7 +167,7 @@ def _show(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     identity = _identity(files, entry.key)
     if identity is None:
         raise CacheError(f"{entry.key}: {find_problem(files, entry.key)}")
-    known = msgspec.structs.asdict(identity)
+    known = identity.to_builtins()
     if arguments.json:
         say_json({**_summary(files, entry, identity), "identity": known})
         return Status.OK

@@ -27,7 +27,7 @@ from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.options.values import parse_backends, parse_path
-from pytest_trtperf.plan_cache.cache import cache_place
+from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.trust import check_directory
 from pytest_trtperf.report.tables import aligned
 

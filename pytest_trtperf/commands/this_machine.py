@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
 from pytest_trtperf.backend.tensorrt.bindings import TENSORRT_FAMILY
 from pytest_trtperf.errors import BackendUnavailable
-from pytest_trtperf.plan_cache.identity import Identity
+from pytest_trtperf.plan_cache.identity import PlanIdentity
 from pytest_trtperf.run.run import Target
 
 
@@ -25,17 +25,17 @@ class ThisMachine:
     def __init__(self) -> None:
         self._probes: dict[str, Probe | str] = {}
 
-    def fits(self, identity: Identity | None) -> Fit:
+    def fits(self, identity: PlanIdentity | None) -> Fit:
         """Whether an engine is for the version of its backend and a GPU that are here."""
         if identity is None:
             return Fit(here=False, why="damaged, see trtperf cache verify")
-        backend = str(identity.about.get("backend"))
+        backend = identity.about.backend
         if backend not in TENSORRT_FAMILY:
             return Fit(here=None)
         probe = self._probe(backend)
         if isinstance(probe, str):
             return Fit(here=False, why=probe)
-        version, device = identity.about.get("backend_version"), identity.about.get("device")
+        version, device = identity.about.backend_version, identity.about.device
         if version != probe.version:
             return Fit(here=False, why=f"here is {backend} {probe.version}")
         devices = [Target(probe, gpu.ordinal).plan_device for gpu in probe.gpus]

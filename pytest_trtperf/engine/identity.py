@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-# Part of every key, so that a change of its layout cannot hit plans of an older one.
+# Part of every key: a new layout of the description must not find plans of an older one.
 _LAYOUT = "trtperf-engine/2"
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
+from msgspec import UNSET
+
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.options import (
     FILE_OPTIONS,
     OPTIONS,
@@ -29,8 +31,6 @@ PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 
 # Variables of the CUDA libraries: this one allows or forbids TF32, whatever a build asks for.
 _OVERRIDES = ("NVIDIA_TF32_OVERRIDE",)
-# Part of every digest: a new layout of the description must not find plans of an older one.
-_DIGEST_LAYOUT = "trtperf-engine/2"
 
 
 def is_plan(path: Path) -> bool:
@@ -115,39 +115,34 @@ class EngineSpec:
             digest.update(_file_digest(path).encode())
         return digest.hexdigest()
 
-    def describe(self, backend: str, backend_version: str, device: str | None) -> dict[str, Any]:
-        """Everything the plan depends on, as JSON can hold it, and no path.
+    def describe(self, backend: str, backend_version: str, device: str | None) -> EngineIdentity:
+        """Everything the plan depends on, and no path.
+
+        Args:
+            device: None is the CPU.
 
         Raises:
             EngineBuildError: as `model_digest`, and for other files that options name.
         """
-        described = {
-            "model": self.model_digest,
-            "backend": backend,
-            "backend_version": backend_version,
-            "device": device,
-            "options": without_paths(
+        overrides = {}
+        if device is not None:
+            overrides = {name: os.environ[name] for name in _OVERRIDES if name in os.environ}
+        return EngineIdentity(
+            onnx=self.onnx.name,
+            model=self.model_digest,
+            backend=backend,
+            backend_version=backend_version,
+            device=device,
+            options=without_paths(
                 {n: v for n, v in self._changes.items() if OPTIONS[n].kind != "load"}
             ),
-            "profiles": [
+            profiles=[
                 {name: [list(p.min), list(p.opt), list(p.max)] for name, p in profile.items()}
                 for profile in self.profiles
             ],
-            "build_index": self.build_index,
-        }
-        if backend == ONNXRUNTIME:
-            return described
-        overrides = {name: os.environ[name] for name in _OVERRIDES if name in os.environ}
-        return {**described, "environment": overrides} if overrides else described
-
-    def digest(self, backend: str, backend_version: str, device: str | None) -> str:
-        """SHA-256 (hex) of `describe`, so that a repository that moved finds its plans again.
-
-        Raises:
-            EngineBuildError: as `describe`.
-        """
-        described = {"layout": _DIGEST_LAYOUT, **self.describe(backend, backend_version, device)}
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+            build_index=self.build_index,
+            environment=overrides or UNSET,
+        )
 
 
 def without_paths(options: Mapping[str, Any]) -> dict[str, Any]:

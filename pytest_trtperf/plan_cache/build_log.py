@@ -1,4 +1,4 @@
-"""What TensorRT says during a build, in a file beside the plan."""
+"""The log of a build: TensorRT's messages, in a file beside the plan."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pytest_trtperf.plan_cache.files import LOG, CacheFiles
 
 
 class BuildLog:
-    """Takes messages as they come, so that a build that is killed leaves them too.
+    """Writes each message at once, so that the log of a killed build has them all.
 
-    What cannot be written is lost: no build fails for its log.
+    A message that cannot be written is lost: no build fails because of its log.
     """
 
     def __init__(self, path: Path, file: BinaryIO | None) -> None:
@@ -23,21 +23,21 @@ class BuildLog:
 
     @property
     def path(self) -> Path | None:
-        """Where to read it; None if nothing was written."""
+        """The file; None if nothing was written."""
         return self._path if self._has_lines else None
 
     def write(self, message: str) -> None:
         """Adds a line; further lines of the same message are indented."""
         if self._file is None:
             return
-        with suppress(OSError, ValueError):  # full, or closed before the last thread was done
+        with suppress(OSError, ValueError):  # the disk is full, or another thread closed the file
             self._file.write(message.replace("\n", "\n  ").encode(errors="replace") + b"\n")
             self._has_lines = True
 
 
 @contextmanager
 def build_log(files: CacheFiles, key: str) -> Iterator[BuildLog]:
-    """Yields a new log in place of the last build's; an error of this package then names it."""
+    """Yields a new log in place of the last build's; errors of this package name its file."""
     file = None
     with suppress(OSError):
         file = files.create(key, LOG)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError, EngineCacheWarning
 from pytest_trtperf.files.locks import let_go, use
 from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
@@ -24,48 +25,21 @@ from pytest_trtperf.plan_cache.entries import (
     open_plan,
     read_identity,
     read_plan,
-    read_runtime,
+    read_runtime_cache,
     with_checksum,
 )
 from pytest_trtperf.plan_cache.files import (
     IDENTITY,
     PLAN,
-    RUNTIME,
+    RUNTIME_CACHE,
     CacheFiles,
     explained,
 )
-from pytest_trtperf.plan_cache.identity import Identity, encode_json
+from pytest_trtperf.plan_cache.identity import PlanIdentity, encode_json
 from pytest_trtperf.plan_cache.size import shrink
 from pytest_trtperf.plan_cache.trust import check_directory
 
 _LOOK_EVERY_S = 0.2
-
-
-def cache_place(directory: Path | None, shared: bool) -> tuple[Path, bool]:
-    """Where the cache is, and whether it is shared: only one that was named can be.
-
-    Raises:
-        CacheError: see `default_cache_dir`.
-    """
-    return (default_cache_dir(), False) if directory is None else (directory, shared)
-
-
-def default_cache_dir() -> Path:
-    """``$XDG_CACHE_HOME/trtperf``, else ``~/.cache/trtperf``.
-
-    Raises:
-        CacheError: there is no home directory.
-    """
-    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification tells readers to ignore a relative path.
-    if configured.is_absolute():
-        return configured / "trtperf"
-    try:
-        return Path.home() / ".cache" / "trtperf"
-    except RuntimeError as error:
-        raise CacheError(
-            "no home directory for the engine cache; name a directory with TRTPERF_CACHE_DIR"
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -73,10 +47,10 @@ class CachedPlan:
     """A plan on disk, in use until its cache is closed.
 
     Attributes:
-        key: What it was asked for by.
+        key: What the cache stores it under.
         path: The file, for programs that read plans themselves.
-        data: The plan, the same bytes that the checksum was taken of.
-        built: Whether this call built it, rather than found it.
+        data: The plan, the very bytes that were verified.
+        built: True if this call built it, False if it was there.
         identity: What it is and what it was built from.
     """
 
@@ -84,7 +58,7 @@ class CachedPlan:
     path: Path
     data: memoryview = field(repr=False)
     built: bool
-    identity: Identity
+    identity: PlanIdentity
 
 
 class PlanCache:
@@ -107,27 +81,28 @@ class PlanCache:
         weakref.finalize(self, _close_all, self._in_use, self._process)
 
     def get_or_build(
-        self, key: str, build: Callable[[], bytes], about: Mapping[str, Any]
+        self, key: str, build: Callable[[], bytes], about: EngineIdentity
     ) -> CachedPlan:
-        """The plan of a key, built by exactly one process when it is not there yet.
+        """The plan of a key; if it is not there, exactly one process builds it.
 
         A plan that is truncated, changed, unreadable or not to be trusted is built again with an
-        `EngineCacheWarning`. What ``build`` raises passes through, and no plan is left behind;
-        its log is.
+        `EngineCacheWarning`. If ``build`` raises, its log stays, and no
+        plan.
 
         Args:
             key: A SHA-256, hexadecimal.
             build: Returns the bytes of the plan.
-            about: JSON values to keep in its identity.
+            about: what it is built from and for, which is kept beside it.
 
         Raises:
             CacheError: the directory cannot be used: permissions, space, owner.
-            ValueError: ``key`` is no SHA-256.
+            ValueError: ``key`` is no SHA-256, or JSON cannot hold ``about``.
+            TypeError: JSON cannot hold ``about``.
         """
         self._files.path(key, PLAN)
-        encode_json(dict(about))
+        encode_json(msgspec.to_builtins(about))  # for its errors, before a long build
         self._prepare()
-        # Without the lock first: a read-only cache has no place for one.
+        # Looked for without the lock first: a read-only cache has no place for one.
         with suppress(Damaged):
             if found := self._find(key, wait=False):
                 return found
@@ -143,11 +118,11 @@ class PlanCache:
         self._shrink()
         return plan
 
-    def wait_for_builder(self, key: str, tell: Callable[[float | None], None]) -> float:
-        """Waits while another process builds a plan that is not there; returns for how long.
+    def wait_for_builder(self, key: str, report: Callable[[float | None], None]) -> float:
+        """Waits while another process builds the plan; returns the seconds waited.
 
         Args:
-            tell: called with the seconds of the wait while it lasts, and with None at its end.
+            report: called with the seconds of the wait while it lasts, and with None at its end.
 
         Raises:
             CacheError: the directory cannot be used.
@@ -159,10 +134,10 @@ class PlanCache:
         # Not plan.exists(), which raises where the directory may not be read.
         while not os.path.exists(plan) and self._is_being_built(key):  # noqa: PTH110
             waited = time.monotonic() - begun
-            tell(waited)
+            report(waited)
             time.sleep(_LOOK_EVERY_S)
         if waited:
-            tell(None)
+            report(None)
         return waited
 
     def _is_being_built(self, key: str) -> bool:
@@ -193,18 +168,18 @@ class PlanCache:
             self._files.replace(key, {IDENTITY: identity.encode()})
 
     def runtime_cache_path(self, key: str) -> Path:
-        """Where the kernels that TensorRT for RTX compiled for a plan are kept: beside it."""
-        return self._files.path(key, RUNTIME)
+        """Where the runtime cache of a plan is: beside it."""
+        return self._files.path(key, RUNTIME_CACHE)
 
     def load_runtime_cache(self, key: str) -> bytes | None:
-        """What `store_runtime_cache` wrote, or None; damage is reported by a warning.
+        """What `store_runtime_cache` wrote, or None; a damaged one gives a warning.
 
         Raises:
             CacheError: the directory cannot be used.
         """
         self._prepare()
         try:
-            return read_runtime(self._files, key)
+            return read_runtime_cache(self._files, key)
         except Damaged as reason:
             _warn(self.runtime_cache_path(key), str(reason), "it is compiled again")
             return None
@@ -215,10 +190,10 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be written.
         """
-        self._files.path(key, RUNTIME)
+        self._files.path(key, RUNTIME_CACHE)
         self._prepare()
         with self._files.locked(key):
-            self._files.replace(key, {RUNTIME: with_checksum(data)})
+            self._files.replace(key, {RUNTIME_CACHE: with_checksum(data)})
 
     def _prepare(self) -> None:
         with explained(self.directory):
@@ -227,7 +202,7 @@ class PlanCache:
                 check_directory(self.directory)
 
     def _find(self, key: str, *, wait: bool) -> CachedPlan | None:
-        """The plan if it is there and whole; raises Damaged if it is there and is not."""
+        """The plan, or None if there is none; raises Damaged if it is not whole."""
         try:
             file = open_plan(self._files, key)
         except FileNotFoundError:
@@ -254,12 +229,12 @@ class PlanCache:
             return None
 
     def _build(
-        self, key: str, build: Callable[[], bytes], about: Mapping[str, Any], why: str
+        self, key: str, build: Callable[[], bytes], about: EngineIdentity, why: str
     ) -> CachedPlan:
         started = time.perf_counter()
         plan = build()
-        identity = Identity.of_plan(plan, time.perf_counter() - started, about, why)
-        # In this order: a plan is never visible without the checksum to judge it by.
+        identity = PlanIdentity.of_plan(plan, time.perf_counter() - started, about, why)
+        # In this order: a plan is never visible without the checksum that verifies it.
         self._files.replace(key, {IDENTITY: identity.encode(), PLAN: plan})
         path = self._files.path(key, PLAN)
         with explained(self.directory):
@@ -279,15 +254,15 @@ class PlanCache:
             )
 
     @contextmanager
-    def _refusal_explained(self, about: Mapping[str, Any]) -> Iterator[None]:
-        """Where nothing can be built, the next question is why anything has to be."""
+    def _refusal_explained(self, about: EngineIdentity) -> Iterator[None]:
+        """Adds why the engine has to be built to the error that nothing can be built here."""
         try:
             yield
         except CacheError as error:
             reason = f"The engine has to be built: {self._why(about)}"
             raise CacheError(f"{error}. {reason}") from error.__cause__
 
-    def _why(self, about: Mapping[str, Any]) -> str:
+    def _why(self, about: EngineIdentity) -> str:
         """Why a plan has to be built."""
         try:
             return explain_build(self._files, about)
@@ -307,7 +282,7 @@ def _close_all(files: dict[str, BinaryIO], process: int) -> None:
 
 
 def _close(file: BinaryIO, process: int) -> None:
-    # A process that was forked meanwhile has the same lock, and is not to end it.
+    # A forked process has the same lock, and must not end it.
     if os.getpid() == process:
         let_go(file.fileno())
     file.close()

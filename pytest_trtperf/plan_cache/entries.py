@@ -10,9 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
+import msgspec
+
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.files.digests import read_and_digest
-from pytest_trtperf.plan_cache.files import IDENTITY, PLAN, RUNTIME, CacheFiles
-from pytest_trtperf.plan_cache.identity import MAX_BYTES, Identity, Origin, decode
+from pytest_trtperf.plan_cache.files import IDENTITY, PLAN, RUNTIME_CACHE, CacheFiles
+from pytest_trtperf.plan_cache.identity import MAX_BYTES, Origin, PlanIdentity, decode
 from pytest_trtperf.plan_cache.trust import Untrusted
 
 _SHA256_BYTES = 32
@@ -48,13 +51,13 @@ def entries(files: CacheFiles) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.used, entry.key))
 
 
-def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
-    """Why no plan here would do: how that of the same model which is nearest differs.
+def explain_build(files: CacheFiles, about: EngineIdentity) -> str:
+    """Why no plan here fits: what is different in the nearest one of the same model.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    same = [other for other in _origins(files) if other.get("model") == about.get("model")]
+    same = [other for other in _origins(files) if other.model == about.model]
     if not same:
         return "no engine of this model was cached"
     differences = (_differences(about, other) for other in same)
@@ -64,35 +67,36 @@ def explain_build(files: CacheFiles, about: Mapping[str, Any]) -> str:
     return f"the nearest in the cache differs in {', '.join(nearest)}"
 
 
-def _origins(files: CacheFiles) -> Iterator[Mapping[str, Any]]:
+def _origins(files: CacheFiles) -> Iterator[EngineIdentity]:
     for key in files.list_keys():
         with suppress(Damaged):
             yield _read(files, key, Origin).about
 
 
-def _differences(about: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    names = [name for name in {**about, **other} if name != "onnx"]  # a file's name is nothing
+def _differences(about: EngineIdentity, other: EngineIdentity) -> list[str]:
+    here, there = msgspec.to_builtins(about), msgspec.to_builtins(other)
     return [
-        f"{name} ({_difference(about.get(name), other.get(name))})"
-        for name in names
-        if about.get(name) != other.get(name)
+        f"{name} ({_difference(here.get(name), there.get(name))})"
+        for name in {**here, **there}
+        # The model's file may have any name.
+        if name != "onnx" and here.get(name) != there.get(name)
     ]
 
 
 def _difference(here: object, there: object) -> str:
-    """What the other has; of mappings, the items that differ."""
+    """What the other has; of mappings only the items that differ."""
     ours, theirs = _items(here), _items(there)
     if not ours and not theirs:
-        return _told(there)
+        return _described(there)
     return ", ".join(
-        f"{name} {_told(theirs.get(name))}, here {_told(ours.get(name))}"
+        f"{name} {_described(theirs.get(name))}, here {_described(ours.get(name))}"
         for name in {**ours, **theirs}
         if ours.get(name) != theirs.get(name)
     )
 
 
 def _items(value: object) -> dict[str, Any]:
-    """By name, and of several profiles by their number as well; nothing of what is no mapping."""
+    """The items of a mapping, or of all profiles by name and number; otherwise nothing."""
     if isinstance(value, Mapping):
         return dict(value)
     profiles = value if isinstance(value, (list, tuple)) else ()
@@ -103,19 +107,19 @@ def _items(value: object) -> dict[str, Any]:
     }
 
 
-def _told(value: object) -> str:
-    if value is None:
+def _described(value: object) -> str:
+    if value in (None, ""):
         return "not given"
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def read_identity(files: CacheFiles, key: str) -> Identity:
-    """What lies beside the plan of a key.
+def read_identity(files: CacheFiles, key: str) -> PlanIdentity:
+    """The identity beside the plan of a key.
 
     Raises:
         Damaged: it is missing, broken or not to be trusted.
     """
-    return _read(files, key, Identity)
+    return _read(files, key, PlanIdentity)
 
 
 def _read(files: CacheFiles, key: str, kind: type[_Kind]) -> _Kind:
@@ -150,11 +154,11 @@ def open_plan(files: CacheFiles, key: str) -> BinaryIO:
         raise Damaged(f"cannot be read: {error.strerror}") from error
 
 
-def read_plan(file: BinaryIO, identity: Identity) -> memoryview:
-    """The bytes of an open plan, if they are those that were written.
+def read_plan(file: BinaryIO, identity: PlanIdentity) -> memoryview:
+    """The bytes of an open plan, verified by its checksum.
 
     Raises:
-        Damaged: they are not, or cannot be read.
+        Damaged: they are not those that were written, or cannot be read.
     """
     try:
         size = os.fstat(file.fileno()).st_size
@@ -169,18 +173,18 @@ def read_plan(file: BinaryIO, identity: Identity) -> memoryview:
 
 
 def with_checksum(data: bytes) -> bytes:
-    """What is kept of a runtime cache: its checksum, then its bytes."""
+    """A runtime cache as its file has it: the checksum, then the bytes."""
     return hashlib.sha256(data).digest() + data
 
 
-def read_runtime(files: CacheFiles, key: str) -> bytes | None:
+def read_runtime_cache(files: CacheFiles, key: str) -> bytes | None:
     """The runtime cache of a key, None if there is none.
 
     Raises:
         Damaged: it is not what was written, or not to be trusted.
     """
     try:
-        with files.open(key, RUNTIME) as file:
+        with files.open(key, RUNTIME_CACHE) as file:
             stored = file.read()
     except FileNotFoundError:
         return None
@@ -195,7 +199,7 @@ def read_runtime(files: CacheFiles, key: str) -> bytes | None:
 
 
 def find_problem(files: CacheFiles, key: str) -> str | None:
-    """Why a plan would not be loaded, None if it would; compares its SHA-256 too."""
+    """Why the cache would not load a plan, None if it would; compares its SHA-256 too."""
     try:
         with open_plan(files, key) as file:
             identity = read_identity(files, key)
@@ -204,10 +208,10 @@ def find_problem(files: CacheFiles, key: str) -> str | None:
         return "the plan is missing"
     except Damaged as reason:
         return f"the plan {reason}"
-    if hashlib.sha256(plan).hexdigest() != identity.sha256:
+    if hashlib.sha256(plan).hexdigest() != identity.plan_sha256:
         return "the plan does not match its SHA-256"
     try:
-        read_runtime(files, key)
+        read_runtime_cache(files, key)
     except Damaged as reason:
         return f"its runtime cache {reason}"
     return None

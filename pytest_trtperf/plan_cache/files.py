@@ -1,10 +1,15 @@
 """The files of an engine cache: their names, their locks, and how they are written whole.
 
-Beside each other lie `KEY.plan`, `KEY.json` (its identity), `KEY.runtime` (what TensorRT for RTX
-compiled for it), `KEY.log` (what TensorRT said when it built it) and `KEY.lock`, held by the
-process that writes any of them. A plan that was loaded is locked itself, shared by all processes
-that use it. A timing cache, `NAME.timing`, has `NAME.timing.lock`. What is being written, but for
-a log, is `.OWNER.RANDOM.tmp`, under the lock `OWNER.lock`.
+Each key has these files:
+
+- `KEY.plan`: the plan. Each process that loaded it holds a shared lock on it.
+- `KEY.json`: its identity.
+- `KEY.runtime`: its runtime cache, of TensorRT for RTX.
+- `KEY.log`: TensorRT's messages during the build.
+- `KEY.lock`: whoever writes any of these files locks it.
+
+A timing cache is `NAME.timing`, with `NAME.timing.lock`. All files but logs are first written as
+`.OWNER.RANDOM.tmp`, under the lock `OWNER.lock`.
 """
 
 from __future__ import annotations
@@ -23,16 +28,16 @@ from pytest_trtperf.files.atomic import write_in_order
 from pytest_trtperf.files.locks import exclusive, unused
 from pytest_trtperf.plan_cache.trust import open_cached
 
-PLAN, IDENTITY, RUNTIME = ".plan", ".json", ".runtime"
+PLAN, IDENTITY, RUNTIME_CACHE = ".plan", ".json", ".runtime"
 LOG, LOCK = ".log", ".lock"
 TIMING = ".timing"
 KEY = re.compile("[0-9a-f]{64}")
-"""No other name: what else lies in the directory is not the cache's to list or remove."""
+"""The cache lists and removes no file of another name."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
-# pytest and `trtperf cache` spell their options differently, and obey the same variable.
+# pytest and `trtperf cache` spell their options differently; both read this variable.
 _OTHER_DIRECTORY = "name another directory with TRTPERF_CACHE_DIR or the option of that name"
 
 
@@ -40,7 +45,7 @@ class CacheFiles:
     """The files in the directory of a cache.
 
     Args:
-        shared: other users may read what is written, and whoever may write there is trusted.
+        shared: other users may read the files, and everyone who may write there is trusted.
     """
 
     def __init__(self, directory: Path, *, shared: bool) -> None:
@@ -66,9 +71,9 @@ class CacheFiles:
         return sorted(key for key in found if KEY.fullmatch(key))
 
     def touch(self, key: str) -> None:
-        """Notes that a plan was used just now; a read-only cache notes nothing.
+        """Records that a plan was used just now; does nothing in a read-only cache.
 
-        In a shared cache the lock is what every user may touch.
+        In a shared cache every user may touch the lock, and nothing else.
         """
         for suffix in (LOCK, IDENTITY):
             with suppress(OSError):
@@ -94,8 +99,8 @@ class CacheFiles:
     def make_way(self, key: str) -> None:
         """Removes the plan that a build will replace, and its identity.
 
-        Tells before a long build what its writing would: files of others may be there, which in a
-        sticky directory nobody else can replace.
+        So a long build does not start where its plan could not be written. In a sticky directory,
+        for one, nobody can replace the files of another user.
 
         Raises:
             CacheError: the directory cannot be written.
@@ -114,17 +119,17 @@ class CacheFiles:
         return open_cached(self.path(key, suffix), shared=self.shared)
 
     def create(self, key: str, suffix: str) -> BinaryIO:
-        """Opens a new file of a key for writing, unbuffered; what lies in its place is removed.
+        """Opens a new file of a key for writing, unbuffered, in place of the old one.
 
         Raises:
             OSError: it cannot be made.
         """
         path = self.path(key, suffix)
         path.unlink(missing_ok=True)
-        # "x" follows no link that somebody puts there meanwhile.
+        # "x" follows no link that somebody may put there meanwhile.
         file = open(path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115
         if self.shared:
-            os.fchmod(file.fileno(), 0o644)
+            os.fchmod(file.fileno(), self._file_mode)
         return file
 
     @contextmanager
@@ -140,7 +145,7 @@ class CacheFiles:
             yield
 
     def locked_now(self, key: str) -> AbstractContextManager[bool]:
-        """Holds the lock of a key if it is free; gives whether it was.
+        """Holds the lock of a key if it is free; yields whether it was.
 
         Raises:
             OSError: the lock cannot be made.
@@ -148,7 +153,7 @@ class CacheFiles:
         return exclusive(self.path(key, LOCK), self._lock_mode, wait=False)
 
     def replace(self, key: str, contents: Mapping[str, bytes]) -> None:
-        """Writes files of a key, by suffix, under temporary names, then renames them in order.
+        """Writes the files of a key, given by suffix, under temporary names; renames them in order.
 
         Raises:
             CacheError: the directory cannot be written.
@@ -160,10 +165,10 @@ class CacheFiles:
             )  # fmt: skip
 
     def sweep(self, key: str | None = None) -> list[Path]:
-        """Removes what killed writers left, of all that nobody writes now; returns the files.
+        """Removes temporary files that nobody writes any more; returns their paths.
 
         Args:
-            key: one whose lock the caller holds.
+            key: the caller holds the lock of this one.
         """
         removed = []
         for path in sorted(self.directory.glob(".*.tmp")):
@@ -198,12 +203,12 @@ class CacheFiles:
             return nobody_uses
 
     def size_lock(self) -> AbstractContextManager[bool]:
-        """Of who removes plans for room: two that count the same excess would remove it twice."""
+        """The lock for removing plans by size: two processes would remove the same excess twice."""
         return exclusive(self.directory / ".size.lock", self._lock_mode, wait=True)
 
     def remove_remains(self, key: str) -> bool:
-        """Removes log and lock of a key that has nothing else; gives whether there was a log."""
-        # Asked before the lock as well: one that is made now would count as a use of the plan.
+        """Removes log and lock of a key without other files; returns whether there was a log."""
+        # Asked before locking, too: a lock that is made now would count as a use of the plan.
         if self.has_entry(key):
             return False
         with self.locked_now(key) as nobody_writes:
@@ -216,8 +221,8 @@ class CacheFiles:
             return had_log
 
 
-# The plan first: it is never visible without the checksum to judge it by.
-_ENTRY = (PLAN, IDENTITY, RUNTIME)
+# The plan goes first: it is never visible without the checksum that verifies it.
+_ENTRY = (PLAN, IDENTITY, RUNTIME_CACHE)
 _SUFFIXES = (*_ENTRY, LOG, LOCK)
 
 
@@ -241,7 +246,7 @@ def _used(path: Path) -> float:
 
 @contextmanager
 def explained(directory: Path) -> Iterator[None]:
-    """Turns what the operating system refuses into words about the directory.
+    """Turns errors of the operating system into a `CacheError` about the directory.
 
     Raises:
         CacheError: in place of an OSError.
@@ -253,7 +258,7 @@ def explained(directory: Path) -> Iterator[None]:
 
 
 def explain(error: OSError) -> str:
-    """What the operating system refuses, and what to do."""
+    """An error of the operating system in words, and what to do."""
     if error.errno in _NO_LOCKS:
         return f"its file system has no locks ({error.strerror}); {_OTHER_DIRECTORY}"
     said = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")

@@ -1,15 +1,15 @@
-"""What a cached engine is and what it was built from: the JSON file beside its plan."""
+"""What a plan on disk is and what it was built from: the JSON file beside it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.files.digests import chunked_digest
 
 MAX_BYTES = 256 << 20
@@ -17,35 +17,34 @@ MAX_BYTES = 256 << 20
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of an identity that says what the engine was built from; quick to read.
+    """The part of an identity that says what the plan was built from; quick to read.
 
     Attributes:
-        about: what it was built from and for: model and its digest, profiles, options, backend
-            and version, device.
+        about: what it was built from and for.
     """
 
     layout: Literal["trtperf-plan/1"] = "trtperf-plan/1"
-    about: dict[str, Any] = {}
+    about: EngineIdentity = EngineIdentity()
 
 
 _Kind = TypeVar("_Kind", bound=Origin)
 
 
-class Identity(Origin, frozen=True, kw_only=True):
-    """An engine's identity.
+class PlanIdentity(Origin, frozen=True, kw_only=True):
+    """What a plan on disk is.
 
     Attributes:
-        sha256: of the plan, hexadecimal.
+        plan_sha256: of the plan, hexadecimal; ``sha256`` in the file.
         checksum: of the plan too, by `chunked_digest`, which is quicker to verify.
         size: of the plan, in bytes.
         created: when it was built, in UTC.
         build_s: how long that took, in seconds.
         why: it was built: how it differs from what was cached.
-        layers: the engine inspector's entries, with tactics where the engine was built to tell
+        layers: the engine inspector's entries, with tactics where the engine was built to show
             them; None until an inspector was asked.
     """
 
-    sha256: str
+    plan_sha256: str = msgspec.field(name="sha256")
     checksum: str
     size: int
     created: str
@@ -55,30 +54,35 @@ class Identity(Origin, frozen=True, kw_only=True):
 
     @classmethod
     def of_plan(
-        cls, plan: bytes, build_s: float, about: Mapping[str, Any], why: str = ""
-    ) -> Identity:
+        cls, plan: bytes, build_s: float, about: EngineIdentity, why: str = ""
+    ) -> PlanIdentity:
         """The identity of a plan that was built just now."""
         return cls(
-            sha256=hashlib.sha256(plan).hexdigest(),
+            plan_sha256=hashlib.sha256(plan).hexdigest(),
             checksum=chunked_digest(plan),
             size=len(plan),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             build_s=build_s,
-            about=dict(about),
+            about=about,
             why=why,
         )
 
+    def to_builtins(self) -> dict[str, Any]:
+        """The identity as its file has it; the layers are not copied."""
+        fields = msgspec.to_builtins(msgspec.structs.replace(self, layers=None))
+        return {**fields, "layers": self.layers}
+
     def encode(self) -> bytes:
-        """Readable JSON.
+        """Readable JSON, which `decode` reads.
 
         Raises:
             TypeError, ValueError: `about` or `layers` hold what JSON cannot.
         """
-        return encode_json(msgspec.structs.asdict(self))
+        return encode_json(self.to_builtins())
 
 
 def decode(data: bytes, kind: type[_Kind]) -> _Kind:
-    """The identity that `Identity.encode` wrote, or the part of it that is asked for.
+    """The identity that `PlanIdentity.encode` wrote, or the part of it that is asked for.
 
     Raises:
         ValueError: the file is broken, or was written by another version of this package.

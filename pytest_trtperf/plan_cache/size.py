@@ -1,4 +1,4 @@
-"""Which plans go when an engine cache is too large: the least recently used, none in use."""
+"""Removal of plans: when the cache is too large, the least recently used that nobody uses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PRIVATE_LIMIT = 50 << 30
 
 
 def default_limit(*, shared: bool) -> float:
-    """Bytes; none for a shared cache, where one user would decide about the plans of all."""
+    """Bytes; a shared cache has no limit: one user would remove the plans of others."""
     return math.inf if shared else _PRIVATE_LIMIT
 
 
 @dataclass
 class Removal:
-    """What was removed, and what was to be but could not, with the reason by key."""
+    """What was removed, and by key why others could not be removed."""
 
     removed: list[Entry] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Removal:
 def shrink(files: CacheFiles, limit: float) -> Removal:
     """Removes the least recently used plans until the cache holds `limit` bytes or less.
 
-    Plans that a process uses or builds stay, so the cache may stay larger; `kept` then says which.
+    Plans that a process uses or builds stay. If the cache stays too large, `kept` has them.
 
     Raises:
         CacheError: the directory cannot be read or locked.
@@ -56,7 +56,7 @@ def _total(found: Iterable[Entry]) -> int:
 
 
 def remove(files: CacheFiles, chosen: Sequence[Entry]) -> Removal:
-    """Removes these plans, but for those that a process uses or builds.
+    """Removes the chosen plans, except those that a process uses or builds.
 
     Raises:
         CacheError: the directory cannot be locked.
@@ -83,7 +83,7 @@ def _remove(files: CacheFiles, entry: Entry, removal: Removal) -> bool:
 
 
 def remove_leftovers(files: CacheFiles) -> list[str]:
-    """Removes what killed writers and failed builds left; returns the names, but for locks.
+    """Removes what killed writers and failed builds left; returns the names, without locks.
 
     Raises:
         CacheError: the directory cannot be read.

@@ -1,4 +1,4 @@
-"""TensorRT's timing cache on disk: what its builder timed, so that the next build need not."""
+"""TensorRT's timing cache on disk: what its builder timed, for the next build."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TimingCacheFile:
     """A timing cache in a file.
 
     Attributes:
-        is_kept: it is ours, and what a build timed is merged into it. One that the user named is
-            read only, so that the same build finds the same timings again.
-        shared: other users may read what is kept, and merge into it.
+        is_kept: the file is ours, and what a build timed is merged into it. A file that the user
+            named is only read, so that the same build finds the same timings again.
+        shared: other users may read the file and merge into it.
     """
 
     path: Path
@@ -32,12 +32,12 @@ class TimingCacheFile:
     def kept_in(
         cls, directory: Path, backend: str, version: str, device: str, *, shared: bool
     ) -> TimingCacheFile:
-        """Ours in a cache directory: one for each GPU and TensorRT."""
+        """Our file in a cache directory: one for each GPU and TensorRT version."""
         name = re.sub(r"[^A-Za-z0-9.]+", "_", f"{backend} {version} {device}")
         return cls(directory / f"{name}{TIMING}", is_kept=True, shared=shared)
 
     def attach(self, config: Any) -> None:
-        """Gives the builder configuration what is in the file.
+        """Gives the builder configuration the content of the file.
 
         Raises:
             EngineBuildError: it cannot be read, or is of another TensorRT or GPU.
@@ -56,14 +56,14 @@ class TimingCacheFile:
                 f"{self.path}: this timing cache is broken, or was made with another TensorRT or "
                 "GPU; make it again here, or use timing_cache=True"
             )
-        # A driver may have changed under it.
+        # The driver may have changed since.
         if not _set(config, b""):
             raise EngineBuildError("TensorRT could not create a timing cache")
 
     def keep(self, config: Any) -> None:
-        """Merges what was timed since into the file; what it has already stays as it is.
+        """Merges new timings into the file; the timings that it has stay.
 
-        Where the file cannot be written an `EngineCacheWarning` says so: the plan is there.
+        If the file cannot be written, this is an `EngineCacheWarning`: the plan is good.
         """
         if not self.is_kept:
             return
@@ -79,7 +79,7 @@ class TimingCacheFile:
                 )
         except OSError as error:
             warnings.warn(
-                f"{self.path}: what this build timed is not kept: {explain(error)}",
+                f"{self.path}: the timings of this build are not kept: {explain(error)}",
                 EngineCacheWarning,
                 stacklevel=3,
             )

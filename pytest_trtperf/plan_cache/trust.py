@@ -1,4 +1,4 @@
-"""Who could have written a file: a plan is code, and is loaded only if nobody else could."""
+"""Whether anybody else could have written a file: a plan is code, and only ours is loaded."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Untrusted(Exception):
 
 
 def check_directory(directory: Path) -> None:
-    """Refuses a directory that anybody else may write to or replace, by links and parents too.
+    """Refuses a directory that anybody else may write to or replace, also by a link or a parent.
 
     Raises:
         CacheError: names what is wrong and where.
-        OSError: it cannot be looked at.
+        OSError: its permissions cannot be read.
     """
     status = directory.stat()
     if status.st_uid != os.geteuid():
@@ -49,7 +49,7 @@ def check_directory(directory: Path) -> None:
 
 
 def _steps(directory: Path) -> set[Path]:
-    """The directories that a look-up of this one goes through, those of links included."""
+    """All directories on the way to this one, those of links included."""
     steps: set[Path] = set()
     pending = [directory]
     while pending:
@@ -77,7 +77,7 @@ def _trusted_owners() -> set[int]:
 
 
 def _unmapped_owner() -> set[int]:
-    """Whom the host's root appears as in a container whose user namespace leaves root out."""
+    """The owner that the host's root appears as, if this user namespace does not map root."""
     try:
         ranges = Path("/proc/self/uid_map").read_text().splitlines()
         mapped = sum(int(line.split()[2]) for line in ranges)
@@ -88,7 +88,7 @@ def _unmapped_owner() -> set[int]:
 
 
 def _writable_by_strangers(status: os.stat_result) -> int:
-    # By convention a group with the number of its user has no other member.
+    # By convention a group with the same number as a user has no other member.
     own_group = status.st_gid == status.st_uid == os.geteuid()
     return stat.S_IWOTH if own_group else _WRITABLE_BY_OTHERS
 
@@ -97,13 +97,14 @@ def open_cached(path: Path, *, shared: bool) -> BinaryIO:
     """Opens a file of a cache for reading.
 
     Args:
-        shared: accept a link and any owner: whoever may write in the directory is trusted.
+        shared: accept a link and any owner: everyone who may write to the directory is trusted.
 
     Raises:
-        Untrusted: it is no regular file, or others than this user and root own or may write it.
+        Untrusted: it is no regular file, or a user other than this one and root owns it or may
+            write to it.
         OSError: it cannot be opened.
     """
-    # A pipe in its place must not make the open wait.
+    # A pipe in its place must not make `open` wait.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if shared else os.O_NOFOLLOW)
     if path.is_symlink() and not shared:
         raise Untrusted("is a link")

@@ -11,20 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_trtperf.cli import main
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.files import CacheFiles
 
 Run = Callable[..., tuple[int, Any, str]]
 MB = 1_000_000
-ABOUT = {
-    "onnx": "resnet50.onnx",
-    "backend": "tensorrt-rtx",
-    "backend_version": "1.0",
-    "device": "NVIDIA H200 9.0",
-}
+ABOUT = EngineIdentity(
+    onnx="resnet50.onnx", backend="tensorrt-rtx", backend_version="1.0", device="NVIDIA H200 9.0"
+)
 
 
 def key(letter: str) -> str:
@@ -81,7 +80,7 @@ def test_list_as_json(run: Run, directory: Path) -> None:
     first = out["engines"][0]
     assert first["key"] == key("a")
     assert first["path"] == str(directory / f"{key('a')}.plan")
-    assert first["identity"]["about"] == ABOUT
+    assert first["identity"]["about"] == msgspec.to_builtins(ABOUT)
     assert first["here"] is False
     assert first["why"]
 
@@ -98,7 +97,7 @@ def test_show_takes_the_beginning_of_a_key(run: Run, directory: Path) -> None:
 
 
 def test_names_do_not_command_the_terminal(run: Run, directory: Path) -> None:
-    about = {**ABOUT, "onnx": "\x1b[2Jgone.onnx"}
+    about = msgspec.structs.replace(ABOUT, onnx="\x1b[2Jgone.onnx")
     PlanCache(directory).get_or_build(key("d"), lambda: b"plan", about)
     for words in (["list"], ["show", "d"]):
         out = run(*words)[1]
@@ -114,7 +113,7 @@ def test_show_of_an_unknown_key_is_an_error(run: Run) -> None:
 
 def test_show_of_several_keys_names_them(run: Run, directory: Path) -> None:
     other = "a" * 63 + "b"
-    PlanCache(directory).get_or_build(other, lambda: b"plan", {})
+    PlanCache(directory).get_or_build(other, lambda: b"plan", EngineIdentity())
     status, _, err = run("show", "aaa")
     assert status == 2
     assert key("a") in err
@@ -199,7 +198,7 @@ def test_prune(run: Run, directory: Path, options: list[str], left: str) -> None
 
 def test_what_is_in_use_stays_and_is_told(run: Run, directory: Path) -> None:
     cache = PlanCache(directory)
-    cache.get_or_build(key("a"), lambda: b"", {})
+    cache.get_or_build(key("a"), lambda: b"", EngineIdentity())
     status, out, _ = run("clear")
     assert status == 1
     assert f"kept {key('a')}: in use\n" in out

@@ -38,10 +38,17 @@ def test_permission_bits_are_those_asked_for_or_the_umasks(tmp_path, asked, got)
 def test_files_appear_in_order_once_all_are_on_the_disk(tmp_path, monkeypatch):
     events = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda handle: (events.append("sync"), fsync(handle)))
-    monkeypatch.setattr(
-        os, "replace", lambda old, new: (events.append(new.name), replace(old, new))
-    )
+
+    def logged_fsync(handle):
+        events.append("sync")
+        fsync(handle)
+
+    def logged_replace(old, new):
+        events.append(new.name)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", logged_fsync)
+    monkeypatch.setattr(os, "replace", logged_replace)
     contents = {tmp_path / "second": b"2", tmp_path / "first": b"1"}
     write_in_order(contents, mode=0o600, sync=True)
     assert events == ["sync", "sync", "second", "first", "sync"]

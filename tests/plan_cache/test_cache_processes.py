@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.plan_cache.cache import PlanCache
 
 KEY = "a" * 64
@@ -23,6 +24,7 @@ PRELUDE = """
 import os, sys, time
 from pathlib import Path
 from pytest_trtperf.plan_cache.cache import PlanCache
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
 
 cache, key = PlanCache(Path(sys.argv[1]), shared=sys.argv[3:] == ["shared"]), sys.argv[2]
@@ -33,11 +35,11 @@ def say(word):
 
 def get(build=lambda: plan):
     try:
-        found = cache.get_or_build(key, build, {})
+        found = cache.get_or_build(key, build, EngineIdentity())
     except CacheError as error:
         say(f"CacheError: {error}")
     else:
-        say(f"{found.built} {found.identity.sha256} {found.data == plan}")
+        say(f"{found.built} {found.identity.plan_sha256} {found.data == plan}")
 """
 
 # Root may do anything, so permissions are tested as somebody else.
@@ -111,7 +113,7 @@ def test_a_writer_that_is_killed_leaves_nothing_that_counts(tmp_path, start, cod
     assert temporary(cache, KEY)
     assert not (cache.directory / f"{KEY}.plan").exists()
 
-    plan = cache.get_or_build(KEY, lambda: PLAN, {})
+    plan = cache.get_or_build(KEY, lambda: PLAN, EngineIdentity())
     assert plan.built
     assert plan.data == PLAN
     assert temporary(cache, KEY) == []
@@ -122,12 +124,12 @@ def test_what_a_killed_writer_left_goes_with_the_build_of_another_key(tmp_path, 
     child = start(HANG_IN_WRITE, cache.directory, "0" * 64)
     assert child.stdout.readline() == "writing\n"
 
-    cache.get_or_build("1" * 64, lambda: PLAN, {})
+    cache.get_or_build("1" * 64, lambda: PLAN, EngineIdentity())
     assert temporary(cache, "0" * 64), "a living writer lost its file"
 
     child.send_signal(signal.SIGKILL)
     child.wait(timeout=60)
-    cache.get_or_build("2" * 64, lambda: PLAN, {})
+    cache.get_or_build("2" * 64, lambda: PLAN, EngineIdentity())
     assert temporary(cache, "0" * 64) == []
 
 
@@ -184,7 +186,7 @@ def test_a_place_that_cannot_be_written_is_explained(common, start):
 
 def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
     cache = PlanCache(common / "cache", shared=True)
-    cache.get_or_build(KEY, lambda: PLAN, {})
+    cache.get_or_build(KEY, lambda: PLAN, EngineIdentity())
     cache.directory.chmod(0o555)
     common.chmod(0o755)
     found = start(ORDINARY_USER + "get()\n", cache.directory, KEY, "shared")
@@ -193,14 +195,15 @@ def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
 
 def test_a_miss_in_a_read_only_cache_tells_how_the_nearest_engine_differs(common, start):
     cache = PlanCache(common / "cache", shared=True)
-    about = {"model": "m", "device": "NVIDIA L4 8.9"}
+    about = EngineIdentity(model="m", device="NVIDIA L4 8.9")
     cache.get_or_build(KEY, lambda: PLAN, about)
     cache.directory.chmod(0o555)
     common.chmod(0o755)
     code = ORDINARY_USER + (
-        "def ask(key, **about):\n"
+        "def ask(key, model='m', **about):\n"
         "    try:\n"
-        "        cache.get_or_build(key, lambda: plan, {'model': 'm', **about})\n"
+        "        about = EngineIdentity(model=model, **about)\n"
+        "        cache.get_or_build(key, lambda: plan, about)\n"
         "    except CacheError as error:\n"
         "        say(error)\n"
         "ask('b' * 64, device='NVIDIA H200 9.0')\n"

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.entries import entries
 from pytest_trtperf.plan_cache.files import CacheFiles
@@ -19,10 +20,11 @@ LIMIT = 3.5 * MB
 USE = """
 import sys, time
 from pathlib import Path
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.plan_cache.cache import PlanCache
 cache = PlanCache(Path(sys.argv[1]))
 print("asking", flush=True)
-print(cache.get_or_build("a" * 64, lambda: b"child" * 200_000, {}).built, flush=True)
+print(cache.get_or_build("a" * 64, lambda: b"child" * 200_000, EngineIdentity()).built, flush=True)
 time.sleep(600)
 """
 
@@ -41,7 +43,7 @@ def build(directory, *names: str, limit: float = LIMIT) -> None:
     """As so many runs, one after the other, each in a later hour."""
     for name in names:
         cache = PlanCache(directory, limit=limit)
-        cache.get_or_build(named(name), lambda: bytes(MB), {})
+        cache.get_or_build(named(name), lambda: bytes(MB), EngineIdentity())
         cache.close()
         make_older(directory)
 
@@ -94,7 +96,7 @@ def test_a_plan_larger_than_the_limit_goes_with_the_next_build(directory):
 
 def test_a_plan_in_use_by_this_process_stays(directory):
     using = PlanCache(directory, limit=LIMIT)
-    using.get_or_build(named("a"), lambda: bytes(MB), {})
+    using.get_or_build(named("a"), lambda: bytes(MB), EngineIdentity())
     make_older(directory)
     build(directory, "b", "c", "d")
     assert keys(directory) == ["a", "c", "d"]
@@ -193,7 +195,7 @@ def test_what_is_damaged_counts_and_goes_in_its_turn(directory):
 
 def test_what_a_forked_process_has_open_is_not_in_use_after_close(directory):
     using = PlanCache(directory)
-    using.get_or_build(named("a"), lambda: bytes(MB), {})
+    using.get_or_build(named("a"), lambda: bytes(MB), EngineIdentity())
     read, write = os.pipe()
     child = os.fork()
     if not child:

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError, EngineCacheWarning
 from pytest_trtperf.plan_cache.cache import PlanCache
 
@@ -20,7 +21,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a 
 def cache(tmp_path):
     (tmp_path / "above").mkdir(mode=0o700)
     cache = PlanCache(tmp_path / "above" / "cache")
-    cache.get_or_build(KEY, lambda: PLAN, {})
+    cache.get_or_build(KEY, lambda: PLAN, EngineIdentity())
     return cache
 
 
@@ -28,7 +29,7 @@ def find(cache: PlanCache) -> memoryview:
     def never() -> bytes:
         raise AssertionError("built although the plan was there")
 
-    return cache.get_or_build(KEY, never, {}).data
+    return cache.get_or_build(KEY, never, EngineIdentity()).data
 
 
 def refused(cache: PlanCache, complaint: str) -> None:
@@ -94,7 +95,7 @@ def test_a_link_of_another_user_is_refused(cache, tmp_path):
 
 def built_again(cache: PlanCache, complaint: str) -> None:
     with pytest.warns(EngineCacheWarning, match=complaint):
-        plan = cache.get_or_build(KEY, lambda: b"new", {})
+        plan = cache.get_or_build(KEY, lambda: b"new", EngineIdentity())
     assert plan.data == plan.path.read_bytes() == b"new"
     assert stat.S_IMODE(plan.path.stat().st_mode) == 0o600
 

@@ -26,6 +26,7 @@ import os, sys, warnings
 from pathlib import Path
 from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.timing_cache import TimingCacheFile
+from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
 
 warnings.showwarning = lambda message, category, *_: print(f"{{category.__name__}}: {{message}}")
@@ -40,7 +41,7 @@ def build():
 
 def get():
     try:
-        print("built:", cache.get_or_build("{KEY}", build, {{}}).built)
+        print("built:", cache.get_or_build("{KEY}", build, EngineIdentity()).built)
     except CacheError as error:
         print("CacheError:", error)
 
@@ -103,7 +104,9 @@ def test_timings_that_cannot_be_kept_are_a_warning_with_a_next_step(directory, a
     (timings,) = directory.glob("*.timing")
     assert stat.S_IMODE(timings.stat().st_mode) == 0o644
     output = as_user(OTHER, "keep()")
-    assert output.startswith(f"EngineCacheWarning: {timings}: what this build timed is not kept: ")
+    assert output.startswith(
+        f"EngineCacheWarning: {timings}: the timings of this build are not kept: "
+    )
     assert "Operation not permitted" in output
     assert "TRTPERF_CACHE_DIR" in output
     assert list(directory.glob(".*.tmp")) == []

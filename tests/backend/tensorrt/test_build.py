@@ -370,9 +370,9 @@ def test_ctrl_c_ends_a_process_that_builds(fixed_model, start):
 
 def test_a_real_plan_is_built_once_and_found_again(dynamic_model, tmp_path):
     spec = spec_of(dynamic_model, RANGE)
-    key = spec.digest(RTX, trt.__version__, None)
     cache = PlanCache(tmp_path / "cache")
-    first = cache.get_or_build(key, lambda: build_plan(spec, RTX), {"onnx": "dynamic.onnx"})
-    again = cache.get_or_build(key, lambda: pytest.fail("built twice"), {})
+    about = spec.describe(RTX, trt.__version__, None)
+    first = cache.get_or_build(about.key, lambda: build_plan(spec, RTX), about)
+    again = cache.get_or_build(about.key, lambda: pytest.fail("built twice"), about)
     assert (first.built, again.built) == (True, False)
     assert first.data == again.data
