@@ -30,18 +30,17 @@ import scipy
 from scipy import signal, special
 
 from pytest_trtperf.analysis.dating import change_points, date_change
-from pytest_trtperf.analysis.series import (
+from pytest_trtperf.analysis.reference_window import (
     ALLOWANCE,
     CLIP,
     LEAST_THRESHOLD,
     PHIS,
     WINDOW,
     WINDOWS,
-    Direction,
-    Series,
-    alarm,
+    NightlyValues,
     estimate,
 )
+from pytest_trtperf.analysis.series import Direction, alarm
 from pytest_trtperf.analysis.summary import FloatArray
 
 NOISE = 0.01
@@ -95,7 +94,7 @@ def autocorrelated(random: np.random.Generator, shape: tuple[int, int], phi: flo
     return rows
 
 
-def raised(values: Series) -> list[tuple[int, int]]:
+def raised(values: NightlyValues) -> list[tuple[int, int]]:
     """When each regression was raised, and the night it was dated to."""
     return [
         (one.raised, one.since)

@@ -5,11 +5,13 @@ metrics     names of metrics
 verdict     the answer of a gate as a value
 budget      is a percentile or the throughput within an absolute limit?
 regression  is a metric worse than its baseline by more than a tolerance?
-diagnosis   trtexec's warnings about a measurement
+diagnosis   trtexec's warnings about a measurement, trends over its rounds, a late load
+distribution  modes and outliers of its queries
 layers      what each layer takes, and its share of the whole
 gates       which metrics are held against the baseline, and how tightly
-capacity    the highest request rate at which a percentile holds
+max_qps     the highest request rate at which a percentile holds
 paired      the ratio of two engines measured in turns
+reference_window  the nights that a series is compared with
 series      the nightly alarm: is a metric off its reference nights?
 dating      the nights at which a series changed, afterwards
 """

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.summary import FloatArray, checked, checked_positive, percentile
+from pytest_trtperf.analysis.summary import FloatArray, finite_samples, percentile, positive_samples
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 WINDOWS = (50, 20, 10, 5)
@@ -58,7 +58,7 @@ def judge_percentile(
     """
     least = least_queries(p, alpha)
     _check_limit(limit)
-    samples = [checked(one) for one in rounds]
+    samples = [finite_samples(one) for one in rounds]
     if not samples:
         raise ValueError("no rounds: a budget needs at least one")
     pooled = np.concatenate(samples)
@@ -91,7 +91,7 @@ def judge_throughput(
     """
     _check_level(alpha)
     _check_limit(limit)
-    rounds = np.sort(checked_positive(rounds_qps))
+    rounds = np.sort(positive_samples(rounds_qps))
     value = geometric_mean(rounds)
     text = f"throughput {value:.4g} qps"
     if rounds.size < 2:

@@ -14,14 +14,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_trtperf.analysis.series import BLOCK, LEAST, ROUNDING, IntArray, Series, measured
+from pytest_trtperf.analysis.reference_window import (
+    BLOCK,
+    LEAST,
+    ROUNDING,
+    IntArray,
+    NightlyValues,
+    measured,
+)
 from pytest_trtperf.analysis.summary import FloatArray
 
 _FIRST_SHUFFLES, _ENOUGH_EXCEEDING = 99, 10
 
 
 @dataclass(frozen=True)
-class Change:
+class LevelShift:
     """A dated change: `night` is the first at the new level.
 
     `before` and `after` are medians in the unit of the values, `p` is the permutation test's.
@@ -39,12 +46,12 @@ class Change:
 
 
 def date_change(
-    values: Series,
+    values: NightlyValues,
     least: float = LEAST,
     alpha: float = 0.01,
     block: int = BLOCK,
     shuffles: int = 999,
-) -> Change | None:
+) -> LevelShift | None:
     """The night of the largest change of level, if there surely is one; dating, not an alarm.
 
     Whether there is one is told by the largest standardised sum of centred ranks over all splits
@@ -77,12 +84,12 @@ def date_change(
 
 
 def change_points(
-    values: Series,
+    values: NightlyValues,
     least: float = LEAST,
     alpha: float = 0.01,
     block: int = BLOCK,
     shuffles: int = 999,
-) -> tuple[Change, ...]:
+) -> tuple[LevelShift, ...]:
     """All changes of level by binary segmentation (Vostrikova 1981), in the order of nights.
 
     Either side of a change that `date_change` finds is searched again; where it finds none, a
@@ -259,9 +266,9 @@ def _size(logs: FloatArray, place: int) -> float:
 
 def _change(
     logs: FloatArray, nights: IntArray, unit: float, places: Sequence[int], p: float
-) -> Change:
+) -> LevelShift:
     first, place, end = places
     before, after = (
         unit * math.exp(float(np.median(part))) for part in (logs[first:place], logs[place:end])
     )
-    return Change(int(nights[place]), p, before, after)
+    return LevelShift(int(nights[place]), p, before, after)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_trtperf.analysis.metrics import engine_metric
-from pytest_trtperf.analysis.regression import ALPHA, LOOKS, Change, borne_out, judge_change
+from pytest_trtperf.analysis.regression import (
+    ALPHA,
+    LOOKS,
+    Change,
+    allow_for_machine,
+    judge_change,
+)
 from pytest_trtperf.analysis.summary import QUANTILES
 
 LEAST_QUERIES_FOR_P99 = 500
@@ -71,7 +77,7 @@ def too_few_for_p99(gate: Gate, rounds: Sequence[RoundStatistics]) -> bool:
     return gate.kind == "p99" and any(r.queries < LEAST_QUERIES_FOR_P99 for r in rounds)
 
 
-def compare(
+def judge_gate(
     gate: Gate,
     current: Sequence[RoundStatistics],
     runs: Sequence[Sequence[RoundStatistics]],
@@ -84,8 +90,8 @@ def compare(
 
     Args:
         gates: how many numbers are compared: each has its share of the error (Bonferroni).
-        machine: how much longer a fixed calculation takes, as a ratio, see `borne_out`; None where
-            that is not known.
+        machine: how much longer a fixed calculation takes, as a ratio; None where that is not
+            known. See `allow_for_machine`.
     """
     change = judge_change(
         gate.values(current),
@@ -95,4 +101,4 @@ def compare(
         alpha=ALPHA / len(LOOKS) / gates,
         disturbance=disturbance,
     )
-    return change if machine is None else borne_out(change, machine, tolerance)
+    return change if machine is None else allow_for_machine(change, machine, tolerance)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from pytest_trtperf.analysis.summary import bounded_exp, checked_positive
+from pytest_trtperf.analysis.summary import bounded_exp, positive_samples
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 BLOCK_LOOKS = (4, 8, 12, 16)
@@ -56,7 +56,7 @@ def paired_ratio(
         ValueError: a value is not positive and finite, or the numbers of rounds differ, are odd or
             zero, or not those of `new_first`.
     """
-    logs = [np.log(checked_positive(side)) for side in (new, reference)]
+    logs = [np.log(positive_samples(side)) for side in (new, reference)]
     if logs[0].size != logs[1].size or logs[0].size % 2:
         raise ValueError(
             f"blocks have two rounds of each, but there are {logs[0].size} and {logs[1].size}"

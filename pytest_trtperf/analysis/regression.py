@@ -65,7 +65,7 @@ class _Sample:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> _Sample:
-        # Not `checked_positive`: for five values numpy takes longer than all that follows.
+        # Not `positive_samples`: for five values numpy takes longer than all that follows.
         samples = [float(value) for value in values]
         if not samples:
             raise ValueError("no samples: a comparison needs at least one value on each side")
@@ -120,7 +120,7 @@ def judge_change(
     )
 
 
-def borne_out(change: Change, machine: float, tolerance: float) -> Change:
+def allow_for_machine(change: Change, machine: float, tolerance: float) -> Change:
     """A change, made inconclusive where what the machine itself did contradicts it.
 
     A regression, be it by the estimate alone, is borne out if it stays beyond the tolerance once

@@ -33,7 +33,7 @@ class Summary:
     cov: float
 
 
-def checked(samples: npt.ArrayLike) -> FloatArray:
+def finite_samples(samples: npt.ArrayLike) -> FloatArray:
     """A flat float64 array of `samples`; ValueError when it is empty or holds NaN or infinity."""
     values = np.asarray(samples, dtype=np.float64).ravel()
     if not values.size:
@@ -44,9 +44,9 @@ def checked(samples: npt.ArrayLike) -> FloatArray:
     return values
 
 
-def checked_positive(samples: npt.ArrayLike) -> FloatArray:
-    """As `checked`, and ValueError on a value that is zero or negative."""
-    values = checked(samples)
+def positive_samples(samples: npt.ArrayLike) -> FloatArray:
+    """As `finite_samples`, and ValueError on a value that is zero or negative."""
+    values = finite_samples(samples)
     if values.min() <= 0:
         wrong = np.flatnonzero(values <= 0)[0]
         raise ValueError(f"sample {wrong} is {values[wrong]}: it must be positive")
@@ -71,7 +71,7 @@ class Sample:
 
     def __init__(self, samples: npt.ArrayLike | Sample) -> None:
         self.ordered: FloatArray = (
-            samples.ordered if isinstance(samples, Sample) else np.sort(checked(samples))
+            samples.ordered if isinstance(samples, Sample) else np.sort(finite_samples(samples))
         )
 
     @classmethod

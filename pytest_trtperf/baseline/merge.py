@@ -9,13 +9,13 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 KEPT_RUNS = 8
 
 
-def differences(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
+def incompatibilities(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
     """Why two entries cannot be compared, one line each; empty when they can.
 
     Two entries compare when engine, modes and shapes are the same; runs and plans may differ.
     """
     lines = [
-        f"mode {name}: {_told(stored.mode.get(name))} was recorded, now {_told(new.mode.get(name))}"
+        f"mode {name}: {_shown(stored.mode.get(name))} was recorded, now {_shown(new.mode.get(name))}"
         for name in sorted(set(stored.mode) | set(new.mode))
         if stored.mode.get(name) != new.mode.get(name)
     ]
@@ -32,12 +32,12 @@ def differences(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
 def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
     """`entry` with the runs of `new` appended, newest last, the last `KEPT_RUNS` of them.
 
-    An entry that does not compare with `new` (`differences`) is replaced.
+    An entry that does not compare with `new` (`incompatibilities`) is replaced.
     """
-    stored = [] if entry is None or differences(entry, new) else entry.runs
+    stored = [] if entry is None or incompatibilities(entry, new) else entry.runs
     older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)

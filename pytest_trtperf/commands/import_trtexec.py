@@ -14,7 +14,7 @@ from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.summary import Sample
 from pytest_trtperf.backend.tensorrt.bindings import TENSORRT_FAMILY
 from pytest_trtperf.baseline.hardware import gpu_class
-from pytest_trtperf.baseline.merge import add_run, differences
+from pytest_trtperf.baseline.merge import add_run, incompatibilities
 from pytest_trtperf.baseline.schema import (
     BaselineEntry,
     BaselineFile,
@@ -144,7 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
     module = key.partition("::")[0]
     stored = store.get(module, key)
     new = _of_the_same_engine(stored, new)
-    if stored and not differences(stored, new) and _stored_rounds(new) in _all_rounds(stored):
+    if stored and not incompatibilities(stored, new) and _stored_rounds(new) in _all_rounds(stored):
         raise BaselineError(f"{store.path(module)} has this run of {key} already: nothing changed")
     entry = add_run(stored, new)
     written = store.update(module, {key: entry})
@@ -180,7 +180,7 @@ def _all_rounds(entry: BaselineEntry) -> list[list[BaselineRound]]:
 
 
 def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None:
-    if stored and (reasons := differences(stored, new)):
+    if stored and (reasons := incompatibilities(stored, new)):
         note(f"note: {len(stored.runs)} stored runs were replaced: {'; '.join(reasons)}")
     rounds = new.runs[0].rounds
     least = min(round.queries for round in rounds)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pytest_trtperf.analysis.series import LEAST, State
+from pytest_trtperf.analysis.reference_window import LEAST
+from pytest_trtperf.analysis.series import State
 from pytest_trtperf.commands.common import (
     Parsers,
     Status,

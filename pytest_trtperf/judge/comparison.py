@@ -13,7 +13,7 @@ from pytest_trtperf.analysis.gates import (
     OPEN_LOAD_GATES,
     Gate,
     closed_load_gates,
-    compare,
+    judge_gate,
     too_few_for_p99,
 )
 from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
@@ -127,7 +127,7 @@ class Comparison:
         for gate in gates:
             if gate not in changes or _is_open(changes[gate]):
                 self._looked_at[gate] = len(self._rounds())
-                changes[gate] = compare(
+                changes[gate] = judge_gate(
                     gate,
                     self._rounds(),
                     runs,
@@ -138,7 +138,7 @@ class Comparison:
                 )
 
     def _machine(self) -> float | None:
-        """What the yardstick takes now over what it took: the machine alone, see `borne_out`.
+        """What the yardstick takes now over what it took, see `allow_for_machine`.
 
         None unless all rounds have one, read with the same release of ONNX Runtime.
         """

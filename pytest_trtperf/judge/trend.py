@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from pytest_trtperf.analysis.dating import change_points
-from pytest_trtperf.analysis.series import LEAST, Alarm, Size, State, alarm
+from pytest_trtperf.analysis.reference_window import LEAST
+from pytest_trtperf.analysis.series import Alarm, Size, State, alarm
 from pytest_trtperf.record.history import Night, Series
 
 ENDED = "ended"

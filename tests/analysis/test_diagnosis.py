@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from pytest_trtperf.analysis.diagnosis import (
     Finding,
     FindingCode,
-    bimodal,
     diagnose,
     drifting,
     late,
-    outliers,
     too_few_queries,
 )
+from pytest_trtperf.analysis.distribution import bimodal, outliers
 from pytest_trtperf.analysis.summary import FloatArray
 
 HEALTHY = {"enqueue": 0.1, "h2d": 0.2, "gpu_compute": 1.0, "d2h": 0.2}

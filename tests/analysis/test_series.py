@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.series import (
+from pytest_trtperf.analysis.reference_window import (
     ALLOWANCE,
     CLIP,
     LEAST_THRESHOLD,
@@ -18,12 +18,10 @@ from pytest_trtperf.analysis.series import (
     THRESHOLDS,
     WINDOW,
     WINDOWS,
-    Direction,
-    State,
-    alarm,
     estimate,
     threshold,
 )
+from pytest_trtperf.analysis.series import Direction, State, alarm
 from tests.analysis.nights import noise, series
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.gates import Gate, closed_load_gates, compare
+from pytest_trtperf.analysis.gates import Gate, closed_load_gates, judge_gate
 from pytest_trtperf.analysis.verdict import Status, keeps_limit
 
 GATES = closed_load_gates({"latency"})
@@ -39,7 +39,7 @@ def rounds(level: float = 1.0, seed: int = 0, noise: float = 0.003) -> list[Roun
 def reasons(engine: float, machine: float) -> set[tuple[Status, str]]:
     """Of an engine and a machine that take so many times as long as they did."""
     now, before = rounds(engine * machine), [rounds(seed=1)]
-    verdicts = [compare(gate, now, before, TOLERANCE, machine=machine).verdict for gate in GATES]
+    verdicts = [judge_gate(gate, now, before, TOLERANCE, machine=machine).verdict for gate in GATES]
     return {(verdict.status, verdict.reason.replace("under", "over")) for verdict in verdicts}
 
 
@@ -65,29 +65,29 @@ def test_a_faster_machine_does_not_hide_a_slower_engine() -> None:
 
 def test_what_the_estimate_would_fail_is_no_regression_either() -> None:
     now, before = rounds(1.1, noise=0.015), [rounds(seed=1, noise=0.015)]
-    alone = compare(GATES[0], now, before, TOLERANCE).verdict
+    alone = judge_gate(GATES[0], now, before, TOLERANCE).verdict
     assert (alone.status, keeps_limit(alone)) == (Status.INCONCLUSIVE, False)
-    verdict = compare(GATES[0], now, before, TOLERANCE, machine=1.08).verdict
+    verdict = judge_gate(GATES[0], now, before, TOLERANCE, machine=1.08).verdict
     assert (verdict.status, verdict.reason) == (Status.INCONCLUSIVE, "machine_changed")
 
 
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
 def test_a_faster_machine_is_no_improvement(gate: Gate) -> None:
     now, before = rounds(0.7), [rounds(seed=1)]
-    assert compare(gate, now, before, TOLERANCE, machine=1.0).improved
-    change = compare(gate, now, before, TOLERANCE, machine=0.7)
+    assert judge_gate(gate, now, before, TOLERANCE, machine=1.0).improved
+    change = judge_gate(gate, now, before, TOLERANCE, machine=0.7)
     assert change.verdict.status is Status.PASS
     assert not change.improved
 
 
 def test_the_message_says_what_the_calculation_takes() -> None:
-    change = compare(GATES[0], rounds(1.5), [rounds(seed=1)], TOLERANCE, machine=1.5)
+    change = judge_gate(GATES[0], rounds(1.5), [rounds(seed=1)], TOLERANCE, machine=1.5)
     assert "a fixed calculation takes +50.0 %" in change.verdict.message
     assert change.ratio == pytest.approx(1.5, rel=0.01)
 
 
 def test_a_single_round_stays_too_few() -> None:
-    change = compare(GATES[0], rounds(1.5)[:1], [rounds(seed=1)], TOLERANCE, machine=1.5)
+    change = judge_gate(GATES[0], rounds(1.5)[:1], [rounds(seed=1)], TOLERANCE, machine=1.5)
     assert change.verdict.reason == "too_few_rounds"
 
 
@@ -103,7 +103,7 @@ def test_a_slower_machine_never_makes_a_failure(
 ) -> None:
     def fails(machine: float | None) -> bool:
         current, runs = [Round(ms) for ms in now], [[Round(ms) for ms in before]]
-        verdict = compare(gate, current, runs, TOLERANCE, machine=machine).verdict
+        verdict = judge_gate(gate, current, runs, TOLERANCE, machine=machine).verdict
         return verdict.status is Status.FAIL
 
     assert fails(None) or not fails(machine)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.baseline.merge import KEPT_RUNS, add_run, differences
+from pytest_trtperf.baseline.merge import KEPT_RUNS, add_run, incompatibilities
 from pytest_trtperf.baseline.schema import BaselineEntry
 
 Maker = Callable[..., BaselineEntry]
@@ -42,8 +42,8 @@ def test_entry_of_something_else_is_replaced(
 ) -> None:
     new = entry(2.0, **changes)
     assert add_run(entry(1.0), new) == new
-    assert any(told in line for line in differences(entry(1.0), new))
+    assert any(told in line for line in incompatibilities(entry(1.0), new))
 
 
 def test_entries_of_the_same_measurement_do_not_differ(entry: Maker) -> None:
-    assert differences(entry(1.0), entry(2.0)) == []
+    assert incompatibilities(entry(1.0), entry(2.0)) == []

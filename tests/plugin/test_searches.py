@@ -141,7 +141,7 @@ with pytest.raises(ValueError, match="without a name already: pass another name=
         result.stdout.fnmatch_lines(
             [f"E *MeasurementError: {KEY}: a response of 1e-05 ms is not held at any rate: at *"]
         )
-        result.stdout.no_fnmatch_line("*in search_capacity*")
+        result.stdout.no_fnmatch_line("*in search_max_qps*")
 
     def test_of_what_it_cannot_search_for(self, project):
         result = run_body(

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.capacity import (
+from pytest_trtperf.analysis.max_qps import (
     BRACKET,
     FIRST_ROUNDS,
     LAST_ROUNDS,
     LAST_TRIALS,
     MARGIN,
     SLOWEST,
-    Capacity,
+    MaxQpsEstimate,
     Trial,
-    search_capacity,
+    search_max_qps,
 )
 
 SERVICE_MS = 2.0
@@ -53,8 +53,8 @@ class Device:
             return Trial(rate, 1e4, saturated=True)
         return Trial(rate, response * math.exp(self.noise * self.random.normal()))
 
-    def search(self, start) -> Capacity:
-        return search_capacity(self, start, self.limit_ms)
+    def search(self, start) -> MaxQpsEstimate:
+        return search_max_qps(self, start, self.limit_ms)
 
 
 @given(
@@ -121,7 +121,7 @@ def test_miss_that_a_second_trial_holds_was_a_disturbance():
             return Trial(rate, 1e3)
         return quiet(rate, draw, rounds)
 
-    found = search_capacity(disturbed, 100, 4 * SERVICE_MS)
+    found = search_max_qps(disturbed, 100, 4 * SERVICE_MS)
     assert found.rate == pytest.approx(rate_at(4 * SERVICE_MS), rel=0.01)
 
 
@@ -133,7 +133,7 @@ def test_few_disturbed_trials_do_not_move_the_rate():
         hit = rounds == LAST_ROUNDS and draw % 5 == 0
         return Trial(rate, 20 * trial.response_ms) if hit else trial
 
-    found = search_capacity(disturbed, 100, 4 * SERVICE_MS)
+    found = search_max_qps(disturbed, 100, 4 * SERVICE_MS)
     assert found.rate == pytest.approx(rate_at(4 * SERVICE_MS), rel=0.05)
 
 
@@ -142,7 +142,7 @@ def test_device_that_breaks_down_at_once_is_bounded_by_the_bracket():
         """Quick up to 300 qps, where it breaks down; what it then completed was quick too."""
         return Trial(rate, 0.5 if rate > 300 else 1.0, saturated=rate > 300)
 
-    found = search_capacity(cliff, 50, 10.0)
+    found = search_max_qps(cliff, 50, 10.0)
     assert 300 / BRACKET <= found.lower == found.rate <= 300 < found.upper
     assert found.upper <= 300 * BRACKET
 
@@ -163,7 +163,7 @@ def test_limit_that_no_rate_holds_is_refused_with_the_best_response(limit_ms):
 def test_limit_that_is_none_is_refused_before_anything_is_tried(limit_ms):
     device = Device(1.0)
     with pytest.raises(ValueError, match="above 0"):
-        search_capacity(device, 100, limit_ms)
+        search_max_qps(device, 100, limit_ms)
     assert device.tried == []
 
 

@@ -44,7 +44,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Capacity:
+class MaxQpsEstimate:
     """The highest rate that holds, in queries per second.
 
     Attributes:
@@ -59,7 +59,7 @@ class Capacity:
     trials: tuple[Trial, ...]
 
 
-def search_capacity(try_rate: TryRate, start: float, limit_ms: float) -> Capacity:
+def search_max_qps(try_rate: TryRate, start: float, limit_ms: float) -> MaxQpsEstimate:
     """Finds the rate by doubling and bisection, and measures closely around it.
 
     While it looks, a miss is tried once more and the better of the two counts: what disturbs a
@@ -89,7 +89,7 @@ def search_capacity(try_rate: TryRate, start: float, limit_ms: float) -> Capacit
     last = [tried(float(rate), LAST_ROUNDS) for rate in around]
     rate, lower, upper = _crossing(last, limit_ms) or _edge(last, good)
     ordered = tuple(sorted(trials, key=lambda trial: trial.rate))
-    return Capacity(rate, lower, upper, limit_ms, ordered)
+    return MaxQpsEstimate(rate, lower, upper, limit_ms, ordered)
 
 
 def _bracket(tried: Callable[[float], Trial], start: float, limit_ms: float) -> tuple[Trial, Trial]:
