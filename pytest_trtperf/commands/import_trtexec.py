@@ -33,17 +33,18 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import (
-    LEAST_ROUNDS,
     MAX_BYTES,
-    UNKNOWN_PLAN,
     TimedQuery,
-    baseline_entry,
-    baseline_run,
     import_profile,
     import_times,
-    mode_of_trtexec,
-    shapes_of_trtexec,
+)
+from pytest_trtperf.trtexec.runs import (
+    MIN_ROUNDS,
+    UNKNOWN_PLAN,
+    imported_entry,
+    imported_run,
 )
 
 _EXAMPLE = """\
@@ -109,7 +110,7 @@ def add(commands: Parsers) -> None:
         metavar="PROFILE.json",
         help="what trtexec --exportProfile=… wrote, so that a regression names its layers",
     )
-    option("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its checksum")
+    option("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its SHA-256")
     add_baseline_dir(parser)
     option(
         "--software",
@@ -131,14 +132,14 @@ def _run(arguments: argparse.Namespace) -> int:
             "add --shapes=NAME:SHAPE,… of every input, also if all of them are static"
         )
     queries = import_times(_read(path), path)
-    run = baseline_run(
+    run = imported_run(
         queries,
         recorded=_modified(path),
-        plan=_checksum(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
+        plan=_sha256(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
         software={"trtexec": str(arguments.trtexec_version), **dict(arguments.software)},
         layers=_layers(arguments.profile) if arguments.profile else {},
     )
-    new = baseline_entry(run, mode=mode, shapes=shapes)
+    new = imported_entry(run, mode=mode, shapes=shapes)
 
     store = BaselineStore(arguments.baseline_dir, arguments.hardware_class, arguments.backend)
     module = key.partition("::")[0]
@@ -186,7 +187,7 @@ def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None
     least = min(round.queries for round in rounds)
     if least < LEAST_QUERIES_FOR_P99:
         rate = sum(round.throughput for round in rounds) / len(rounds)
-        seconds = 1.1 * LEAST_ROUNDS * LEAST_QUERIES_FOR_P99 / rate
+        seconds = 1.1 * MIN_ROUNDS * LEAST_QUERIES_FOR_P99 / rate
         note(
             f"note: P99 will not be compared, which needs {LEAST_QUERIES_FOR_P99} queries a round "
             f"and has {least}: run trtexec with --duration={seconds:.0f} or more"
@@ -219,7 +220,7 @@ def _modified(path: Path) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _checksum(path: Path) -> str:
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

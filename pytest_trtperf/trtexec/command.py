@@ -69,7 +69,7 @@ _REPEATABLE = (*_PLUGIN_FLAGS, "--profile")
 _WITHOUT_EFFECT = ("--verbose", "--buildOnly", "--skipInference", "--saveEngine", "--explicitBatch")
 
 
-class Command(NamedTuple):
+class TrtexecCommand(NamedTuple):
     """What a command says.
 
     Attributes:
@@ -104,7 +104,7 @@ class _Reading:
 
 def read_command(
     command: str | Sequence[str] | Path, find: Callable[[Path], Path] = Path
-) -> Command:
+) -> TrtexecCommand:
     """What trtexec would build or load.
 
     Args:
@@ -139,7 +139,7 @@ def read_command(
         listed = "\n  ".join(reading.problems)
         raise ValueError(f"trt_engine.from_trtexec cannot take these arguments:\n  {listed}")
     (path,) = reading.paths.values()
-    return Command(Path(path), profiles, reading.options)
+    return TrtexecCommand(Path(path), profiles, reading.options)
 
 
 def _read_argument(reading: _Reading, flag: str, value: str) -> None:

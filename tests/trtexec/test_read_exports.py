@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.layers import summarize_layers
 from pytest_trtperf.backend.trace import Trace
-from pytest_trtperf.trtexec.read_exports import baseline_run, import_profile, import_times
+from pytest_trtperf.trtexec.read_exports import import_profile, import_times
+from pytest_trtperf.trtexec.runs import imported_run
 from pytest_trtperf.trtexec.write_exports import export_profile, export_times, times_json
 
 
@@ -47,7 +48,7 @@ def test_our_export_comes_back(tmp_path: Path) -> None:
 def test_our_rounds_become_a_baseline_like_our_own() -> None:
     trace = make_trace(5001, 1000)
     data = json.dumps(times_json(trace)).encode()
-    run = baseline_run(import_times(data, "t"), recorded="2026-01-02T03:04:05Z")
+    run = imported_run(import_times(data, "t"), recorded="2026-01-02T03:04:05Z")
     assert len(run.rounds) == 10
     for round in run.rounds:
         assert round.throughput == pytest.approx(trace.throughput, rel=5e-3)

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.baseline.schema import BaselineFile, decode, encode
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.trtexec.read_exports import (
-    TimedQuery,
-    baseline_entry,
-    baseline_run,
-    mode_of_trtexec,
-)
+from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec
+from pytest_trtperf.trtexec.read_exports import TimedQuery
+from pytest_trtperf.trtexec.runs import imported_entry, imported_run
 
 RECORDED = "2026-01-02T03:04:05Z"
 
@@ -48,7 +45,7 @@ def make_queries(
 
 
 def test_run_of_three_seconds_has_as_many_rounds_as_keep_p99_comparable() -> None:
-    run = baseline_run(make_queries(3000), recorded=RECORDED)
+    run = imported_run(make_queries(3000), recorded=RECORDED)
     assert len(run.rounds) == 5
     assert sum(round.queries for round in run.rounds) == 2999
     assert min(round.queries for round in run.rounds) >= 500
@@ -66,7 +63,7 @@ def test_run_of_three_seconds_has_as_many_rounds_as_keep_p99_comparable() -> Non
 )
 def test_number_of_rounds(count: int, period: float, rounds: int) -> None:
     queries = make_queries(count, period=period, compute=0.9 * period)
-    run = baseline_run(queries, recorded=RECORDED)
+    run = imported_run(queries, recorded=RECORDED)
     assert len(run.rounds) == rounds
     sizes = [round.queries for round in run.rounds]
     assert max(sizes) - min(sizes) <= 1
@@ -75,27 +72,27 @@ def test_number_of_rounds(count: int, period: float, rounds: int) -> None:
 @pytest.mark.parametrize(("count", "period"), [(1, 1.0), (2, 5000.0), (10, 1000.0), (800, 1.0)])
 def test_too_short_a_run_says_how_long_it_must_be(count: int, period: float) -> None:
     with pytest.raises(BaselineError, match=rf"^{count} queries .*--duration=3 .*--iterations=50"):
-        baseline_run(make_queries(count, period=period), recorded=RECORDED)
+        imported_run(make_queries(count, period=period), recorded=RECORDED)
 
 
 def test_throughput_is_unbiased_by_what_overlaps_at_a_rounds_ends() -> None:
     for period, compute in ((1.0, 1.0), (1.0, 0.5), (20.0, 20.0)):
         count = int(3000 / period)
         queries = make_queries(count, period=period, compute=compute, round_to=float)
-        for round in baseline_run(queries, recorded=RECORDED).rounds:
+        for round in imported_run(queries, recorded=RECORDED).rounds:
             assert round.throughput == pytest.approx(1e3 / period, rel=1e-9)
 
 
 def test_six_digits_are_enough_for_throughput_however_long_trtexec_ran() -> None:
     for at in (200.0, 2e4, 2e5, 2e6):
         queries = make_queries(60_000, period=2.0, compute=1.9, at=at)
-        for round in baseline_run(queries, recorded=RECORDED).rounds:
+        for round in imported_run(queries, recorded=RECORDED).rounds:
             assert round.throughput == pytest.approx(500, rel=2e-3)
 
 
 def test_durations_are_taken_as_they_are_and_not_from_time_stamps() -> None:
     queries = make_queries(6000, period=2.0, compute=1.23456, at=1e6)
-    run = baseline_run(queries, recorded=RECORDED)
+    run = imported_run(queries, recorded=RECORDED)
     for round in run.rounds:
         assert set(round.quantiles["gpu_compute"]) == {1.23456}
         assert set(round.quantiles["latency"]) == {1.43456}
@@ -104,30 +101,30 @@ def test_durations_are_taken_as_they_are_and_not_from_time_stamps() -> None:
 def test_streams_may_come_in_any_order() -> None:
     queries = make_queries(3000)
     mixed = [queries[index] for index in np.random.default_rng(0).permutation(len(queries))]
-    assert baseline_run(mixed, recorded=RECORDED) == baseline_run(queries, recorded=RECORDED)
+    assert imported_run(mixed, recorded=RECORDED) == imported_run(queries, recorded=RECORDED)
 
 
 def test_time_stamps_that_stand_still_are_refused() -> None:
     queries = [*make_queries(1), *make_queries(3000, at=1e4, period=0.0)]
     with pytest.raises(BaselineError, match="too coarse"):
-        baseline_run(queries, recorded=RECORDED)
+        imported_run(queries, recorded=RECORDED)
 
 
 def test_compute_of_no_time_is_refused() -> None:
     with pytest.raises(BaselineError, match="computeMs is 0"):
-        baseline_run(make_queries(3000, compute=0.0), recorded=RECORDED)
+        imported_run(make_queries(3000, compute=0.0), recorded=RECORDED)
 
 
 def test_entry_is_one_that_a_baseline_file_can_hold() -> None:
-    run = baseline_run(make_queries(), recorded=RECORDED, software={"tensorrt": "10.13"})
+    run = imported_run(make_queries(), recorded=RECORDED, software={"tensorrt": "10.13"})
     shapes = {"input": (8, 3), "scale": ()}
-    entry = baseline_entry(run, mode=mode_of_trtexec(""), shapes=shapes)
+    entry = imported_entry(run, mode=mode_of_trtexec(""), shapes=shapes)
     assert entry.engine == entry.runs[0].plan == "trtexec"
     assert decode(encode(BaselineFile(entries={"k": entry})), "b").entries["k"].shapes == {
         "input": [8, 3],
         "scale": [],
     }
-    assert baseline_entry(run, mode={}, shapes={}, engine="e").engine == "e"
+    assert imported_entry(run, mode={}, shapes={}, engine="e").engine == "e"
 
 
 @given(
@@ -144,9 +141,9 @@ def test_whatever_a_run_took_its_rounds_can_be_stored(count: int, period: float,
         )
     ]
     try:
-        run = baseline_run(queries, recorded=RECORDED)
+        run = imported_run(queries, recorded=RECORDED)
     except BaselineError:
         assert count * period < 1000
         return
     assert len(run.rounds) >= 5
-    encode(BaselineFile(entries={"k": baseline_entry(run, mode={}, shapes={})}))
+    encode(BaselineFile(entries={"k": imported_entry(run, mode={}, shapes={})}))
