@@ -26,8 +26,9 @@ import numpy as np
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.judge.comparison import Comparison, Subject
-from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.judge.comparison import Comparison
+from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.record.model import RoundRecord
 
 MOST_SECONDS, MOST_MB = 2.0, 200.0
@@ -93,7 +94,7 @@ def load(directory: Path) -> Modules:
 
 def compare(modules: Modules, now: list[RoundRecord]) -> int:
     """Holds the same rounds to each entry; how many verdicts that made."""
-    settings, verdicts = Settings(), 0
+    policy, verdicts = Policy(), 0
     for entries in modules.values():
         for key, stored in entries.items():
             subject = Subject(
@@ -101,7 +102,7 @@ def compare(modules: Modules, now: list[RoundRecord]) -> int:
                 software=SOFTWARE, baseline=stored, compares=True, records=True,
             )  # fmt: skip
             comparison = Comparison(
-                subject, stored, settings,
+                subject, stored, policy,
                 rounds=lambda: now, extend=lambda _: False, mode=MODE, shapes=stored.shapes,
             )  # fmt: skip
             verdicts += len(comparison.judge(host_bound=False))

@@ -55,7 +55,7 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import PerfAssertionError
 from pytest_trtperf.fixtures.pair import Pair
 from pytest_trtperf.fixtures.perf import Perf
-from pytest_trtperf.judge.comparison import Subject
+from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement

@@ -31,7 +31,7 @@ from open_loop import MODE, MODELS, service_ms
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.fixtures.max_qps import MaxQps
 from pytest_trtperf.fixtures.trt_measure import DRAWS
-from pytest_trtperf.judge.comparison import Subject
+from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.options.declared import Settings

@@ -15,6 +15,7 @@ from pytest_trtperf.analysis.regression import (
     judge_change,
 )
 from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
 
 LEAST_QUERIES_FOR_P99 = 500
 """Queries that a round needs before its P99 is compared: of fewer it is one of the worst draws."""
@@ -62,13 +63,13 @@ class Gate:
 def closed_load_gates(metrics: Container[str]) -> tuple[Gate, ...]:
     """The gates under a closed load, for the metrics that a backend measures."""
     return (
-        Gate(engine_metric(metrics), "median", 0.05),
-        Gate("latency", "p99", 0.10),
-        Gate("throughput", "throughput", 0.05),
+        Gate(engine_metric(metrics), "median", TOLERANCE),
+        Gate("latency", "p99", P99_TOLERANCE),
+        Gate("throughput", "throughput", TOLERANCE),
     )
 
 
-OPEN_LOAD_GATES = (Gate("response", "median", 0.05), Gate("response", "p99", 0.10))
+OPEN_LOAD_GATES = (Gate("response", "median", TOLERANCE), Gate("response", "p99", P99_TOLERANCE))
 """The gates under an open load, whose throughput is the rate that was asked for."""
 
 

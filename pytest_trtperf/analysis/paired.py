@@ -104,11 +104,6 @@ def judge_ratio(ratio: Ratio, limit: float, higher_is_better: bool = False) -> V
         status, reason = Status.FAIL, Reason.UNDER_LIMIT if higher_is_better else Reason.OVER_LIMIT
     else:
         status, reason = Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT
-    message = f"{_percent(ratio.value)} [{_percent(ratio.lower)}, {_percent(ratio.upper)}]"
     return Verdict(
-        status, reason, message, ratio.value, ratio.lower, ratio.upper, limit, higher_is_better
+        status, reason, "", ratio.value, ratio.lower, ratio.upper, limit, higher_is_better
     )
-
-
-def _percent(ratio: float) -> str:
-    return f"{ratio - 1:+.2%}" if math.isfinite(ratio) else "?"

@@ -142,7 +142,7 @@ def allow_for_machine(change: Change, machine: float, tolerance: float) -> Chang
     if verdict.lower is None or not contradicted:
         return change
     message = (
-        f"a fixed calculation takes {_percent(machine)} since the baseline was recorded, so the "
+        f"a fixed calculation takes {machine - 1:+.1%} since the baseline was recorded, so the "
         "machine itself may have changed"
     )
     verdict = replace(
@@ -226,7 +226,7 @@ def _verdict(
     return Verdict(
         status=status,
         reason=reason,
-        message=_message(ratio, bounds, tolerance, supported),
+        message="",
         value=ratio,
         lower=bounds and bounds.lower,
         upper=bounds and bounds.upper,
@@ -257,20 +257,6 @@ def _worsening(interval: _Interval, higher_is_better: bool) -> _Interval:
     if higher_is_better:
         return _Interval(-interval.upper, -interval.lower)
     return interval
-
-
-def _message(ratio: float, bounds: _Interval | None, tolerance: float, supported: float) -> str:
-    allowed = f"tolerance {100 * tolerance:.4g} %"
-    if supported > tolerance:
-        allowed += f", widened to the {100 * supported:.2g} % that the runs can support"
-    if bounds is None:
-        return f"{_percent(ratio)} (each side needs 2 rounds for a bound), {allowed}"
-    return f"{_percent(ratio)} [{_percent(bounds.lower)}, {_percent(bounds.upper)}], {allowed}"
-
-
-def _percent(ratio: float) -> str:
-    # -0.04 would print as -0.0
-    return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f} %"
 
 
 def _check_options(tolerance: float, alpha: float) -> None:

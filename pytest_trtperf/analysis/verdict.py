@@ -42,7 +42,8 @@ class Verdict:
     """An answer with its evidence; `value`, `lower`, `upper` and `limit` share one unit.
 
     `lower` and `upper` are one-sided confidence bounds; None where the data support none.
-    `value` and `limit` are NaN where there is nothing to measure.
+    `value` and `limit` are NaN where there is nothing to measure. `message` is empty where whoever
+    judges the numbers leaves the words to others.
     """
 
     status: Status

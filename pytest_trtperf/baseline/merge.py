@@ -15,7 +15,7 @@ def incompatibilities(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
     Two entries compare when engine, modes and shapes are the same; runs and plans may differ.
     """
     lines = [
-        f"mode {name}: {_shown(stored.mode.get(name))} was recorded, now {_shown(new.mode.get(name))}"
+        f"mode {name}: {_word(stored.mode.get(name))} was recorded, now {_word(new.mode.get(name))}"
         for name in sorted(set(stored.mode) | set(new.mode))
         if stored.mode.get(name) != new.mode.get(name)
     ]
@@ -39,5 +39,5 @@ def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
 
 
-def _shown(value: object) -> str:
+def _word(value: object) -> str:
     return "nothing" if value is None else repr(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.commands.common import (
     Parsers,
@@ -19,8 +20,9 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.judge.comparison import Comparison, Subject
-from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.judge.comparison import Comparison
+from pytest_trtperf.judge.policy import RECORD, Policy
+from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
 from pytest_trtperf.record.as_baseline import baseline_entry, tactics
 from pytest_trtperf.record.json_file import MeasurementId, measurement_id, read_runs
@@ -87,7 +89,8 @@ def add(commands: Parsers) -> None:
         "--tolerance",
         type=parsed(parse_tolerance),
         metavar="SHARE",
-        help="0.02, or median=0.02,p99=0.1,throughput=0.02 (default: 0.05, P99 0.1)",
+        help="0.02, or median=0.02,p99=0.1,throughput=0.02 "
+        f"(default: {TOLERANCE:g}, and {P99_TOLERANCE:g} for P99)",
     )
     option(
         "--inconclusive",
@@ -98,13 +101,11 @@ def add(commands: Parsers) -> None:
     option("--all", action="store_true", help="show what did not change too")
 
 
-def compare_runs(
-    old: Sequence[RunRecord], new: Sequence[RunRecord], settings: Settings
-) -> Comparisons:
+def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Policy) -> Comparisons:
     """Each measurement of the new runs against that of the old ones."""
     before, after = dict(_measurements(old)), dict(_measurements(new))
     return Comparisons(
-        compared=[_compare(before[one], after[one], settings) for one in after if one in before],
+        compared=[_compare(before[one], after[one], policy) for one in after if one in before],
         missing=[one for one in before if one not in after],
         added=[one for one in after if one not in before],
     )
@@ -121,7 +122,7 @@ def _measurements(
 def _compare(
     before: tuple[RunRecord, MeasurementRecord],
     after: tuple[RunRecord, MeasurementRecord],
-    settings: Settings,
+    policy: Policy,
 ) -> Compared:
     (old_run, old), (run, new) = before, after
     entry = baseline_entry(old, old_run.software, old_run.created)
@@ -140,7 +141,7 @@ def _compare(
     comparison = Comparison(
         subject,
         entry,
-        settings,
+        policy,
         rounds=lambda: new.rounds,
         extend=lambda _rounds: False,
         mode=new.mode,
@@ -162,10 +163,8 @@ def _compare(
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    settings = Settings(
-        tolerance=arguments.tolerance, inconclusive=arguments.inconclusive, against=arguments.old
-    )
-    found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), settings)
+    policy = Policy(arguments.tolerance, arguments.inconclusive, RECORD)
+    found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), policy)
     if arguments.json:
         say_json(found)
     else:

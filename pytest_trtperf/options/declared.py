@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.options.values import (
     ARRIVALS,
     INCONCLUSIVE_POLICIES,
@@ -154,7 +155,7 @@ class Settings:
         parse_tolerance,
         "Tolerated change against the baseline. One number, such as 0.02, holds for the median, "
         "P99 and throughput alike; median=0.02,p99=0.1,throughput=0.02 sets each "
-        "(default: 0.05, and 0.1 for P99).",
+        f"(default: {TOLERANCE:g}, and {P99_TOLERANCE:g} for P99).",
         metavar="SHARE",
         per_measurement=True,
         ini=float,

@@ -82,7 +82,7 @@ def test_a_faster_machine_is_no_improvement(gate: Gate) -> None:
 
 def test_the_message_says_what_the_calculation_takes() -> None:
     change = judge_gate(GATES[0], rounds(1.5), [rounds(seed=1)], TOLERANCE, machine=1.5)
-    assert "a fixed calculation takes +50.0 %" in change.verdict.message
+    assert "a fixed calculation takes +50.0%" in change.verdict.message
     assert change.ratio == pytest.approx(1.5, rel=0.01)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -13,8 +12,9 @@ import pytest
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
-from pytest_trtperf.judge.comparison import Comparison, Subject
-from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.judge.comparison import Comparison
+from pytest_trtperf.judge.policy import RECORD, Policy
+from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.record.model import RoundRecord, VerdictRecord
 
 MODE: dict[str, bool | int | float | str] = {"load": "closed"}
@@ -46,7 +46,7 @@ def verdicts(
     noise: float = 0.001,
     yardstick_ms: float | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
-    settings: Settings = Settings(),  # noqa: B008  # frozen
+    policy: Policy = Policy(),  # noqa: B008  # frozen
     change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
     now: list[RoundRecord] | None = None,
     extend: Callable[[int], bool] = lambda look: False,
@@ -64,7 +64,7 @@ def verdicts(
     )  # fmt: skip
     taken = now or rounds(slowdown, 0.001, contention, yardstick_ms)
     comparison = Comparison(
-        subject, entry, settings, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
+        subject, entry, policy, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
     )
     return {one.metric: one for one in comparison.judge(host_bound=False)}
 
@@ -120,12 +120,12 @@ def with_yardstick(run: BaselineRun) -> BaselineRun:
     return msgspec.structs.replace(run, rounds=beside)
 
 
-@pytest.mark.parametrize("policy", ["estimate", "warn", "fail"])
-def test_slower_machine_is_told_from_a_slower_engine(policy: str) -> None:
-    settings = Settings(inconclusive=policy)
-    found = verdicts(1.5, yardstick_ms=0.375, settings=settings, change=with_yardstick)
+@pytest.mark.parametrize("inconclusive", ["estimate", "warn", "fail"])
+def test_slower_machine_is_told_from_a_slower_engine(inconclusive: str) -> None:
+    policy = Policy(inconclusive=inconclusive)
+    found = verdicts(1.5, yardstick_ms=0.375, policy=policy, change=with_yardstick)
     assert {one.reason for one in found.values()} == {"machine_changed"}
-    assert {one.failed for one in found.values()} == {policy == "fail"}
+    assert {one.failed for one in found.values()} == {inconclusive == "fail"}
     message = found["latency median"].message
     assert "latency median is inconclusive: " in message
     assert "the machine itself may have changed: free it, or compare in turns" in message
@@ -148,7 +148,7 @@ def test_unchanged_engine_passes_beside_others() -> None:
 
 
 def test_policy_may_fail_what_others_made_inconclusive() -> None:
-    found = verdicts(1.5, 0.5, settings=Settings(inconclusive="fail"))
+    found = verdicts(1.5, 0.5, policy=Policy(inconclusive="fail"))
     assert all(one.failed for one in found.values())
     message = found["latency median"].message
     assert "latency median is inconclusive: " in message
@@ -168,20 +168,20 @@ def noisy_rounds(run: BaselineRun) -> BaselineRun:
     )
 
 
-@pytest.mark.parametrize("policy", ["estimate", "warn", "fail"])
-def test_what_is_too_noisy_is_so_under_every_policy(policy: str) -> None:
-    settings = Settings(inconclusive=policy, tolerance=0.01)
-    found = verdicts(1.03, settings=settings, change=noisy_rounds)["latency median"]
+@pytest.mark.parametrize("inconclusive", ["estimate", "warn", "fail"])
+def test_what_is_too_noisy_is_so_under_every_policy(inconclusive: str) -> None:
+    policy = Policy(inconclusive=inconclusive, tolerance=0.01)
+    found = verdicts(1.03, policy=policy, change=noisy_rounds)["latency median"]
     assert found.reason == "too_noisy"
-    assert found.status == ("fail" if policy == "fail" else "inconclusive")
+    assert found.status == ("fail" if inconclusive == "fail" else "inconclusive")
     assert "latency median is inconclusive: " in found.message
     assert "measure for longer (max_time, round_ms)" in found.message
 
 
-@pytest.mark.parametrize(("policy", "failed"), [("warn", False), ("fail", True)])
-def test_what_the_estimate_could_decide_says_what_would(policy: str, failed: bool) -> None:
-    settings = Settings(inconclusive=policy)
-    found = verdicts(1.05, settings=settings)["latency median"]
+@pytest.mark.parametrize(("inconclusive", "failed"), [("warn", False), ("fail", True)])
+def test_what_the_estimate_could_decide_says_what_would(inconclusive: str, failed: bool) -> None:
+    policy = Policy(inconclusive=inconclusive)
+    found = verdicts(1.05, policy=policy)["latency median"]
     assert (found.reason, found.failed) == ("overlaps_limit", failed)
     assert "the limit lies within the interval: measure for longer" in found.message
 
@@ -209,8 +209,8 @@ def test_baseline_without_a_metric_fails_and_names_it() -> None:
 
 
 def test_record_in_place_of_a_baseline_is_not_to_be_updated() -> None:
-    settings = Settings(against=Path("base.json"), tolerance=0.01)
-    found = verdicts(1.03, settings=settings, change=noisy_rounds)["latency median"]
+    policy = Policy(remedy=RECORD, tolerance=0.01)
+    found = verdicts(1.03, policy=policy, change=noisy_rounds)["latency median"]
     assert found.reason == "too_noisy"
     assert "--trtperf-update" not in found.message
 

@@ -1,0 +1,53 @@
+"""How a comparison is judged, and what its messages advise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_trtperf.analysis.gates import Gate
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What helps against a flaw of what is compared with.
+
+    Attributes:
+        renew: makes it anew.
+        more_runs: adds evidence to it; empty where that cannot be done.
+        keep: makes an improvement the new reference; empty likewise.
+    """
+
+    renew: str
+    more_runs: str = ""
+    keep: str = ""
+
+
+BASELINE = Remedy(
+    renew="record the baseline anew with --trtperf-update",
+    more_runs="record more runs (--trtperf-update)",
+    keep="--trtperf-update would keep it",
+)
+
+RECORD = Remedy(renew="make the record anew")
+"""Of a record of --trtperf-json, which nothing is added to."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a comparison tolerates, and what becomes of what it cannot decide.
+
+    Attributes:
+        tolerance: a share for all gates, or one for each kind; None for each gate's own.
+        inconclusive: estimate, fail or warn, see `analysis.verdict.decide`.
+    """
+
+    tolerance: float | Mapping[str, float] | None = None
+    inconclusive: str = "estimate"
+    remedy: Remedy = BASELINE
+
+    def tolerance_of(self, gate: Gate) -> float:
+        """The change of a gate's number that is tolerated, as a share."""
+        if isinstance(self.tolerance, Mapping):
+            return self.tolerance.get(gate.kind, gate.tolerance)
+        return gate.tolerance if self.tolerance is None else self.tolerance
