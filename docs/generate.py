@@ -23,8 +23,9 @@ from pytest_trtperf.fixtures.max_qps import MaxQps
 from pytest_trtperf.fixtures.pair import Pair
 from pytest_trtperf.fixtures.perf import Perf
 from pytest_trtperf.fixtures.sweep import Sweep
+from pytest_trtperf.fixtures.trt_compare import TrtCompare
 from pytest_trtperf.fixtures.trt_engine import EngineFactory
-from pytest_trtperf.fixtures.trt_measure import MeasureFactory
+from pytest_trtperf.fixtures.trt_measure import TrtMeasure
 from pytest_trtperf.options.declared import DECLARED, Declared
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
@@ -44,7 +45,8 @@ OTHER_VARIABLES: Mapping[str, str] = {
 
 OBJECTS: Mapping[str, tuple[type, str]] = {
     "trt_engine": (EngineFactory, "EngineFactory"),
-    "trt_measure": (MeasureFactory, "MeasureFactory"),
+    "trt_measure": (TrtMeasure, "TrtMeasure"),
+    "trt_compare": (TrtCompare, "TrtCompare"),
     "engine": (Engine, "what `trt_engine(…)` gives"),
     "perf": (Perf, "what `trt_measure(…)` gives"),
     "sweep": (Sweep, "what `trt_measure.sweep(…)` and `.builds(…)` give"),

@@ -17,6 +17,9 @@ AssertionError            a test fails, and nothing is wrong with how it was wri
 UserWarning
 ├── InconclusiveWarning   a verdict stayed inconclusive
 └── EngineCacheWarning    a file of the engine cache was damaged, or could not be kept
+
+DeprecationWarning
+└── TrtPerfDeprecationWarning   what a test asks for will be an error in the next release
 """
 
 from __future__ import annotations
@@ -72,3 +75,7 @@ class AccuracyAssertionError(AssertionError):
 
 class EngineCacheWarning(UserWarning):
     """A file in the engine cache was damaged and is made again, or could not be kept."""
+
+
+class TrtPerfDeprecationWarning(DeprecationWarning):
+    """What a test asks for has no effect, and will be an error in the next release."""

@@ -11,7 +11,7 @@ import pytest
 from pytest_trtperf import hookspecs
 from pytest_trtperf.fixtures import (
     FIXTURES,
-    MEASURE,
+    MEASUREMENTS,
     settings_of,
     trt_compare,
     trt_engine,
@@ -99,11 +99,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         result = yield
     except BaseException:
         # The measurements may show what went wrong.
-        if factory := item.stash.get(MEASURE, None):
-            factory.export()
+        if measurements := item.stash.get(MEASUREMENTS, None):
+            measurements.export()
         raise
-    if factory := item.stash.get(MEASURE, None):
-        failures = [*factory.conclude(), *factory.export()]
+    if measurements := item.stash.get(MEASUREMENTS, None):
+        failures = [*measurements.conclude(), *measurements.export()]
         if failures:
             pytest.fail("\n".join(failures), pytrace=False)
     return result
@@ -117,14 +117,14 @@ def pytest_runtest_makereport(
     if call.when == "call" and call.excinfo and not item.config.option.fulltrace:
         shorten(call.excinfo)
     report = yield
-    if call.when == "call" and (factory := item.stash.get(MEASURE, None)):
+    if call.when == "call" and (measurements := item.stash.get(MEASUREMENTS, None)):
         from pytest_trtperf.run.hook_calls import call_measured
 
-        found = factory.records()
+        found = measurements.records()
         report.trtperf = [one.to_builtins() for one in found]  # type: ignore[attr-defined]
-        if traces := factory.traces():
+        if traces := measurements.traces():
             report.trtperf_traces = traces  # type: ignore[attr-defined]
-        report.trtperf_waited = factory.take_waited()  # type: ignore[attr-defined]
+        report.trtperf_waited = measurements.take_waited()  # type: ignore[attr-defined]
         errors = [line for one in found for line in call_measured(item, one)]
         report.trtperf_errors = errors  # type: ignore[attr-defined]
     return report

@@ -117,8 +117,56 @@ def test_policy_that_fails_says_so_and_that_nothing_was_seen(models):
     body = "pair.assert_not_slower(tolerance=0.2)"
     result = run(models, body, "--trtperf-max-warm-up=1e-3", "--trtperf-inconclusive=fail")
     assert result.ret == 1
-    told = ".*the new engine cannot be told to be within 20 %: .*; not steady: .*fail fails it.*"
-    result.stdout.re_match_lines([told])
+    words = "the new engine may or may not be slower by more than 20 %"
+    result.stdout.re_match_lines([f".*{words}: .*; not steady: .*fail fails it.*"])
+
+
+def limits(models):
+    (pair,) = json.loads((models.path / "run.json").read_text())["pairs"]
+    return [round(verdict["limit"], 4) for verdict in pair["verdicts"]]
+
+
+@pytest.mark.parametrize(
+    ("mark", "call", "limit"),
+    [
+        ("", "", 0.005),
+        ("tolerance=0.9", "", 0.9),
+        ("tolerance=0.9", "tolerance=0.8", 0.8),
+        ("tolerance={'median': 0.7, 'p99': 0.6}", "", 0.7),
+        ("tolerance={'p99': 0.6}", "", 0.005),
+    ],
+)
+def test_tolerance_is_that_of_the_call_or_the_mark(models, mark, call, limit):
+    models.tests(
+        f"""
+        import pytest
+
+        @pytest.mark.trtperf({mark})
+        def test_pair(trt_engine, trt_compare):
+            new, reference = trt_engine("new.onnx"), trt_engine("reference.onnx")
+            pair = trt_compare(new, reference, shapes={{"x": (1, 256)}}, {call})
+            with pytest.raises(AssertionError):
+                pair.assert_not_slower()
+        """
+    )
+    models.run("--trtperf-json=run.json", "--trtperf-inconclusive=fail").assert_outcomes(passed=1)
+    assert limits(models) == [limit]
+
+
+def test_options_that_have_no_effect_warn_at_the_tests_line(models):
+    models.tests(
+        """
+        import pytest
+        from pytest_trtperf.errors import TrtPerfDeprecationWarning
+
+        def test_pair(trt_engine, trt_compare):
+            new = trt_engine("new.onnx")
+            with pytest.warns(TrtPerfDeprecationWarning, match="does not use layers=") as caught:
+                trt_compare(new, new, shapes={"x": (1, 256)}, layers=True)
+            assert caught[0].filename == __file__
+        """
+    )
+    models.run().assert_outcomes(passed=1)
 
 
 def test_needs_trtperf_and_carries_the_mark(models):

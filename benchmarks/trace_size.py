@@ -1,11 +1,11 @@
 """How much memory a million-query trace takes, and how long everything that is kept of it.
 
-    python -m benchmarks.measuring.trace_size [--queries 1000000] [--repeats 5] [--json FILE]
+    python benchmarks/trace_size.py [--queries 1000000] [--repeats 5] [--json FILE]
 
 Needs cuda-python, and no GPU: the traces are left by the timed loops on `loop_cost.py`'s CUDA
 runtime, with stage times drawn at random in place of the constant ones that it tells. Timed is
-`perf.record()`: the summary of each metric, the quantiles of each metric and round, and the
-findings. Exits 1 when a target is missed, for a million queries:
+`JudgedMeasurement.record`: the summary of each metric, the quantiles of each metric and round, and
+the findings. Exits 1 when a target is missed, for a million queries:
 
 - under 64 MB for a trace, with the starts of stages that an export asks for too,
 - under 1 s for a record; the median of the repeats, each on a new measurement.
@@ -25,14 +25,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from loop_cost import session_without_driver
+from max_qps import subject
 
-from benchmarks.loads.max_qps import subject
-from benchmarks.measuring.loop_cost import session_without_driver
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
 from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
 from pytest_trtperf.backend.trace import STAGES, Extent, Trace
-from pytest_trtperf.fixtures.perf import Perf
+from pytest_trtperf.fixtures.judged import JudgedMeasurement
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement, Round
@@ -114,9 +114,9 @@ class Measured(Measurement):
 
 def record_seconds(session: TensorRTSession, load: Load, traces: list[Trace]) -> tuple[float, int]:
     """How long a record takes, and how many findings it has."""
-    perf = Perf(Measured(session, load, traces), subject("none"), Settings())
+    judged = JudgedMeasurement(Measured(session, load, traces), subject("none"), Settings())
     start = time.perf_counter()
-    record = perf.record()
+    record = judged.record()
     return time.perf_counter() - start, len(record.findings)
 
 

@@ -1,7 +1,7 @@
 """Take the runs that the figures of the verdicts come from; `gate_verdicts.py` counts them.
 
-    python -m benchmarks.verdicts.gate_runs baseline FILE.jsonl --seconds 500
-    python -m benchmarks.verdicts.gate_runs baseline FILE.jsonl --seconds 500 --cpu
+    python benchmarks/gate_runs.py baseline FILE.jsonl --seconds 500
+    python benchmarks/gate_runs.py baseline FILE.jsonl --seconds 500 --cpu
 
 Cases are appended to FILE until the time is up, a line of JSON each, so that they may be gathered
 over days. Engines are chains of equal convolutions, and a slower one has more of them.
@@ -35,13 +35,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import harness
 import msgspec
 import numpy as np
 from filelock import FileLock
+from models import write_model
+from peer_gates import Samples, alarms
 
-from benchmarks import harness
-from benchmarks.models import write_model
-from benchmarks.verdicts.peer_gates import Samples, alarms
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.backend.loops import Session
@@ -53,8 +53,9 @@ from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.baseline.merge import add_run
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import PerfAssertionError
+from pytest_trtperf.fixtures.judged import JudgedMeasurement
+from pytest_trtperf.fixtures.judged_pair import JudgedPair
 from pytest_trtperf.fixtures.pair import Pair
-from pytest_trtperf.fixtures.perf import Perf
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load
@@ -173,13 +174,14 @@ def take(
     start = time.perf_counter()
     with session() as opened:
         lock = device_lock(None, gpu.uuid if gpu else "host")
-        perf = Perf(measurement(opened, settings, gpu, lock), subject(device, entry), settings)
+        measured = measurement(opened, settings, gpu, lock)
+        judged = JudgedMeasurement(measured, subject(device, entry), settings)
         with _recorded():
-            perf.conclude()
-        metric = "gpu_compute" if "gpu_compute" in perf.metrics else "latency"
-        rounds = [round.trace.samples(metric) for round in perf.rounds[: LOOKS[0]]]
+            judged.conclude()
+        metric = judged.numbers.engine_metric
+        rounds = [round.trace.samples(metric) for round in measured.rounds[: LOOKS[0]]]
     seconds = time.perf_counter() - start
-    return Taken(perf.record(), np.concatenate(rounds), seconds)
+    return Taken(judged.record(), np.concatenate(rounds), seconds)
 
 
 def case(part: str, device: str, engines: tuple[str, str], before: Taken, after: Taken) -> Case:
@@ -238,18 +240,18 @@ def paired_cases(gpu: Gpu) -> Iterator[Case]:
             sides = [measurement(session, settings, gpu, lock) for session in (new, reference)]
             about = subject(gpu.name)
             engines = {"new": about.about, "reference": about.about}
-            pair = Pair(sides[0], sides[1], about, engines, settings, lock)
+            judged = JudgedPair(sides[0], sides[1], about, engines, settings, lock)
             with _recorded():
-                pair.assert_not_slower(tolerance=PAIRED_TOLERANCE)
+                Pair(judged).assert_not_slower(tolerance=PAIRED_TOLERANCE)
             for side in sides:
                 side.release()  # the pair started sessions of its own
-            verdict = pair.record().verdicts[0]
+            verdict = judged.record().verdicts[0]
         yield {
             "part": "paired",
             "engines": (PAIRED_CHAINS[80], PAIRED_CHAINS[layers]),
             "device": gpu.name,
             "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "blocks": pair.blocks,
+            "blocks": judged.blocks,
             "verdicts": [msgspec.to_builtins(verdict)],
             "seconds": round(time.perf_counter() - start, 3),
         }

@@ -1,6 +1,6 @@
 """Simulate how often the gate fails unchanged and slower engines, by how runs and rounds vary.
 
-    python -m benchmarks.verdicts.gate_simulation [--pairs 1000] [--json FILE]
+    python benchmarks/gate_simulation.py [--pairs 1000] [--json FILE]
 
 Needs no GPU. Rounds are normal on a logarithmic scale around the level of their run, which is
 normal around the level of the engine; `SHAPES` are rounds of other kinds, with one level for all
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.regression import LOOKS, judge_change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
-from pytest_trtperf.fixtures.pair import TURN_AFTER
+from pytest_trtperf.fixtures.judged_pair import TURN_AFTER
 
 Rounds = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Rounds]

@@ -1,7 +1,7 @@
 """How well `trt_measure.max_qps` repeats.
 
-    python -m benchmarks.models --only chain_8_28
-    python -m benchmarks.loads.max_qps [--model chain_8_28] [--json FILE]
+    python benchmarks/models.py --only chain_8_28
+    python benchmarks/max_qps.py [--model chain_8_28] [--json FILE]
 
 Needs a GPU and TensorRT for RTX; takes about 5 minutes of it. The engine is served one query at a
 time, with a CUDA graph and without transfers, and may take 4 S at its P99, with S its 1 /
@@ -25,10 +25,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import harness
-from benchmarks.loads.open_loop import MODE, MODELS, service_ms
+import harness
+from open_loop import MODE, MODELS, service_ms
+
 from pytest_trtperf.backend.probe import Gpu
-from pytest_trtperf.fixtures.max_qps import MaxQps
+from pytest_trtperf.fixtures.judged_max_qps import JudgedMaxQps
 from pytest_trtperf.fixtures.trt_measure import DRAWS
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.measure.load import Load
@@ -78,9 +79,10 @@ def search(plan: bytes, model: harness.Model, gpu: Gpu, limit_ms: float, seed: i
             load = Load(rate, seed=DRAWS * seed + draw)
             return harness.measurement(session, Effort(round_queries=queries), load, gpu)
 
-        found = MaxQps(measure, limit_ms, subject(gpu.name), Settings())
+        judged = JudgedMaxQps(measure, limit_ms, subject(gpu.name), Settings())
+        found = judged.found
     return Search(
-        seed, found.qps, found.lower, found.upper, found.closed_qps, len(found.trials),
+        seed, found.rate, found.lower, found.upper, judged.closed_qps, len(found.trials),
         time.perf_counter() - start,
     )  # fmt: skip
 
