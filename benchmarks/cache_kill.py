@@ -58,7 +58,7 @@ def publish_forever(directory: Path, seed: int) -> None:
     """What the process to be killed does."""
     chance, files = random.Random(seed), CacheFiles(directory, shared=False)
     warnings.simplefilter("ignore", EngineCacheWarning)
-    files.make_directory()
+    files.prepare()
     while True:
         cache = PlanCache(directory, limit=MOST_BYTES)
         path = files.path(KEY, PLAN)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from pytest_trtperf.engine.options import FILE_OPTIONS
+from pytest_trtperf.errors import EngineBuildError
+from pytest_trtperf.files.digests import chunked_file_digest
 
 # Part of every key: a new layout of the description must not find plans of an older one.
 _LAYOUT = "trtperf-engine/2"
@@ -39,7 +45,52 @@ class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """SHA-256 (hex) of all but the file's name: a repository that moves keeps its plans."""
+        """SHA-256 (hex) of all but the file's name: a repository that moves keeps its plans.
+
+        Raises:
+            TypeError, ValueError: JSON cannot hold a value.
+        """
         described = {"layout": _LAYOUT, **msgspec.to_builtins(self)}
         del described["onnx"]
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+        text = json.dumps(described, sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def without_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a digest of the content in place of each path.
+
+    Raises:
+        EngineBuildError: there is no such file, or it cannot be read.
+    """
+    found = dict(options)
+    for name in FILE_OPTIONS:
+        value = found.get(name)
+        if isinstance(value, list):
+            found[name] = [_named_digest(name, path) for path in value]
+        elif isinstance(value, str):
+            found[name] = _named_digest(name, value)
+    return found
+
+
+def digest_with(digest: str, load_options: Mapping[str, Any]) -> str:
+    """The digest of an engine: that of its plan, or another one if it is loaded with options.
+
+    Raises:
+        EngineBuildError: as `without_paths`.
+    """
+    if not load_options:
+        return digest
+    described = json.dumps(without_paths(load_options), sort_keys=True)
+    return hashlib.sha256(f"{digest} {described}".encode()).hexdigest()
+
+
+def _named_digest(option: str, path: str) -> str:
+    if not Path(path).is_file():
+        raise EngineBuildError(
+            f"build option {option}: there is no file {path}; paths are relative to the working "
+            "directory or to pytest's rootdir"
+        )
+    try:
+        return chunked_file_digest(Path(path))
+    except OSError as error:
+        raise EngineBuildError(f"{path}: cannot be read: {error.strerror or error}") from error

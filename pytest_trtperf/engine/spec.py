@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +12,14 @@ from typing import Any
 
 from msgspec import UNSET
 
-from pytest_trtperf.engine.identity import EngineIdentity
+from pytest_trtperf.engine.identity import EngineIdentity, without_paths
 from pytest_trtperf.engine.options import (
-    FILE_OPTIONS,
     OPTIONS,
     checked_options,
     without_defaults,
 )
 from pytest_trtperf.engine.shapes import Profile
-from pytest_trtperf.errors import EngineBuildError
-from pytest_trtperf.files.digests import chunked_file_digest
-from pytest_trtperf.onnx_file.external_data import external_files
+from pytest_trtperf.onnx_file.external_data import model_digest
 
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """Suffixes of plans, which a user may give in the place of an ONNX file."""
@@ -103,17 +98,8 @@ class EngineSpec:
 
     @cached_property
     def model_digest(self) -> str:
-        """Of the ONNX file and its external data, which are read once; in hex.
-
-        SHA-256 over the digests of the files' parts (`digests`), so no ``sha256sum`` of a file.
-
-        Raises:
-            EngineBuildError: the model or its external data is missing, broken or unreadable.
-        """
-        digest = hashlib.sha256()
-        for path in (self.onnx, *external_files(self.onnx)):
-            digest.update(_file_digest(path).encode())
-        return digest.hexdigest()
+        """See `onnx_file.external_data.model_digest`; the files are read once."""
+        return model_digest(self.onnx)
 
     def describe(self, backend: str, backend_version: str, device: str | None) -> EngineIdentity:
         """Everything the plan depends on, and no path.
@@ -124,6 +110,8 @@ class EngineSpec:
         Raises:
             EngineBuildError: as `model_digest`, and for other files that options name.
         """
+        load = self.load_options
+        built_in = {name: v for name, v in self._changes.items() if name not in load}
         overrides = {}
         if device is not None:
             overrides = {name: os.environ[name] for name in _OVERRIDES if name in os.environ}
@@ -133,9 +121,7 @@ class EngineSpec:
             backend=backend,
             backend_version=backend_version,
             device=device,
-            options=without_paths(
-                {n: v for n, v in self._changes.items() if OPTIONS[n].kind != "load"}
-            ),
+            options=without_paths(built_in),
             profiles=[
                 {name: [list(p.min), list(p.opt), list(p.max)] for name, p in profile.items()}
                 for profile in self.profiles
@@ -143,48 +129,3 @@ class EngineSpec:
             build_index=self.build_index,
             environment=overrides or UNSET,
         )
-
-
-def without_paths(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with a digest of the content in place of each path.
-
-    Raises:
-        EngineBuildError: there is no such file, or it cannot be read.
-    """
-    found = dict(options)
-    for name in FILE_OPTIONS:
-        value = found.get(name)
-        if isinstance(value, list):
-            found[name] = [_named_digest(name, path) for path in value]
-        elif isinstance(value, str):
-            found[name] = _named_digest(name, value)
-    return found
-
-
-def digest_with(digest: str, load_options: Mapping[str, Any]) -> str:
-    """The digest of a plan, or another one where it is loaded with options.
-
-    Raises:
-        EngineBuildError: as `without_paths`.
-    """
-    if not load_options:
-        return digest
-    described = json.dumps(without_paths(load_options), sort_keys=True)
-    return hashlib.sha256(f"{digest} {described}".encode()).hexdigest()
-
-
-def _named_digest(option: str, path: str) -> str:
-    if not Path(path).is_file():
-        raise EngineBuildError(
-            f"build option {option}: there is no file {path}; paths are relative to the working "
-            "directory or to pytest's rootdir"
-        )
-    return _file_digest(Path(path))
-
-
-def _file_digest(path: Path) -> str:
-    """A digest of fixed length per file, so that bytes cannot move from one file to the next."""
-    try:
-        return chunked_file_digest(path)
-    except OSError as error:
-        raise EngineBuildError(f"{path}: cannot be read: {error.strerror or error}") from error

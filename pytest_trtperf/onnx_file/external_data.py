@@ -1,13 +1,15 @@
-"""The files that an ONNX model keeps its weights in: which, and whether they may be used."""
+"""The files that an ONNX model keeps its weights in: which they are, and whether to use them."""
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_trtperf.errors import EngineBuildError
+from pytest_trtperf.files.digests import chunked_file_digest
 from pytest_trtperf.onnx_file.external_tensors import ExternalTensor, external_tensors
 from pytest_trtperf.onnx_file.protobuf import Malformed
 
@@ -22,6 +24,25 @@ class _Part:
     location: str
     offset: int
     end: int
+
+
+def model_digest(onnx: Path) -> str:
+    """The digest of a model and its external data, hexadecimal.
+
+    It is SHA-256 over the digests of all files (`chunked_file_digest`), so that no bytes can move
+    from one file to the next. `sha256sum` of a file is another number.
+
+    Raises:
+        EngineBuildError: a file cannot be read, or as `external_files`.
+    """
+    digest = hashlib.sha256()
+    for path in (onnx, *external_files(onnx)):
+        try:
+            digest.update(chunked_file_digest(path).encode())
+        except OSError as error:
+            reason = error.strerror or error
+            raise EngineBuildError(f"{path}: cannot be read: {reason}") from error
+    return digest.hexdigest()
 
 
 def external_files(onnx: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,8 +18,16 @@ class BuildLog:
     A message that cannot be written is lost: no build fails because of its log.
     """
 
-    def __init__(self, path: Path, file: BinaryIO | None) -> None:
-        self._path, self._file = path, file
+    def __init__(self, files: CacheFiles, key: str) -> None:
+        """Makes the file, in place of the log of the last build."""
+        self._path = files.path(key, LOG)
+        self._file: BinaryIO | None = None
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+            # "x" follows no link that somebody may put there meanwhile.
+            self._file = open(self._path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115
+            if files.shared:
+                os.fchmod(self._file.fileno(), 0o644)
         self._has_lines = False
 
     @property
@@ -34,14 +43,23 @@ class BuildLog:
             self._file.write(message.replace("\n", "\n  ").encode(errors="replace") + b"\n")
             self._has_lines = True
 
+    def close(self) -> None:
+        """Closes the file, and removes it if it is empty."""
+        if self._file is not None:
+            self._file.close()
+            if not self._has_lines:
+                with suppress(OSError):
+                    self._path.unlink()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
 
 @contextmanager
 def build_log(files: CacheFiles, key: str) -> Iterator[BuildLog]:
     """Yields a new log in place of the last build's; errors of this package name its file."""
-    file = None
-    with suppress(OSError):
-        file = files.create(key, LOG)
-    log = BuildLog(files.path(key, LOG), file)
+    log = BuildLog(files, key)
     try:
         yield log
     except TrtPerfError as error:
@@ -49,8 +67,4 @@ def build_log(files: CacheFiles, key: str) -> Iterator[BuildLog]:
             error.args = (f"{error}\n  the whole log: {log.path}",)
         raise
     finally:
-        if file is not None:
-            file.close()
-            if not log.path:
-                with suppress(OSError):
-                    files.path(key, LOG).unlink()
+        log.close()

@@ -7,8 +7,8 @@ import os
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,9 +20,7 @@ from pytest_trtperf.errors import CacheError, EngineCacheWarning
 from pytest_trtperf.files.locks import let_go, use
 from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
 from pytest_trtperf.plan_cache.entries import (
-    Damaged,
     explain_build,
-    open_plan,
     read_identity,
     read_plan,
     read_runtime_cache,
@@ -35,9 +33,9 @@ from pytest_trtperf.plan_cache.files import (
     CacheFiles,
     explained,
 )
-from pytest_trtperf.plan_cache.identity import PlanIdentity, encode_json
+from pytest_trtperf.plan_cache.identity import PlanIdentity
 from pytest_trtperf.plan_cache.size import shrink
-from pytest_trtperf.plan_cache.trust import check_directory
+from pytest_trtperf.plan_cache.trust import Damaged
 
 _LOOK_EVERY_S = 0.2
 
@@ -86,8 +84,7 @@ class PlanCache:
         """The plan of a key; if it is not there, exactly one process builds it.
 
         A plan that is truncated, changed, unreadable or not to be trusted is built again with an
-        `EngineCacheWarning`. If ``build`` raises, its log stays, and no
-        plan.
+        `EngineCacheWarning`. If ``build`` raises, no plan stays, and its log does.
 
         Args:
             key: A SHA-256, hexadecimal.
@@ -96,23 +93,23 @@ class PlanCache:
 
         Raises:
             CacheError: the directory cannot be used: permissions, space, owner.
-            ValueError: ``key`` is no SHA-256, or JSON cannot hold ``about``.
-            TypeError: JSON cannot hold ``about``.
+            ValueError: ``key`` is no SHA-256.
         """
         self._files.path(key, PLAN)
-        encode_json(msgspec.to_builtins(about))  # for its errors, before a long build
-        self._prepare()
+        self._files.prepare()
         # Looked for without the lock first: a read-only cache has no place for one.
-        with suppress(Damaged):
-            if found := self._find(key, wait=False):
-                return found
+        if found := self._find(key, wait=False):
+            return found
         with ExitStack() as held:
-            with self._refusal_explained(about):
+            try:
                 held.enter_context(self._files.locked(key))
-                if found := self._find_or_warn(key):
+                if found := self._find(key, wait=True):
                     return found
-                why = self._why(about)
+                why = explain_build(self._files, about)
                 self._files.make_way(key)
+            except CacheError as error:
+                reason = f"The engine has to be built: {explain_build(self._files, about)}"
+                raise CacheError(f"{error}. {reason}") from error.__cause__
             self._files.sweep(key)
             plan = self._build(key, build, about, why)
         self._shrink()
@@ -127,25 +124,18 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be used.
         """
-        self._prepare()
+        self._files.prepare()
         begun = time.monotonic()
         waited = 0.0
         plan = self._files.path(key, PLAN)
         # Not plan.exists(), which raises where the directory may not be read.
-        while not os.path.exists(plan) and self._is_being_built(key):  # noqa: PTH110
+        while not os.path.exists(plan) and self._files.is_being_built(key):  # noqa: PTH110
             waited = time.monotonic() - begun
             report(waited)
             time.sleep(_LOOK_EVERY_S)
         if waited:
             report(None)
         return waited
-
-    def _is_being_built(self, key: str) -> bool:
-        try:
-            with self._files.locked_now(key) as is_free:
-                return not is_free
-        except OSError:  # there is no such directory, or nothing can be built in it
-            return False
 
     def close(self) -> None:
         """Lets other processes remove the plans that this object has handed out."""
@@ -161,7 +151,7 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be written.
         """
-        self._prepare()
+        self._files.prepare()
         with self._files.locked(key), suppress(Damaged):
             known = read_identity(self._files, key)
             identity = msgspec.structs.replace(known, layers=[dict(layer) for layer in layers])
@@ -177,11 +167,12 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be used.
         """
-        self._prepare()
+        self._files.prepare()
         try:
             return read_runtime_cache(self._files, key)
         except Damaged as reason:
-            _warn(self.runtime_cache_path(key), str(reason), "it is compiled again")
+            warning = f"{self.runtime_cache_path(key)}: {reason}; it is compiled again"
+            warnings.warn(warning, EngineCacheWarning, stacklevel=2)
             return None
 
     def store_runtime_cache(self, key: str, data: bytes) -> None:
@@ -191,22 +182,28 @@ class PlanCache:
             CacheError: the directory cannot be written.
         """
         self._files.path(key, RUNTIME_CACHE)
-        self._prepare()
+        self._files.prepare()
         with self._files.locked(key):
             self._files.replace(key, {RUNTIME_CACHE: with_checksum(data)})
 
-    def _prepare(self) -> None:
-        with explained(self.directory):
-            self._files.make_directory()
-            if not self.shared:
-                check_directory(self.directory)
-
     def _find(self, key: str, *, wait: bool) -> CachedPlan | None:
-        """The plan, or None if there is none; raises Damaged if it is not whole."""
+        """The plan, or None if there is none that is whole.
+
+        Args:
+            wait: the caller holds the lock: wait until nobody removes the plan, warn of damage.
+        """
         try:
-            file = open_plan(self._files, key)
+            return self._open(key, wait=wait)
         except FileNotFoundError:
             return None
+        except Damaged as reason:
+            if wait:
+                warning = f"{self._files.path(key, PLAN)}: {reason}; the engine is built again"
+                warnings.warn(warning, EngineCacheWarning, stacklevel=3)
+            return None
+
+    def _open(self, key: str, *, wait: bool) -> CachedPlan | None:
+        file = self._files.open(key, PLAN)
         try:
             if not use(self._files.path(key, PLAN), file.fileno(), wait=wait):
                 file.close()
@@ -220,13 +217,6 @@ class PlanCache:
         self._files.touch(key)
         path = self._files.path(key, PLAN)
         return CachedPlan(key, path, plan, built=False, identity=identity)
-
-    def _find_or_warn(self, key: str) -> CachedPlan | None:
-        try:
-            return self._find(key, wait=True)
-        except Damaged as reason:
-            _warn(self._files.path(key, PLAN), str(reason), "the engine is built again")
-            return None
 
     def _build(
         self, key: str, build: Callable[[], bytes], about: EngineIdentity, why: str
@@ -253,22 +243,6 @@ class PlanCache:
                 f"the cache stays above its limit: {error}", EngineCacheWarning, stacklevel=3
             )
 
-    @contextmanager
-    def _refusal_explained(self, about: EngineIdentity) -> Iterator[None]:
-        """Adds why the engine has to be built to the error that nothing can be built here."""
-        try:
-            yield
-        except CacheError as error:
-            reason = f"The engine has to be built: {self._why(about)}"
-            raise CacheError(f"{error}. {reason}") from error.__cause__
-
-    def _why(self, about: EngineIdentity) -> str:
-        """Why a plan has to be built."""
-        try:
-            return explain_build(self._files, about)
-        except OSError as error:
-            return f"the cache cannot be read ({error.strerror})"
-
     def _keep(self, key: str, file: BinaryIO) -> None:
         """Holds a plan open, which holds its lock, until `close`."""
         previous, self._in_use[key] = self._in_use.get(key), file
@@ -286,7 +260,3 @@ def _close(file: BinaryIO, process: int) -> None:
     if os.getpid() == process:
         let_go(file.fileno())
     file.close()
-
-
-def _warn(path: Path, reason: str, consequence: str) -> None:
-    warnings.warn(f"{path}: {reason}; {consequence}", EngineCacheWarning, stacklevel=4)

@@ -16,14 +16,10 @@ from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.files.digests import read_and_digest
 from pytest_trtperf.plan_cache.files import IDENTITY, PLAN, RUNTIME_CACHE, CacheFiles
 from pytest_trtperf.plan_cache.identity import MAX_BYTES, Origin, PlanIdentity, decode
-from pytest_trtperf.plan_cache.trust import Untrusted
+from pytest_trtperf.plan_cache.trust import Damaged
 
 _SHA256_BYTES = 32
 _Kind = TypeVar("_Kind", bound=Origin)
-
-
-class Damaged(Exception):
-    """A cached file is not what was written; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +48,11 @@ def entries(files: CacheFiles) -> list[Entry]:
 
 
 def explain_build(files: CacheFiles, about: EngineIdentity) -> str:
-    """Why no plan here fits: what is different in the nearest one of the same model.
-
-    Raises:
-        OSError: the directory cannot be read.
-    """
-    same = [other for other in _origins(files) if other.model == about.model]
+    """Why no plan here fits: what is different in the nearest one of the same model."""
+    try:
+        same = [other for other in _origins(files) if other.model == about.model]
+    except OSError as error:
+        return f"the cache cannot be read ({error.strerror})"
     if not same:
         return "no engine of this model was cached"
     differences = (_differences(about, other) for other in same)
@@ -68,7 +63,7 @@ def explain_build(files: CacheFiles, about: EngineIdentity) -> str:
 
 
 def _origins(files: CacheFiles) -> Iterator[EngineIdentity]:
-    for key in files.list_keys():
+    for key in files.list_keys(IDENTITY):
         with suppress(Damaged):
             yield _read(files, key, Origin).about
 
@@ -129,29 +124,12 @@ def _read(files: CacheFiles, key: str, kind: type[_Kind]) -> _Kind:
             return decode(file.read(MAX_BYTES), kind)
     except FileNotFoundError:
         raise Damaged(f"has no {name} with its checksum") from None
-    except Untrusted as reason:
-        raise Damaged(f"has a {name} that {reason}") from None
+    except Damaged as reason:
+        raise Damaged(f"has a {name} that {reason}") from reason.__cause__
     except OSError as error:
         raise Damaged(f"has a {name} that cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Damaged(f"has a broken {name}: {error}") from error
-
-
-def open_plan(files: CacheFiles, key: str) -> BinaryIO:
-    """Opens the plan of a key.
-
-    Raises:
-        FileNotFoundError: there is none.
-        Damaged: it cannot be read, or is not to be trusted.
-    """
-    try:
-        return files.open(key, PLAN)
-    except FileNotFoundError:
-        raise
-    except Untrusted as reason:
-        raise Damaged(str(reason)) from None
-    except OSError as error:
-        raise Damaged(f"cannot be read: {error.strerror}") from error
 
 
 def read_plan(file: BinaryIO, identity: PlanIdentity) -> memoryview:
@@ -188,8 +166,6 @@ def read_runtime_cache(files: CacheFiles, key: str) -> bytes | None:
             stored = file.read()
     except FileNotFoundError:
         return None
-    except Untrusted as reason:
-        raise Damaged(str(reason)) from None
     except OSError as error:
         raise Damaged(f"cannot be read: {error.strerror}") from error
     data = stored[_SHA256_BYTES:]
@@ -201,7 +177,7 @@ def read_runtime_cache(files: CacheFiles, key: str) -> bytes | None:
 def find_problem(files: CacheFiles, key: str) -> str | None:
     """Why the cache would not load a plan, None if it would; compares its SHA-256 too."""
     try:
-        with open_plan(files, key) as file:
+        with files.open(key, PLAN) as file:
             identity = read_identity(files, key)
             plan = read_plan(file, identity)
     except FileNotFoundError:

@@ -26,7 +26,7 @@ from typing import BinaryIO
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.atomic import write_in_order
 from pytest_trtperf.files.locks import exclusive, unused
-from pytest_trtperf.plan_cache.trust import open_cached
+from pytest_trtperf.plan_cache.trust import check_directory, open_cached
 
 PLAN, IDENTITY, RUNTIME_CACHE = ".plan", ".json", ".runtime"
 LOG, LOCK = ".log", ".lock"
@@ -63,11 +63,12 @@ class CacheFiles:
             raise ValueError(f"{key!r} is no cache key: it takes a SHA-256, 64 hexadecimal digits")
         return self.directory / f"{key}{suffix}"
 
-    def list_keys(self) -> list[str]:
-        """The keys that have any file, a lock included; sorted."""
+    def list_keys(self, *suffixes: str) -> list[str]:
+        """The keys that have a file with one of these suffixes, or any file; sorted."""
         if not self.directory.exists():
             return []
-        found = {path.stem for path in self.directory.iterdir() if path.suffix in _SUFFIXES}
+        wanted = suffixes or _SUFFIXES
+        found = {path.stem for path in self.directory.iterdir() if path.suffix in wanted}
         return sorted(key for key in found if KEY.fullmatch(key))
 
     def touch(self, key: str) -> None:
@@ -91,10 +92,25 @@ class CacheFiles:
         """The bytes of all files of a key."""
         return sum(_size(self.path(key, suffix)) for suffix in _SUFFIXES)
 
-    def make_directory(self) -> None:
-        """Makes the directory, for this user alone unless the cache is shared."""
-        mode = 0o755 if self.shared else 0o700
-        self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
+    def prepare(self) -> None:
+        """Makes the directory; unless it is shared, checks that it is this user's alone.
+
+        Raises:
+            CacheError: it cannot be made, or others could write to it.
+        """
+        with explained(self.directory):
+            mode = 0o755 if self.shared else 0o700
+            self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
+            if not self.shared:
+                check_directory(self.directory)
+
+    def is_being_built(self, key: str) -> bool:
+        """Whether a process writes files of a key; False where nothing can be written."""
+        try:
+            with self.locked_now(key) as is_free:
+                return not is_free
+        except OSError:
+            return False
 
     def make_way(self, key: str) -> None:
         """Removes the plan that a build will replace, and its identity.
@@ -113,24 +129,10 @@ class CacheFiles:
         """Opens a file of a key for reading.
 
         Raises:
-            Untrusted: others could have written it; not asked of a shared cache.
-            OSError: it cannot be opened.
+            FileNotFoundError: there is none.
+            Damaged: see `open_cached`.
         """
         return open_cached(self.path(key, suffix), shared=self.shared)
-
-    def create(self, key: str, suffix: str) -> BinaryIO:
-        """Opens a new file of a key for writing, unbuffered, in place of the old one.
-
-        Raises:
-            OSError: it cannot be made.
-        """
-        path = self.path(key, suffix)
-        path.unlink(missing_ok=True)
-        # "x" follows no link that somebody may put there meanwhile.
-        file = open(path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115
-        if self.shared:
-            os.fchmod(file.fileno(), self._file_mode)
-        return file
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
@@ -224,10 +226,6 @@ class CacheFiles:
 # The plan goes first: it is never visible without the checksum that verifies it.
 _ENTRY = (PLAN, IDENTITY, RUNTIME_CACHE)
 _SUFFIXES = (*_ENTRY, LOG, LOCK)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _size(path: Path) -> int:

@@ -18,8 +18,8 @@ _WAY_OUT = (
 )
 
 
-class Untrusted(Exception):
-    """Somebody else could have written a file; the text says why."""
+class Damaged(Exception):
+    """A file of the cache is not what was written, or may not be; the text says why."""
 
 
 def check_directory(directory: Path) -> None:
@@ -100,15 +100,20 @@ def open_cached(path: Path, *, shared: bool) -> BinaryIO:
         shared: accept a link and any owner: everyone who may write to the directory is trusted.
 
     Raises:
-        Untrusted: it is no regular file, or a user other than this one and root owns it or may
-            write to it.
-        OSError: it cannot be opened.
+        FileNotFoundError: there is none.
+        Damaged: it cannot be opened, it is no regular file, or a user other than this one and root
+            owns it or may write to it.
     """
     # A pipe in its place must not make `open` wait.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if shared else os.O_NOFOLLOW)
     if path.is_symlink() and not shared:
-        raise Untrusted("is a link")
-    handle = os.open(path, flags)
+        raise Damaged("is a link")
+    try:
+        handle = os.open(path, flags)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Damaged(f"cannot be read: {error.strerror}") from error
     try:
         _check_file(os.fstat(handle), shared=shared)
         return os.fdopen(handle, "rb")
@@ -119,10 +124,10 @@ def open_cached(path: Path, *, shared: bool) -> BinaryIO:
 
 def _check_file(status: os.stat_result, *, shared: bool) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Untrusted("is no ordinary file")
+        raise Damaged("is no ordinary file")
     if shared:
         return
     if status.st_uid not in (_ROOT, os.geteuid()):
-        raise Untrusted(f"belongs to user {status.st_uid}")
+        raise Damaged(f"belongs to user {status.st_uid}")
     if status.st_mode & _WRITABLE_BY_OTHERS:
-        raise Untrusted("may be written by other users")
+        raise Damaged("may be written by other users")

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_trtperf.engine.identity import EngineIdentity
+from pytest_trtperf.engine.identity import EngineIdentity, digest_with
 from pytest_trtperf.engine.options import OPTIONS
 from pytest_trtperf.engine.shapes import parse_profiles
-from pytest_trtperf.engine.spec import EngineSpec, digest_with
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineBuildError
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
 
 from pytest_trtperf.errors import EngineBuildError
-from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
+from pytest_trtperf.plan_cache.build_log import build_log
 from pytest_trtperf.plan_cache.files import CacheFiles
 
 KEY = "a" * 64
@@ -62,9 +63,10 @@ def test_a_log_that_cannot_be_made_stops_no_build(files, path):
     assert path.is_dir()
 
 
-def test_a_full_disk_stops_no_build(path):
-    with open("/dev/full", "wb", buffering=0) as full:
-        log = BuildLog(path, full)
+def test_a_full_disk_stops_no_build(files, monkeypatch):
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(os, "open", lambda *_: full)
+    with build_log(files, KEY) as log:
         log.write("INFO: text")
     assert log.path is None
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.backend.tensorrt.progress import BuildProgress
-from pytest_trtperf.plan_cache.build_log import BuildLog
+from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
+from pytest_trtperf.plan_cache.files import CacheFiles
 from pytest_trtperf.report.build_progress import build_line
 from pytest_trtperf.report.progress_line import ProgressLine
 
@@ -34,7 +35,8 @@ class Clock:
         return self.now
 
 
-SILENT = BuildLog(Path("no.log"), None)
+KEY = "a" * 64
+SILENT = BuildLog(CacheFiles(Path("absent"), shared=False), KEY)
 
 
 @contextmanager
@@ -86,13 +88,16 @@ def test_a_build_that_fails_says_so():
 
 def test_the_last_line_names_the_log_in_full(tmp_path):
     terminal, clock = Terminal(), Clock()
-    path = tmp_path / f"{'a' * 120}.log"
-    with path.open("wb") as file:
-        log = BuildLog(path, file)
-        with drawing(terminal, clock, log) as show:
-            log.write("INFO: text")
-            clock.now = 5
-            show(progress_at(0))
+    directory = tmp_path / ("long" * 30)
+    directory.mkdir()
+    with (
+        build_log(CacheFiles(directory, shared=False), KEY) as log,
+        drawing(terminal, clock, log) as show,
+    ):
+        log.write("INFO: text")
+        clock.now = 5
+        show(progress_at(0))
+    path = directory / f"{KEY}.log"
     assert terminal.getvalue().endswith(f"m.onnx built in 5 s, log: {path}\n")
 
 
