@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest_trtperf
-from pytest_trtperf import fixtures
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
+from pytest_trtperf.fixtures import provide
 from pytest_trtperf.fixtures.engine import Engine
 from pytest_trtperf.fixtures.max_qps import MaxQps
 from pytest_trtperf.fixtures.pair import Pair
 from pytest_trtperf.fixtures.perf import Perf
 from pytest_trtperf.fixtures.sweep import Sweep
 from pytest_trtperf.fixtures.trt_compare import TrtCompare
-from pytest_trtperf.fixtures.trt_engine import EngineFactory
+from pytest_trtperf.fixtures.trt_engine import TrtEngine
 from pytest_trtperf.fixtures.trt_measure import TrtMeasure
 from pytest_trtperf.options.declared import DECLARED, Declared
 from pytest_trtperf.record import schema
@@ -44,7 +44,7 @@ OTHER_VARIABLES: Mapping[str, str] = {
 }
 
 OBJECTS: Mapping[str, tuple[type, str]] = {
-    "trt_engine": (EngineFactory, "EngineFactory"),
+    "trt_engine": (TrtEngine, "TrtEngine"),
     "trt_measure": (TrtMeasure, "TrtMeasure"),
     "trt_compare": (TrtCompare, "TrtCompare"),
     "engine": (Engine, "what `trt_engine(…)` gives"),
@@ -161,8 +161,8 @@ def _mark() -> Iterator[str]:
 
 def _fixtures() -> Iterator[str]:
     yield from ("## Fixtures", "", "| fixture | |", "|---|---|")
-    for name in sorted(fixtures.FIXTURES):
-        yield _row(f"`{name}`", _first_line(inspect.getattr_static(fixtures, name)))
+    for name in sorted(provide.FIXTURES):
+        yield _row(f"`{name}`", _first_line(inspect.getattr_static(provide, name)))
     yield ""
     for name, (kind, about) in OBJECTS.items():
         yield from (f"### `{name}`", "")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_trtperf import hookspecs
-from pytest_trtperf.fixtures import (
+from pytest_trtperf.fixtures.provide import (
     FIXTURES,
     MEASUREMENTS,
     settings_of,

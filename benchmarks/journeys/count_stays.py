@@ -33,7 +33,7 @@ import pytest_trtperf
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.spec import EngineSpec
-from pytest_trtperf.fixtures.trt_engine import EngineFactory
+from pytest_trtperf.fixtures.trt_engine import TrtEngine
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.plan_cache.files import KEY
 from pytest_trtperf.plan_cache.identity import Origin
@@ -124,7 +124,7 @@ def travel(directory: Path) -> Journey:
     settings = Settings(cache_dir=cache, lock_dir=directory / "locks")
     gpu = Gpu(0, "NVIDIA L4", "GPU-0", "8.9")
     target = Target(Probe(BACKEND, version("tensorrt-rtx-cu13-bindings"), (gpu,)))
-    trt_engine = EngineFactory(Run(settings, target, directory))
+    trt_engine = TrtEngine(Run(settings, target, directory))
     journey = Journey(model, cache)
     sys.setprofile(journey.profile)
     try:

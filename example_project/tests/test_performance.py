@@ -7,12 +7,13 @@ pattern fits is a failure. Only the H200's are tight: the others show that the m
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pytest_trtperf import TrtCompare, TrtEngine, TrtMeasure
 
-def test_conv_net(trt_engine: Any, trt_measure: Any, models: Path) -> None:
+
+def test_conv_net(trt_engine: TrtEngine, trt_measure: TrtMeasure, models: Path) -> None:
     engine = trt_engine(
         models / "conv_net.onnx", shapes={"image": ("1x3x32x32", "128x3x32x32", "256x3x32x32")}
     )
@@ -22,7 +23,7 @@ def test_conv_net(trt_engine: Any, trt_measure: Any, models: Path) -> None:
     perf.assert_qps({"NVIDIA H200*": 900.0, "NVIDIA *": 50.0, "cpu:*": 5.0})
 
 
-def test_transformer(trt_engine: Any, trt_measure: Any, models: Path) -> None:
+def test_transformer(trt_engine: TrtEngine, trt_measure: TrtMeasure, models: Path) -> None:
     engine = trt_engine(
         models / "transformer.onnx", shapes={"tokens": ("1x64x64", "32x64x64", "64x64x64")}
     )
@@ -32,7 +33,9 @@ def test_transformer(trt_engine: Any, trt_measure: Any, models: Path) -> None:
     perf.assert_qps({"NVIDIA H200*": 1100.0, "NVIDIA *": 30.0, "cpu:*": 5.0})
 
 
-def test_half_precision_is_not_slower(trt_engine: Any, trt_compare: Any, models: Path) -> None:
+def test_half_precision_is_not_slower(
+    trt_engine: TrtEngine, trt_compare: TrtCompare, models: Path
+) -> None:
     profile = {"image": ("1x3x32x32", "128x3x32x32", "256x3x32x32")}
     half, single = (
         trt_engine(models / f"{name}.onnx", shapes=profile)
