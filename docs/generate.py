@@ -8,24 +8,16 @@ A test compares both with what the code says.
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+
+import python_api
+from python_api import row
 
 import pytest_trtperf
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
-from pytest_trtperf.fixtures import provide
-from pytest_trtperf.fixtures.engine import Engine
-from pytest_trtperf.fixtures.max_qps import MaxQps
-from pytest_trtperf.fixtures.pair import Pair
-from pytest_trtperf.fixtures.perf import Perf
-from pytest_trtperf.fixtures.sweep import Sweep
-from pytest_trtperf.fixtures.trt_compare import TrtCompare
-from pytest_trtperf.fixtures.trt_engine import TrtEngine
-from pytest_trtperf.fixtures.trt_measure import TrtMeasure
 from pytest_trtperf.options.declared import DECLARED, Declared
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
@@ -42,25 +34,6 @@ OTHER_VARIABLES: Mapping[str, str] = {
     "GITHUB_WORKSPACE": "The top of the repository, which annotations name files from.",
     **dict.fromkeys(ci.COMMIT_VARIABLES, "The commit that a record names; the first that is set."),
 }
-
-OBJECTS: Mapping[str, tuple[type, str]] = {
-    "trt_engine": (TrtEngine, "TrtEngine"),
-    "trt_measure": (TrtMeasure, "TrtMeasure"),
-    "trt_compare": (TrtCompare, "TrtCompare"),
-    "engine": (Engine, "what `trt_engine(…)` gives"),
-    "perf": (Perf, "what `trt_measure(…)` gives"),
-    "sweep": (Sweep, "what `trt_measure.sweep(…)` and `.builds(…)` give"),
-    "max_qps": (MaxQps, "what `trt_measure.max_qps(…)` gives"),
-    "pair": (Pair, "what `trt_compare(…)` gives"),
-}
-
-INTERNAL = frozenset(
-    {
-        *("close", "compare", "conclude", "export", "record", "records", "take_waited", "traces"),
-        *("about", "conditions", "create_session", "round_values", "title"),
-    }
-)
-"""Public for the plugin's own modules, and not for tests."""
 
 PYTEST_STATUSES: Mapping[int, str] = {
     0: "all tests passed",
@@ -116,7 +89,7 @@ def reference() -> str:
         *_options(),
         *_environment(),
         *_mark(),
-        *_fixtures(),
+        *python_api.section(),
         *_commands(),
         *_statuses(),
         *_RECORD.splitlines(),
@@ -134,7 +107,7 @@ def _options() -> Iterator[str]:
     for option in DECLARED:
         flag = option.flag + (f" {option.metavar}" if option.metavar else "")
         cells = (f"`{flag}`", f"`{option.key}`", f"`{option.variable}`", _default(option))
-        yield _row(*cells, option.help)
+        yield row(*cells, option.help)
     yield ""
 
 
@@ -150,55 +123,13 @@ def _default(option: Declared) -> str:
 
 def _environment() -> Iterator[str]:
     yield from ("## Other environment variables", "", "| variable | |", "|---|---|")
-    yield from (_row(f"`{name}`", text) for name, text in OTHER_VARIABLES.items())
+    yield from (row(f"`{name}`", text) for name, text in OTHER_VARIABLES.items())
     yield ""
 
 
 def _mark() -> Iterator[str]:
     yield from _MARK.splitlines()
     yield from ("", f"{', '.join(f'`{o.name}`' for o in DECLARED if o.per_measurement)}.", "")
-
-
-def _fixtures() -> Iterator[str]:
-    yield from ("## Fixtures", "", "| fixture | |", "|---|---|")
-    for name in sorted(provide.FIXTURES):
-        yield _row(f"`{name}`", _first_line(inspect.getattr_static(provide, name)))
-    yield ""
-    for name, (kind, about) in OBJECTS.items():
-        yield from (f"### `{name}`", "")
-        if kind.__name__ != about:
-            yield from (f"{about[0].upper()}{about[1:]}.", "")
-        yield from ("| | |", "|---|---|")
-        for member, value in _members(kind):
-            yield _row(f"`{_signature(name, member, value)}`", _first_line(value))
-        yield ""
-
-
-def _members(kind: type) -> Iterator[tuple[str, Any]]:
-    """What a test may use, in the order of the source: inherited first."""
-    found: dict[str, Any] = {}
-    for base in reversed(kind.__mro__[:-1]):
-        found.update(vars(base))
-    for name, value in found.items():
-        is_public = name == "__call__" or not (name.startswith("_") or name in INTERNAL)
-        if is_public and (isinstance(value, property) or inspect.isfunction(value)):
-            yield name, value
-
-
-def _signature(owner: str, name: str, value: Any) -> str:
-    if isinstance(value, property):
-        return f"{owner}.{name}"
-    parts, starred = [], False
-    for parameter in list(inspect.signature(value).parameters.values())[1:]:
-        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
-            parts.append("*")
-            starred = True
-        prefix = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
-        has_default = parameter.default is not parameter.empty
-        parts.append(
-            f"{prefix}{parameter.name}" + (f"={parameter.default!r}" if has_default else "")
-        )
-    return f"{owner}{'' if name == '__call__' else f'.{name}'}({', '.join(parts)})"
 
 
 def _commands() -> Iterator[str]:
@@ -208,7 +139,7 @@ def _commands() -> Iterator[str]:
         yield from ("| argument | |", "|---|---|")
         for action in parser._actions:  # noqa: SLF001  # argparse has no other way to list them
             if action.dest != "help":
-                yield _row(f"`{_argument(action)}`", _help(action))
+                yield row(f"`{_argument(action)}`", _help(action))
         yield from ("", "```", *(parser.epilog or "").rstrip().splitlines(), "```", "")
 
 
@@ -239,20 +170,12 @@ def _help(action: argparse.Action) -> str:
 def _statuses() -> Iterator[str]:
     yield from ("## Exit statuses", "", "`pytest --trtperf`, as pytest has them:", "")
     yield from ("| | |", "|---|---|")
-    yield from (_row(str(status), text) for status, text in PYTEST_STATUSES.items())
+    yield from (row(str(status), text) for status, text in PYTEST_STATUSES.items())
     yield from ("", "`trtperf`:", "", "| | |", "|---|---|")
     for line in STATUSES.replace("\n     ", " ").splitlines()[1:]:
         status, _, text = line.strip().partition("  ")
-        yield _row(status, text)
+        yield row(status, text)
     yield ""
-
-
-def _first_line(value: Any) -> str:
-    return (inspect.getdoc(value) or "").partition("\n")[0]
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def main() -> None:

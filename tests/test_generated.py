@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+import pytest_trtperf
 
 ROOT = Path(__file__).resolve().parents[1]
 HOW = "run python docs/generate.py"
@@ -20,7 +23,9 @@ def generate() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "docs")  # as `python docs/generate.py` has it
+        spec.loader.exec_module(module)
     return module
 
 
@@ -63,3 +68,23 @@ def test_every_command_is_told(generate: ModuleType) -> None:
     told = set(re.findall(r"### `trtperf ([a-z-]+)", generate.reference()))
     assert len(told) > 6
     assert {name.replace("-", "_") for name in told} == files
+
+
+def test_every_public_name_is_documented(generate: ModuleType) -> None:
+    reference = generate.reference()
+    documented = set(re.findall(r"^(?:### |\| )`(\w+)`", reference, re.MULTILINE))
+    assert set(pytest_trtperf.__all__) - {"__version__"} <= documented
+
+
+@pytest.mark.parametrize(
+    "name", ["TrtEngine", "TrtMeasure", "TrtCompare", "Perf", "Pair", "MaxQps"]
+)
+def test_every_argument_is_documented(generate: ModuleType, name: str) -> None:
+    methods = inspect.getmembers(getattr(pytest_trtperf, name), inspect.isfunction)
+    public = [value for key, value in methods if key == "__call__" or not key.startswith("_")]
+    for method in public:
+        _, sections = generate.python_api.parse(method)
+        arguments = set(inspect.signature(method).parameters) - {"self"}
+        documented = {one for names in sections.get("Args", ()) for one in names.split(", ")}
+        if documented:
+            assert documented == arguments, method

@@ -15,9 +15,15 @@ _PROFILE = re.compile(r"(\s*\[profile \d+\])+$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as profiled; its share is of the sum of the layers' medians, from 0 to 1.
+    """A layer as profiled.
 
-    `information` is the engine inspector's entry, or None where it has none of this name.
+    Attributes:
+        name: the engine's name of it.
+        median_ms: over the profiled queries, ms.
+        average_ms: over the profiled queries, ms.
+        total_ms: of the profiled queries together, ms.
+        share: of the sum of the layers' medians, 0 to 1.
+        information: the engine inspector's entry, or None where it has none of this name.
     """
 
     name: str

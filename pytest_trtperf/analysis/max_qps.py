@@ -32,7 +32,13 @@ TryRate = Callable[[float, int, int], "Trial"]
 
 @dataclass(frozen=True)
 class Trial:
-    """A request rate, in queries per second, and the percentile of the response to it."""
+    """A request rate that was tried.
+
+    Attributes:
+        rate: queries per second.
+        response_ms: the percentile of the response, ms.
+        saturated: whether the device fell ever further behind.
+    """
 
     rate: float
     response_ms: float

@@ -24,7 +24,15 @@ _SLACK = 1e-12
 
 @dataclass(frozen=True)
 class Ratio:
-    """New over reference: geometric means, and bounds at the given level on either side."""
+    """New over reference.
+
+    Attributes:
+        value: the ratio; below 1 the new engine takes less time.
+        lower: confidence bound, one-sided.
+        upper: confidence bound, one-sided.
+        new: geometric mean of the new engine's rounds, ms or queries per second.
+        reference: that of the reference.
+    """
 
     value: float
     lower: float

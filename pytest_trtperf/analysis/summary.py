@@ -20,7 +20,17 @@ QUANTILES: tuple[float, ...] = (
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of one sample, in the unit of the sample; `cov` is a fraction."""
+    """Figures of one sample, in the unit of the sample (ms); percentiles as trtexec has them.
+
+    Attributes:
+        count: how many values there are.
+        min: minimum.
+        max: maximum.
+        mean: arithmetic mean.
+        median: the middle value, or the mean of the middle pair.
+        p90: 90th percentile, likewise `p95` and `p99`.
+        cov: coefficient of variation, standard deviation over mean, as a fraction.
+    """
 
     count: int
     min: float

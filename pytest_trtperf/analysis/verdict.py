@@ -41,9 +41,15 @@ class Reason(str, Enum):
 class Verdict:
     """An answer with its evidence; `value`, `lower`, `upper` and `limit` share one unit.
 
-    `lower` and `upper` are one-sided confidence bounds; None where the data support none.
-    `value` and `limit` are NaN where there is nothing to measure. `message` is empty where whoever
-    judges the numbers leaves the words to others.
+    Attributes:
+        status: pass, fail or inconclusive.
+        reason: why, as a code.
+        message: the same in words; empty where whoever judges leaves the words to others.
+        value: the estimate; NaN where there is nothing to measure.
+        lower: one-sided confidence bound; None where the data support none.
+        upper: the other one.
+        limit: what it is held to; NaN where there is nothing to measure.
+        higher_is_better: whether the limit is a minimum.
     """
 
     status: Status

@@ -69,8 +69,12 @@ class Round:
     """One trace with the device's state before and after, and its bounds on the host's clock.
 
     Attributes:
-        started, ended: seconds of CLOCK_MONOTONIC, which all processes of a host share.
-        disturbances: why the round does not tell of the engine alone; empty for a good one.
+        trace: the times of each query; `trace.samples(metric)` are a metric's, ms.
+        before: the device's state before the round.
+        after: the device's state after it.
+        started: seconds of CLOCK_MONOTONIC, which all processes of a host share.
+        ended: seconds of the same clock.
+        disturbances: what else the numbers show beside the engine; empty for a good round.
         contention: on the CPU, the share of time that other processes took; None where unknown.
         yardstick_ms: on the CPU, what a fixed calculation took around the round, see
             `read_yardstick`; None where unknown.
