@@ -1,21 +1,20 @@
-"""The command `trtperf`: work on baselines and records outside of pytest.
+"""The command `trtperf`: works on baselines, records and the engine cache outside of pytest.
 
-Each subcommand is a file of `commands` by its name, whose `add` adds its parser and names what to
-call; that returns the exit status, and may raise a TrtPerfError.
+Each subcommand is a module of `commands` with the same name. Its `add` adds the parser and sets
+the function to run, which returns the exit status and may raise a TrtPerfError.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gc
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pytest_trtperf import __version__
-from pytest_trtperf.commands.common import STATUSES, Status, note
+from pytest_trtperf.backend.quiet import no_garbage_collection
+from pytest_trtperf.commands.common import STATUSES, ExitStatus, note
 from pytest_trtperf.errors import TrtPerfError
 
 COMMANDS = (
@@ -25,7 +24,7 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; `argv` is that of the process unless given.
+    """Runs the command line `argv`, by default that of the process, and returns the exit status.
 
     Raises:
         SystemExit: with 2 on wrong usage, with 0 after --help.
@@ -33,36 +32,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = _joined(sys.argv[1:] if argv is None else argv)
     arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
-        with _no_collection():
+        # Records are large trees without cycles, which the collector would walk again and again.
+        with no_garbage_collection():
             status: int = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read this has seen enough; Python would complain when it flushes at its end.
+        # The reader closed the pipe; Python would report an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Status.OK
+        return ExitStatus.OK
     except (TrtPerfError, OSError) as error:
         note(f"error: {error}")
-        return Status.TROUBLE
+        return ExitStatus.TROUBLE
     return status
 
 
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Records are large trees without cycles, which the collector would walk again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def build_parser(command: str = "") -> argparse.ArgumentParser:
-    """The parser of one subcommand, so that no other is imported, or of all of them."""
+    """The parser of `command` alone, so that no other is imported; of all without a known one."""
     parser = argparse.ArgumentParser(
         prog="trtperf",
-        description="Works on the baselines and records of pytest-trtperf.",
+        description="Works on the baselines, records and engine cache of pytest-trtperf.",
         epilog=STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -76,7 +64,7 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """`--command VALUE` in one word: argparse takes a VALUE of one option for an option of ours."""
+    """`--command VALUE` as one word: argparse takes a VALUE that begins with -- for an option."""
     words = list(argv)
     if "--command" in words[:-1]:
         place = words.index("--command")

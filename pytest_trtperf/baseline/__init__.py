@@ -1,8 +1,9 @@
-"""Measurements on disk, as JSON that can be reviewed.
+"""Stored measurements that later runs are compared with, as JSON that can be reviewed.
 
-schema    the records of a file, and the way to bytes and back
-merge     how a new run joins the stored ones
+schema    the content of a file; encoding and decoding with checks
+merge     adding a new run to the stored ones
 store     files by hardware class, backend and module; read once, replaced atomically
+locate    the baseline directory of a test module
 hardware  names and classes of GPUs and CPUs
 """
 

@@ -1,4 +1,4 @@
-"""Names for the hardware that a baseline belongs to: never that of a host.
+"""Names for the hardware that a baseline belongs to; a host name is never part of them.
 
 A *name* is for people and for budgets ("NVIDIA H200", "cpu:AMD EPYC 9575F x2"), a *class* for
 folders ("nvidia-h200", "cpu-amd-epyc-9575f-x2").
@@ -17,7 +17,7 @@ _CPU_NOISE = re.compile(
 
 
 def gpu_name(product: str) -> str:
-    """The GPU as budgets match it: "NVIDIA H200", or "NVIDIA H200 MIG 1g.18gb" as CUDA tells it."""
+    """The GPU as budgets match it: "NVIDIA H200", or CUDA's "NVIDIA H200 MIG 1g.18gb"."""
     return " ".join(product.split())
 
 
@@ -51,7 +51,7 @@ def cpu_class(model: str, threads: int) -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The CPU's model as Linux tells it, else as `platform` does, else "unknown"."""
+    """The CPU's model according to Linux, else to `platform`, else "unknown"."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the baselines of a test lie, and under which name its module is kept there."""
+"""The baseline directory of a test module, and the module's name in it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DIRECTORY_NAME = "perf-baselines"
 def locate(module: Path, rootdir: Path, configured: Path | None) -> tuple[Path, str]:
     """The baseline directory for a test module, and the module's posix path within it.
 
-    Without `configured` it is the nearest `perf-baselines` above the module, so that the place
-    does not move with pytest's rootdir, and else the one in `rootdir`. Modules are named
-    relative to the directory's parent, or to rootdir where they lie outside of that.
+    The directory is `configured`, else the nearest `perf-baselines` above the module, which does
+    not depend on pytest's rootdir, else the one in `rootdir`. The path is relative to the
+    directory's parent; for a module outside of that, to rootdir, else to its own directory.
     """
     directory = configured or _nearest(module.parent, rootdir) or rootdir / DIRECTORY_NAME
     for base in (directory.parent, rootdir, module.parent):
@@ -22,7 +22,7 @@ def locate(module: Path, rootdir: Path, configured: Path | None) -> tuple[Path, 
 
 
 def _nearest(start: Path, rootdir: Path) -> Path | None:
-    """Looks up to the top of the repository, or to rootdir where there is none."""
+    """Searches upwards, as far as the top of the repository; without one, as far as rootdir."""
     above = (start, *start.parents)
     top = next((folder for folder in above if (folder / ".git").exists()), rootdir)
     for folder in above:

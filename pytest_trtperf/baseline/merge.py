@@ -1,4 +1,4 @@
-"""How a new run joins what is stored: pure functions over the records."""
+"""Adding a new run to the stored ones: pure functions over the entries."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ KEPT_RUNS = 8
 
 
 def incompatibilities(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
-    """Why two entries cannot be compared, one line each; empty when they can.
+    """Why two entries cannot be compared, one line for each reason; empty when they can.
 
-    Two entries compare when engine, modes and shapes are the same; runs and plans may differ.
+    They can when engine, mode and shapes are the same; runs and plans may differ.
     """
     lines = [
-        f"mode {name}: {_word(stored.mode.get(name))} was recorded, now {_word(new.mode.get(name))}"
+        f"mode {name}: {_shown(stored.mode.get(name))} was recorded, "
+        f"now {_shown(new.mode.get(name))}"
         for name in sorted(set(stored.mode) | set(new.mode))
         if stored.mode.get(name) != new.mode.get(name)
     ]
@@ -30,14 +31,14 @@ def incompatibilities(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
 
 
 def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
-    """`entry` with the runs of `new` appended, newest last, the last `KEPT_RUNS` of them.
+    """`entry` with the runs of `new` appended; only the newest `KEPT_RUNS` are kept, newest last.
 
-    An entry that does not compare with `new` (`incompatibilities`) is replaced.
+    An entry that cannot be compared with `new` (see `incompatibilities`) is replaced.
     """
     stored = [] if entry is None or incompatibilities(entry, new) else entry.runs
     older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
 
 
-def _word(value: object) -> str:
+def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)

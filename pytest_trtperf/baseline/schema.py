@@ -1,7 +1,7 @@
-"""The baseline file: its records, how bytes become records, and records bytes.
+"""The baseline file: its types, and reading and writing them with checks.
 
-A file is JSON made to be reviewed: sorted keys, an indent of 2, lists of numbers on one line,
-measured values rounded to 5 significant digits. Nothing that breaks the schema is read or written.
+A file is JSON made for review: sorted keys, an indent of 2, lists of numbers on one line, measured
+values rounded to 5 significant digits. A file that breaks the schema is neither read nor written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HELP = "repair the file, restore it from version control, or delete it and reco
 _MODE_FIELD = "mode"
 _MEDIAN = 8  # where 0.5 stands among the 21 fractions of analysis.summary.QUANTILES
 
-# Neither takes NaN or infinity, which no bound of msgspec's may be itself.
+# NaN and infinity are excluded by finite bounds, since msgspec takes no infinite ones.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
 Finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
@@ -44,14 +44,14 @@ class _Record(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
     gc=False,
 ):  # fmt: skip
-    """What all records of the file share."""
+    """The base of all objects of the file."""
 
 
 class BaselineRound(_Record, frozen=True):
     """One round: queries, queries per second, and 21 ascending quantiles (ms) of each metric.
 
-    `contention` is the share of time that other processes took, on the CPU, and `yardstick_ms` what
-    a fixed calculation took there.
+    On the CPU, `contention` is the share of time that other processes took, and `yardstick_ms` the
+    time of a fixed calculation.
     """
 
     queries: Annotated[int, msgspec.Meta(ge=1)]
@@ -63,10 +63,10 @@ class BaselineRound(_Record, frozen=True):
 
 
 class BaselineRun(_Record, frozen=True):
-    """One invocation: when (ISO 8601, UTC), of which plan (sha256), with which software.
+    """One run: when it was recorded (ISO 8601, UTC), its plan (SHA-256) and its software.
 
-    Median milliseconds and tactics by layer are kept of the newest run alone. `steady` is whether
-    its warm-up ended because the numbers were.
+    Only the newest run keeps `layers` (median milliseconds) and `tactics`. `steady` is False if the
+    warm-up ended at its time limit and not because the numbers were steady.
     """
 
     recorded: str
@@ -80,7 +80,7 @@ class BaselineRun(_Record, frozen=True):
 
 
 class BaselineEntry(_Record, frozen=True):
-    """One measurement of one test: the engine's spec digest, the modes, the shapes, its runs."""
+    """One measurement of one test: the digest of the engine's spec, mode, shapes and runs."""
 
     engine: str
     mode: dict[str, bool | int | Finite | str]
@@ -96,14 +96,14 @@ class BaselineFile(_Record, frozen=True, omit_defaults=False):
 
 
 class _WholeFile(_Record, frozen=True):
-    """A file as it is read: it has to say both."""
+    """A file as it is read: both fields are required."""
 
     schema: str
     entries: dict[str, BaselineEntry]
 
 
 class _SchemaError(Exception):
-    """What breaks the schema, and where; becomes a BaselineError at the public functions."""
+    """What breaks the schema, and where; public functions raise BaselineError instead."""
 
     def __init__(self, place: str, reason: str, remedy: str = _HELP) -> None:
         super().__init__(f"at {place}: {reason}")
@@ -111,7 +111,7 @@ class _SchemaError(Exception):
 
 
 def decode(data: bytes, path: str | PathLike[str]) -> BaselineFile:
-    """The records in `data`; `path` is only named in errors.
+    """The content of a file with these bytes; `path` is only named in errors.
 
     Raises:
         BaselineError: not JSON, another schema, a wrong type or value; names file and place.
@@ -125,16 +125,16 @@ def decode(data: bytes, path: str | PathLike[str]) -> BaselineFile:
 
 
 def encode(file: BaselineFile) -> bytes:
-    """The bytes of `file`, with a trailing newline; `decode` and `encode` of them are stable.
+    """The bytes of `file`, with a trailing newline; encoding what they decode to gives them again.
 
     Raises:
-        BaselineError: the records would break the schema (NaN, an empty round ...).
+        BaselineError: the content would break the schema (NaN, an empty round …).
     """
     return encode_and_read_back(file)[0]
 
 
 def encode_and_read_back(file: BaselineFile) -> tuple[bytes, BaselineFile]:
-    """The bytes of `file`, and the records that they hold: those of `file`, rounded.
+    """The bytes of `file`, and what `decode` reads from them: the content, rounded.
 
     Raises:
         BaselineError: see `encode`.
@@ -148,7 +148,7 @@ def encode_and_read_back(file: BaselineFile) -> tuple[bytes, BaselineFile]:
 
 
 def _decode_at_once(data: bytes) -> BaselineFile | None:
-    """The records, None if anything is wrong: ten times as fast as with their places in mind."""
+    """The content, None if anything is wrong: ten times as fast as `_decode_by_steps`."""
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         file = msgspec.json.decode(data, type=_WholeFile)
         if file.schema == SCHEMA and not any(map(_has_flaw, file.entries.values())):
@@ -161,15 +161,15 @@ def _has_flaw(entry: BaselineEntry) -> bool:
 
 
 def _has_keys_once(data: bytes, file: BaselineFile) -> bool:
-    """Whether the text has no more colons than the records: of two keys only the last was read.
+    """Whether no key occurs twice, by the number of colons: of two only the last is in `file`.
 
-    A colon may be hidden by its escape; what else is counted with that makes this only stricter.
+    A colon may be escaped; other escapes are counted with it, which only makes the check stricter.
     """
     return data.count(b":") + data.count(b"\\u003") == msgspec.json.encode(file).count(b":")
 
 
 def _decode_by_steps(data: bytes) -> BaselineFile:
-    """The records, read step by step, so that an error tells its place."""
+    """The content, read step by step, so that an error names its place."""
     content = _parse(data)
     schema = content.get("schema")
     if schema != SCHEMA:
@@ -240,7 +240,7 @@ def _entry(key: str, raw: object) -> BaselineEntry:
 
 
 def _flaws(entry: BaselineEntry) -> Iterator[tuple[str, str]]:
-    """What types alone cannot refuse: place within the entry, and reason."""
+    """What breaks the schema beyond types: the place within the entry, and the reason."""
     for index, run in enumerate(entry.runs):
         place = f".runs[{index}]"
         if not _is_utc(run.recorded):
@@ -303,7 +303,7 @@ _exact = json.JSONEncoder().encode
 
 
 def _rounded(value: Any) -> str:
-    """As `_exact`, of measured values; NaN and infinity stay, to be refused by their place."""
+    """Like `_exact`, but rounded; NaN and infinity stay, so that decoding names their place."""
     if isinstance(value, float) and math.isfinite(value):
         return repr(float(_FORMAT % value))
     if isinstance(value, list) and {*map(type, value)} == {float} and math.isfinite(sum(value)):

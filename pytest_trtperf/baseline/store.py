@@ -1,4 +1,4 @@
-"""Baseline files on disk: found by hardware, backend and module, and only ever replaced whole."""
+"""Baseline files on disk, by hardware class, backend and module; always replaced as a whole."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOCK_TIMEOUT_S = 60.0
 
 
 def baseline_path(directory: Path, hardware_class: str, backend: str, module: str) -> Path:
-    """Where the baseline of `module` lies, a posix path such as "tests/test_x.py".
+    """The path of the baseline file of `module`, a posix path such as "tests/test_x.py".
 
     Raises:
         BaselineError: a part would lead out of `directory`, or `module` is no Python file.
@@ -50,22 +50,22 @@ class BaselineStore:
     """The baselines of one hardware class and backend; reads each file once."""
 
     def __init__(self, directory: Path, hardware_class: str, backend: str) -> None:
-        """Reading needs no directory; the first `update` makes it."""
+        """The directory need not exist; the first `update` creates it."""
         self.directory = directory
         self.hardware_class = hardware_class
         self.backend = backend
         self._files: dict[str, BaselineFile] = {}
 
     def path(self, module: str) -> Path:
-        """Where the baseline of `module` lies, whether it exists or not."""
+        """The path of the baseline file of `module`, whether it exists or not."""
         return baseline_path(self.directory, self.hardware_class, self.backend, module)
 
     def entries(self, module: str) -> dict[str, BaselineEntry]:
-        """All entries of `module`; empty without a file. BaselineError if the file is broken."""
+        """All entries of `module`; empty without a file. Raises BaselineError if it is broken."""
         return dict(self._file(module).entries)
 
     def get(self, module: str, key: str) -> BaselineEntry | None:
-        """The entry `key` of `module`, None if absent. BaselineError if the file is broken."""
+        """The entry `key` of `module`, None if absent. Raises BaselineError for a broken file."""
         return self._file(module).entries.get(key)
 
     def _file(self, module: str) -> BaselineFile:
@@ -115,7 +115,7 @@ class BaselineStore:
         data, written = encode_and_read_back(merged)
         if written == stored:
             return False
-        # The lock is held: whatever wrote these files was killed.
+        # This process holds the lock: the writer of these files was killed.
         for stale in leftovers(path):
             stale.unlink(missing_ok=True)
         if merged.entries:
@@ -138,14 +138,14 @@ def _read(path: Path) -> BaselineFile:
 
 def _unusable(path: Path, verb: str, error: OSError) -> BaselineError:
     return BaselineError(
-        f"baseline {path} cannot be {verb}: {error}; correct the permissions or "
-        f"the space there, or name another place with --trtperf-baseline-dir"
+        f"baseline {path} cannot be {verb}: {error}; check the permissions and "
+        f"the free space, or name another place with --trtperf-baseline-dir"
     )
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """One writer of `path` at a time on this host; the lock lies outside the user's repository."""
+    """One writer of `path` at a time on this host; the lock file is outside the repository."""
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
     with filelock.FileLock(_lock_directory() / f"{name}.lock", timeout=LOCK_TIMEOUT_S):
         yield
@@ -156,7 +156,7 @@ def _lock_directory() -> Path:
     directory = Path(tempfile.gettempdir()) / f"trtperf-baseline-locks-{user}"
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
-    # the temporary directory is everybody's: a link planted there must not be followed
+    # anybody can write to the temporary directory: a link planted there must not be followed
     if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != user):
         raise PermissionError(f"{directory} is not a directory of this user")
     return directory

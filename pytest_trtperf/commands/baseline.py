@@ -1,4 +1,4 @@
-"""`trtperf baseline`: what is recorded, in numbers, and away with what is not wanted."""
+"""`trtperf baseline`: lists, shows and removes stored baselines."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gat
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.commands.common import (
-    Command,
+    ExitStatus,
     Parsers,
-    Status,
+    Subcommand,
     add_baseline_dir,
     add_command,
     existing_directory,
@@ -47,7 +47,7 @@ _PRUNE_EXAMPLE = """\
 
 @dataclass(frozen=True)
 class Stored:
-    """An entry and where it is."""
+    """A baseline entry and where it is stored."""
 
     store: BaselineStore
     module: str
@@ -64,58 +64,65 @@ def add(commands: Parsers) -> None:
     """Adds `baseline` and its three subcommands."""
     parser = commands.add_parser(
         "baseline",
-        help="list, show and prune what is recorded",
-        description="List, show and prune what is recorded.",
+        help="list, show and remove stored baselines",
+        description="Lists, shows and removes stored baselines.",
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add(actions, "list", _list, "list the entries, one a line", _LIST_EXAMPLE)
-    show = _add(actions, "show", _show, "show the runs and numbers of entries", _SHOW_EXAMPLE)
-    show.add_argument("key", metavar="KEY", help="of the test, with * and ? as in a shell")
+    _add(actions, "list", _list, "list the entries, one per line", _LIST_EXAMPLE)
+    show = _add(
+        actions,
+        "show",
+        _show,
+        "show the runs and numbers of entries",
+        _SHOW_EXAMPLE,
+    )
+    show.add_argument("key", metavar="KEY", help="key of the test; * and ? match as in a shell")
     prune = _add(
-        actions, "prune", _prune, "remove entries that any of the options names", _PRUNE_EXAMPLE
+        actions, "prune", _prune, "remove the entries that match any of the options", _PRUNE_EXAMPLE
     )
     option = prune.add_argument
-    option("--gone", action="store_true", help="entries of test modules that are no longer there")
+    option("--gone", action="store_true", help="entries whose test module no longer exists")
     option(
         "--root",
         type=existing_directory,
         metavar="DIR",
-        help="where the modules are looked for (default: the baseline directory's parent)",
+        help="where --gone looks for the test modules (default: the baseline directory's parent)",
     )
     option(
         "--not-in",
         type=Path,
         metavar="RECORD.json",
-        help="entries that this record of a whole run, on the same hardware, did not measure",
+        help="entries without a measurement in this record, which must be of a whole run on the "
+        "same hardware",
     )
     option(
         "--older-than",
         type=parsed(parse_count(0, 36_500)),
         metavar="DAYS",
-        help="entries whose last run was recorded before",
+        help="entries whose last run was recorded more than DAYS ago",
     )
-    option("--test", metavar="KEY", help="entries of these tests, with * and ? as in a shell")
-    option("--dry-run", action="store_true", help="only list what would be removed")
+    option("--test", metavar="KEY", help="entries of these tests; * and ? match as in a shell")
+    option("--dry-run", action="store_true", help="list what would be removed, and remove nothing")
 
 
 def _add(
-    actions: Parsers, name: str, run: Command, help: str, example: str
+    actions: Parsers, name: str, run: Subcommand, help: str, example: str
 ) -> argparse.ArgumentParser:
     parser = add_command(actions, name, run, help=help, example=example)
     add_baseline_dir(parser)
     parser.add_argument(
-        "--hardware-class", default="*", metavar="NAME", help="only these, with * and ?"
+        "--hardware-class", default="*", metavar="NAME", help="only these classes; * and ? match"
     )
     return parser
 
 
 def _stored(arguments: argparse.Namespace) -> list[Stored]:
-    """All entries of the hardware that was asked for."""
+    """All entries of the hardware classes that match."""
     directory = arguments.baseline_dir
     if not directory.is_dir():
         raise BaselineError(
-            f"there is no baseline directory {directory}: name it by --baseline-dir"
+            f"there is no baseline directory {directory}: name another with --baseline-dir"
         )
     return [
         Stored(store, module, key, entry)
@@ -136,7 +143,7 @@ def _list(arguments: argparse.Namespace) -> int:
     found = _stored(arguments)
     if arguments.json:
         say_json([_about(one) for one in found])
-        return Status.OK
+        return ExitStatus.OK
     columns = ("test", "hardware", "backend", "runs", "last recorded", *_figure_names(found))
     rows = []
     for one in found:
@@ -152,7 +159,7 @@ def _list(arguments: argparse.Namespace) -> int:
             )
         )
     say(*aligned([columns, *rows], left=(0, 1, 2, 4)) if rows else [], f"{len(found)} entries")
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -160,23 +167,21 @@ def _show(arguments: argparse.Namespace) -> int:
     if not found:
         raise BaselineError(
             f"no entry of {arguments.baseline_dir} is named {arguments.key!r}: "
-            "trtperf baseline list has the names"
+            "see trtperf baseline list for the names"
         )
     if arguments.json:
         say_json([{**_about(one), "entry": one.entry} for one in found])
-        return Status.OK
+        return ExitStatus.OK
     for one in found:
         say(one.key, *(f"  {line}" for line in _details(one)))
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _prune(arguments: argparse.Namespace) -> int:
     stored = _stored(arguments)
     unwanted = _criteria(arguments, stored)
     if not unwanted:
-        raise BaselineError(
-            "nothing says which entries: name them by --gone, --not-in, --older-than or --test"
-        )
+        raise BaselineError("no entries are selected: use --gone, --not-in, --older-than or --test")
     found = [one for one in stored if any(test(one) for test in unwanted)]
     if not arguments.dry_run:
         modules: dict[tuple[str, str, str], list[Stored]] = defaultdict(list)
@@ -189,18 +194,18 @@ def _prune(arguments: argparse.Namespace) -> int:
     else:
         verb = "would be removed" if arguments.dry_run else "removed"
         say(*(f"{one.key} ({_place(one)})" for one in found), f"{len(found)} entries {verb}")
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _criteria(
     arguments: argparse.Namespace, stored: Sequence[Stored]
 ) -> list[Callable[[Stored], bool]]:
-    """What makes an entry unwanted."""
+    """One predicate for each option given: whether an entry is to be removed."""
     tests: list[Callable[[Stored], bool]] = []
     if arguments.gone:
         root = arguments.root or arguments.baseline_dir.resolve().parent
         if not any((root / one.module).exists() for one in stored):
-            raise BaselineError(f"no test module is in {root}: name the place by --root")
+            raise BaselineError(f"{root} has none of the test modules: name their root with --root")
         tests.append(lambda one: not (root / one.module).exists())
     if arguments.not_in is not None:
         runs = read_runs(arguments.not_in)
@@ -222,7 +227,7 @@ def _criteria(
 
 
 def _matches(key: str, pattern: str) -> bool:
-    """Shell patterns without [...], which are parameters of tests."""
+    """Matches like a shell, except that [...] stands for itself: tests have parameters there."""
     return fnmatch.fnmatchcase(key, pattern.replace("[", "[[]"))
 
 
@@ -249,7 +254,7 @@ def _gates(entry: BaselineEntry) -> tuple[Gate, ...]:
 
 
 def _figures(entry: BaselineEntry) -> dict[str, float]:
-    """The middle over the rounds of all runs of each compared number."""
+    """Of each gated metric the median over the rounds of all runs."""
     rounds = [round for run in entry.runs for round in run.rounds]
     return {
         f"{gate.name} {gate.unit}": float(np.median(gate.values(rounds))) for gate in _gates(entry)
@@ -263,8 +268,8 @@ def _figure_names(found: list[Stored]) -> list[str]:
 def _details(one: Stored) -> Iterator[str]:
     entry = one.entry
     yield f"{_place(one)}, {one.store.path(one.module)}"
-    yield f"shapes: {_told(entry.shapes)}"
-    yield f"mode: {_told(entry.mode)}"
+    yield f"shapes: {_compact_json(entry.shapes)}"
+    yield f"mode: {_compact_json(entry.mode)}"
     for run in entry.runs:
         alone = msgspec.structs.replace(entry, runs=[run])
         figures = ", ".join(f"{name} {value:.5g}" for name, value in _figures(alone).items())
@@ -272,5 +277,5 @@ def _details(one: Stored) -> Iterator[str]:
         yield f"{run.recorded}: {figures} ({len(run.rounds)} rounds; {software})"
 
 
-def _told(values: object) -> str:
+def _compact_json(values: object) -> str:
     return msgspec.json.encode(values).decode()

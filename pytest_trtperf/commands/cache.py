@@ -1,6 +1,6 @@
-"""`trtperf cache`: what the engine cache holds, whether it is whole, and room in it.
+"""`trtperf cache`: lists, verifies and removes the engines in the cache.
 
-Needs neither a GPU nor TensorRT, and never loads an engine.
+Needs neither a GPU nor TensorRT, and never deserialises an engine.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from pytest_trtperf.commands.common import (
+    ExitStatus,
     Parsers,
-    Status,
     add_cache_options,
     add_command,
     chosen_cache,
@@ -37,7 +37,7 @@ from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, sh
 from pytest_trtperf.plan_cache.trust import Damaged, check_directory
 from pytest_trtperf.report.tables import aligned
 
-Act = Callable[[argparse.Namespace, CacheFiles], Status]
+Act = Callable[[argparse.Namespace, CacheFiles], ExitStatus]
 
 _SHORT_KEY = 12
 _COLUMNS = ("key", "model", "built by", "for", "size", "last used", "here")
@@ -48,48 +48,48 @@ def add(commands: Parsers) -> None:
     parser = commands.add_parser(
         "cache",
         help="list, verify and remove built engines",
-        description="Looks after the cache of built engines; needs no GPU and no TensorRT.",
+        description="Lists, verifies and removes built engines; needs neither a GPU nor TensorRT.",
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_action(
         actions, "list", _list,
-        help="list the engines, the least recently used first, and which are for this machine",
+        help="list the engines, least recently used first, and whether this machine can use them",
         example="  trtperf cache list --json",
-        details="Engines of other GPUs and versions have other keys, and are never loaded here.",
+        details="An engine for another GPU or version is listed, but never used here.",
     )  # fmt: skip
     show = _add_action(
         actions, "show", _show,
-        help="show an engine's checksums, what it was built from and for, and its layers",
+        help="show an engine: its checksums, model, build options, target GPU and layers",
         example="  trtperf cache show 3f2a9c",
     )  # fmt: skip
-    show.add_argument("key", metavar="KEY", help="its key, or how that begins")
+    show.add_argument("key", metavar="KEY", help="the engine's key, or the first characters of it")
     verify = _add_action(
         actions, "verify", _verify,
-        help="verify checksum, owner and permissions of the engines",
+        help="verify the checksum, owner and permissions of engines",
         example="  trtperf cache verify",
-        details="Exits 1 if any is bad: it would not be loaded, but built again.",
+        details="Exits with 1 if an engine is bad. A bad engine is never used: it is built again.",
     )  # fmt: skip
-    verify.add_argument("keys", metavar="KEY", nargs="*", help="these alone (default: all)")
+    verify.add_argument("keys", metavar="KEY", nargs="*", help="only these engines (default: all)")
     prune = _add_action(
         actions, "prune", _prune,
-        help="remove what killed processes and failed builds left and, if asked to, old engines",
+        help="remove leftovers of killed processes and failed builds and, on request, old engines",
         example="  trtperf cache prune --size 10GiB --older-than 30d",
-        details="Engines in use stay. Exits 1 if one had to.",
+        details="Engines in use are kept. Exits with 1 if one was.",
     )  # fmt: skip
     prune.add_argument(
         "--size", type=parsed(parse_size), default=math.inf,
-        help="remove the least recently used until the rest has this size, such as 10GiB",
+        help="remove least recently used engines until the rest fits into this size, such as 10GiB",
     )  # fmt: skip
     prune.add_argument(
         "--older-than", type=parsed(parse_age), metavar="AGE",
-        help="remove what was not used for so long, such as 30d or 12h",
+        help="remove engines not used for this long, such as 30d or 12h",
     )  # fmt: skip
     _add_action(
         actions, "clear", _clear,
-        help="remove all engines, without asking",
+        help="remove all engines, without confirmation",
         example="  trtperf cache clear --cache-dir /var/cache/engines",
-        details="Engines in use stay. Exits 1 if one had to.",
+        details="Engines in use are kept. Exits with 1 if one was.",
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse
     return parser
 
 
-def _run(act: Act, arguments: argparse.Namespace) -> Status:
+def _run(act: Act, arguments: argparse.Namespace) -> ExitStatus:
     directory, shared = cache_place(*chosen_cache(arguments))
     files = CacheFiles(directory, shared=shared)
     if not files.directory.exists():
@@ -108,26 +108,26 @@ def _run(act: Act, arguments: argparse.Namespace) -> Status:
         return act(arguments, files)
 
 
-def _list(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+def _list(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     found = entries(files)
     machine = ThisMachine()
     identities = [_identity(files, entry.key) for entry in found]
     fits = [machine.fits(identity) for identity in identities]
-    told = list(zip(found, identities, fits, strict=True))
+    listed = list(zip(found, identities, fits, strict=True))
     if arguments.json:
         say_json({"directory": str(files.directory), "engines": [
             {**_summary(files, entry, identity), "here": fit.here, "why": fit.why}
-            for entry, identity, fit in told
+            for entry, identity, fit in listed
         ]})  # fmt: skip
-        return Status.OK
-    rows = [[_printable(cell) for cell in _row(*one)] for one in told]
+        return ExitStatus.OK
+    rows = [[_printable(cell) for cell in _row(*one)] for one in listed]
     say(*aligned([_COLUMNS, *rows], left=range(len(_COLUMNS))))
     say(f"engines in {files.directory}: {len(found)}, {_size(entry.size for entry in found)}")
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _identity(files: CacheFiles, key: str) -> PlanIdentity | None:
-    """None if it is missing or damaged, for which see `find_problem`."""
+    """None if it is missing or damaged; `find_problem` says why."""
     try:
         return read_identity(files, key)
     except Damaged:
@@ -162,7 +162,7 @@ def _summary(files: CacheFiles, entry: Entry, identity: PlanIdentity | None) -> 
     }
 
 
-def _show(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+def _show(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     (entry,) = _chosen(files, [arguments.key])
     identity = _identity(files, entry.key)
     if identity is None:
@@ -170,15 +170,15 @@ def _show(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     known = identity.to_builtins()
     if arguments.json:
         say_json({**_summary(files, entry, identity), "identity": known})
-        return Status.OK
+        return ExitStatus.OK
     about, layers = known.pop("about"), known.pop("layers")
     path, used = files.path(entry.key, PLAN), _moment(entry.used)
     known["built because"] = known.pop("why")
-    told = {"key": entry.key, "path": path, "last used": used, **known, **about}
-    say(*(_printable(f"{name}: {value}") for name, value in told.items()))
+    shown = {"key": entry.key, "path": path, "last used": used, **known, **about}
+    say(*(_printable(f"{name}: {value}") for name, value in shown.items()))
     say("layers: not known" if layers is None else f"layers: {len(layers)}")
     say(*(_printable(f"  {_layer(layer)}") for layer in layers or ()))
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _layer(layer: Mapping[str, Any]) -> str:
@@ -186,7 +186,7 @@ def _layer(layer: Mapping[str, Any]) -> str:
     return f"{layer.get('Name')}: {tactic}" if tactic else str(layer.get("Name"))
 
 
-def _verify(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+def _verify(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     chosen = _chosen(files, arguments.keys) if arguments.keys else entries(files)
     if chosen and not files.shared:
         check_directory(files.directory)
@@ -197,19 +197,19 @@ def _verify(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     else:
         say(*(f"{key}: {problem}" for key, problem in bad.items()))
         say(f"engines verified: {len(chosen)}, bad: {len(bad)}")
-    return Status.FOUND if bad else Status.OK
+    return ExitStatus.FOUND if bad else ExitStatus.OK
 
 
 def _problem(files: CacheFiles, key: str) -> str | None:
     problem = find_problem(files, key)
     if problem:
-        # Between the renames of its publication a plan looks damaged; a read-only cache has none.
+        # While its writer renames files a plan looks damaged. A read-only cache has no writer.
         with suppress(OSError), files.locked_now(key) as nobody_writes:
             return find_problem(files, key) if nobody_writes else None
     return problem
 
 
-def _prune(arguments: argparse.Namespace, files: CacheFiles) -> Status:
+def _prune(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     removal = Removal()
     if arguments.older_than is not None:
         latest = time.time() - arguments.older_than
@@ -217,14 +217,16 @@ def _prune(arguments: argparse.Namespace, files: CacheFiles) -> Status:
     by_size = shrink(files, arguments.size)
     removal.removed += by_size.removed
     removal.kept |= by_size.kept
-    return _tell(arguments, removal, remove_leftovers(files))
+    return _report_removal(arguments, removal, remove_leftovers(files))
 
 
-def _clear(arguments: argparse.Namespace, files: CacheFiles) -> Status:
-    return _tell(arguments, remove(files, entries(files)), remove_leftovers(files))
+def _clear(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
+    return _report_removal(arguments, remove(files, entries(files)), remove_leftovers(files))
 
 
-def _tell(arguments: argparse.Namespace, removal: Removal, leftovers: Sequence[str]) -> Status:
+def _report_removal(
+    arguments: argparse.Namespace, removal: Removal, leftovers: Sequence[str]
+) -> ExitStatus:
     removed = [entry.key for entry in removal.removed]
     freed = sum(entry.size for entry in removal.removed)
     if arguments.json:
@@ -235,14 +237,14 @@ def _tell(arguments: argparse.Namespace, removal: Removal, leftovers: Sequence[s
         say(*(f"removed {key}" for key in removed), *(f"removed {name}" for name in leftovers))
         say(*(f"kept {key}: {reason}" for key, reason in removal.kept.items()))
         say(f"engines removed: {len(removed)}, {_size([freed])}")
-    return Status.FOUND if removal.kept else Status.OK
+    return ExitStatus.FOUND if removal.kept else ExitStatus.OK
 
 
 def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
-    """The entries whose keys are named, or begin so.
+    """The entries whose key is, or begins with, a wanted one.
 
     Raises:
-        CacheError: a name fits none, or several.
+        CacheError: a wanted key matches no entry, or several.
     """
     found = entries(files)
     chosen = []
@@ -253,7 +255,7 @@ def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
         if len(fitting) != 1:
             keys = ", ".join(entry.key for entry in fitting)
             raise CacheError(
-                f"{name}: {f'several engines begin so: {keys}' if keys else 'no such engine'}; "
+                f"{name}: {f'several keys begin with it: {keys}' if keys else 'no such engine'}; "
                 f"see trtperf cache list"
             )
         chosen += fitting
@@ -261,7 +263,7 @@ def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
 
 
 def _printable(text: str) -> str:
-    """Names in a shared cache are others', and a terminal obeys what is in them."""
+    """Without control characters: others write the names in a shared cache."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

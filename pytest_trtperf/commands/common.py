@@ -1,4 +1,4 @@
-"""What the subcommands share: how a parser is added, and how a command speaks."""
+"""What the subcommands share: parsers, common options, printed results, exit statuses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pytest_trtperf.errors import CacheError
 from pytest_trtperf.options.values import parse_bool, parse_path
 
 Parsers = Any  # argparse keeps the type of add_subparsers() to itself
-Command = Callable[[argparse.Namespace], int]
+Subcommand = Callable[[argparse.Namespace], int]
 
 MOST_NAMED = 10
 
 
-class Status(IntEnum):
-    """Exit statuses, as diff and grep have them."""
+class ExitStatus(IntEnum):
+    """The exit statuses of `trtperf`, like those of diff and grep."""
 
     OK = 0
     FOUND = 1
@@ -32,17 +32,17 @@ class Status(IntEnum):
 
 STATUSES = """\
 exit status:
-  0  done, and nothing was found that ought to fail
-  1  found: a regression (compare --fail), an alarm (trend --fail), no way to measure (doctor), an
-     engine that is bad (cache verify) or in use (cache prune, cache clear)
+  0  success
+  1  found: a regression (compare --fail), an alarm (trend --fail), no usable backend (doctor), a
+     bad engine (cache verify), or an engine in use that was kept (cache prune, cache clear)
   2  wrong usage, or a file that cannot be used
 """
 
 
 def add_command(
-    commands: Parsers, name: str, run: Command, *, help: str, example: str, details: str = ""
+    commands: Parsers, name: str, run: Subcommand, *, help: str, example: str, details: str = ""
 ) -> argparse.ArgumentParser:
-    """A parser with `--json` and an example; `help` begins with a small letter."""
+    """Adds a parser with `--json` and an example; `help` begins with a small letter."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
@@ -57,23 +57,23 @@ def add_command(
 
 
 def say(*lines: str) -> None:
-    """Prints what was asked for."""
+    """Prints lines of the result on standard output."""
     for line in lines:
         _write(sys.stdout, line)
 
 
 def say_json(result: object) -> None:
-    """Prints a result for programs."""
+    """Prints the result as JSON on standard output."""
     say(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
 
 
 def note(line: str) -> None:
-    """Tells what a person should know beside the result."""
+    """Prints a note beside the result, on standard error."""
     _write(sys.stderr, f"trtperf: {line}")
 
 
 def note_left_out(reasons: Sequence[str]) -> None:
-    """Tells which files of a directory are no records; the first few by name."""
+    """Notes which files of a directory are not records; the first `MOST_NAMED` by name."""
     for reason in reasons[:MOST_NAMED]:
         note(f"left out {reason}")
     if len(reasons) > MOST_NAMED:
@@ -81,13 +81,13 @@ def note_left_out(reasons: Sequence[str]) -> None:
 
 
 def _write(stream: Any, line: str) -> None:
-    # Names of tests may have what the terminal's encoding lacks.
+    # Names of tests may have characters that the terminal's encoding lacks.
     encoding = stream.encoding or "utf-8"
     stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def parsed(parse: Callable[[object], Any]) -> Callable[[str], Any]:
-    """A parser of `option_values` as the type of an argument."""
+    """A parser of `options.values` as an argparse type: its ValueError is a usage error."""
 
     def convert(text: str) -> Any:
         try:
@@ -99,7 +99,7 @@ def parsed(parse: Callable[[object], Any]) -> Callable[[str], Any]:
 
 
 def add_baseline_dir(parser: argparse.ArgumentParser) -> None:
-    """The option that says which baseline directory is meant."""
+    """Adds the option that names the baseline directory."""
     parser.add_argument(
         "--baseline-dir",
         type=parsed(parse_path),
@@ -110,7 +110,7 @@ def add_baseline_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say which engine cache is meant, see `chosen_cache`."""
+    """Adds the options that name the engine cache, see `chosen_cache`."""
     parser.add_argument(
         "--cache-dir",
         type=parsed(parse_path),
@@ -121,15 +121,16 @@ def add_cache_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shared-cache",
         action="store_true",
-        help="others may write there, see --trtperf-shared-cache; or $TRTPERF_SHARED_CACHE",
+        help="the cache may be writable by others, see --trtperf-shared-cache "
+        "(default: $TRTPERF_SHARED_CACHE)",
     )
 
 
 def chosen_cache(arguments: argparse.Namespace) -> tuple[Path | None, bool]:
-    """What `cache_place` takes: the directory, if one was named, and whether it is to be shared.
+    """The arguments of `cache_place`: the directory, None for the default; whether it is shared.
 
     Raises:
-        CacheError: an environment variable makes no sense.
+        CacheError: `$TRTPERF_SHARED_CACHE` is not a boolean.
     """
     name = "TRTPERF_SHARED_CACHE"
     try:
@@ -140,7 +141,7 @@ def chosen_cache(arguments: argparse.Namespace) -> tuple[Path | None, bool]:
 
 
 def parse_test_key(text: str) -> str:
-    """The key of a test in a baseline, `tests/test_perf.py::test_resnet50`."""
+    """Checks the key of a test in a baseline, such as `tests/test_perf.py::test_resnet50`."""
     module, _, test = text.partition("::")
     if not (module.endswith(".py") and test):
         raise argparse.ArgumentTypeError(f"{text!r} is not like tests/test_perf.py::test_resnet50")
@@ -148,7 +149,7 @@ def parse_test_key(text: str) -> str:
 
 
 def existing_directory(text: str) -> Path:
-    """A directory that is there."""
+    """The path of a directory that exists."""
     path = Path(text)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is not a directory")

@@ -1,4 +1,4 @@
-"""`trtperf compare`: two records, test by test, as --trtperf-against would have compared them."""
+"""`trtperf compare`: compares two records test by test, like --trtperf-against."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.commands.common import (
+    ExitStatus,
     Parsers,
-    Status,
     add_command,
     parsed,
     say,
@@ -39,8 +39,8 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-Measurements are told apart by hardware class, backend, test and key. Searches for the highest rate
-and pairs are not compared: the one has no rounds, the other is a comparison as it is.
+Measurements are matched by hardware class, backend, test and key. Searches for the highest rate
+have no rounds, and pairs are comparisons themselves: neither is compared.
 """
 
 
@@ -54,17 +54,17 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Whether it regressed, or cannot be compared since the mode differs."""
+        """Whether it regressed, or was measured in another mode."""
         return any(verdict.failed for verdict in self.verdicts)
 
     @property
     def is_worth_a_word(self) -> bool:
-        """Whether there is more to say than that nothing changed."""
+        """Whether it has a note, or a verdict other than pass."""
         return bool(self.notes) or any(verdict.status != "pass" for verdict in self.verdicts)
 
 
 class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
-    """What two records say of each other; `missing` are not in the new one, `added` only there."""
+    """The result; `missing` are only in the old record, `added` only in the new one."""
 
     compared: list[Compared]
     missing: list[MeasurementId]
@@ -96,13 +96,13 @@ def add(commands: Parsers) -> None:
         "--inconclusive",
         choices=INCONCLUSIVE_POLICIES,
         default="estimate",
-        help="what decides where the rounds leave it open (default: %(default)s)",
+        help="what to do with an inconclusive comparison (default: %(default)s)",
     )
-    option("--all", action="store_true", help="show what did not change too")
+    option("--all", action="store_true", help="show unchanged measurements, too")
 
 
 def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Policy) -> Comparisons:
-    """Each measurement of the new runs against that of the old ones."""
+    """Compares each measurement of the new runs with that of the old ones."""
     before, after = dict(_measurements(old)), dict(_measurements(new))
     return Comparisons(
         compared=[_compare(before[one], after[one], policy) for one in after if one in before],
@@ -175,7 +175,7 @@ def _run(arguments: argparse.Namespace) -> int:
             "have to be measured on the same hardware with the same backend"
         )
     regressed = any(one.failed for one in found.compared)
-    return Status.FOUND if arguments.fail and regressed else Status.OK
+    return ExitStatus.FOUND if arguments.fail and regressed else ExitStatus.OK
 
 
 def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:

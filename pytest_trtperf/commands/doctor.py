@@ -1,4 +1,4 @@
-"""`trtperf doctor`: what is there to measure with, and what to do about the rest."""
+"""`trtperf doctor`: checks GPU, driver, backends and directories, and says what to repair."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pytest_trtperf import __version__
 from pytest_trtperf.backend.probe import AUTO, Gpu, Probe, check_names, probe_in_subprocess
 from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME, TENSORRT_FAMILY
 from pytest_trtperf.commands.common import (
+    ExitStatus,
     Parsers,
-    Status,
     add_cache_options,
     add_command,
     chosen_cache,
@@ -36,7 +36,7 @@ OK, ADVICE, MISSING = "ok", "advice", "missing"
 _DRIVER = Path("/proc/driver/nvidia/version")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
-# What others do on the GPU can be told only by a process that uses it.
+# Only a process that uses the GPU itself can read what others do there.
 _COUNTERS = tuple(
     name for name in DeviceState.__dataclass_fields__ if not name.startswith("other_")
 )
@@ -47,13 +47,13 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-ok is as it should be, advice would make measurements steadier or tell more, and what is missing is
-not needed unless the last line says that --trtperf cannot run.
+"ok" needs nothing. Following "advice" makes measurements steadier or shows more about them. What
+is "missing" is needed only if the last line says that --trtperf cannot run.
 """
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """A line: ok, advice or missing."""
+    """A line of the result; its state is ok, advice or missing."""
 
     name: str
     state: str
@@ -66,7 +66,7 @@ def add(commands: Parsers) -> None:
         commands,
         "doctor",
         _run,
-        help="say what of GPU, driver, TensorRT and permissions is there, and what to do",
+        help="check GPU, driver, TensorRT and permissions, and say what to repair",
         example=_EXAMPLE,
         details=_DETAILS,
     )
@@ -76,7 +76,7 @@ def add(commands: Parsers) -> None:
         type=parsed(parse_backends),
         default=os.environ.get("TRTPERF_BACKEND") or "auto",
         metavar="LIST",
-        help="that --trtperf is to use (default: $TRTPERF_BACKEND, else auto)",
+        help="as in --trtperf-backend (default: $TRTPERF_BACKEND, else auto)",
     )
     add_cache_options(parser)
     option(
@@ -117,7 +117,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         rows = [(one.state, one.name, one.message) for one in checks]
         say(*aligned(rows, left=range(3)), verdict)
-    return Status.OK if able else Status.FOUND
+    return ExitStatus.OK if able else ExitStatus.FOUND
 
 
 def _probe(backend: str) -> Probe | BackendUnavailable:
@@ -155,30 +155,30 @@ def _backend(name: str, found: Probe | BackendUnavailable) -> Check:
 
 def _gpus(gpus: Sequence[Gpu]) -> Iterator[Check]:
     if not gpus:
-        message = "none is usable: see the driver and the backends above, and CUDA_VISIBLE_DEVICES"
+        message = "no usable GPU: see the driver and the backends above, and CUDA_VISIBLE_DEVICES"
         yield Check(name="GPU", state=MISSING, message=message)
     for gpu in gpus:
         name = f"GPU {gpu.ordinal}"
-        told = f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.uuid}"
-        yield Check(name=name, state=OK, message=told)
+        described = f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.uuid}"
+        yield Check(name=name, state=OK, message=described)
         state = read_device_state(gpu.uuid)
         unknown = [field for field in _COUNTERS if getattr(state, field) is None]
         if unknown:
             message = (
-                f"NVML does not tell {', '.join(unknown)}: a slowdown or a neighbour may go unseen "
-                "(update cuda-python and the driver; in a container, ask for NVIDIA's utility "
-                "capability)"
+                f"NVML does not report {', '.join(unknown)}: a slowdown or a neighbour may go "
+                "unseen (update cuda-python and the driver; in a container, ask for NVIDIA's "
+                "utility capability)"
             )
             yield Check(name=f"{name} counters", state=ADVICE, message=message)
         else:
-            yield Check(name=f"{name} counters", state=OK, message="NVML tells all of them")
+            yield Check(name=f"{name} counters", state=OK, message="NVML reports all of them")
         yield _clocks(f"{name} clocks", gpu, state.sm_clock_mhz)
 
 
 def _clocks(name: str, gpu: Gpu, mhz: float | None) -> Check:
     now = "" if mhz is None else f"SM clock {mhz:.0f} MHz now; "
     lock = f"sudo nvidia-smi -i {gpu.uuid} --lock-gpu-clocks=MHZ,MHZ"
-    message = f"{now}NVML does not tell whether clocks are locked, which steadies numbers: {lock}"
+    message = f"{now}NVML does not report whether clocks are locked, which steadies numbers: {lock}"
     return Check(name=name, state=ADVICE, message=message)
 
 

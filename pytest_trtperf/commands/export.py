@@ -1,4 +1,4 @@
-"""`trtperf export`: a record in the formats of other programs."""
+"""`trtperf export`: writes a record in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_trtperf.commands.common import Parsers, Status, add_command, say, say_json
+from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
@@ -26,9 +26,9 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-customSmallerIsBetter (medians and P99, ms) and customBiggerIsBetter (throughput, qps) are what
-github-action-benchmark calls its `tool`. CSV has a row for each measurement and metric, and --json
-the same rows; Markdown is what the step summary on GitHub shows.
+customSmallerIsBetter (medians and P99 in ms) and customBiggerIsBetter (throughput in qps) are
+values of `tool` in github-action-benchmark. CSV and --json have a row for each measurement and
+metric. Markdown is the table of the step summary on GitHub.
 """
 
 
@@ -55,7 +55,7 @@ def add(commands: Parsers) -> None:
         details=_DETAILS,
     )
     option = parser.add_argument
-    option("record", metavar="RECORD.json", type=Path, help="of --trtperf-json or trtperf merge")
+    option("record", metavar="RECORD.json", type=Path, help="from --trtperf-json or trtperf merge")
     option("--format", choices=tuple(FORMATS), default="csv", help="default: %(default)s")
     option("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
 
@@ -69,4 +69,4 @@ def _run(arguments: argparse.Namespace) -> int:
         say_json(rows(runs))
     elif arguments.output is None:
         say(text.rstrip("\r\n"))
-    return Status.OK
+    return ExitStatus.OK

@@ -1,4 +1,4 @@
-"""`trtperf import-trtexec`: a run of trtexec becomes part of a baseline."""
+"""`trtperf import-trtexec`: adds a run of trtexec to a baseline."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from pytest_trtperf.baseline.schema import (
 )
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.commands.common import (
+    ExitStatus,
     Parsers,
-    Status,
     add_baseline_dir,
     add_command,
     note,
@@ -56,9 +56,9 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-A test is compared with this run only if it measures in the same mode: trtexec 10 waits without
-spinning unless it got --useSpinWait, and trtexec 11 leaves transfers out and uses a CUDA graph
-unless it got --includeDataTransfers and --noCudaGraph.
+A test is compared with this run only if it measures in the same mode. By default trtexec 10 does
+not spin while it waits: give it --useSpinWait. By default trtexec 11 leaves transfers out and uses
+a CUDA graph: give it --includeDataTransfers and --noCudaGraph.
 """
 
 
@@ -73,27 +73,27 @@ def add(commands: Parsers) -> None:
         details=_DETAILS,
     )
     option = parser.add_argument
-    option("times", metavar="TIMES.json", type=Path, help="what trtexec --exportTimes=… wrote")
+    option("times", metavar="TIMES.json", type=Path, help="the file from trtexec --exportTimes=…")
     option(
         "--test",
         required=True,
         type=parse_test_key,
         metavar="ID",
-        help="the test's id as its baseline has it, relative to the parent of the baseline "
-        "directory; with #NAME for a measurement that has name=",
+        help="the test's key: its id, relative to the parent of the baseline directory, and #NAME "
+        "if the measurement has name=",
     )
     option(
         "--command",
         required=True,
         metavar="ARGUMENTS",
-        help="trtexec's arguments in one word, with --shapes of every input (static ones too)",
+        help="trtexec's arguments, quoted as one, with --shapes of every input (static ones too)",
     )
     option(
         "--hardware-class",
         required=True,
         type=_hardware_class,
         metavar="GPU",
-        help="the folder of its baselines, such as nvidia-h200; the GPU's name will do",
+        help="the hardware class, such as nvidia-h200, or the GPU's name",
     )
     option("--backend", required=True, choices=TENSORRT_FAMILY, help="the backend of the test")
     option(
@@ -108,7 +108,7 @@ def add(commands: Parsers) -> None:
         "--profile",
         type=Path,
         metavar="PROFILE.json",
-        help="what trtexec --exportProfile=… wrote, so that a regression names its layers",
+        help="the file from trtexec --exportProfile=…, so that a regression names its layers",
     )
     option("--plan", type=Path, metavar="FILE", help="the plan that trtexec ran, for its SHA-256")
     add_baseline_dir(parser)
@@ -128,8 +128,8 @@ def _run(arguments: argparse.Namespace) -> int:
     shapes = shapes_of_trtexec(arguments.command)
     if not shapes:
         raise BaselineError(
-            "--command tells no shapes, and a run without them compares with no test: "
-            "add --shapes=NAME:SHAPE,… of every input, also if all of them are static"
+            "--command has no shapes, and no test compares with a run without them: "
+            "add --shapes=NAME:SHAPE,… of every input, even if all are static"
         )
     queries = import_times(_read(path), path)
     run = imported_run(
@@ -156,13 +156,13 @@ def _run(arguments: argparse.Namespace) -> int:
         say(str(path))
         say(f"{key}: {_summary(queries, run.rounds)}; run {len(entry.runs)} of its baseline")
     _note_what_to_know(stored, new)
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
-    """`new` under the stored engine's digest if it ran a plan that is recorded there.
+    """`new` with the stored engine's digest if a stored run has the same plan.
 
-    A plan cannot tell the digest of the model and options that it was built from.
+    The digest is of model and build options, which a plan does not hold.
     """
     plans = {run.plan for run in stored.runs} if stored else set()
     if stored and new.runs[0].plan in plans:
@@ -171,7 +171,7 @@ def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> Bas
 
 
 def _stored_rounds(entry: BaselineEntry) -> list[BaselineRound]:
-    """The rounds of an entry's only run, rounded as a baseline file has them."""
+    """The rounds of an entry's only run, rounded like those of a baseline file."""
     _, file = encode_and_read_back(BaselineFile(entries={"new": entry}))
     return file.entries["new"].runs[0].rounds
 
@@ -189,8 +189,8 @@ def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None
         rate = sum(round.throughput for round in rounds) / len(rounds)
         seconds = 1.1 * MIN_ROUNDS * LEAST_QUERIES_FOR_P99 / rate
         note(
-            f"note: P99 will not be compared, which needs {LEAST_QUERIES_FOR_P99} queries a round "
-            f"and has {least}: run trtexec with --duration={seconds:.0f} or more"
+            f"note: P99 will not be compared: that needs {LEAST_QUERIES_FOR_P99} queries per "
+            f"round, and there are {least}; run trtexec with --duration={seconds:.0f} or more"
         )
 
 
@@ -215,7 +215,7 @@ def _read(path: Path) -> bytes:
 
 
 def _modified(path: Path) -> str:
-    """When a file was written, in UTC: trtexec's files do not tell when it ran."""
+    """When a file was written, in UTC: trtexec's files do not say when it ran."""
     moment = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -1,4 +1,4 @@
-"""`trtperf merge`: the records of a CI matrix, or of several hosts, in one file."""
+"""`trtperf merge`: puts the records of a CI matrix, or of several hosts, into one file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_trtperf.commands.common import Parsers, Status, add_command, say, say_json
+from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.json_file import (
     MeasurementId,
@@ -27,8 +27,8 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-Each run stays as it was, with its environment. A measurement is there twice if hardware class,
-backend, test and key are the same; other commands read the merged file like any record.
+Each run keeps its environment. Two measurements are duplicates if hardware class, backend, test
+and key are the same. Other commands read the merged file like any record.
 """
 
 
@@ -48,7 +48,7 @@ def add(commands: Parsers) -> None:
     option(
         "--keep",
         choices=("last",),
-        help="of measurements that are there twice keep the last named; else they are refused",
+        help="of duplicate measurements keep that of the last record (default: refuse duplicates)",
     )
 
 
@@ -56,21 +56,21 @@ def merge_runs(runs: Sequence[RunRecord], *, keep_last: bool = False) -> MergedR
     """Runs as one record.
 
     Raises:
-        BaselineError: a measurement is there twice, and the last is not to be kept.
+        BaselineError: there are duplicate measurements, and not `keep_last`.
     """
     twice = [one for one, count in Counter(measurement_ids(runs)).items() if count > 1]
     if twice and not keep_last:
-        told = "\n".join(f"  {one}" for one in twice[:MOST_NAMED])
+        named = "\n".join(f"  {one}" for one in twice[:MOST_NAMED])
         more = f"\n  and {len(twice) - MOST_NAMED} more" if len(twice) > MOST_NAMED else ""
         raise BaselineError(
-            f"{len(twice)} measurements are there more than once:\n{told}{more}\n"
-            "leave a record out, or take the last named of each with --keep last"
+            f"{len(twice)} measurements are in the records more than once:\n{named}{more}\n"
+            "leave a record out, or keep the last of each with --keep last"
         )
     return MergedRecord(runs=_last(runs) if twice else list(runs))
 
 
 def _last(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs without what a later one measured again."""
+    """The runs without measurements that a later run repeats."""
     seen: set[MeasurementId] = set()
     kept = []
     for run in reversed(runs):
@@ -92,4 +92,4 @@ def _run(arguments: argparse.Namespace) -> int:
         say_json({"path": str(arguments.output), "runs": len(runs), "measurements": count})
     else:
         say(f"{arguments.output}: {len(runs)} runs, {count} measurements")
-    return Status.OK
+    return ExitStatus.OK

@@ -1,4 +1,4 @@
-"""`trtperf report`: a record, or the nights of a directory, as a page for a browser."""
+"""`trtperf report`: writes a record, or a directory of records, as an HTML page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.commands.common import (
+    ExitStatus,
     Parsers,
-    Status,
     add_command,
     note_left_out,
     say,
@@ -28,13 +28,13 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-Of a directory the page has the trend of each series, as `trtperf trend` tells it, and the newest
-run of each hardware. The file needs no network. The command needs pytest-trtperf[report].
+For a directory the page shows the trend of each series, like `trtperf trend`, and the newest run
+on each hardware. The page needs no network. The command needs pytest-trtperf[report].
 """
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The result: what the page has, and the files that are no records."""
+    """The result: what the page shows; `left_out` are files that are not records."""
 
     written: str
     bytes: int
@@ -49,12 +49,17 @@ def add(commands: Parsers) -> None:
         commands,
         "report",
         _run,
-        help="write a record, or a directory of them, as a page for a browser",
+        help="write a record, or a directory of records, as an HTML page",
         example=_EXAMPLE,
         details=_DETAILS,
     )
     option = parser.add_argument
-    option("source", metavar="RECORD.json|DIR", type=Path, help="one run, or one of each night")
+    option(
+        "source",
+        metavar="RECORD.json|DIR",
+        type=Path,
+        help="the record of a run, or a directory with one for each night",
+    )
     option(
         "-o",
         "--output",
@@ -85,11 +90,11 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         series = f", {result.series} series" if trends else ""
         say(f"{result.written}: {result.measurements} measured{series}, {size / 1e6:.1f} MB")
-    return Status.OK
+    return ExitStatus.OK
 
 
 def _newest(directory: Path, history: History) -> Sequence[RunRecord]:
-    """The newest run of each hardware and backend, whole."""
+    """The newest run of each hardware class and backend."""
     return [
         run
         for place, night in history.newest.items()

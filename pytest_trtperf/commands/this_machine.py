@@ -1,4 +1,4 @@
-"""Which cached engines this machine could load: its backends' versions and its GPUs."""
+"""Which cached engines this machine can use, by the versions of its backends and its GPUs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pytest_trtperf.run.run import Target
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether an engine is for this machine, None where that is not known; and why not."""
+    """Whether this machine can use an engine, None if unknown, and why not."""
 
     here: bool | None
     why: str = ""
 
 
 class ThisMachine:
-    """Asks each backend once, in a process that is thrown away."""
+    """Probes each backend once, in a process of its own."""
 
     def __init__(self) -> None:
         self._probes: dict[str, Probe | str] = {}
 
     def fits(self, identity: PlanIdentity | None) -> Fit:
-        """Whether an engine is for the version of its backend and a GPU that are here."""
+        """Whether the backend's version and the GPU that an engine needs are here."""
         if identity is None:
             return Fit(here=False, why="damaged, see trtperf cache verify")
         backend = identity.about.backend

@@ -1,4 +1,4 @@
-"""`trtperf trend`: what got slower over the nights, since when, and in which record."""
+"""`trtperf trend`: finds what got slower over many nights, and since when."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import msgspec
 from pytest_trtperf.analysis.reference_window import LEAST
 from pytest_trtperf.analysis.series import State
 from pytest_trtperf.commands.common import (
+    ExitStatus,
     Parsers,
-    Status,
     add_command,
     existing_directory,
     note_left_out,
@@ -34,14 +34,14 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-Each run is a night, in the order in which the runs were made. An alarm needs 30 nights to hold the
-others against, and stands until the level is back or has lasted for 30 nights more; the dates of
-earlier changes are listed below it. A test in another mode or with other shapes is a new series.
+Each run counts as a night, in order of time. An alarm compares with 30 earlier nights, and stands
+until the old level is back or the new one has lasted for 30 nights. Earlier changes are listed
+below with their dates. A test in another mode or with other shapes starts a new series.
 """
 
 
 class Trends(msgspec.Struct, frozen=True, kw_only=True):
-    """The result: files that are no records are `left_out`."""
+    """The result; `left_out` are files that are not records."""
 
     records: int
     left_out: list[str]
@@ -54,24 +54,29 @@ def add(commands: Parsers) -> None:
         commands,
         "trend",
         _run,
-        help="alarm on what got slower over the nights, and date it",
+        help="find what got slower over many nights, and since when",
         example=_EXAMPLE,
         details=_DETAILS,
     )
     option = parser.add_argument
-    option("directory", metavar="DIR", type=existing_directory, help="with a record of each night")
+    option(
+        "directory",
+        metavar="DIR",
+        type=existing_directory,
+        help="has a record of each night",
+    )
     option("--fail", action="store_true", help="exit with 1 when an alarm stands")
     option(
         "--least",
         type=_share,
         default=LEAST,
         metavar="SHARE",
-        help="the least change that is worth a word (default: %(default)s)",
+        help="the smallest change to report, as a share (default: %(default)s)",
     )
     option(
         "--all",
         action="store_true",
-        help="show quiet series, those too short to tell and those that ended, too",
+        help="show quiet, too short and ended series, too",
     )
 
 
@@ -95,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say(*_lines(trends, everything=arguments.all))
     note_left_out(history.left_out)
     alarmed = any(trend.is_alarm for trend in trends)
-    return Status.FOUND if arguments.fail and alarmed else Status.OK
+    return ExitStatus.FOUND if arguments.fail and alarmed else ExitStatus.OK
 
 
 def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
@@ -124,7 +129,7 @@ def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
     )
     yield (
         f"{len(trends)} series: {alarm} in alarm, {improved} improved, {quiet} quiet, "
-        f"{too_short} too short to tell, {ended} ended"
+        f"{too_short} too short, {ended} ended"
     )
 
 

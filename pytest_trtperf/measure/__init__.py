@@ -1,1 +1,1 @@
-"""A session becomes rounds of traces, under a load and between two looks at the device."""
+"""Measures a session: rounds of queries under a load, with the device's state around each."""

@@ -1,4 +1,4 @@
-"""One user of a device at a time, across all processes that share the lock directory."""
+"""A lock for one user of a device at a time, across all processes with the same directory."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pytest_trtperf.errors import MeasurementError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_TELL_EVERY_S = 0.5
+_REPORT_EVERY_S = 0.5
 _EVERYONE = 0o666
 
 
 class DeviceLock(FileLock):
-    """A re-entrant lock that is given in turns, and tells, when entered, how long it is waited for.
+    """A re-entrant lock that is given in turns and reports how long `with` waits for it.
 
     Attributes:
-        tell: called with the seconds of a wait while it lasts, and with None at its end.
+        on_wait: called with the seconds waited so far during a wait, and with None at its end.
         waited_s: seconds of all waits.
     """
 
-    tell: Callable[[float | None], None] | None = None
+    on_wait: Callable[[float | None], None] | None = None
     waited_s = 0.0
 
     def __enter__(self) -> Self:
@@ -38,8 +38,8 @@ class DeviceLock(FileLock):
             self.acquire()
             return self
         begun = time.monotonic()
-        # One waits for the device, the others for that place: so does who has just released it,
-        # and would else take it again before anybody looked.
+        # One process waits for the device, all others wait for that place in the queue. So the one
+        # that has just released the device cannot take it again before the next.
         place = FileLock(f"{self.lock_file}.next", mode=_EVERYONE)
         self._wait(place, begun)
         try:
@@ -48,28 +48,28 @@ class DeviceLock(FileLock):
             place.release()
         waited = time.monotonic() - begun
         self.waited_s += waited
-        if self.tell and waited >= _TELL_EVERY_S:
-            self.tell(None)
+        if self.on_wait and waited >= _REPORT_EVERY_S:
+            self.on_wait(None)
         return self
 
     def _wait(self, lock: FileLock, begun: float) -> None:
         while not lock.is_locked:
             try:
-                lock.acquire(timeout=_TELL_EVERY_S)
+                lock.acquire(timeout=_REPORT_EVERY_S)
             except Timeout:
-                if self.tell:
-                    self.tell(time.monotonic() - begun)
+                if self.on_wait:
+                    self.on_wait(time.monotonic() - begun)
 
 
 def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
-    """The re-entrant lock of a device, not yet taken.
+    """The re-entrant lock of a device, not yet acquired.
 
     Args:
-        lock_dir: None for the host's temporary directory, so that all users share it.
+        lock_dir: None for one in the temporary directory, which all users share.
         device_id: a GPU's UUID, or `host` for the CPU.
 
     Raises:
-        MeasurementError: the directory cannot be made or written.
+        MeasurementError: the directory cannot be created or written.
     """
     directory = lock_dir or Path(tempfile.gettempdir()) / "trtperf-locks"
     try:
@@ -78,7 +78,7 @@ def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
             directory.chmod(0o1777)  # other users of the GPU take the same lock
     except OSError as error:
         raise MeasurementError(
-            f"the lock directory {directory} cannot be made ({error.strerror}); "
+            f"the lock directory {directory} cannot be created ({error.strerror}); "
             "name another with --trtperf-lock-dir"
         ) from error
     if not os.access(directory, os.W_OK):

@@ -1,7 +1,7 @@
 """Clocks, power, slowdowns and neighbours of a GPU, read between rounds through NVML.
 
-There is no thread: a look before a round and one after it, so nothing runs beside the queries.
-Counters that the driver accumulates tell what happened in between.
+The state is read before a round and after it, not by a thread: nothing runs beside the queries.
+Counters that the driver accumulates show what happened in between.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-# NVML's field for each accumulated counter. The SW_THERM_SLOWDOWN field is not among them: headers
-# number the CLOCKS_EVENT fields 269 to 271 where some drivers have 251 to 253, and the older
-# thermal policy counts the same under a number that never changed. The two others have no older
-# name; a driver that has something else there is told by the type of its answer.
+# NVML's field for each accumulated counter. Headers number the CLOCKS_EVENT fields 269 to 271 where
+# some drivers have 251 to 253. So SW_THERM_SLOWDOWN is not used: the older thermal policy counts
+# the same under a number that never changed. The two others have no older name; a driver that has
+# another field under their number is recognised by the type of its answer.
 _COUNTERS = {
     "power_cap_ns": "DEV_PERF_POLICY_POWER",
     "sync_boost_ns": "DEV_PERF_POLICY_SYNC_BOOST",
@@ -28,28 +28,28 @@ _COUNTERS = {
 }
 
 SAMPLED_S = 2.0
-"""What a process did longer ago shows in no sample: the slowest GPUs take one a second."""
+"""How far back samples reach, in seconds: the slowest GPUs take one per second."""
 
 
 @dataclass(frozen=True)
 class DeviceState:
-    """One look at a GPU; None where the driver or cuda-python does not tell.
+    """The state of a GPU at one moment; None where the driver or cuda-python reports nothing.
 
     Attributes:
         unix_time_us: when, on the clock that NVML stamps its samples with.
         power_w: on Ampere and later the driver's mean of the last second.
-        power_limit_w: that the driver enforces.
+        power_limit_w: the limit that the driver enforces.
         energy_j: since the driver was loaded, in steps of up to 100 ms.
         clock_event_reasons: NVML's bits at this moment, see `disturbance.ClocksEventReasons`.
         power_cap_ns, sync_boost_ns, thermal_slowdown_ns, hw_thermal_slowdown_ns,
             hw_power_brake_slowdown_ns: time that the clocks were held down for this reason since
-            the driver was loaded, in steps too.
-        other_processes: with a compute context, busy or idle, besides this one. In a container
-            NVML may hide those of other containers.
+            the driver was loaded; grows in steps, too.
+        other_processes: how many others have a compute context, busy or idle. In a container NVML
+            may hide those of other containers.
         other_sm_percent: share of time in which other processes ran kernels since an earlier
-            look. The driver samples a few times a second: what a neighbour did in the last
-            fraction of a second shows in the next look only, and the first sample reaches back to
-            before the earlier look. None without an earlier look or a sample since, and under MIG.
+            reading. The driver samples a few times per second: the last fraction of a second shows
+            in the next reading only, and the first sample begins before the earlier reading. None
+            without an earlier reading or a sample since then, and under MIG.
     """
 
     unix_time_us: int | None = None
@@ -78,10 +78,9 @@ def read_device_state(
     """The state of the GPU with this UUID; all None for the CPU.
 
     Args:
-        since: the look before the round that ends with this one: without it nothing is known of
-            what other processes did.
-        pids: of our own processes on the GPU, which take turns; this one alone unless given.
-        at_work: how many of them did anything in the last `SAMPLED_S` seconds before the round.
+        since: the state before the round; without it `other_sm_percent` is unknown.
+        pids: of our own processes on the GPU, which take turns; by default this one alone.
+        at_work: how many of them were active in the last `SAMPLED_S` seconds before the round.
     """
     nvml = _nvml() if uuid else None
     handle = None if nvml is None else _read(lambda: _handle(nvml, uuid))
@@ -109,7 +108,7 @@ def read_device_state(
         energy_j=None if millijoules is None else millijoules / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
         **(_read(lambda: _counters(nvml, handle)) or {}),
-        # At least one is ours, under whatever number; an empty list hides even that.
+        # At least one process is ours, under some number; an empty list hides even that one.
         other_processes=len(listed) - max(len(listed & set(own)), 1) if listed else None,
         other_sm_percent=others_sm_percent(samples or {}, listed, own, at_work),
     )
@@ -118,17 +117,17 @@ def read_device_state(
 def others_sm_percent(
     samples: Mapping[int, int], listed: Collection[int], own: Collection[int], at_work: int = 1
 ) -> float | None:
-    """What all processes but ours used of the SMs; None if nothing was sampled.
+    """The share of SM time, in per cent, of all processes but ours; None without samples.
 
-    In a container NVML numbers processes as the host does, or the list of processes as the
-    container does and the samples as the host does. So `own` says which are ours only if one was
-    sampled, or if the list has one and every sampled one. Else the busiest are taken to be ours,
-    as many as were at work: they ran queries all the time. A neighbour that was sampled where we
-    were not then goes unseen.
+    In a container NVML may number processes like the host, either everywhere or only in samples.
+    So `own` identifies ours only if one of them was sampled, or if the list has one of them and
+    every sampled process. Otherwise the busiest `at_work` processes are taken as ours, since ours
+    ran queries all the time. A neighbour then goes unseen if it was sampled and we were not.
 
     Args:
-        samples: per cent by process, of those sampled. listed: processes with a context.
-        own: ours, idle ones too. at_work: how many of them may have been sampled, at least 1.
+        samples: per cent by sampled process. listed: processes with a compute context.
+        own: our processes, including idle ones. at_work: how many of them may have been sampled,
+            at least 1.
     """
     if not samples:
         return None
@@ -148,8 +147,8 @@ def _counters(nvml: Any, handle: int) -> dict[str, int]:
     counters = {}
     for index, name in enumerate(known):
         answer = answers[index]
-        told = answer.nvml_return == nvml.Return.SUCCESS
-        if told and answer.value_type == nvml.ValueType.UNSIGNED_LONG_LONG:
+        read = answer.nvml_return == nvml.Return.SUCCESS
+        if read and answer.value_type == nvml.ValueType.UNSIGNED_LONG_LONG:
             counters[name] = int(np.ravel(answer.value["ull_val"])[0])
     return counters
 
@@ -160,11 +159,11 @@ def _compute_pids(nvml: Any, handle: int) -> frozenset[int]:
 
 
 def _sm_percents(nvml: Any, handle: int, since_us: int) -> dict[int, int]:
-    """Per cent of the SM time by process; raises where there is no sample."""
+    """Per cent of the SM time by process; NVML raises an error when there is no sample."""
     samples = nvml.device_get_process_utilization(handle, since_us)
     columns = (np.ravel(column) for column in (samples.pid, samples.sm_util, samples.time_stamp))
     now = _now_us()
-    # Some drivers fill the array up with stale entries and with numbers that mean nothing.
+    # Some drivers pad the array with stale entries and with meaningless numbers.
     return {
         int(pid): int(percent)
         for pid, percent, stamp in zip(*columns, strict=True)

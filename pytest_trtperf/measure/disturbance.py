@@ -1,4 +1,4 @@
-"""What disturbed a round, told from the device's state before and after it."""
+"""What disturbed a round, judged by the device's state before and after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_trtperf.measure.device_state import DeviceState
 class ClocksEventReasons(IntFlag):
     """The bits of NVML's enum of this name that are read here.
 
-    Kept here because states are judged where NVML is not installed; a test holds them to NVML's.
+    Copied because states are judged where NVML is not installed; a test compares them with NVML's.
     """
 
     EVENT_REASON_SW_POWER_CAP = 0x04
@@ -50,27 +50,28 @@ _LIMITS = (
 
 STALL_MS = 10.0
 STALL_QUERIES = 10
-"""A gap between completions counts as a stall from the longer of these on."""
+"""A stall is a gap between completions of at least `STALL_MS` and this many median gaps."""
 
 LEAST_OTHER_PERCENT = 5.0
-"""A desktop's compositor takes less of a GPU, all the time."""
+"""A desktop's compositor always uses a GPU, but less of it than this."""
 
 
 def disturbances(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
-    """Why a round should be measured again, for people; empty if nothing disturbed it.
+    """Why a round should be measured again, as text; empty if nothing disturbed it.
 
-    These are slowdowns by heat or hardware and other processes at work on the GPU. An idle process
-    that holds a context is none. A bit counts beside its counter, which lags up to 100 ms behind.
-    `after` must have been read with `since=before` for other processes to be seen.
+    Slowdowns by heat or hardware disturb a round, and so do other processes that use the GPU. An
+    idle process with a context does not. Both the reason's bit and its counter are read, since the
+    counter lags by up to 100 ms. Other processes are seen only if `after` was read with
+    `since=before`.
     """
     return tuple(_disturbances(before, after))
 
 
 def stall(trace: Trace) -> tuple[str, ...]:
-    """Why a round under a closed load should be measured again: nothing was completed for long.
+    """Why a round under a closed load should be measured again: no query completed for long.
 
-    A host that pauses a virtual machine does so. A slow query is no stall unless it is as long as
-    many, and an engine that has such queries has them again.
+    This happens when a host pauses a virtual machine. A query is a stall only if it takes as long
+    as `STALL_QUERIES` others. If the engine itself causes such queries, they occur again.
     """
     gaps_ms = np.diff(trace.done) / 1e6
     if not gaps_ms.size or (longest := float(gaps_ms.max())) < STALL_MS:
@@ -81,12 +82,12 @@ def stall(trace: Trace) -> tuple[str, ...]:
 
 
 def remarks(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
-    """What limited a round without disturbing it, or could not be told."""
+    """What limited a round without disturbing it, and what could not be read."""
     return tuple(_remarks(before, after))
 
 
 def mean_power_w(before: DeviceState, after: DeviceState) -> float | None:
-    """What the whole GPU took from look to look; None where its coarse counter did not move."""
+    """Mean power of the GPU between two states; None if its coarse energy counter did not move."""
     if before.energy_j is None or after.energy_j is None:
         return None
     spent, passed_us = after.energy_j - before.energy_j, _passed_us(before, after)
@@ -120,7 +121,7 @@ def _remarks(before: DeviceState, after: DeviceState) -> Iterator[str]:
             yield label
     if after.other_processes and after.other_sm_percent is None:
         who = "1 other process has" if after.other_processes == 1 else "other processes have"
-        yield f"{who} the GPU open, and NVML does not tell whether it was used"
+        yield f"{who} the GPU open, and NVML does not report whether it was used"
 
 
 def _moved(before: DeviceState, after: DeviceState, counter: str) -> int:
@@ -145,7 +146,7 @@ def _share(before: DeviceState, after: DeviceState, held_ns: int) -> str:
 
 
 def _passed_us(before: DeviceState, after: DeviceState) -> int:
-    """Microseconds between two looks; 0 where one of them has no time."""
+    """Microseconds between two states; 0 if one of them has no time."""
     if before.unix_time_us is None or after.unix_time_us is None:
         return 0
     return after.unix_time_us - before.unix_time_us

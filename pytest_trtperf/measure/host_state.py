@@ -1,4 +1,4 @@
-"""How long the threads of this process waited for a processor, told by the Linux kernel."""
+"""How long the threads of this process waited for a processor, read from the Linux kernel."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTENDED = 0.05
-"""A host that gives this share of its time to others, or more, is a busy one."""
+"""The host counts as busy if other processes take this share of the time, or more."""
 
 TAIL_CONTENDED = 0.01
-"""From this share on, the slowest queries in a hundred may be the work of others."""
+"""From this share on, other processes may cause the slowest 1 % of queries."""
 
 _TASKS = Path("/proc/self/task")
 _STAT = Path("/proc/stat")
@@ -23,13 +23,13 @@ _COLUMNS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal
 
 @dataclass(frozen=True)
 class HostState:
-    """Nanoseconds since some start, summed over threads or processors.
+    """Nanoseconds since an arbitrary start, summed over threads or processors.
 
     Attributes:
-        ran: of the threads of this process, ended ones too, on a processor.
-        waited: of its threads that are alive, ready to run without a processor.
-        busy: of all processors, whoever ran on them.
-        stolen: of all processors, which the hypervisor gave to other machines.
+        ran: threads of this process, including ended ones, ran on a processor.
+        waited: living threads of this process were ready to run but had no processor.
+        busy: processors ran any process.
+        stolen: the hypervisor gave processors to other machines.
     """
 
     ran: int
@@ -39,7 +39,7 @@ class HostState:
 
 
 def read_host_state() -> HostState | None:
-    """A look at the kernel's counters; None where it does not tell."""
+    """Reads the kernel's counters; None where it does not report them."""
     try:
         threads = [_thread(task) for task in _TASKS.iterdir()]
         words = _STAT.read_text().split(maxsplit=len(_COLUMNS) + 1)[1 : len(_COLUMNS) + 1]
@@ -47,7 +47,7 @@ def read_host_state() -> HostState | None:
     except (OSError, ValueError):
         return None
     counted, waited = (sum(column) for column in zip(*threads, strict=True))
-    # A kernel that keeps no such counts has zeros in their place.
+    # A kernel without these counters reports zeros.
     if not counted:
         return None
     busy = sum(ticks[name] for name in _BUSY) * _NS_PER_TICK
@@ -55,11 +55,11 @@ def read_host_state() -> HostState | None:
 
 
 def contention(before: HostState | None, after: HostState | None) -> float | None:
-    """The share of the time in which threads wanted to run that others ran in their place.
+    """Of the time in which our threads were ready to run, the share that others ran instead.
 
-    Threads that wait for one another are no contention: no more counts than what others ran. What
-    the hypervisor took counts too, by this process's part of all that ran. None where it is not
-    known.
+    The wait counts up to the time that other processes ran, since threads of ours that wait for
+    one another are no contention. Stolen time counts by this process's share of the busy time.
+    None if unknown.
     """
     if before is None or after is None:
         return None
@@ -72,13 +72,13 @@ def contention(before: HostState | None, after: HostState | None) -> float | Non
 
 
 def mean_contention(shares: Iterable[float | None]) -> float | None:
-    """Over rounds; None where no round knows."""
+    """The mean over rounds; None if it is unknown for all."""
     known = [share for share in shares if share is not None]
     return sum(known) / len(known) if known else None
 
 
 def _thread(task: Path) -> tuple[int, int]:
-    """Nanoseconds that a thread ran and waited; none of one that has just ended."""
+    """Nanoseconds that a thread ran and waited; zeros if it has just ended."""
     try:
         ran, waited, _ = (task / "schedstat").read_text().split()
     except FileNotFoundError:

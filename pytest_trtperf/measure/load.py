@@ -1,4 +1,4 @@
-"""How queries arrive: as others complete, or at a rate of their own."""
+"""The offered load: queries start when others complete, or at a given rate."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pytest_trtperf.backend.trace import Times
 MOST_QUERIES = 100_000_000
 
 LEAD_IN = 0.25
-"""An open load starts with an empty queue: this share of a round goes by before it counts."""
+"""A share of a round. An open load starts with an empty queue, so this much is not counted."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """A closed load keeps queries in flight; an open one issues them at a rate.
+    """A closed load keeps queries in flight; an open load issues them at a rate.
 
     Attributes:
-        request_rate: queries per second of an open load; None is a closed one.
+        request_rate: queries per second of an open load; None for a closed one.
         arrivals: `poisson` or `constant` intervals of an open load.
         idle_ms: sleep between a completion and the next query of a closed load.
         seed: of the arrivals.
@@ -32,12 +32,12 @@ class Load:
 
     @property
     def is_open(self) -> bool:
-        """Whether queries arrive whether or not others are complete."""
+        """Whether queries arrive without waiting for others to complete."""
         return self.request_rate is not None
 
     @property
     def mode(self) -> dict[str, bool | int | float | str]:
-        """What a record keeps."""
+        """The load as a record stores it."""
         if self.request_rate is None:
             return {"load": "closed", "idle_ms": self.idle_ms}
         return {"load": "open", "request_rate": self.request_rate, "arrivals": self.arrivals}
@@ -52,9 +52,9 @@ class Load:
     ) -> Times:
         """When queries are due: ascending nanoseconds from the start of a round.
 
-        Covers `duration_ms` after a lead-in, and has `queries` at least after it. Poisson arrivals
-        have exponential intervals of mean 1 / rate; each round draws its own. It ends after `most`,
-        which a device that cannot serve so many does not come to.
+        The schedule covers a lead-in and then `duration_ms`, with at least `queries` after the
+        lead-in. Poisson arrivals have exponential intervals with mean 1 / rate, drawn anew for each
+        round. The schedule ends after `most` queries, more than the device can serve.
         """
         assert self.request_rate is not None
         per_ms = self.request_rate / 1e3

@@ -1,4 +1,4 @@
-"""How far a measurement is, told between rounds and never within one."""
+"""The progress of a measurement, reported between rounds and never during one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MeasureProgress:
-    """What begins now.
+    """What begins next.
 
     Attributes:
-        round: its number, from 1; None is the warm-up.
-        wanted: rounds that were asked for. set_aside: disturbed ones that were measured again.
+        round: the number of the round, from 1; None for the warm-up.
+        wanted: rounds that were asked for. set_aside: disturbed rounds, measured again.
         seconds_left: until the time limit of the rounds, or of the warm-up.
     """
 

@@ -1,7 +1,7 @@
-"""A fixed calculation on the CPU, timed beside each round: it tells of the machine alone.
+"""A fixed calculation on the CPU, timed before and after each round: it measures the machine.
 
-What a hypervisor gives to its other guests shows in no counter of this one. On a shared virtual
-machine of two cores whole runs took 1.2 to 2 times as long, and this calculation with them.
+No counter of a guest shows what the hypervisor gives to other guests. On a shared virtual machine
+with two cores whole runs took 1.2 to 2 times as long, and so did this calculation.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _LAYERS, _CHANNELS, _PIXELS = 6, 32, 20
 def read_yardstick() -> float | None:
     """The median milliseconds of six small convolutions on all cores, over `READING_S`.
 
-    They run on ONNX Runtime, as the engines do, so readings of two releases are not comparable.
-    None without the package onnx, which `pytest-trtperf[cpu]` brings along.
+    They run on ONNX Runtime, like the engines, so readings of two releases are not comparable.
+    None without the package onnx, which `pytest-trtperf[cpu]` installs.
     """
     try:
         session = _session()
@@ -41,7 +41,7 @@ def _session() -> Any:
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    # Of a sum of one, so that values stay what they are.
+    # The weights sum to 1, so that values neither grow nor vanish.
     weight = np.full((_CHANNELS, _CHANNELS, 3, 3), 1 / (9 * _CHANNELS), np.float32)
     names = ["x", *(f"x{layer}" for layer in range(1, _LAYERS)), "y"]
     shape = [1, _CHANNELS, _PIXELS, _PIXELS]

@@ -108,7 +108,7 @@ def test_prune_asks_what(run):
     before = listed(run)
     result = run("prune")
     assert result.status == 2
-    assert "nothing says which entries" in result.err
+    assert "no entries are selected" in result.err
     assert listed(run) == before
 
 

@@ -175,8 +175,8 @@ def test_too_few_queries_for_p99_are_told(times: Path, capsys: pytest.CaptureFix
     [
         ({}, "[]", "no query"),
         ({}, "[{", "times.json"),
-        ({"command": "--useSpinWait"}, None, "tells no shapes"),
-        ({"command": ""}, None, "tells no shapes"),
+        ({"command": "--useSpinWait"}, None, "has no shapes"),
+        ({"command": ""}, None, "has no shapes"),
         ({"command": "--shapes=input"}, None, "NAME:SHAPE"),
         ({"command": "--loadInputs=a:b --shapes=a:1"}, None, "--loadInputs"),
         ({"plan": "absent.plan"}, None, "absent.plan"),

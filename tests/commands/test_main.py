@@ -35,7 +35,7 @@ def test_help_lists_commands_and_exit_statuses(capsys):
     assert len(COMMANDS) >= 7
     for name in NAMES:
         assert name.split()[0] in text
-    assert "exit status:\n  0  done" in text
+    assert "exit status:\n  0  success" in text
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_neighbour_disturbs_only_while_it_works(
     with neighbour(probe, path, "busy"):
         busy = [measured_round() for _ in range(4)]
     if all(after.other_sm_percent is None for _, after in idle + busy):
-        pytest.skip("NVML does not tell what processes do on this GPU")
+        pytest.skip("NVML does not report what processes do on this GPU")
     for looks in idle:
         assert not [reason for reason in disturbances(*looks) if "processes" in reason]
     assert any("processes" in reason for looks in busy for reason in disturbances(*looks))

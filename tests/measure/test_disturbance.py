@@ -122,7 +122,7 @@ def test_an_idle_process_is_none_and_is_remarked_only_if_nothing_is_known_of_it(
     assert disturbances(idle, idle) == disturbances(unknown, unknown) == ()
     assert remarks(idle, idle) == ()
     (remark,) = remarks(QUIET, unknown)
-    assert "does not tell" in remark
+    assert "does not report" in remark
 
 
 def test_what_a_process_did_before_the_round_does_not_count():

@@ -65,7 +65,7 @@ def test_nothing_is_known_without_both_looks() -> None:
 def test_counters_of_this_host_rise_while_threads_run() -> None:
     before = read_host_state()
     if before is None:
-        pytest.skip("this kernel does not tell")
+        pytest.skip("this kernel does not report it")
     # What it waited goes with it, so it has to be there at the second look.
     looked = threading.Event()
     waiting = threading.Thread(target=looked.wait)
@@ -89,7 +89,7 @@ def test_what_threads_ran_stays_when_they_end() -> None:
 
     before = read_host_state()
     if before is None:
-        pytest.skip("this kernel does not tell")
+        pytest.skip("this kernel does not report it")
     thread = threading.Thread(target=burn)
     thread.start()
     thread.join()
@@ -125,5 +125,5 @@ print(contention(before, read_host_state()))
         finally:
             neighbour.kill()
     if told.strip() == "None":
-        pytest.skip("this kernel does not tell")
+        pytest.skip("this kernel does not report it")
     assert float(told) > 0.2
