@@ -1,6 +1,6 @@
 """Counts the files that a model passes through, from its ONNX path to its plan on disk.
 
-    python benchmarks/journeys/count_stays.py [--target 30 14]
+    python benchmarks/journeys/count_stays.py [--target 30 12]
 
 The journey begins with `trt_engine("/…/model.onnx")`, with an empty cache and the backend TensorRT
 for RTX, which builds without a GPU. It ends when the plan has its name in the cache. A profile
@@ -13,8 +13,9 @@ function (`sys.setprofile`) sees each call on the main thread in between.
 - A **stay** is a stretch of such functions, in the order of their first calls, in one file.
 - A **return** is a stay in a file that the model had left before; the others are its **files**.
 
-Exits 1 if there are more stays or files than the target has. On the commit that moved the modules
-into their rooms (4d54144) there were 43 stays in 12 files with 31 returns.
+Exits 1 if there are more stays or files than the target has. At commit 4d54144, which moved the
+modules into their rooms, there were 43 stays in 12 files with 31 returns; since then there are 30
+in 13 with 17. One of the files is new: all writers of whole files became `files/atomic.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from pytest_trtperf.run.run import Run, Target
 BACKEND = "tensorrt-rtx"
 PACKAGE = Path(pytest_trtperf.__file__).parent
 LEAST_PLAN_BYTES = 500
-TARGET = (30, 14)
+TARGET = (30, 12)
 """Stays and files, at most."""
 
 

@@ -29,9 +29,9 @@ from pytest_trtperf.commands.this_machine import Fit, ThisMachine
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.options.values import parse_age, parse_size
-from pytest_trtperf.plan_cache.entries import Entry, entries, find_problem, read_identity
+from pytest_trtperf.plan_cache.entries import Entry, entries, find_problem
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
-from pytest_trtperf.plan_cache.identity import PlanIdentity
+from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
 from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
 from pytest_trtperf.plan_cache.trust import Damaged, check_directory

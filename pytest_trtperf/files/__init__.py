@@ -1,1 +1,1 @@
-"""How files are written whole, locked and digested."""
+"""Files: written whole, locked, digested."""

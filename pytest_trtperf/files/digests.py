@@ -1,7 +1,7 @@
-"""Digests of large files, made by several threads at once: SHA-256 over the SHA-256 of each chunk.
+"""Digests of large files by several threads: SHA-256 over the SHA-256 of each chunk.
 
-One thread hashes 100 MB in 60 ms even where the CPU has instructions for it, which is as long as
-loading an engine of that size. Every byte is read once.
+One thread hashes 100 MB in 60 ms, even if the CPU has instructions for it; loading an engine of
+that size takes as long. Each byte is read once.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 _CHUNK_BYTES = 4 << 20
 _READ_BYTES = 1 << 20
-_MOST_THREADS = 8
-# Ahead of the chunks' digests, with the size: another layout never gives an equal digest.
+_MAX_THREADS = 8
+# Goes before the chunks' digests, with the size, so that no other layout gives the same digest.
 _LAYOUT = b"trtperf-chunks/1"
 
 
@@ -30,10 +30,10 @@ def chunked_digest(data: bytes) -> str:
 
 
 def chunked_file_digest(path: Path) -> str:
-    """The digest of a file, the same as that of its bytes in memory.
+    """The digest of a file, equal to that of its bytes in memory.
 
     Raises:
-        OSError: the file cannot be read, or became shorter meanwhile.
+        OSError: the file cannot be read, or became shorter while it was read.
     """
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -55,13 +55,13 @@ def chunked_file_digest(path: Path) -> str:
 def read_and_digest(handle: int, size: int) -> tuple[memoryview, str]:
     """The first ``size`` bytes of an open file, and their digest.
 
-    Each chunk is read by the thread that hashes it, so that this is quicker than reading alone
-    where there are several CPUs.
+    The thread that hashes a chunk reads it too; with several CPUs this is quicker than only
+    reading the file in one thread.
 
     Raises:
         OSError: the file cannot be read, or is shorter.
     """
-    # Pages that come as they are written to: a bytearray would be zeroed by one thread before.
+    # Fresh pages are zeroed as threads write to them; a bytearray is zeroed by one thread first.
     pages = mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     data = memoryview(pages)[:size]
 
@@ -83,7 +83,7 @@ def _read_at(handle: int, start: int, buffer: memoryview) -> None:
 
 def _combined(size: int, digest: Callable[[int], bytes]) -> str:
     starts = range(0, size, _CHUNK_BYTES)
-    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)), len(starts))
+    threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)), len(starts))
     if threads < 2:
         return _root(size, map(digest, starts))
     with ThreadPoolExecutor(threads) as pool:

@@ -1,7 +1,7 @@
-"""Locks on files that the kernel lets go of with their process, however that ends.
+"""Locks on files; the kernel releases them when their process ends, however it ends.
 
-Not filelock's: where the file system has no locks it waits for ever, or turns to files whose
-presence is the lock, which a killed process leaves behind.
+They are not filelock's. On a file system without locks filelock waits for ever, or its lock is the
+presence of a file, which a killed process leaves behind.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
 @contextmanager
 def exclusive(path: Path, mode: int, *, wait: bool) -> Iterator[bool]:
-    """Holds the lock of a file, which is made for it; yields whether it got it.
+    """Holds the lock of a file, which it makes if necessary; yields whether it got the lock.
 
     Args:
-        mode: of the file, if it is made.
-        wait: until it is free; otherwise yields False where it is not.
+        mode: the permission bits of a new file.
+        wait: wait until the lock is free; otherwise yield False if it is not.
 
     Raises:
         OSError: the file cannot be made, or the file system has no locks.
@@ -32,7 +32,7 @@ def exclusive(path: Path, mode: int, *, wait: bool) -> Iterator[bool]:
         yield handle is not None
     finally:
         if handle is not None:
-            # Before closing: a process that was forked meanwhile has it open too.
+            # Before closing: a forked process has the file open too.
             fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
@@ -41,7 +41,7 @@ def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
     while True:
         handle = _open(path, mode)
         try:
-            with suppress(PermissionError):  # somebody else's, who has set it
+            with suppress(PermissionError):  # another user's file, who has set the mode
                 os.fchmod(handle, mode)
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             is_current = _is_at(path, handle)
@@ -52,36 +52,36 @@ def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
             raise
         if is_current:
             return handle
-        os.close(handle)  # its last holder removed it: those who come now lock another file
+        os.close(handle)  # the last holder removed this file, and others lock a new one now
 
 
 def _open(path: Path, mode: int) -> int:
-    """Opens the file, and makes it only where there is none.
+    """Opens the file; makes it only if there is none.
 
-    In a sticky directory fs.protected_regular refuses O_CREAT for a file of another user.
+    In a sticky directory, fs.protected_regular refuses O_CREAT for another user's file.
     """
     while True:
         with suppress(FileNotFoundError):
             return os.open(path, _FLAGS)
-        with suppress(FileExistsError):  # somebody else was quicker
+        with suppress(FileExistsError):  # another process was quicker
             return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, mode)
 
 
 def _is_at(path: Path, handle: int) -> bool:
-    """Whether an open file is still the one of this name.
+    """Whether an open file is still the file at this path.
 
-    Its number of links does not tell: NFS renames a file that is removed while it is open.
+    The number of links does not show it: NFS renames a file that is removed while it is open.
     """
     try:
         return os.path.samestat(path.stat(), os.fstat(handle))
-    except OSError:  # removed; NFS may call the open one stale
+    except OSError:  # it was removed; NFS may call the open file stale
         return False
 
 
 def use(path: Path, descriptor: int, *, wait: bool) -> bool:
-    """Marks an open file as in use until it is closed; False if it is just being removed.
+    """Marks an open file as in use until it is closed; False if it is being removed.
 
-    Where the file system has no locks nothing is marked, and `unused` refuses.
+    On a file system without locks nothing is marked, and `unused` raises an error.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
@@ -93,16 +93,16 @@ def use(path: Path, descriptor: int, *, wait: bool) -> bool:
 
 
 def let_go(descriptor: int) -> None:
-    """Ends `use` now: a process that was forked meanwhile has the file open too."""
+    """Ends `use` at once, also for forked processes that have the file open."""
     with suppress(OSError):  # the file system has no locks
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 @contextmanager
 def unused(path: Path) -> Iterator[bool]:
-    """Keeps others from using a file for the length of the block; yields whether none does.
+    """Keeps other processes from using a file during the block; yields whether nobody uses it.
 
-    A link counts as unused: what it leads to outlives its removal.
+    A link counts as unused: its target stays when the link is removed.
 
     Raises:
         OSError: it cannot be opened, or the file system has no locks.
@@ -110,7 +110,7 @@ def unused(path: Path) -> Iterator[bool]:
     if not _is_regular(path):
         yield True
         return
-    # Over NFS only a file that is open for writing can be locked for oneself.
+    # NFS gives an exclusive lock only on a file that is open for writing.
     handle = os.open(path, _FLAGS)
     try:
         try:

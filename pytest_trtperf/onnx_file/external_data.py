@@ -13,12 +13,12 @@ from pytest_trtperf.files.digests import chunked_file_digest
 from pytest_trtperf.onnx_file.external_tensors import ExternalTensor, external_tensors
 from pytest_trtperf.onnx_file.protobuf import Malformed
 
-_MOST_BYTES = 2**31 - 1
+_MAX_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The bytes of a file that a tensor needs; an end of its offset is an unknown one."""
+    """The bytes of a file that a tensor needs; the end is the offset if the length is unknown."""
 
     tensor: str
     location: str
@@ -46,12 +46,12 @@ def model_digest(onnx: Path) -> str:
 
 
 def external_files(onnx: Path) -> list[Path]:
-    """The files with external data of a model, each once, sorted by their location in it.
+    """The files with a model's external data, each once, sorted by the location in the model.
 
     Raises:
-        EngineBuildError: naming the file, when the model is missing, empty, truncated or no ONNX
-            model, or above 2 GiB, or external data is missing, too short for a tensor, or outside
-            the model's directory.
+        EngineBuildError: the model is missing, empty, truncated, above 2 GiB or not an ONNX model;
+            or external data is missing, too short for a tensor, or outside the model's directory.
+            The message names the file.
     """
     farthest: dict[str, _Part] = {}
     for tensor in tensors_elsewhere(onnx):
@@ -66,8 +66,7 @@ def tensors_elsewhere(onnx: Path) -> list[ExternalTensor]:
     """The tensors of a model whose data is in other files.
 
     Raises:
-        EngineBuildError: naming the model, when it is missing, empty, truncated, no ONNX model or
-            above 2 GiB.
+        EngineBuildError: the model is missing, empty, truncated, above 2 GiB or not an ONNX model.
     """
     try:
         with onnx.open("rb") as file:
@@ -89,7 +88,7 @@ def tensors_elsewhere(onnx: Path) -> list[ExternalTensor]:
 def _check_size(onnx: Path, size: int) -> None:
     if not size:
         raise EngineBuildError(f"{onnx}: the file is empty, not an ONNX model")
-    if size > _MOST_BYTES:
+    if size > _MAX_BYTES:
         raise EngineBuildError(
             f"{onnx}: the file has {size / 2**30:.1f} GiB, and no parser reads a protobuf above "
             "2 GiB; keep the weights in a file beside it: "
@@ -101,7 +100,7 @@ def _check_size(onnx: Path, size: int) -> None:
 def _part(onnx: Path, tensor: ExternalTensor) -> _Part:
     location = tensor.entries.get("location", "")
     if not location or "\0" in location:
-        raise EngineBuildError(f"{onnx}: {tensor.title} has external data and names no file")
+        raise EngineBuildError(f"{onnx}: {tensor.title} has external data, but names no file")
     numbers = [tensor.entries.get(key) or "0" for key in ("offset", "length")]
     if not all(number.isascii() and number.isdigit() and len(number) < 20 for number in numbers):
         raise EngineBuildError(
@@ -110,7 +109,7 @@ def _part(onnx: Path, tensor: ExternalTensor) -> _Part:
         )
     offset, length = map(int, numbers)
     needed = tensor.size or 0
-    # A length of 0 is none, to TensorRT as to ONNX Runtime.
+    # TensorRT and ONNX Runtime take a length of 0 as none.
     if 0 < length < needed:
         raise EngineBuildError(
             f"{onnx}: {tensor.title} needs {needed} bytes, and its external data in {location!r} "
@@ -162,7 +161,8 @@ def _missing(onnx: Path, path: Path, relative: Path) -> str:
 
 def _check_links(onnx: Path, path: Path) -> None:
     target = path.resolve()
-    # Model caches link the model and its data into one store: beside the linked model is beside.
+    # Caches of models keep model and data in one store, and link both: data beside the real model
+    # is beside the model.
     roots = (onnx.parent.resolve(), onnx.resolve().parent)
     if not any(target.is_relative_to(root) for root in roots):
         raise EngineBuildError(

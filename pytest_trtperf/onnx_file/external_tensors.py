@@ -1,7 +1,6 @@
-"""Finds the tensors of an ONNX model that are kept in other files, without the onnx package.
+"""The tensors of an ONNX model whose data is in other files.
 
-It descends only into the messages which may hold a tensor. Field numbers are those of onnx.proto
-(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+Only messages that may hold a tensor are read.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pytest_trtperf.onnx_file.protobuf import Malformed, Span, fields, messages, text, varints
 from pytest_trtperf.onnx_file.types import element_bits
 
-# Which fields of a message lead to a tensor: message -> field number -> message.
+# The fields that lead to a tensor: message -> field number -> message.
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "Model": {7: "Graph", 20: "Training", 25: "Function"},
     "Training": {1: "Graph", 2: "Graph"},
@@ -25,7 +24,7 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     },
     "Sparse": {1: "Tensor", 2: "Tensor"},
 }  # fmt: skip
-# Which of them are no lists: protobuf joins what comes twice, here each would be read alone.
+# Those of them that are no lists: protobuf merges two parts of one, here each would stand alone.
 _SINGLE: Mapping[str, frozenset[int]] = {
     "Attribute": frozenset({5, 22}), "Sparse": frozenset({1, 2})
 }  # fmt: skip
@@ -33,8 +32,8 @@ _MODEL_NEEDS: Mapping[int, str] = {1: "ir_version", 7: "graph", 8: "opset_import
 _DIMS, _DATA_TYPE, _NAME, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 13, 14  # of a tensor
 _EXTERNAL = 1  # a location
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
-# More elements than any file has bytes; counting further would take ever longer numbers.
-_MOST_ELEMENTS = 2**63
+# More elements than any file has bytes; it stops products from growing without end.
+_MAX_ELEMENTS = 2**63
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,9 @@ class ExternalTensor:
     """A tensor whose data is in another file.
 
     Attributes:
-        title: what messages call it; most constants have no name.
-        entries: where the data is, as the model tells: ``location``, ``offset``, ``length``.
-        size: bytes that its elements take; ``None`` where its type is not known here.
+        title: its name in messages; many constants have no name of their own.
+        entries: where the data is, from the model: ``location``, ``offset``, ``length``.
+        size: of its elements in bytes; None if its type is not known here.
     """
 
     title: str
@@ -53,13 +52,13 @@ class ExternalTensor:
 
 
 def external_tensors(data: mmap.mmap) -> Iterator[ExternalTensor]:
-    """The tensors of a model which have external data.
+    """The tensors of a model that have external data.
 
     Raises:
-        Malformed: this is no complete ONNX model.
+        Malformed: it is not a complete ONNX model.
     """
     _check_model(data)
-    # A stack of our own: nesting in a hostile file must not exhaust Python's.
+    # A stack of our own: deep nesting in a hostile file must not exhaust Python's.
     pending: list[tuple[str, Span]] = [("Model", (0, len(data)))]
     while pending:
         message, span = pending.pop()
@@ -92,7 +91,7 @@ def _external_tensor(data: mmap.mmap, span: Span) -> ExternalTensor | None:
     for number, value in fields(data, span):
         if number in found:
             found[number].append(value)
-    # Of several locations protobuf takes the last that it knows.
+    # Of several values protobuf takes the last one that it knows.
     if _EXTERNAL not in _enumeration(found[_DATA_LOCATION]):
         return None
     name = text(data, found[_NAME][-1], errors="replace") if found[_NAME] else ""
@@ -105,7 +104,7 @@ def _external_tensor(data: mmap.mmap, span: Span) -> ExternalTensor | None:
 
 
 def _enumeration(values: Iterable[int | Span]) -> list[int]:
-    """Protobuf cuts enumerations and int32 to 32 bits, and skips values of another kind."""
+    """The numbers, cut to 32 bits; values of another kind are skipped. Both as protobuf does."""
     return [value & 0xFFFFFFFF for value in values if isinstance(value, int)]
 
 
@@ -116,14 +115,14 @@ def _entries(data: mmap.mmap, title: str, spans: Iterable[int | Span]) -> dict[s
             continue
         entry = dict(fields(data, span))
         key, value = (text(data, entry.get(part)) for part in (_ENTRY_KEY, _ENTRY_VALUE))
-        # Readers may differ in which of two counts, and only one would have been checked.
+        # Readers may take either of two values, and only one of them would be checked.
         if entries.setdefault(key, value) != value:
             raise Malformed(f"{title} has two values for {key!r} of its external data")
     return entries
 
 
 def _dims(data: mmap.mmap, values: Iterable[int | Span]) -> Iterator[int]:
-    """Dimensions may be packed into one field, or come one by one."""
+    """The dimensions, packed into one field or one by one."""
     for value in values:
         yield from (value,) if isinstance(value, int) else varints(data, value)
 
@@ -133,5 +132,5 @@ def _element_count(title: str, dims: Iterable[int]) -> int:
     for dim in dims:
         if dim >> 63:
             raise Malformed(f"{title} has a negative dimension")
-        count = min(count * dim, _MOST_ELEMENTS)
+        count = min(count * dim, _MAX_ELEMENTS)
     return count

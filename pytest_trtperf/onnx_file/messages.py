@@ -1,4 +1,4 @@
-"""A parser's or builder's messages about an ONNX file, with what they leave unsaid."""
+"""Messages of a parser or builder about an ONNX file, completed by node, operator and types."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from pytest_trtperf.onnx_file.external_data import tensors_elsewhere
 from pytest_trtperf.onnx_file.outline import Outline, outline
 
-_MOST_OPERATORS = 40
+_MAX_OPERATORS = 40
 _NAME = re.compile(r"[\w./:-]+")
 _NO_GPU = "Cuda Runtime (In catchCudaError"
-"""An error of CUDA without a reason, which follows every failure where there is no GPU."""
+"""An error of CUDA without a reason; without a GPU it follows every failure."""
 _NO_SUCH_TYPE = "convertDtype(onnxDtype"
 _NO_WEIGHTS = "Failed to import initializer"
 
@@ -33,7 +33,7 @@ def parser_messages(parser: Any, onnx: Path) -> list[str]:
 
 
 def build_messages(errors: Sequence[str], onnx: Path) -> list[str]:
-    """What was logged while `onnx` was read or built, each once, with operators and types."""
+    """The errors logged while `onnx` was read or built, each once, with operators and types."""
     return _explained(outline(onnx), [e for e in errors if _NO_GPU not in e] or errors)
 
 
@@ -52,7 +52,7 @@ def _parser_message(error: Any, model: Outline) -> str:
 
 
 def _other_lengths(onnx: Path) -> list[str]:
-    """The first external data whose length is not its tensor's, as TensorRT counts it."""
+    """The first tensor whose external data has another length than its elements need."""
     for tensor in tensors_elsewhere(onnx):
         location = tensor.entries["location"]
         length = int(tensor.entries.get("length") or 0) or (onnx.parent / location).stat().st_size
@@ -70,19 +70,19 @@ def _explained(model: Outline, messages: Sequence[str]) -> list[str]:
     unique = [_with_operators(model, message) for message in dict.fromkeys(messages)]
     known = sorted(set(model.operators.values()))
     if known and not set(re.findall(r"\w+", " ".join(unique))).intersection(known):
-        more = f" and {len(known) - _MOST_OPERATORS} more" if len(known) > _MOST_OPERATORS else ""
-        listed = ", ".join(known[:_MOST_OPERATORS])
+        more = f" and {len(known) - _MAX_OPERATORS} more" if len(known) > _MAX_OPERATORS else ""
+        listed = ", ".join(known[:_MAX_OPERATORS])
         unique.append(f"operators of the model (opset {model.opset}): {listed}{more}")
     return unique
 
 
 def _with_operators(model: Outline, message: str) -> str:
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for word in _NAME.findall(message.replace("...", " ")):
         name = word.rstrip(".:")
-        # A name that is taken gets a number.
+        # TensorRT adds a number to a name that is taken.
         operator = model.operators.get(name) or model.operators.get(re.sub(r"_\d+$", "", name))
         if operator and operator not in message:
-            told[name] = operator
-    meant = ", ".join(f"{name} is {operator}" for name, operator in told.items())
+            found[name] = operator
+    meant = ", ".join(f"{name} is {operator}" for name, operator in found.items())
     return f"{message} ({meant})" if meant else message

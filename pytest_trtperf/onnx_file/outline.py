@@ -1,7 +1,4 @@
-"""What an ONNX file is made of, as far as messages about it need it, without the onnx package.
-
-Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
-"""
+"""The parts of an ONNX file that messages about it name: tensors, operators, opset."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE = 2, 3, 4, 5
 _ATTRIBUTE_GRAPHS = (6, 11)
 _TENSOR, _SPARSE = 1, 8  # of a type
 _NESTED = {4: "sequence", 5: "map", 9: "optional"}
-_DEEPEST_TYPE = 8
+_MAX_DEPTH = 8
 
 
 @dataclass
@@ -31,10 +28,10 @@ class Outline:
     Attributes:
         opset: of ONNX's own operators; 0 where it imports none.
         tensors: inputs and outputs by name, each as ``float32 1x3``.
-        inputs, outputs: their names in order; inputs that have a value in the file are weights.
-        operators: of each node, by its name, or what TensorRT calls one without: ``node_of_`` and
-            the name of its first output.
-        problem: why the file could not be read to its end; empty if it was.
+        inputs, outputs: their names in order; an input with a value in the file is a weight.
+        operators: of each node, by name. A node without a name has TensorRT's name for it:
+            ``node_of_`` and the name of its first output.
+        problem: why the file could not be read to its end; empty if it could.
     """
 
     opset: int = 0
@@ -46,7 +43,7 @@ class Outline:
 
 
 def outline(onnx: Path) -> Outline:
-    """The outline of a model; what cannot be read of it is left out."""
+    """The outline of a model, as far as the file can be read."""
     found = Outline()
     try:
         with onnx.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -54,7 +51,7 @@ def outline(onnx: Path) -> Outline:
     except OSError as error:
         found.problem = f"cannot be read: {error.strerror}"
     except (ValueError, Malformed):
-        found.problem = "is no ONNX model"
+        found.problem = "is not an ONNX model"
     return found
 
 
@@ -83,7 +80,7 @@ def _read_model(data: mmap.mmap, found: Outline) -> None:
 
 
 def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> str:
-    """Its name, once its type is found."""
+    """The name of a tensor; its type is added to the outline."""
     value = dict(fields(data, span))
     name = text(data, value.get(1))
     found.tensors[name] = _type(data, value.get(2))
@@ -111,7 +108,7 @@ def _nodes_of_attribute(data: mmap.mmap, span: Span) -> list[Span]:
 
 
 def _type(data: mmap.mmap, span: int | Span | None, depth: int = 0) -> str:
-    if depth > _DEEPEST_TYPE:
+    if depth > _MAX_DEPTH:
         return "…"
     for number, inner in messages(data, span):
         parts = dict(fields(data, inner))

@@ -1,4 +1,4 @@
-"""A reader of protobuf's wire format over a mapped file; it steps over what nobody asks for."""
+"""A reader of protobuf's wire format in a mapped file; it skips what nobody asks for."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _FIXED_BYTES: Mapping[int, int] = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_BYTES = 10
 
 Span = tuple[int, int]
-"""Where the bytes of a field begin and end."""
+"""The first byte of a field, and the byte after its last one."""
 
 
 class Malformed(Exception):
-    """The bytes are not the message they should be."""
+    """The bytes are not a message of the expected kind."""
 
 
 def fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, int | Span]]:
-    """Field numbers of one message with their numbers, or their spans of bytes.
+    """The fields of one message: their field numbers, each with its value or its span of bytes.
 
     Raises:
-        Malformed: says at which byte.
+        Malformed: names the byte.
     """
     position, end = span
     while position < end:
@@ -46,10 +46,10 @@ def fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, int | Span]]:
 
 
 def messages(data: mmap.mmap, span: int | Span | None) -> Iterator[tuple[int, Span]]:
-    """The fields of one message that are messages or text; an absent message has none.
+    """The fields of one message that are messages or text; none of an absent message.
 
     Raises:
-        Malformed: says at which byte.
+        Malformed: names the byte.
     """
     if isinstance(span, tuple):
         for number, value in fields(data, span):
@@ -61,7 +61,7 @@ def varints(data: mmap.mmap, span: Span) -> Iterator[int]:
     """The numbers of a packed field.
 
     Raises:
-        Malformed: says at which byte.
+        Malformed: names the byte.
     """
     position, end = span
     while position < end:
@@ -73,7 +73,7 @@ def text(data: mmap.mmap, span: int | Span | None, errors: str = "strict") -> st
     """A field as text; an absent one is empty.
 
     Args:
-        errors: what to do about bytes that are not UTF-8, as in `bytes.decode`.
+        errors: for bytes that are not UTF-8, as in `bytes.decode`.
 
     Raises:
         Malformed: it is a number, or not UTF-8.
@@ -89,7 +89,7 @@ def text(data: mmap.mmap, span: int | Span | None, errors: str = "strict") -> st
 
 
 def _varint(data: mmap.mmap, position: int, end: int) -> tuple[int, int]:
-    # Nearly all numbers are of one byte, and large models have millions.
+    # Nearly all numbers have one byte, and large models have millions of them.
     if position < end and (first := data[position]) < 0x80:
         return first, position + 1
     value = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Each by the name that numpy or ml_dtypes has for it, with the bits of an element in raw data.
+# Each with the name that numpy or ml_dtypes gives it, and the bits of an element in raw data.
 _TYPES: tuple[tuple[str, int | None], ...] = (
     ("undefined", None), ("float32", 32), ("uint8", 8), ("int8", 8), ("uint16", 16),
     ("int16", 16), ("int32", 32), ("int64", 64), ("string", None), ("bool", 8),
@@ -14,10 +14,10 @@ _TYPES: tuple[tuple[str, int | None], ...] = (
 
 
 def type_name(number: int) -> str:
-    """Its name, or ``type 99`` where it is not known here."""
+    """The name of a type, or ``type 99`` if it is not known here."""
     return _TYPES[number][0] if number < len(_TYPES) else f"type {number}"
 
 
 def element_bits(number: int) -> int | None:
-    """The bits of an element, without gaps to the next; ``None`` for text and unknown types."""
+    """The bits of an element, without padding; None for text and unknown types."""
     return _TYPES[number][1] if number < len(_TYPES) else None

@@ -20,8 +20,6 @@ from pytest_trtperf.errors import CacheError, EngineCacheWarning
 from pytest_trtperf.files.locks import let_go, use
 from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
 from pytest_trtperf.plan_cache.entries import (
-    explain_build,
-    read_identity,
     read_plan,
     read_runtime_cache,
     with_checksum,
@@ -33,7 +31,7 @@ from pytest_trtperf.plan_cache.files import (
     CacheFiles,
     explained,
 )
-from pytest_trtperf.plan_cache.identity import PlanIdentity
+from pytest_trtperf.plan_cache.identity import PlanIdentity, explain_build, read_identity
 from pytest_trtperf.plan_cache.size import shrink
 from pytest_trtperf.plan_cache.trust import Damaged
 

@@ -1,9 +1,11 @@
-"""What a plan on disk is and what it was built from: the JSON file beside it."""
+"""What a plan on disk is and what it was built from: the JSON file beside it, and comparisons."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar
 
@@ -11,6 +13,8 @@ import msgspec
 
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.files.digests import chunked_digest
+from pytest_trtperf.plan_cache.files import IDENTITY, CacheFiles
+from pytest_trtperf.plan_cache.trust import Damaged
 
 MAX_BYTES = 256 << 20
 """Of an identity: the layers of a large engine, with their tactics, are some megabytes."""
@@ -100,3 +104,88 @@ def encode_json(value: object) -> bytes:
         TypeError, ValueError: JSON cannot hold the value.
     """
     return (json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n").encode()
+
+
+def read_identity(files: CacheFiles, key: str) -> PlanIdentity:
+    """The identity beside the plan of a key.
+
+    Raises:
+        Damaged: it is missing, broken or not to be trusted.
+    """
+    return _read(files, key, PlanIdentity)
+
+
+def _read(files: CacheFiles, key: str, kind: type[_Kind]) -> _Kind:
+    name = files.path(key, IDENTITY).name
+    try:
+        with files.open(key, IDENTITY) as file:
+            return decode(file.read(MAX_BYTES), kind)
+    except FileNotFoundError:
+        raise Damaged(f"has no {name} with its checksum") from None
+    except Damaged as reason:
+        raise Damaged(f"has a {name} that {reason}") from reason.__cause__
+    except OSError as error:
+        raise Damaged(f"has a {name} that cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Damaged(f"has a broken {name}: {error}") from error
+
+
+def explain_build(files: CacheFiles, about: EngineIdentity) -> str:
+    """Why no plan here fits: what is different in the nearest one of the same model."""
+    try:
+        same = [other for other in _origins(files) if other.model == about.model]
+    except OSError as error:
+        return f"the cache cannot be read ({error.strerror})"
+    if not same:
+        return "no engine of this model was cached"
+    differences = (_differences(about, other) for other in same)
+    nearest: list[str] = min(differences, key=len)
+    if not nearest:
+        return "the engine in the cache is damaged, or another version of pytest-trtperf built it"
+    return f"the nearest in the cache differs in {', '.join(nearest)}"
+
+
+def _origins(files: CacheFiles) -> Iterator[EngineIdentity]:
+    for key in files.list_keys(IDENTITY):
+        with suppress(Damaged):
+            yield _read(files, key, Origin).about
+
+
+def _differences(about: EngineIdentity, other: EngineIdentity) -> list[str]:
+    here, there = msgspec.to_builtins(about), msgspec.to_builtins(other)
+    return [
+        f"{name} ({_difference(here.get(name), there.get(name))})"
+        for name in {**here, **there}
+        # The model's file may have any name.
+        if name != "onnx" and here.get(name) != there.get(name)
+    ]
+
+
+def _difference(here: object, there: object) -> str:
+    """What the other has; of mappings only the items that differ."""
+    ours, theirs = _items(here), _items(there)
+    if not ours and not theirs:
+        return _described(there)
+    return ", ".join(
+        f"{name} {_described(theirs.get(name))}, here {_described(ours.get(name))}"
+        for name in {**ours, **theirs}
+        if ours.get(name) != theirs.get(name)
+    )
+
+
+def _items(value: object) -> dict[str, Any]:
+    """The items of a mapping, or of all profiles by name and number; otherwise nothing."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    profiles = value if isinstance(value, (list, tuple)) else ()
+    return {
+        f"{name} of profile {number}" if len(profiles) > 1 else name: shapes
+        for number, profile in enumerate(profiles)
+        for name, shapes in _items(profile).items()
+    }
+
+
+def _described(value: object) -> str:
+    if value in (None, ""):
+        return "not given"
+    return value if isinstance(value, str) else json.dumps(value)

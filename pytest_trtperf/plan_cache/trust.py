@@ -13,8 +13,8 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _ROOT = 0
 _ALL_USERS = 2**32 - 1
 _WAY_OUT = (
-    "name another directory with TRTPERF_CACHE_DIR, or accept whatever lies there with "
-    "TRTPERF_SHARED_CACHE=1, or by the options of these names"
+    "name another directory with TRTPERF_CACHE_DIR, or trust everyone who may write there with "
+    "TRTPERF_SHARED_CACHE=1, or use the options of these names"
 )
 
 
@@ -33,12 +33,12 @@ def check_directory(directory: Path) -> None:
     if status.st_uid != os.geteuid():
         raise CacheError(
             f"{directory}: this engine cache belongs to user {status.st_uid}, whose plans would "
-            f"be trusted; {_WAY_OUT}"
+            f"be loaded; {_WAY_OUT}"
         )
     if status.st_mode & _WRITABLE_BY_OTHERS:
         raise CacheError(
-            f"{directory}: other users may write to this engine cache, whose plans would be "
-            f"trusted; run chmod 700 on it, {_WAY_OUT}"
+            f"{directory}: other users may write to this engine cache, and their plans would be "
+            f"loaded; run chmod 700 on it, {_WAY_OUT}"
         )
     trusted = _trusted_owners()
     for step in _steps(directory.absolute()):
@@ -124,10 +124,10 @@ def open_cached(path: Path, *, shared: bool) -> BinaryIO:
 
 def _check_file(status: os.stat_result, *, shared: bool) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Damaged("is no ordinary file")
+        raise Damaged("is not a regular file")
     if shared:
         return
     if status.st_uid not in (_ROOT, os.geteuid()):
         raise Damaged(f"belongs to user {status.st_uid}")
     if status.st_mode & _WRITABLE_BY_OTHERS:
-        raise Damaged("may be written by other users")
+        raise Damaged("can be written by other users")

@@ -1,4 +1,4 @@
-"""The raw times of queries, of all measurements of a run in one compressed `.npz`.
+"""The raw times of all queries of a run, in one compressed `.npz`.
 
 An array is named `<place>/<round>/<column>`; the place is that of `MeasurementRecord.traces`.
 """

@@ -1,1 +1,1 @@
-"""NVIDIA's dialect: trtexec's command line, and the files it exports."""
+"""trtexec: its command line, and the files that it exports."""

@@ -1,4 +1,4 @@
-"""A command as a text, a list or a file -> trtexec's arguments, and the words that are none."""
+"""A command as a text, a list or a file -> trtexec's arguments, and its other words."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def read_words(command: object, find: Callable[[Path], Path]) -> Words:
     """The words of a text, a list of texts or a file, without the program's name.
 
     Raises:
-        ValueError: it neither names the program nor begins with an argument, a quote does not
-            end, or the file holds no text.
-        TypeError: the command is none of these.
+        ValueError: it neither names the program nor begins with an argument, a quote has no end,
+            or the file holds no text.
+        TypeError: the command is neither text, list nor path.
         EngineBuildError: the file cannot be read.
     """
     where = ""
@@ -44,14 +44,14 @@ def read_words(command: object, find: Callable[[Path], Path]) -> Words:
         command = _split(command, where)
     if not isinstance(command, Sequence) or not all(isinstance(one, str) for one in command):
         raise TypeError(
-            f"{command!r} is no command of trtexec: give a text, a list of texts, or the path of "
+            f"{command!r} is not a trtexec command: give a text, a list of texts, or the path of "
             "a file"
         )
     words = list(command)
     program = next((i for i, word in enumerate(words) if _PROGRAM.fullmatch(word)), None)
     if program is None and words and not _ARGUMENT.fullmatch(words[0]):
         raise ValueError(
-            f"{where}{_shown(' '.join(words))!r} is no trtexec command: give 'trtexec --onnx=…' "
+            f"{where}{_shown(' '.join(words))!r} is not a trtexec command: give 'trtexec --onnx=…' "
             "or its arguments alone"
         )
     before, after = ([], words) if program is None else (words[:program], words[program + 1 :])
@@ -63,7 +63,7 @@ def read_words(command: object, find: Callable[[Path], Path]) -> Words:
 
 
 def visible(word: str) -> str:
-    """The word, in quotes where it could not be seen otherwise."""
+    """The word, in quotes if it would be invisible without them."""
     return word if word.strip() and word.isprintable() else repr(word)
 
 
@@ -92,10 +92,10 @@ def _text_of(path: Path) -> str:
         raise EngineBuildError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         text = "\0"
-    # ONNX files begin with one of these characters, and decode as UTF-8 where they are small.
+    # ONNX files begin with one of these characters, and small ones decode as UTF-8.
     if re.search(r"[\0-\b]", text):
         raise ValueError(
-            f"{path}: holds no command in UTF-8; a model is named by --onnx={path}, a plan by "
+            f"{path}: the file holds no command in UTF-8; give a model as --onnx={path}, a plan as "
             f"--loadEngine={path}"
         )
     return text
@@ -105,13 +105,14 @@ def _split(text: str, where: str) -> list[str]:
     try:
         return shlex.split(_joined(text))
     except ValueError as error:
-        raise ValueError(f"{where}{_shown(text)!r} is no trtexec command: {error}") from None
+        raise ValueError(f"{where}{_shown(text)!r} is not a trtexec command: {error}") from None
 
 
 def _joined(text: str) -> str:
-    """Without comments and continuations: unlike `shlex`, a shell keeps a ``#`` inside a word.
+    """The text without comments and continued lines.
 
-    A backslash continues its line before blanks and a carriage return as well.
+    Unlike in `shlex`, a ``#`` inside a word is no comment. A backslash continues its line also
+    before blanks and a carriage return.
     """
     continuation = r"\\[ \t]*\r?(?:\n|\Z)"
     quoted = r"""\\.|'[^']*'|"(?:\\.|[^"\\])*["]"""

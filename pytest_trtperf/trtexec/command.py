@@ -1,4 +1,4 @@
-"""trtexec's command line -> what `trt_engine` takes; whatever has no counterpart is named."""
+"""trtexec's command line -> the arguments of `trt_engine`; an error names all it cannot take."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ _PROFILE_FLAGS = (*_SHAPE_FLAGS, "--profile", "--shapes")
 _FORMAT_FLAGS = ("--inputIOFormats", "--outputIOFormats")
 _WITH_VALUE = (*_VALUES, *_PATH_FLAGS, *_PLUGIN_FLAGS, *_PROFILE_FLAGS, *_FORMAT_FLAGS)
 _REPEATABLE = (*_PLUGIN_FLAGS, "--profile")
-# They change nothing of the engine, and nothing of a measurement.
+# They change neither the engine nor a measurement.
 _WITHOUT_EFFECT = ("--verbose", "--buildOnly", "--skipInference", "--saveEngine", "--explicitBatch")
 
 
 class TrtexecCommand(NamedTuple):
-    """What a command says.
+    """What a trtexec command builds or loads.
 
     Attributes:
         path: of the model or plan.
@@ -85,12 +85,12 @@ class TrtexecCommand(NamedTuple):
 
 @dataclass
 class _Reading:
-    """What was found so far.
+    """The arguments that were read so far.
 
     Attributes:
-        given: flags that may not come again; those of shapes may in another profile.
-        paths, formats: by flag; trtexec gives formats in the order of the model's tensors.
-        profiles: by the number after ``--profile``, the one that shapes go to last.
+        given: flags that may not come again; those of shapes may, in another profile.
+        paths, formats: by flag; formats are in the order of the model's tensors, as in trtexec.
+        profiles: by the number after ``--profile``; shapes go to the last one.
     """
 
     given: set[str] = field(default_factory=set)
@@ -105,16 +105,16 @@ class _Reading:
 def read_command(
     command: str | Sequence[str] | Path, find: Callable[[Path], Path] = Path
 ) -> TrtexecCommand:
-    """What trtexec would build or load.
+    """Reads what trtexec would build or load.
 
     Args:
         command: arguments as for a shell, as a list, or the path of a file that holds them.
-        find: where a path is.
+        find: finds the file of a path.
 
     Raises:
-        ValueError: names all arguments that are unknown, unsupported, or for `trt_measure`, and
-            what is no argument; or it is no command of trtexec.
-        TypeError: the command is none of these.
+        ValueError: it is not a trtexec command, or some arguments are unknown, unsupported, or
+            belong to `trt_measure`; the message names all of them.
+        TypeError: the command is neither text, list nor path.
         EngineBuildError: the file cannot be read.
     """
     reading = _Reading()
@@ -127,7 +127,7 @@ def read_command(
             reading.problems.append(f"{visible(argument)}: {problem}")
     if others:
         reading.problems.append(
-            f"{others}: no arguments of trtexec, which begin with --: drop what belongs to the "
+            f"{others}: not arguments of trtexec, which begin with --: drop what belongs to the "
             "shell; variables and wrappers go in front of pytest"
         )
     profiles = _profiles(reading)
@@ -156,7 +156,9 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
     elif flag in _PATH_FLAGS:
         reading.paths[flag] = value
         if (flag == "--loadEngine") != is_plan(Path(value)):
-            raise values.Unusable(f"plans, and no models, end in {', '.join(PLAN_SUFFIXES)} here")
+            raise values.Unusable(
+                f"here plans end in {', '.join(PLAN_SUFFIXES)}, and models do not"
+            )
     elif flag in _VALUES:
         name, convert = _VALUES[flag]
         found = {name: convert(value)}
@@ -207,7 +209,7 @@ def _read_shapes(reading: _Reading, flag: str, value: str) -> None:
 
 
 def _profiles(reading: _Reading) -> list[dict[str, Any]]:
-    """Missing ones of min, opt and max are filled as trtexec fills them."""
+    """The profiles; missing min, opt or max shapes are filled in as trtexec does."""
     if reading.shapes is not None:
         if reading.profiles or "--loadEngine" in reading.paths:
             reading.problems.append(
@@ -237,7 +239,7 @@ def _profiles(reading: _Reading) -> list[dict[str, Any]]:
 
 
 def _name_formats(reading: _Reading, find: Callable[[Path], Path]) -> None:
-    """Types and formats by tensor; one alone is for all, as in trtexec."""
+    """Sets types and formats by tensor; a single one is for all, as in trtexec."""
     if "--onnx" not in reading.paths:
         reading.problems.append(f"{', '.join(reading.formats)}: a plan has its formats already")
         return
@@ -255,14 +257,14 @@ def _name_formats(reading: _Reading, find: Callable[[Path], Path]) -> None:
             continue
         if flag == "--inputIOFormats" and (both := {*names} & {*model.outputs}):
             reading.problems.append(
-                f"{flag}: {', '.join(sorted(both))} is an output, too, and TensorRT renames such "
+                f"{flag}: {', '.join(sorted(both))} is also an output, and TensorRT renames such "
                 "an input: put an Identity before the output"
             )
             continue
         each = found * len(names) if len(found) == 1 else found
         for name, (dtype, formats) in zip(names, each, strict=True):
             allowed[name] = formats
-            # A type that a tensor has already need not be asked for; few networks take another.
+            # The tensor's own type is not asked for: few networks accept any other.
             if dtype and model.tensors[name].split()[0] != named(dtype.upper()):
                 dtypes[name] = dtype
     reading.options |= {"allowed_formats": allowed} if allowed else {}

@@ -16,12 +16,12 @@ from pytest_trtperf.errors import BaselineError
 MAX_BYTES = 1 << 29
 """Of a file; a longer measurement gives no better baseline."""
 
-# A year of milliseconds: nothing above it is a time that trtexec measured.
+# A year in milliseconds: trtexec measured nothing longer.
 Time = Annotated[float, msgspec.Meta(ge=0, le=4e10)]
 
 
 def _key(name: str) -> str:
-    """`start_h2d_ms` as trtexec has it, `startH2dMs`; msgspec's own rule makes it `startH2DMs`."""
+    """`start_h2d_ms` as in trtexec: `startH2dMs`; msgspec's own rule gives `startH2DMs`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -29,7 +29,7 @@ def _key(name: str) -> str:
 class TimedQuery(msgspec.Struct, frozen=True, kw_only=True, rename=_key, gc=False):
     """One query of `--exportTimes`, in milliseconds.
 
-    Time stamps have six digits only, so a duration has a field of its own.
+    Time stamps have only six digits, so durations have fields of their own.
     """
 
     start_enq_ms: Time
@@ -62,14 +62,14 @@ _T = TypeVar("_T")
 
 
 def import_times(data: bytes, path: str | PathLike[str]) -> list[TimedQuery]:
-    """The queries in a file of `--exportTimes`, in its order; `path` is only named in errors.
+    """The queries in a file of `--exportTimes`, in its order; `path` is for messages.
 
     Raises:
-        BaselineError: not JSON, no query, a wrong type or value; names file and place.
+        BaselineError: it is not JSON, has no query, or a wrong type or value.
     """
     queries = _decoded(data, path, "times", list[TimedQuery])
     if not queries:
-        raise _flaw(path, "times", "$", "there is no query in it")
+        raise _flaw(path, "times", "$", "it has no query")
     for number, query in enumerate(queries):
         for stage in ("h2d", "compute", "d2h"):
             if getattr(query, f"end_{stage}_ms") < getattr(query, f"start_{stage}_ms"):
@@ -78,18 +78,18 @@ def import_times(data: bytes, path: str | PathLike[str]) -> list[TimedQuery]:
 
 
 def import_profile(data: bytes, path: str | PathLike[str]) -> list[Layer]:
-    """The layers in a file of `--exportProfile`, in its order; `path` is only named in errors.
+    """The layers in a file of `--exportProfile`, in its order; `path` is for messages.
 
-    As everywhere, a layer's share is of the sum of the medians; trtexec's percentage is of the
-    sum of the total times, and is not kept.
+    A layer's share is its part of the sum of all medians. trtexec's percentage, which is a part of
+    the sum of all total times, is dropped.
 
     Raises:
-        BaselineError: not JSON, no layer, a wrong type or value; names file and place.
+        BaselineError: it is not JSON, has no layer, or a wrong type or value.
     """
-    # Two passes: the first element is of another type than the rest.
+    # Two passes: the first element has another type than the rest.
     raw = _decoded(data, path, "profile", list[msgspec.Raw])
     if len(raw) < 2:
-        raise _flaw(path, "profile", "$", "there is no layer in it")
+        raise _flaw(path, "profile", "$", "it has no layer")
     _decoded(bytes(raw[0]), path, "profile", _Count, "$[0]")
     layers = [
         _decoded(bytes(item), path, "profile", _ProfiledLayer, f"$[{number}]")
@@ -120,7 +120,7 @@ def _decoded(
         reason, _, inner = str(error).partition(" - at `$")
         raise _flaw(path, kind, place + inner.rstrip("`"), reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = f"this is not JSON as trtexec writes it: {error}"
+        reason = f"it is not JSON as trtexec writes it: {error}"
         if "truncated" in str(error):
             place = f"byte {len(data)}"
         raise _flaw(path, kind, place, reason) from error

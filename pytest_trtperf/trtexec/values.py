@@ -1,4 +1,4 @@
-"""Values of trtexec's arguments -> those of build options; each raises `Unusable` with a reason."""
+"""Values of trtexec's arguments -> values of build options; each may raise `Unusable`."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _FORMATS = (
 )  # fmt: skip
 _VERBOSITIES: Mapping[str, str] = {
     "none": "none", "layer_names_only": "layer_names_only", "detailed": "detailed",
-    "default": "layer_names_only", "verbose": "detailed",  # as these were called once
+    "default": "layer_names_only", "verbose": "detailed",  # their old names
 }  # fmt: skip
 _TILING_LEVELS = ("none", "fast", "moderate", "full")
 
 
 class Unusable(ValueError):
-    """An argument that has no counterpart; the text says what to do instead."""
+    """An argument that no build option replaces; the text says what to do."""
 
 
 def size_mib(text: str, default_unit: str) -> float:
     """``512M``, ``2G`` or a number in the default unit, as MiB."""
     match = re.fullmatch(r"(\d*\.?\d+)(?:([KMG])(?:i?B)?|(B))?", text, re.IGNORECASE)
     if match is None:
-        raise Unusable(f"{text!r} is no size such as 512M")
+        raise Unusable(f"{text!r} is not a size such as 512M")
     unit = match[2] or match[3] or default_unit
     return float(match[1]) * _UNITS_IN_MIB[unit.upper()]
 
@@ -54,30 +54,30 @@ def size_mib(text: str, default_unit: str) -> float:
 def whole(text: str) -> int:
     """A whole number."""
     if not re.fullmatch(r"\d{1,18}", text):
-        raise Unusable(f"{text!r} is no whole number of 0 or more")
+        raise Unusable(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 
 def one_of(names: Mapping[str, str], text: str) -> str:
-    """What one of `names` stands for."""
+    """The value of one of `names`."""
     if text not in names:
-        raise Unusable(f"{text!r} is none of {', '.join(names)}")
+        raise Unusable(f"{text!r} is not one of {', '.join(names)}")
     return names[text]
 
 
 def pairs(text: str) -> dict[str, str]:
-    """``name:value,name:value``; names may hold colons, and in single quotes commas as well."""
+    """``name:value,name:value``; names may have colons, and commas if in single quotes."""
     pair = r"(?:'([^']*)'|([^,']+)):([^,:]*)"
     if not re.fullmatch(rf"{pair}(?:,{pair})*", text):
         raise Unusable(f"{text!r} is not written name:value,name:value")
     found = [(m[1] or m[2], m[3]) for m in re.finditer(pair, text)]
     if len(dict(found)) < len(found):
-        raise Unusable("gives a name twice")
+        raise Unusable("has a name twice")
     return dict(found)
 
 
 def shapes(text: str) -> dict[str, str]:
-    """``input:1x3,other:scalar``, by input."""
+    """``input:1x3,other:scalar``: shapes by input."""
     found = pairs(text)
     if starred := [name for name in found if "*" in name]:
         raise Unusable(f"write out the names that {starred[0]} stands for")
@@ -85,17 +85,17 @@ def shapes(text: str) -> dict[str, str]:
 
 
 def switches(text: str, names: Mapping[str, str] | None = None) -> dict[str, bool]:
-    """``+A,-B``, whether each is on."""
+    """``+A,-B``: by name, whether each is on."""
     if not re.fullmatch(r"[+-]\w+(,[+-]\w+)*", text):
         raise Unusable(f"{text!r} is not written +NAME,-NAME")
     parts = text.split(",")
     if len({part[1:].lower() for part in parts}) < len(parts):
-        raise Unusable("gives a name twice")
+        raise Unusable("has a name twice")
     return {(one_of(names, p[1:]) if names else p[1:]): p[0] == "+" for p in parts}
 
 
 def tactic_sources(text: str) -> dict[str, bool]:
-    """As `switches`, in the names of `TacticSource`."""
+    """Switches, named as in `TacticSource`."""
     found = switches(text)
     return {"cublas_lt" if n.lower() == "cublaslt" else n: on for n, on in found.items()}
 
@@ -106,7 +106,7 @@ def memory_pools(text: str) -> dict[str, float]:
 
 
 def preview_features(text: str) -> dict[str, bool]:
-    """As `switches`, in the names of `PreviewFeature`."""
+    """Switches, named as in `PreviewFeature`."""
     return switches(text, _PREVIEW_FEATURES)
 
 
@@ -124,14 +124,14 @@ def tiling_level(text: str) -> str:
     """A number, as the member of `TilingOptimizationLevel`."""
     level = whole(text)
     if level >= len(_TILING_LEVELS):
-        raise Unusable(f"levels end at {len(_TILING_LEVELS) - 1}")
+        raise Unusable(f"the highest level is {len(_TILING_LEVELS) - 1}")
     return _TILING_LEVELS[level]
 
 
 def sparsity(text: str) -> bool:
     """``enable`` or ``disable``."""
     if text == "force":
-        raise Unusable("weights are not overwritten here: prune the model, then 'enable'")
+        raise Unusable("weights are not overwritten here: prune the model, then give 'enable'")
     return one_of({"enable": "enable", "disable": "disable"}, text) == "enable"
 
 
@@ -148,7 +148,7 @@ def compute_capabilities(text: str) -> list[str]:
 
 
 def io_formats(text: str) -> list[tuple[str | None, list[str]]]:
-    """``fp16:chw32+chw,chw``: of each tensor a `DataType`, which may be absent, and formats."""
+    """``fp16:chw32+chw,chw``: for each tensor a `DataType`, or None, and its formats."""
     known = {name: name for name in _FORMATS} | {"chw": "linear"}
     found = []
     for one in text.lower().split(","):

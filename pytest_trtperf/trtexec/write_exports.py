@@ -1,4 +1,4 @@
-"""Traces and layers in the files that trtexec writes, for tools made for those.
+"""Traces and layers in trtexec's file formats, for tools that read these.
 
 The schemas are those of `--exportTimes` and `--exportProfile` (NVIDIA/TensorRT,
 samples/common/sampleReporting.cpp, v10 and v11).
@@ -28,13 +28,13 @@ Columns = dict[str, npt.NDArray[np.float64]]
 def times_json(traces: Trace | Sequence[Trace]) -> list[dict[str, float]]:
     """The queries as trtexec's `--exportTimes` lists them, by the start of their H2D copy.
 
-    All values are milliseconds; time stamps count from the first query's issue. Rounds lie as far
-    apart as they did on the host's clock. Without transfers the copies have no length and lie at
-    the start and end of the compute, as in trtexec. A query's enqueueing is given from its issue
-    on, which is before the copies of its inputs are queued.
+    All values are milliseconds; time stamps count from the issue of the first query. Rounds keep
+    their distance on the host's clock. Without transfers, copies take no time and lie at the start
+    and the end of the compute, as in trtexec. The enqueueing of a query begins with its issue,
+    before the copies of its inputs are queued.
 
     Raises:
-        MeasurementError: there are no queries, they are of the CPU, or without stage starts.
+        MeasurementError: there are no queries, they ran on the CPU, or have no stage starts.
     """
     rounds = [traces] if isinstance(traces, Trace) else list(traces)
     rounds = [trace for trace in rounds if trace.queries]
@@ -62,8 +62,8 @@ def export_profile(path: Path, layers: Sequence[Layer], queries: int) -> None:
     """Writes layers as trtexec's `--exportProfile` does, whole or not at all.
 
     Args:
-        layers: a percentage is of the sum of their total times.
-        queries: how many were profiled.
+        layers: their percentages are parts of the sum of all total times.
+        queries: the number of profiled queries.
 
     Raises:
         OSError: the directory cannot be written.
@@ -87,7 +87,7 @@ def _columns(trace: Trace, zero_ns: int) -> Columns:
     _check(trace)
     assert trace.enqueue is not None
     compute_ms = trace.samples("gpu_compute")
-    # Without transfers there may be no columns of them: then both copies take no time.
+    # Without transfers there may be no columns for copies: they take no time.
     h2d_ms, d2h_ms = (
         trace.samples(name) if name in trace.stages else np.zeros(trace.queries)
         for name in ("h2d", "d2h")
@@ -117,10 +117,10 @@ def _columns(trace: Trace, zero_ns: int) -> Columns:
 def _device_zero(
     trace: Trace, first: npt.NDArray[np.float64], end: npt.NDArray[np.float64]
 ) -> float:
-    """When the device's clock was at zero, in host milliseconds from the first query's issue.
+    """The zero of the device's clock, in host milliseconds from the issue of the first query.
 
-    A round starts with its first issue, unless the queries of its lead-in were taken away. What
-    the host saw bounds it: no query starts before it was issued or ends after it was complete.
+    A round starts with its first issue, unless its lead-in was removed. The host's times bound the
+    zero: no query starts before its issue, or ends after its completion.
     """
     issued, done = ((times - trace.issued[0]) / 1e6 for times in (trace.issued, trace.done))
     return float(max((issued - first).max(), min(0.0, (done - end).min())))
@@ -129,16 +129,16 @@ def _device_zero(
 def _check(trace: Trace) -> None:
     if not trace.stages or trace.enqueue is None:
         raise MeasurementError(
-            "trtexec's times come from a GPU's events: a measurement on the CPU has none to export"
+            "trtexec's times come from a GPU's events, which a measurement on the CPU does not have"
         )
     if "gpu_compute" not in trace.starts:
         raise MeasurementError(
-            "this measurement did not keep when the stages of a query began, which trtexec's times "
-            "need: ask for it with --trtperf-export-times before it is measured"
+            "trtexec's times need the start of each stage, which this measurement did not record: "
+            "give --trtperf-export-times before it is measured"
         )
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One object a line, as trtexec has it."""
+    """Writes one object a line, as trtexec does."""
     lines = b"\n, ".join(msgspec.json.encode(row) for row in rows)
     write_atomically(path, b"[\n  " + lines + b"\n]\n")

@@ -136,7 +136,7 @@ def test_verify_names_what_is_bad(run: Run, directory: Path) -> None:
     assert out["bad"] == {
         key("a"): "the plan does not match its checksum",
         key("b"): "its runtime cache does not match its checksum",
-        key("c"): f"the plan has a {key('c')}.json that may be written by other users",
+        key("c"): f"the plan has a {key('c')}.json that can be written by other users",
     }
     assert run("verify", "--shared-cache", "c")[0] == 0
 
@@ -151,7 +151,7 @@ def test_the_users_own_cache_is_never_shared(
     monkeypatch.setenv("TRTPERF_SHARED_CACHE", "1")
     assert run("verify")[0] == 0
     (tmp_path / "trtperf" / f"{key('a')}.plan").chmod(0o666)
-    assert run("verify")[1].startswith(f"{key('a')}: the plan may be written by other users")
+    assert run("verify")[1].startswith(f"{key('a')}: the plan can be written by other users")
 
 
 def test_verify_compares_the_sha_256_too(run: Run, directory: Path) -> None:

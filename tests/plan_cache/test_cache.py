@@ -185,7 +185,7 @@ def test_a_directory_in_the_place_of_a_file_is_an_error_before_the_build(filled,
     path.unlink()
     path.mkdir()
     with (
-        pytest.warns(EngineCacheWarning, match=r"is no ordinary file"),
+        pytest.warns(EngineCacheWarning, match=r"is not a regular file"),
         pytest.raises(CacheError, match=rf"Is a directory .*{suffix}\); remove it, or name"),
     ):
         filled.get_or_build(KEY, never, EngineIdentity())

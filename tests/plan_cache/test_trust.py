@@ -103,7 +103,7 @@ def built_again(cache: PlanCache, complaint: str) -> None:
 @pytest.mark.parametrize("name", [f"{KEY}.plan", f"{KEY}.json"])
 def test_a_file_that_others_may_write_is_not_loaded(cache, name):
     (cache.directory / name).chmod(0o620)
-    built_again(cache, "may be written by other users")
+    built_again(cache, "can be written by other users")
 
 
 @needs_root
@@ -127,11 +127,11 @@ def test_a_link_is_not_loaded(cache, name, tmp_path):
 def test_a_pipe_in_the_place_of_a_plan_makes_nobody_wait(cache):
     (cache.directory / f"{KEY}.plan").unlink()
     os.mkfifo(cache.directory / f"{KEY}.plan")
-    built_again(cache, "is no ordinary file")
+    built_again(cache, "is not a regular file")
 
 
 def test_kernels_that_others_may_write_are_not_loaded(cache):
     cache.store_runtime_cache(KEY, b"kernels")
     cache.runtime_cache_path(KEY).chmod(0o606)
-    with pytest.warns(EngineCacheWarning, match="may be written by other users"):
+    with pytest.warns(EngineCacheWarning, match="can be written by other users"):
         assert cache.load_runtime_cache(KEY) is None

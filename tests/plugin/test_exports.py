@@ -9,7 +9,7 @@ import pytest
 KEY = "test_perf.py::test_model"
 HASTY = "--trtperf-max-warm-up=0.02"
 
-NO_TIMES = "trtexec's times come from a GPU's events: a measurement on the CPU has none to export"
+NO_TIMES = "trtexec's times come from a GPU's events, which a measurement on the CPU does not have"
 NO_PROFILE = "the CPU backend has no layer profile"
 
 

@@ -20,13 +20,13 @@ def test_a_file_holds_a_command(tmp_path):
 @pytest.mark.parametrize("content", [b"\x08\x08", b"\xff\xfe"])
 def test_a_model_is_no_command(tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a model is named by --onnx=.*model\.onnx"):
+    with pytest.raises(ValueError, match=r"give a model as --onnx=.*model\.onnx"):
         read_command(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("command", [None, 3, b"--fp16", ["--onnx=m.onnx", 3]])
 def test_other_types_are_no_command(command):
-    with pytest.raises(TypeError, match="is no command of trtexec: give a text, a list of texts"):
+    with pytest.raises(TypeError, match="is not a trtexec command: give a text, a list of texts"):
         read_command(command)
 
 
@@ -77,11 +77,11 @@ def test_a_long_command_is_no_name_of_a_file():
         (["--onnx=m", "", " ", "a\nb"], "'' ' ' 'a\\nb'"),
     ],
 )  # fmt: skip
-def test_what_belongs_to_the_shell_is_told_in_one_line(command, others):
+def test_what_belongs_to_the_shell_is_named_in_one_line(command, others):
     with pytest.raises(ValueError, match="cannot take") as failure:
         read_command(command)
     _, line = str(failure.value).splitlines()
-    assert line.startswith(f"  {others}: no arguments of trtexec")
+    assert line.startswith(f"  {others}: not arguments of trtexec")
     assert "drop what belongs to the shell" in line
 
 
@@ -97,8 +97,8 @@ def test_a_value_that_ends_like_the_program_is_a_value():
         ("A model that isn't ours. " * 101, "No closing quotation"),
     ],
 )
-def test_a_text_that_is_no_command_is_told_by_its_first_words(tmp_path, text, reason):
+def test_a_text_that_is_no_command_is_shown_by_its_first_words(tmp_path, text, reason):
     (tmp_path / "README").write_text(text)
-    with pytest.raises(ValueError, match=rf"README: .A model.*…. is no .*: {reason}") as failure:
+    with pytest.raises(ValueError, match=rf"README: .A model.*…. is not .*: {reason}") as failure:
         read_command(tmp_path / "README")
     assert len(str(failure.value)) < len(str(tmp_path)) + 250

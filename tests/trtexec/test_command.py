@@ -107,7 +107,7 @@ def test_formats_need_the_model(tmp_path):
     (tmp_path / "text.onnx").write_text("no model")
     for name, problem in {
         "absent.onnx": "cannot be read: No such file",
-        "text.onnx": "is no ONNX model",
+        "text.onnx": "is not an ONNX model",
     }.items():
         with pytest.raises(ValueError, match=rf"--onnx={name}: {problem}"):
             read_command(f"--onnx={name} --inputIOFormats=chw,chw", lambda path: tmp_path / path)
@@ -123,7 +123,7 @@ def test_the_format_of_an_input_that_is_an_output_too_is_refused(tmp_path):
     nodes = [onnx.helper.make_node("Relu", ["x"], ["y"])]
     model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [x], [x, y]))
     onnx.save(model, tmp_path / "m.onnx")
-    with pytest.raises(ValueError, match="--inputIOFormats: x is an output, too"):
+    with pytest.raises(ValueError, match="--inputIOFormats: x is also an output"):
         read_command(f"--onnx={tmp_path}/m.onnx --inputIOFormats=chw")
     options = read_command(f"--onnx={tmp_path}/m.onnx --outputIOFormats=chw").options
     assert options == {"allowed_formats": {"x": ["linear"], "y": ["linear"]}}
@@ -175,8 +175,8 @@ def test_all_that_cannot_be_taken_is_named_at_once():
         ("--onnx=m --optShapes=x:1 --optShapes=x:2", "--optShapes was given before"),
         ("--onnx=m --shapes=x:1 --shapes=y:1", "--shapes was given before"),
         ("--onnx=m --inputIOFormats=chw --inputIOFormats=chw", "was given before"),
-        ("--onnx=m --optShapes=x:1,x:2", "gives a name twice"),
-        ("--onnx=m --tacticSources=-CUBLAS,+cublas", "gives a name twice"),
+        ("--onnx=m --optShapes=x:1,x:2", "has a name twice"),
+        ("--onnx=m --tacticSources=-CUBLAS,+cublas", "has a name twice"),
         ("--onnx=m --useGpu --computeCapabilities=89", "contradicts an argument before it"),
         ("--onnx=m --profile=0 --optShapes=x:1 --profile=0", "each --profile once"),
         ("--onnx=m --profile=0 --profile=1 --optShapes=x:1", "--profile=0: its shapes"),
@@ -202,9 +202,9 @@ def test_what_does_not_fit_together_is_refused(command, complaint):
         ("--memPoolSize=workspace:0", "memory_pool_limit_mib=.* a number above 0"),
         ("--builderOptimizationLevel=9", "builder_optimization_level=9: .* from 0 to 5"),
         ("--maxAuxStreams=2000", "max_aux_streams=2000: .* from 0 to 1024"),
-        ("--maxAuxStreams=-1", "'-1' is no whole number of 0 or more"),
+        ("--maxAuxStreams=-1", "'-1' is not a whole number of 0 or more"),
         ("--tacticSources=+1", "tactic_sources="),
-        ("--profilingVerbosity=foo", "'foo' is none of none, layer_names_only, detailed"),
+        ("--profilingVerbosity=foo", "'foo' is not one of none, layer_names_only, detailed"),
         ("--optShapes=x:1xa", "'x': '1xa' is not a shape"),
         ("--shapes=x:1y", "'x': '1y' is not a shape"),
     ],
@@ -237,7 +237,7 @@ def test_units_of_memory(size, mib):
 
 @pytest.mark.parametrize("size", ["512iB", "5BB", "5KBB", "5T", "."])
 def test_units_that_are_none(size):
-    with pytest.raises(ValueError, match=f"'{size}' is no size such as 512M"):
+    with pytest.raises(ValueError, match=f"'{size}' is not a size such as 512M"):
         read_command(f"--onnx=m --memPoolSize=workspace:{size}")
 
 
@@ -304,8 +304,8 @@ def test_a_plan_can_be_loaded():
 
 
 @pytest.mark.parametrize("argument", ["--loadEngine=m.bin", "--onnx=m.plan"])
-def test_plans_are_told_by_their_suffix(argument):
-    with pytest.raises(ValueError, match=rf"{argument}: plans, and no models, end in \.engine,"):
+def test_plans_are_known_by_their_suffix(argument):
+    with pytest.raises(ValueError, match=rf"{argument}: here plans end in \.engine,"):
         read_command(argument)
 
 
