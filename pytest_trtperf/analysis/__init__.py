@@ -8,7 +8,7 @@ regression  is a metric worse than its baseline by more than a tolerance?
 diagnosis   trtexec's warnings about a measurement, trends over its rounds, a late load
 distribution  modes and outliers of its queries
 layers      what each layer takes, and its share of the whole
-gates       which metrics are held against the baseline, and how tightly
+gates       which numbers are compared with the baseline, and the change tolerated
 max_qps     the highest request rate at which a percentile holds
 paired      the ratio of two engines measured in turns
 reference_window  the nights that a series is compared with

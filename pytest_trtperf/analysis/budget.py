@@ -18,7 +18,7 @@ WINDOWS = (50, 20, 10, 5)
 
 
 def least_queries(p: float, alpha: float) -> int:
-    """The least number of independent queries that bounds the `p`-th percentile (0 to 100).
+    """The minimum number of independent queries that bounds the `p`-th percentile (0 to 100).
 
     The largest of n queries is an upper bound at level 1 - alpha when (p / 100)**n <= alpha
     (Wilks 1941); 299 for P99 at alpha 0.05, 459 at 0.01.
@@ -210,7 +210,7 @@ def _judged(
     above = lower is not None and (lower >= limit if higher_is_better else lower > limit)
     evidence = f"{text} [{_number(lower)}, {_number(upper)}]"
     if above == below:
-        status, reason, words = Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "cannot be told from"
+        status, reason, words = Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "is too close to"
     elif above == higher_is_better:
         status, reason, words = Status.PASS, Reason.WITHIN_LIMIT, "keeps"
     else:

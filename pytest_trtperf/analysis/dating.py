@@ -54,9 +54,9 @@ def date_change(
 ) -> LevelShift | None:
     """The night of the largest change of level, if there surely is one; dating, not an alarm.
 
-    Whether there is one is told by the largest standardised sum of centred ranks over all splits
-    (Pettitt 1979, weighted as by Csorgo & Horvath 1997), and its night by the least absolute
-    deviations (Bai 1995). The p-value is from shuffling blocks of nights, which keeps the
+    The largest standardised sum of centred ranks over all splits (Pettitt 1979, weighted as by
+    Csorgo & Horvath 1997) decides whether there is one, and least absolute deviations give its
+    night (Bai 1995). The p-value is from shuffling blocks of nights, which keeps the
     autocorrelation inside them (circular blocks, Politis & Romano 1992), with a fixed seed;
     shuffling stops early once p is plainly large (Besag & Clifford 1991).
 
@@ -64,10 +64,10 @@ def date_change(
     two blocks of either end.
 
     Args:
-        least: the least change of the median (0.01 is 1 %).
+        least: the smallest change of the median (0.01 is 1 %).
         alpha: the largest p-value of a change.
         block: nights that are shuffled as one, and the fewest on either side of a change.
-        shuffles: how many, at the most.
+        shuffles: the maximum number of them.
 
     Raises:
         ValueError: a value is zero, negative or infinite, or an option is out of range.
@@ -183,8 +183,8 @@ class _Test:
 
         def highest(rows: FloatArray) -> FloatArray:
             each = [self._windows(rows, length).max(axis=-1) for length in lengths]
-            most: FloatArray = np.max(each, axis=0)
-            return most
+            maximum: FloatArray = np.max(each, axis=0)
+            return maximum
 
         p = self._chance(ranks, float(scores[widest].max()), highest)
         return ([begin, begin + lengths[widest]], p) if p <= self.alpha else None

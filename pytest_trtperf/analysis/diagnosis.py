@@ -152,7 +152,7 @@ def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding
     """Queries of an open load issued late by the load generator (code `late`).
 
     `lateness_ms` is, for each query, from when it was due to when it was issued, in milliseconds.
-    More than 1 % later than `limit_ms` is worth a word.
+    It is reported when more than 1 % are later than `limit_ms`.
 
     Raises:
         ValueError: `lateness_ms` is empty or not finite.

@@ -27,7 +27,7 @@ CHANCE_OUTLIERS = 0.01
 MODE_SHARE = 0.04
 
 MODES_APART = 0.015
-"""The least share of the queries in a mode, and the least by which two levels differ: below 5 and
+"""The minimum share of the queries in a mode, and minimum distance of two levels: below 5 and
 2 %, so that modes of 5 % of the queries, and such 2 % apart, are found whatever the draw."""
 
 VALLEY_DEPTH = 0.5
@@ -164,7 +164,7 @@ def _valleys(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     # any two places could have been peak and valley (Bonferroni)
     sigmas = -float(special.ndtri(VALLEY_CHANCE / (counts.size / 4) ** 2))
     deep = (density <= VALLEY_DEPTH * peak) & (peak - density >= sigmas * np.sqrt(peak + density))
-    # the last bin of an empty stretch stands for it; the ends are no valleys anyway
+    # the last bin of an empty stretch stands for it; the ends are no valleys in any case
     least = (density <= np.roll(density, 1)) & (density < np.roll(density, -1))
     found: npt.NDArray[np.bool_] = deep & least
     return found

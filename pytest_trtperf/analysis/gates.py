@@ -1,4 +1,4 @@
-"""Which numbers of a measurement are held against its baseline, and how tightly."""
+"""Which numbers of a measurement are compared with its baseline, and what change is tolerated."""
 
 from __future__ import annotations
 

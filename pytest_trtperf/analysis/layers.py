@@ -113,7 +113,7 @@ class LayerChange:
 
 
 def compare_layers(before: Mapping[str, float], after: Mapping[str, float]) -> list[LayerChange]:
-    """The layers of two profiles by what they add to the time, most first.
+    """The layers of two profiles by what they add to the time, the largest first.
 
     Args:
         before, after: Median milliseconds by name.

@@ -1,4 +1,4 @@
-"""The types that an engine computes in, by what the engine inspector tells of its layers."""
+"""The types that an engine computes in, from the engine inspector's entries of its layers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAMES: Mapping[str, str] = {
 
 
 def precisions(layers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many layers have outputs of each type, ``{"fp16": 52, "fp32": 3}``, most first.
+    """How many layers have outputs of each type, ``{"fp16": 52, "fp32": 3}``, by number.
 
     Args:
         layers: the inspector's entries, of an engine built with detailed verbosity; empty where
-            they tell of no type.
+            they name no type.
     """
     counted: Counter[str] = Counter()
     for layer in layers:

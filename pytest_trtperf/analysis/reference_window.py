@@ -21,13 +21,13 @@ WINDOW = 30
 LEAST_WINDOW = 15
 
 LEAST = 0.01
-"""The least change that is worth a word: 0.01 is 1 %."""
+"""The smallest change that is reported: 0.01 is 1 %."""
 
 ALLOWANCE = 1.5
 """What a night may deviate without counting, in standard deviations: half of a step of 3."""
 
 CLIP = 3.0
-"""The most that one night may deviate, so that it takes three bad nights to alarm."""
+"""The maximum deviation that one night counts for, so that an alarm takes three bad nights."""
 
 LEAST_THRESHOLD = 2 * (CLIP - ALLOWANCE) + 0.1
 
@@ -103,7 +103,7 @@ def measured(values: NightlyValues, least: float) -> tuple[FloatArray, IntArray,
         ValueError: a value is zero, negative or infinite, or `least` is not in (0, 1].
     """
     if not 0 < least <= 1:
-        raise ValueError(f"the least change {least} is not in (0, 1]")
+        raise ValueError(f"the smallest change {least} is not in (0, 1]")
     series = np.array([math.nan if one is None else one for one in values], dtype=np.float64)
     wrong = np.flatnonzero((series <= 0) | np.isinf(series))
     if wrong.size:

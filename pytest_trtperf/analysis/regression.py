@@ -19,7 +19,7 @@ ALPHA = 0.01
 """The level of all looks at all numbers that are compared, on either side."""
 
 LEAST_RUNS = 5
-"""From this many baseline runs on, their own spread alone tells how runs differ."""
+"""From this many baseline runs on, their own spread alone is the run-to-run spread."""
 
 FEW_RUNS_ALPHA = 0.05
 """The level for the spread of two to four runs: at 1 % two would support no tolerance at all."""
@@ -36,8 +36,8 @@ class Change:
     """A metric against its baseline; `ratio` is current / baseline, `lower` and `upper` its bounds.
 
     `current` and `baseline` are geometric means over rounds in the metric's unit. `improved` says
-    that the metric is surely better by more than the tolerance. `supported` is the least tolerance
-    that can be told from chance and disturbance, as a share.
+    that the metric is surely better by more than the tolerance. `supported` is the
+    smallest change, as a share, that chance and disturbance do not explain.
     """
 
     verdict: Verdict
@@ -121,20 +121,20 @@ def judge_change(
 
 
 def allow_for_machine(change: Change, machine: float, tolerance: float) -> Change:
-    """A change, made inconclusive where what the machine itself did contradicts it.
+    """A change, made inconclusive where a faster or slower machine may explain it.
 
-    A regression, be it by the estimate alone, is borne out if it stays beyond the tolerance once
-    the engine is granted `SENSITIVITY` times what made the machine slower; a pass is unless a
-    faster machine hides one, by the same measure.
+    A slower machine does not explain a regression that stays beyond the tolerance once the engine
+    is allowed `SENSITIVITY` times what made the machine slower. The same holds for the estimate
+    alone. A pass stands unless a faster machine hides a regression, by the same measure.
 
     Args:
         machine: what a fixed calculation takes now over what it took, as a ratio.
     """
     verdict = change.verdict
     slower = 1 / change.ratio if verdict.higher_is_better else change.ratio
-    most, least = machine**SENSITIVITY, machine ** (1 / SENSITIVITY)
-    regressed = slower / (most if machine > 1 else least) > 1 + tolerance
-    improved = slower / (most if machine < 1 else least) < 1 / (1 + tolerance)
+    felt, unfelt = machine**SENSITIVITY, machine ** (1 / SENSITIVITY)
+    regressed = slower / (felt if machine > 1 else unfelt) > 1 + tolerance
+    improved = slower / (felt if machine < 1 else unfelt) < 1 / (1 + tolerance)
     change = replace(change, improved=change.improved and improved)
     contradicted = (
         regressed if verdict.status is Status.PASS else not (keeps_limit(verdict) or regressed)
@@ -158,7 +158,7 @@ def _supported_tolerance(runs: Sequence[_Sample], alpha: float = ALPHA) -> float
     their means. Fewer than `LEAST_RUNS` estimate that badly: then it is at `FEW_RUNS_ALPHA`, and
     runs are taken to differ at least as rounds do within them. The run that is judged has no say:
     a slowdown of some queries makes its rounds differ. Looking again, or at another number, draws
-    no other run, so alpha is not shared. 0 where there is no spread to tell from.
+    no other run, so alpha is not shared. 0 where there is no spread.
 
     Args:
         runs: logarithms of one value a round.
@@ -173,15 +173,15 @@ def _supported_tolerance(runs: Sequence[_Sample], alpha: float = ALPHA) -> float
 
 
 def why_undecidable(change: Change, tolerance: float) -> str | None:
-    """Why not even the estimate of an inconclusive change tells anything; None where it does."""
+    """Why not even the estimate may decide an inconclusive change; None where it may."""
     if change.verdict.reason == Reason.TOO_FEW_ROUNDS:
         return "one side has a single round, which shows no spread"
     if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
-        return f"too noisy to tell, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}"
+        return f"too noisy to decide, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}"
     allowed = 1 + change.supported
     beyond = not 1 / (1 + tolerance) <= change.ratio <= 1 + tolerance
     if beyond and 1 / allowed <= change.ratio <= allowed:
-        return f"runs may differ by up to {change.supported:.1%} by themselves"
+        return f"the run-to-run spread alone may be up to {change.supported:.1%}"
     return None
 
 

@@ -50,7 +50,7 @@ class Direction(str, Enum):
 
 @dataclass(frozen=True)
 class Reference:
-    """What a series is held against.
+    """What a series is compared with.
 
     `first` and `last` are nights, `level` is in the unit of the values, `sd` relative (0.01 is
     1 %), `phi` the autocorrelation from night to night, `threshold` in standard deviations.
@@ -128,7 +128,7 @@ def alarm(values: NightlyValues, window: int = WINDOW, least: float = LEAST) -> 
 
     Args:
         window: measured nights of a reference window.
-        least: the least change of interest (0.01 is 1 %).
+        least: the smallest change of interest (0.01 is 1 %).
 
     Raises:
         ValueError: a value is zero, negative or infinite, `window` is below `LEAST_WINDOW`, or

@@ -94,7 +94,7 @@ def decide(verdict: Verdict, policy: str, *, in_doubt: bool = False) -> Verdict:
     Args:
         policy: estimate (`decide_by_estimate`), fail (FAIL, and its message says so), or warn (it
             stays inconclusive).
-        in_doubt: the estimate tells nothing either, so that it may not decide.
+        in_doubt: the estimate is not to be trusted either, so that it may not decide.
     """
     if verdict.status is not Status.INCONCLUSIVE or policy == "warn":
         return verdict

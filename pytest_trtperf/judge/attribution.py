@@ -14,7 +14,7 @@ from pytest_trtperf.record.model import RoundRecord
 READING_TOLERANCE = 0.01
 MOST_LAYERS = 5
 LEAST_SHARE = 0.01
-"""Of what all slower layers add: one that adds less is not told by name."""
+"""Share of what all slower layers add: a layer that adds less is not named."""
 
 
 def differences(
@@ -107,13 +107,13 @@ def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> I
         return
     slower = [change for change in compare_layers(before, after) if change.change_ms > 0]
     least = LEAST_SHARE * sum(change.change_ms for change in slower)
-    told = [change for change in slower if change.change_ms >= least][:MOST_LAYERS]
-    for change in told:
+    named = [change for change in slower if change.change_ms >= least][:MOST_LAYERS]
+    for change in named:
         then = "new" if change.before_ms is None else f"{change.before_ms:.4g} ms before"
         yield (
             f"layer {change.name}: {change.change_ms:+.4g} ms, "
             f"{change.share:.0%} of the change ({then})"
         )
-    if rest := slower[len(told) :]:
+    if rest := slower[len(named) :]:
         added = sum(change.change_ms for change in rest)
         yield f"{len(rest)} more layers that got slower: {added:+.4g} ms together"

@@ -1,4 +1,4 @@
-"""Limits in a test: budgets that may differ by device, and how a verdict is come to and told."""
+"""Limits in a test: budgets by device, and how a verdict is reached and reported."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def trend_of(series: Series, least: float = LEAST) -> Trend:
     """The alarm of a series, and the dates of its changes where there ever was one.
 
     Args:
-        least: the least change that is worth a word (0.01 is 1 %).
+        least: the smallest change that is reported (0.01 is 1 %).
     """
     # Of a throughput the time for each query is looked at, where more is worse too.
     turned = series.gate.kind == "throughput"
@@ -88,7 +88,7 @@ def trend_of(series: Series, least: float = LEAST) -> Trend:
 
 
 def _moved(found: Alarm) -> bool:
-    """Whether the level ever moved as far as an alarm can tell."""
+    """Whether the alarm ever noticed that the level moved."""
     return bool(found.episodes or found.steps)
 
 

@@ -1,4 +1,4 @@
-"""Budgets: what passes, what fails, and what cannot be told."""
+"""Budgets: what passes, what fails, and what is too close to decide."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_values_that_are_no_times_are_refused(function, value):
 @BOTH_FUNCTIONS
 @pytest.mark.parametrize("least", [0, -0.01, 1.5, math.nan])
 def test_least_change_that_is_none_is_refused(function, least):
-    with pytest.raises(ValueError, match="least change"):
+    with pytest.raises(ValueError, match="smallest change"):
         function([1.0] * 60, least=least)
 
 

@@ -131,7 +131,7 @@ def test_the_words_for_two_modes() -> None:
     )
 
 
-def test_three_modes_are_told_apart() -> None:
+def test_three_modes_are_distinguished() -> None:
     finding = bimodal(np.repeat([0.03, 0.05, 16.0], [1200, 600, 200]))
     assert finding is not None
     assert "three modes: 60 % of queries near 0.03 ms, 30 % near 0.05 ms, 10 % near 16 ms" in (

@@ -228,7 +228,7 @@ def test_changes_of_layers_add_up_and_come_most_first(before, after):
         assert sum(change.share for change in changes) == pytest.approx(1, abs=1e-3)
 
 
-def test_layer_that_is_new_or_gone_is_told():
+def test_layer_that_is_new_or_gone_is_reported():
     new, same, gone = compare_layers({"a": 1.0, "b": 2.0}, {"b": 2.0, "c": 3.0})
     assert (new.name, new.before_ms, new.after_ms, new.share) == ("c", None, 3.0, 1.5)
     assert (same.name, same.change_ms, same.share) == ("b", 0.0, 0.0)

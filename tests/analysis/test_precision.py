@@ -10,7 +10,7 @@ def layer(*formats: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("text", "expected"),
     [
         ("Half", "fp16"),
         ("Float", "fp32"),
@@ -22,8 +22,8 @@ def layer(*formats: object) -> dict[str, object]:
         ("Row major linear FP8 format", "fp8"),
     ],
 )
-def test_the_inspectors_words_are_types(told, expected):
-    assert precisions([layer(told)]) == {expected: 1}
+def test_the_inspectors_words_are_types(text, expected):
+    assert precisions([layer(text)]) == {expected: 1}
 
 
 def test_layers_are_counted_by_type():
@@ -43,5 +43,5 @@ def test_layers_are_counted_by_type():
         layer(None),
     ],
 )
-def test_what_tells_no_type_counts_for_nothing(entry):
+def test_what_names_no_type_counts_for_nothing(entry):
     assert precisions([entry]) == {}

@@ -1,4 +1,4 @@
-"""The comparison with a baseline: found, forgiven, or not to be told."""
+"""The comparison with a baseline: found, forgiven, or too noisy to decide."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_few_runs_that_differ_more_than_their_rounds_widen_the_tolerance(
     assert math.log1p(change.supported) == pytest.approx(margin, rel=1e-3)
     assert change.verdict.status is Status.INCONCLUSIVE
     assert why_undecidable(change, 0.02) == (
-        f"runs may differ by up to {change.supported:.1%} by themselves"
+        f"the run-to-run spread alone may be up to {change.supported:.1%}"
     )
 
 
@@ -153,7 +153,7 @@ def test_two_runs_that_agree_cost_no_power() -> None:
     ("current", "before", "why"),
     [
         ([1.0], [1.0, 1.0], "one side has a single round, which shows no spread"),
-        ([0.8, 1.25], [1.0, 1.0], "too noisy to tell, from "),
+        ([0.8, 1.25], [1.0, 1.0], "too noisy to decide, from "),
         ([1.04, 1.06, 1.05], [1.0, 1.0, 1.0], None),
     ],
 )
@@ -162,8 +162,8 @@ def test_what_the_estimate_may_not_decide(
 ) -> None:
     change = judge_change(current, [before], 0.05)
     assert change.verdict.status is Status.INCONCLUSIVE
-    told = why_undecidable(change, 0.05)
-    assert told is None if why is None else told is not None and told.startswith(why)
+    found = why_undecidable(change, 0.05)
+    assert found is None if why is None else found is not None and found.startswith(why)
 
 
 def test_noise_of_the_judged_run_alone_excuses_nothing() -> None:

@@ -28,7 +28,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 # Untyped on purpose: most of what this answers may be None, which the tests are about.
-def told(values, **options):
+def answer_to(values, **options):
     return alarm(values, **options)
 
 
@@ -37,7 +37,7 @@ def regressions(answer):
 
 
 def test_clean_series_is_quiet():
-    answer = told(series(0, 60))
+    answer = answer_to(series(0, 60))
     assert (answer.state, answer.standing, answer.size) == (State.QUIET, None, None)
     assert answer.since is None
     assert (answer.reference.first, answer.reference.last) == (0, WINDOW - 1)
@@ -46,7 +46,7 @@ def test_clean_series_is_quiet():
 
 
 def test_step_alarms_with_its_night_and_size():
-    answer = told(series(1, 60, (40, 1.05)))
+    answer = answer_to(series(1, 60, (40, 1.05)))
     assert answer.state is State.ALARM
     assert answer.since == 40
     assert 40 <= answer.standing.raised <= 46
@@ -56,8 +56,8 @@ def test_step_alarms_with_its_night_and_size():
     assert "slower for 20 nights" in answer.message
 
 
-def test_improvement_is_told_but_is_no_alarm():
-    answer = told(series(2, 60, (40, 1 / 1.05)))
+def test_improvement_is_reported_but_is_no_alarm():
+    answer = answer_to(series(2, 60, (40, 1 / 1.05)))
     assert answer.state is State.IMPROVED
     assert answer.standing.direction is Direction.IMPROVEMENT
     assert answer.since == 40
@@ -68,7 +68,7 @@ def test_improvement_is_told_but_is_no_alarm():
 def test_nothing_is_said_before_the_reference_is_complete():
     values = series(3, WINDOW - 1, (20, 1.5))
     for nights in (0, 1, 20, WINDOW - 1):
-        answer = told(values[:nights])
+        answer = answer_to(values[:nights])
         assert answer.state is State.TOO_SHORT
         assert answer.reference is None
         assert f"{nights} of the {WINDOW} nights" in answer.message
@@ -76,12 +76,12 @@ def test_nothing_is_said_before_the_reference_is_complete():
 
 def test_missing_nights_do_not_count_for_the_reference():
     values = [*series(4, WINDOW - 1), None, None, None, None]
-    assert told(values).state is State.TOO_SHORT
-    assert told([*values, 2.0]).state is State.QUIET
+    assert answer_to(values).state is State.TOO_SHORT
+    assert answer_to([*values, 2.0]).state is State.QUIET
 
 
 def test_series_of_missing_nights_alone():
-    assert told([None, math.nan] * WINDOW).state is State.TOO_SHORT
+    assert answer_to([None, math.nan] * WINDOW).state is State.TOO_SHORT
 
 
 @pytest.mark.parametrize("night", [5, 35, 59])
@@ -89,20 +89,20 @@ def test_series_of_missing_nights_alone():
 def test_single_bad_night_is_no_alarm(night, factor):
     values = series(5, 60)
     values[night] *= factor
-    answer = told(values)
+    answer = answer_to(values)
     assert (answer.state, answer.episodes, answer.steps) == (State.QUIET, (), ())
 
 
 def test_bad_nights_inside_the_reference_do_not_hide_a_step():
     values = series(6, 60, (45, 1.05))
     values[[7, 21]] *= 3
-    answer = told(values)
+    answer = answer_to(values)
     assert (answer.state, answer.since) == (State.ALARM, 45)
     assert answer.reference.sd < 0.02
 
 
 def test_alarm_ends_when_the_level_is_back():
-    answer = told(series(7, 80, (40, 1.06), (50, 1 / 1.06)))
+    answer = answer_to(series(7, 80, (40, 1.06), (50, 1 / 1.06)))
     assert answer.state is State.QUIET
     assert [one.since for one in answer.episodes] == [40]
     assert 50 <= answer.episodes[0].ended <= 55
@@ -110,15 +110,15 @@ def test_alarm_ends_when_the_level_is_back():
 
 
 def test_alarm_that_stood_long_ends_as_fast():
-    answer = told(series(8, 75, (40, 1.2), (68, 1 / 1.2)))
+    answer = answer_to(series(8, 75, (40, 1.2), (68, 1 / 1.2)))
     assert (answer.episodes[0].since, answer.state) == (40, State.QUIET)
     assert 68 <= answer.episodes[0].ended <= 72
 
 
 def test_level_that_lasts_for_a_window_becomes_the_reference():
     values = series(9, 400, (60, 1.05))
-    assert told(values[:89]).state is State.ALARM
-    answer = told(values)
+    assert answer_to(values[:89]).state is State.ALARM
+    answer = answer_to(values)
     assert answer.state is State.QUIET
     first = answer.episodes[0]
     assert (first.since, first.ended, first.accepted) == (60, 60 + WINDOW - 1, True)
@@ -127,13 +127,13 @@ def test_level_that_lasts_for_a_window_becomes_the_reference():
 
 
 def test_step_hundreds_of_nights_after_an_accepted_one():
-    answer = told(series(10, 400, (60, 1.05), (380, 1.04)))
+    answer = answer_to(series(10, 400, (60, 1.05), (380, 1.04)))
     assert (answer.state, answer.since) == (State.ALARM, 380)
     assert answer.size.lower < 1.04 < answer.size.upper
 
 
 def test_regression_after_an_accepted_improvement_is_held_against_the_better_level():
-    answer = told(series(11, 170, (60, 0.8), (150, 1.05)))
+    answer = answer_to(series(11, 170, (60, 0.8), (150, 1.05)))
     assert (answer.state, answer.since) == (State.ALARM, 150)
     assert answer.size.ratio == pytest.approx(1.05, abs=0.015)
     assert answer.episodes[0].direction is Direction.IMPROVEMENT
@@ -141,26 +141,26 @@ def test_regression_after_an_accepted_improvement_is_held_against_the_better_lev
 
 def test_step_inside_the_reference_window_begins_it_anew():
     values = series(12, 80, (15, 1.05), (60, 1.05))
-    assert told(values[:35]).state is State.TOO_SHORT
-    assert "20 of the 30 nights" in told(values[:35]).message
-    assert "from the last change" in told(values[:35]).message
-    answer = told(values)
+    assert answer_to(values[:35]).state is State.TOO_SHORT
+    assert "20 of the 30 nights" in answer_to(values[:35]).message
+    assert "from the last change" in answer_to(values[:35]).message
+    answer = answer_to(values)
     assert answer.steps == (15,)
     assert answer.reference.first == 15
     assert (answer.state, answer.since) == (State.ALARM, pytest.approx(60, abs=1))
 
 
 def test_step_on_the_last_nights_of_the_window_is_dated_there():
-    answer = told(series(13, 45, (27, 1.06)))
+    answer = answer_to(series(13, 45, (27, 1.06)))
     assert (answer.state, answer.since) == (State.ALARM, 27)
     assert answer.standing.raised >= WINDOW
 
 
 def test_constant_series_is_quiet_and_a_step_of_it_an_alarm():
-    quiet = told([0.7] * 60)
+    quiet = answer_to([0.7] * 60)
     assert (quiet.state, quiet.reference.sd, quiet.reference.phi) == (State.QUIET, 0, 0)
     stepped = [0.7] * 40 + [0.7 * 1.02] * 20
-    answer = told(stepped)
+    answer = answer_to(stepped)
     assert (answer.state, answer.since) == (State.ALARM, 40)
     assert answer.size.ratio == pytest.approx(1.02)
 
@@ -168,8 +168,8 @@ def test_constant_series_is_quiet_and_a_step_of_it_an_alarm():
 @pytest.mark.parametrize("share", [0.0005, 0.002])
 def test_change_far_below_the_least_is_no_alarm_in_a_quiet_series(share):
     values = series(14, 70, (45, 1 + share), sd=0.0001)
-    assert told(values).state is State.QUIET
-    assert told(values, least=share / 2).since == 45
+    assert answer_to(values).state is State.QUIET
+    assert answer_to(values, least=share / 2).since == 45
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, -math.inf])
@@ -177,26 +177,26 @@ def test_values_that_are_no_times_are_refused(value):
     values = list(series(15, 60))
     values[41] = value
     with pytest.raises(ValueError, match=r"night 41 is .*positive"):
-        told(values)
+        answer_to(values)
 
 
 @pytest.mark.parametrize("least", [0, -0.01, 1.5, math.nan])
 def test_least_change_that_is_none_is_refused(least):
-    with pytest.raises(ValueError, match="least change"):
-        told([1.0] * 60, least=least)
+    with pytest.raises(ValueError, match="smallest change"):
+        answer_to([1.0] * 60, least=least)
 
 
 def test_window_that_is_too_short_is_refused():
     with pytest.raises(ValueError, match="at least 15 nights, got 14"):
-        told([1.0] * 60, window=LEAST_WINDOW - 1)
-    assert told(series(16, LEAST_WINDOW), window=LEAST_WINDOW).state is State.QUIET
+        answer_to([1.0] * 60, window=LEAST_WINDOW - 1)
+    assert answer_to(series(16, LEAST_WINDOW), window=LEAST_WINDOW).state is State.QUIET
 
 
 @settings(max_examples=50)
 @given(seed=SEEDS, unit=st.floats(1e-6, 1e6), night=st.integers(20, 70))
 def test_unit_does_not_matter(seed, unit, night):
     values = series(seed, 90, (night, 1.04), phi=0.3)
-    first, scaled = told(values), told(unit * values)
+    first, scaled = answer_to(values), answer_to(unit * values)
     assert (scaled.episodes, scaled.steps) == (first.episodes, first.steps)
     if first.size:
         assert scaled.size.ratio == pytest.approx(first.size.ratio)
@@ -211,7 +211,7 @@ def test_missing_nights_only_shift_the_others(seed, gaps):
     for place in sorted(gaps, reverse=True):
         values.insert(place, None)
     at = [place for place, value in enumerate(values) if value is not None]
-    full, holed = told(whole), told(values)
+    full, holed = answer_to(whole), answer_to(values)
     assert [at[one.since] for one in full.episodes] == [one.since for one in holed.episodes]
     assert [at[one.raised] for one in full.episodes] == [one.raised for one in holed.episodes]
     assert (holed.state, holed.size) == (full.state, full.size)
@@ -221,16 +221,16 @@ def test_missing_nights_only_shift_the_others(seed, gaps):
 @given(seed=SEEDS)
 def test_same_values_same_answer(seed):
     values = series(seed, 90, (45, 1.03), phi=0.5)
-    assert told(values) == told(list(values))
+    assert answer_to(values) == answer_to(list(values))
 
 
 @settings(max_examples=50)
 @given(seed=SEEDS, nights=st.integers(31, 89))
 def test_an_alarm_once_raised_is_not_taken_back_by_later_nights(seed, nights):
-    """What a night said then is still told at the end: nothing looks ahead."""
+    """What a night said then is still said at the end: nothing looks ahead."""
     values = series(seed, 90, (50, 1.04))
-    early = [(one.since, one.raised) for one in told(values[:nights]).episodes]
-    late = [(one.since, one.raised) for one in told(values).episodes if one.raised < nights]
+    early = [(one.since, one.raised) for one in answer_to(values[:nights]).episodes]
+    late = [(one.since, one.raised) for one in answer_to(values).episodes if one.raised < nights]
     assert early == late
 
 
@@ -239,12 +239,12 @@ def test_an_alarm_once_raised_is_not_taken_back_by_later_nights(seed, nights):
 def test_alarm_takes_more_than_one_night_of_any_size(seed, night, factor):
     values = series(seed, 81, sd=0.001)
     values[night] *= factor
-    assert told(values).state is State.QUIET
+    assert answer_to(values).state is State.QUIET
 
 
 def test_turned_upside_down_a_regression_is_an_improvement():
     values = series(17, 90, (45, 1.05))
-    up, down = told(values), told(1 / values)
+    up, down = answer_to(values), answer_to(1 / values)
     assert [one.since for one in up.episodes] == [one.since for one in down.episodes]
     assert {one.direction for one in up.episodes} == {Direction.REGRESSION}
     assert {one.direction for one in down.episodes} == {Direction.IMPROVEMENT}
@@ -291,7 +291,7 @@ def test_table_holds_the_99th_percentile(window, phi):
 @pytest.mark.parametrize(("phi", "most"), [(0.0, 5), (0.5, 19)])
 def test_clean_series_rarely_alarm(phi, most):
     """0.1 % and 0.7 % by benchmarks/nightly.py, where 1 % is asked for."""
-    flagged = sum(bool(regressions(told(series(seed, 60, phi=phi)))) for seed in range(1000))
+    flagged = sum(bool(regressions(answer_to(series(seed, 60, phi=phi)))) for seed in range(1000))
     assert flagged <= most
 
 
@@ -301,7 +301,7 @@ def test_steps_are_found_in_time_and_dated():
     for seed in range(500):
         night = 30 + seed % 14
         values = series(seed, 60, (night, 1.03))
-        found = regressions(told(values))
+        found = regressions(answer_to(values))
         in_time += bool(found) and night <= found[0].raised < night + 7
         near += bool(found) and abs(found[0].since - night) <= 2
     assert in_time >= 440

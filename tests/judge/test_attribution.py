@@ -14,7 +14,7 @@ QUANTILES = {"latency": [1.0] * 21}
 SOFTWARE = {"driver": "580", "tensorrt": "10.16"}
 
 
-def told(
+def lines(
     *,
     digest: str = "engine",
     plan: str = "plan",
@@ -43,44 +43,44 @@ def told(
 
 
 @pytest.mark.parametrize("unknown", [{}, {"clock": None}, {"limit": None}, {"clock": 1975.0}])
-def test_nothing_is_told_where_nothing_changed(unknown: dict[str, Any]) -> None:
-    assert told(**unknown) == []
+def test_nothing_is_reported_where_nothing_changed(unknown: dict[str, Any]) -> None:
+    assert lines(**unknown) == []
 
 
-def test_another_engine_is_told_before_another_plan() -> None:
-    assert told(plan="other") == ["the plan's bytes differ: the same model was built anew"]
-    (line,) = told(digest="other", plan="other")
+def test_another_engine_is_reported_before_another_plan() -> None:
+    assert lines(plan="other") == ["the plan's bytes differ: the same model was built anew"]
+    (line,) = lines(digest="other", plan="other")
     assert line == "the engine was built from another model, options, version or GPU"
 
 
-def test_versions_that_came_went_or_changed_are_told() -> None:
-    assert told(software={"driver": "590", "cuda": "13"}) == [
+def test_versions_that_came_went_or_changed_are_lines() -> None:
+    assert lines(software={"driver": "590", "cuda": "13"}) == [
         "cuda: none in the baseline, 13 here",
         "driver: 580 in the baseline, 590 here",
         "tensorrt: 10.16 in the baseline, none here",
     ]
 
 
-def test_clock_and_power_limit_are_told_with_their_change() -> None:
-    assert told(clock=1802, limit=500) == [
+def test_clock_and_power_limit_are_reported_with_their_change() -> None:
+    assert lines(clock=1802, limit=500) == [
         "SM clock: 1980 MHz in the baseline, 1802 here (-9%)",
         "power limit: 700 W in the baseline, 500 here (-29%)",
     ]
 
 
-def test_tactics_are_told_of_layers_that_are_still_there() -> None:
+def test_tactics_are_reported_of_layers_that_are_still_there() -> None:
     then = {"conv1": "fast_kernel", "conv2": "kernel", "gone": "kernel"}
     now = {"conv1": "slow_kernel", "conv2": "kernel", "new": "kernel"}
-    assert told(tactics=now) == []
-    assert told(tactics=now, then={"tactics": then}) == [
+    assert lines(tactics=now) == []
+    assert lines(tactics=now, then={"tactics": then}) == [
         "tactic of layer conv1: fast_kernel in the baseline, slow_kernel here"
     ]
 
 
-def test_slower_layers_are_told_most_first_with_their_share() -> None:
+def test_slower_layers_are_listed_by_size_with_their_share() -> None:
     then = {"conv1": 1.0, "conv2": 2.0, "conv3": 3.0}
     now = {"conv1": 1.1, "conv2": 2.3, "conv3": 2.9, "cast": 0.1}
-    assert told(layers=now, then={"layers": then}) == [
+    assert lines(layers=now, then={"layers": then}) == [
         "layer conv2: +0.3 ms, 75% of the change (2 ms before)",
         "layer conv1: +0.1 ms, 25% of the change (1 ms before)",
         "layer cast: +0.1 ms, 25% of the change (new)",
@@ -90,7 +90,7 @@ def test_slower_layers_are_told_most_first_with_their_share() -> None:
 def test_layers_that_add_next_to_nothing_are_counted_rather_than_listed() -> None:
     then = {"conv1": 1.0, "conv2": 2.0, "conv3": 3.0}
     now = {"conv1": 2.0, "conv2": 2.001, "conv3": 3.001}
-    assert told(layers=now, then={"layers": then}) == [
+    assert lines(layers=now, then={"layers": then}) == [
         "layer conv1: +1 ms, 100% of the change (1 ms before)",
         "2 more layers that got slower: +0.002 ms together",
     ]
@@ -98,9 +98,9 @@ def test_layers_that_add_next_to_nothing_are_counted_rather_than_listed() -> Non
 
 def test_many_changes_are_counted_rather_than_listed() -> None:
     names = [f"layer{index}" for index in range(MOST_LAYERS + 3)]
-    lines = told(tactics=dict.fromkeys(names, "b"), then={"tactics": dict.fromkeys(names, "a")})
-    assert len(lines) == MOST_LAYERS + 1
-    assert lines[-1] == "3 more layers have another tactic"
+    found = lines(tactics=dict.fromkeys(names, "b"), then={"tactics": dict.fromkeys(names, "a")})
+    assert len(found) == MOST_LAYERS + 1
+    assert found[-1] == "3 more layers have another tactic"
 
 
 def entry(**run: Any) -> BaselineEntry:

@@ -74,7 +74,7 @@ def test_regression_on_a_free_host_fails(contention: float | None) -> None:
     assert {one.status for one in verdicts(1.2, contention).values()} == {"fail"}
 
 
-def test_what_others_took_widens_the_tolerance_and_is_told() -> None:
+def test_what_others_took_widens_the_tolerance_and_is_reported() -> None:
     found = verdicts(1.5, 0.5)
     assert {one.status for one in found.values()} == {"inconclusive"}
     assert not any(one.failed for one in found.values())
@@ -121,7 +121,7 @@ def with_yardstick(run: BaselineRun) -> BaselineRun:
 
 
 @pytest.mark.parametrize("inconclusive", ["estimate", "warn", "fail"])
-def test_slower_machine_is_told_from_a_slower_engine(inconclusive: str) -> None:
+def test_slower_machine_is_reported_from_a_slower_engine(inconclusive: str) -> None:
     policy = Policy(inconclusive=inconclusive)
     found = verdicts(1.5, yardstick_ms=0.375, policy=policy, change=with_yardstick)
     assert {one.reason for one in found.values()} == {"machine_changed"}
@@ -215,7 +215,7 @@ def test_record_in_place_of_a_baseline_is_not_to_be_updated() -> None:
     assert "--trtperf-update" not in found.message
 
 
-def test_noise_of_the_baseline_widens_the_tolerance_and_is_told() -> None:
+def test_noise_of_the_baseline_widens_the_tolerance_and_is_reported() -> None:
     found = verdicts(1.08, noise=0.05)["latency median"]
     assert found.status == "inconclusive"
     assert "that the baseline's run supports" in found.message
