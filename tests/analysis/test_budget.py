@@ -126,6 +126,17 @@ def test_drift_never_narrows_what_passes(seed: int, drift: float) -> None:
     assert drifting.upper is None or drifting.upper > steady.upper
 
 
+def test_limit_beyond_the_reach_of_the_drift_passes() -> None:
+    random = np.random.default_rng(3)
+    rounds = [random.normal(level, 0.01, 1000) for level in (1.0, 1.1, 1.2)]
+    verdict = judge_percentile(rounds, 99, 5.0)
+    assert verdict.status is Status.PASS
+    # The next round may lie where the levels would be, were they further apart.
+    assert verdict.upper is not None
+    assert verdict.upper > 1.2 + 0.1 * 3
+    assert judge_percentile(rounds, 99, 1.4).status is Status.INCONCLUSIVE
+
+
 def test_bursts_inside_every_round_widen_the_bounds() -> None:
     random = np.random.default_rng(4)
     quiet = [np.sort(random.normal(1, 0.01, 500)) for _ in range(5)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, Ratio, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.verdict import Status
@@ -70,6 +71,22 @@ def test_order_in_which_sessions_were_started_falls_out():
 def test_orders_weigh_the_same_however_many_blocks_each_has():
     ratio = paired_ratio([2.0] * 6, [1.0] * 4 + [2.0] * 2, [True, True, False])
     assert ratio.value == pytest.approx(math.sqrt(2))
+
+
+@pytest.mark.parametrize("new_first", [None, [True] * 4 + [False] * 4, [True] * 2 + [False] * 6])
+def test_interval_is_students_of_the_mean_of_the_orders(new_first):
+    new, reference = rounds(0.01, 8, 0.01, 0)
+    blocks = np.log(new / reference).reshape(-1, 2).mean(axis=1)
+    first = np.ones(8, bool) if new_first is None else np.array(new_first)
+    orders = [group for group in (blocks[first], blocks[~first]) if group.size]
+    freedom = 8 - len(orders)
+    variance = sum(((group - group.mean()) ** 2).sum() for group in orders) / freedom
+    # the mean of k means: each has the variance of one block over its number of blocks, and 1 / k^2
+    error = math.sqrt(variance * sum(1 / group.size for group in orders)) / len(orders)
+    centre = np.mean([group.mean() for group in orders])
+    ratio = paired_ratio(new, reference, new_first, alpha=0.01)
+    bounds = stats.t(freedom, centre, error).interval(0.98)
+    assert [ratio.lower, ratio.upper] == pytest.approx(np.exp(bounds).tolist())
 
 
 def test_orders_of_other_blocks_are_refused():

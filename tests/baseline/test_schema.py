@@ -139,6 +139,7 @@ ROUND = [*RUN, "rounds", 1]
         ([*ROUND, "quantiles", "latency"], [1.0] * 20, ".rounds[1].quantiles"),
         ([*ROUND, "quantiles", "latency"], [1.0] * 20 + [0.5], ".rounds[1].quantiles.latency"),
         ([*ROUND, "quantiles", "latency"], [-1.0] * 21, ".rounds[1].quantiles"),
+        ([*ROUND, "quantiles", "latency"], [0.0] * 21, ".rounds[1].quantiles.latency"),
         ([*ROUND, "quantiles"], {}, ".rounds[1].quantiles"),
     ],
 )

@@ -50,5 +50,13 @@ def test_noise_that_goes_nowhere_is_steady():
     assert is_steady([1.0, 1.1, 0.9, 1.0, 1.1, 1.0, 0.9, 1.02])
 
 
+@pytest.mark.parametrize(("change", "steady"), [(0.045, True), (0.055, False)])
+def test_noise_excuses_a_change_of_at_most_5_percent(change, steady):
+    noisy = [1 - 0.3, 1 - 0.1, 1 + 0.1, 1 + 0.3]
+    medians = [*noisy, *(value + change for value in noisy)]
+    assert trend(medians) == pytest.approx(change)
+    assert is_steady(medians) == steady
+
+
 def test_slow_drift_is_not_steady():
     assert not is_steady([1.0 - 0.005 * window for window in range(8)])
