@@ -45,7 +45,7 @@ def test_help_lists_commands_and_exit_statuses(capsys):
         ["merge", "a", "-o", "b", "--keep", "first"], ["export", "a.json", "--format", "xml"],
         ["compare", "a", "b", "--tolerance", "2"], ["compare", "a", "b", "--tolerance", "p42=0.1"],
         ["trend", "/no/such/directory"], ["trend", ".", "--least", "0"], ["baseline"],
-        ["baseline", "prune", "--older-than", "-1"], ["doctor", "--backend", "tpu"],
+        ["baseline", "prune", "--older-than", "-1"], ["doctor", "--backend", "t p u"],
     ],
 )  # fmt: skip
 def test_wrong_usage(capsys, words):
@@ -53,6 +53,12 @@ def test_wrong_usage(capsys, words):
         main(words)
     assert stop.value.code == 2
     assert "usage: trtperf" in capsys.readouterr().err
+
+
+def test_unknown_backend_is_refused(trtperf):
+    result = trtperf("doctor", "--backend", "tpu")
+    assert (result.status, result.out) == (2, "")
+    assert "unknown backend 'tpu'" in result.err
 
 
 def test_broken_record_is_trouble_and_no_verdict(trtperf, tmp_path, write_run):
