@@ -100,8 +100,8 @@ def _held(kind: type, owner: str, origin: str) -> Iterator[str]:
     """What a test holds: its attributes as a table, then each method."""
     text, sections = parse(kind)
     yield from (f"### `{kind.__name__}`", "", f"{origin} {text}", "")
-    members = dict(_members(kind))
-    attributes = {name: value for name, value in members.items() if not inspect.isfunction(value)}
+    used = dict(members(kind))
+    attributes = {name: value for name, value in used.items() if not inspect.isfunction(value)}
     if attributes:
         yield from ("| attribute | type | |", "|---|---|---|")
     for name, value in attributes.items():
@@ -116,7 +116,7 @@ def _held(kind: type, owner: str, origin: str) -> Iterator[str]:
         yield row(f"`{owner}.{name}`", f"`{_type_of(getter, 'return')}`", text + raises)
     if attributes:
         yield ""
-    for name, value in members.items():
+    for name, value in used.items():
         if inspect.isfunction(value):
             yield from _method(owner if name == "__call__" else f"{owner}.{name}", value)
 
@@ -136,7 +136,7 @@ def _value(kind: type) -> Iterator[str]:
     """A frozen value: its docstring, and its fields."""
     text, sections = parse(kind)
     yield from (text, "", "| attribute | type | |", "|---|---|---|")
-    for name, value in _members(kind):
+    for name, value in members(kind):
         if isinstance(value, str):
             yield row(f"`{name}`", f"`{value}`", sections.get("Attributes", {}).get(name, ""))
         elif isinstance(value, property):
@@ -144,7 +144,7 @@ def _value(kind: type) -> Iterator[str]:
     yield ""
 
 
-def _members(kind: type) -> Iterator[tuple[str, Any]]:
+def members(kind: type) -> Iterator[tuple[str, Any]]:
     """What a test may use, in the order of the source, inherited first; fields as their types."""
     found: dict[str, Any] = {}
     if dataclasses.is_dataclass(kind):
