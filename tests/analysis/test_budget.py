@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput, least_queries
 from pytest_trtperf.analysis.regression import LOOKS
@@ -196,6 +197,15 @@ def test_throughput(limit: float, status: Status) -> None:
     verdict = judge_throughput([495, 505, 500, 498, 503], limit)
     assert verdict.status is status
     assert f"{limit} qps" in verdict.message
+
+
+def test_bounds_of_a_throughput_are_students() -> None:
+    rounds = np.array([480.0, 505.0, 500.0, 510.0, 495.0])
+    verdict = judge_throughput(rounds, 500, alpha=0.01)
+    logs = np.log(rounds)
+    t = stats.t(rounds.size - 1, logs.mean(), stats.sem(logs))
+    assert verdict.value == pytest.approx(math.exp(logs.mean()))
+    assert [verdict.lower, verdict.upper] == pytest.approx(np.exp(t.ppf([0.01, 0.99])).tolist())
 
 
 def test_constant_throughput_equal_to_the_limit_passes() -> None:

@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from pytest_trtperf.analysis.gates import closed_load_gates, judge_gate
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.judge.comparison import Comparison
-from pytest_trtperf.judge.policy import RECORD, Policy
+from pytest_trtperf.judge.policy import BASELINE, RECORD, Policy, Remedy
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.record.model import RoundRecord, VerdictRecord
 
@@ -52,6 +53,7 @@ def verdicts(
     extend: Callable[[int], bool] = lambda look: False,
     host_bound: bool = False,
     doubt: str | None = None,
+    notes: list[str] | None = None,
 ) -> dict[str, VerdictRecord]:
     """The verdicts on an engine that once took 1 ms, by metric."""
     before = [
@@ -68,7 +70,10 @@ def verdicts(
     comparison = Comparison(
         subject, entry, policy, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
     )
-    return {one.metric: one for one in comparison.judge(host_bound=host_bound, doubt=doubt)}
+    found = {one.metric: one for one in comparison.judge(host_bound=host_bound, doubt=doubt)}
+    if notes is not None:
+        notes += comparison.notes
+    return found
 
 
 @pytest.mark.parametrize("contention", [None, 0.0, 0.005])
@@ -175,8 +180,8 @@ def test_p99_of_a_host_bound_measurement_is_measured_on_alone() -> None:
 
 
 def test_doubt_leaves_all_open_and_measures_nothing() -> None:
-    taken = rounds(1.5, 0.001)
-    found = verdicts(now=taken, extend=more(1.5, taken), doubt="not steady after 1 s")
+    taken = with_open_throughput()
+    found = verdicts(now=taken, extend=more(1.0, taken), doubt="not steady after 1 s")
     assert len(taken) == LOOKS[0]
     assert {(one.status, one.reason) for one in found.values()} == {("inconclusive", "doubtful")}
     assert all("not steady after 1 s" in one.message for one in found.values())
@@ -189,7 +194,9 @@ def test_time_limit_ends_the_looks() -> None:
         looks.append(look)
         return False
 
-    assert verdicts(now=taken, extend=extend)["throughput"].reason == "estimate"
+    found = verdicts(now=taken, extend=extend)["throughput"]
+    assert found.reason == "estimate"
+    assert found.message.endswith("; inconclusive, decided by the estimate)")
     assert looks == [LOOKS[1]]
 
 
@@ -274,13 +281,14 @@ def test_baseline_of_one_round_bounds_nothing_and_is_to_be_recorded_anew() -> No
     assert "record the baseline anew with --trtperf-update" in found.message
 
 
-def test_baseline_without_a_metric_fails_and_names_it() -> None:
+@pytest.mark.parametrize("lacking", [1, 5])
+def test_baseline_without_a_metric_fails_and_names_it(lacking: int) -> None:
     def other_metric(run: BaselineRun) -> BaselineRun:
-        rounds = [
+        changed = [
             msgspec.structs.replace(one, quantiles={"response": one.quantiles["latency"]})
-            for one in run.rounds
+            for one in run.rounds[:lacking]
         ]
-        return msgspec.structs.replace(run, rounds=rounds)
+        return msgspec.structs.replace(run, rounds=[*changed, *run.rounds[lacking:]])
 
     (found,) = verdicts(1.0, change=other_metric).values()
     assert (found.failed, found.reason) == (True, "other_mode")
@@ -302,3 +310,53 @@ def test_noise_of_the_baseline_widens_the_tolerance_and_is_reported() -> None:
     assert found.limit is not None
     assert found.limit > 0.08
     assert msgspec.to_builtins(found)["reason"] == "too_noisy"
+
+
+def test_all_gates_share_the_error() -> None:
+    before, now = rounds(1.0, 0.001), rounds(1.2, 0.001)
+    found = verdicts(1.2)
+    for gate in closed_load_gates(["latency"]):
+        expected = judge_gate(gate, now, [before], 0.05, gates=len(found))
+        assert found[gate.name].lower == pytest.approx(expected.lower - 1)
+        assert found[gate.name].upper == pytest.approx(expected.upper - 1)
+
+
+@pytest.mark.parametrize(("remedy", "hint"), [(BASELINE, ": --trtperf-update"), (RECORD, "")])
+def test_improvement_is_noted_with_how_to_keep_it(remedy: Remedy, hint: str) -> None:
+    notes: list[str] = []
+    verdicts(0.8, policy=Policy(remedy=remedy), notes=notes)
+    (note,) = (note for note in notes if note.startswith("latency median improved by 20.0%"))
+    assert note.removeprefix("latency median improved by 20.0%").startswith(hint)
+    assert hint or note.endswith("%")
+
+
+@pytest.mark.parametrize("short", ["now", "baseline"])
+def test_rounds_too_short_for_a_p99_leave_it_out_and_say_so(short: str) -> None:
+    def change(run: BaselineRun) -> BaselineRun:
+        changed = [msgspec.structs.replace(one, queries=499) for one in run.rounds]
+        return run if short == "now" else msgspec.structs.replace(run, rounds=changed)
+
+    queries = 499 if short == "now" else 1000
+    now = [msgspec.structs.replace(one, queries=queries) for one in rounds(1.0, 0.0)]
+    notes: list[str] = []
+    assert verdicts(now=now, change=change, notes=notes).keys() == {"latency median", "throughput"}
+    (note,) = notes
+    assert f"latency P99 is not compared: a round has {queries} queries here" in note
+    # five rounds of 500 queries at 1000 queries a second, and a tenth more
+    assert "max_time of at least 2.8 s" in note
+
+
+def test_doubtful_baseline_is_noted() -> None:
+    notes: list[str] = []
+    verdicts(change=lambda run: msgspec.structs.replace(run, steady=False), notes=notes)
+    assert notes == [
+        "recorded before the numbers were steady: 1 of the baseline's 1 run(s); record anew"
+    ]
+
+
+def test_tolerances_by_kind_leave_the_others_alone() -> None:
+    gates = closed_load_gates(["gpu_compute", "latency"])
+    policy = Policy(tolerance={"p99": 0.2, "throughput": 0.03})
+    assert [policy.tolerance_of(gate) for gate in gates] == [0.05, 0.2, 0.03]
+    assert [Policy(tolerance=0.07).tolerance_of(gate) for gate in gates] == [0.07] * 3
+    assert [Policy().tolerance_of(gate) for gate in gates] == [0.05, 0.1, 0.05]

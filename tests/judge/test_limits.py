@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
-from pytest_trtperf.judge.limits import settle
+from pytest_trtperf.errors import InconclusiveWarning, PerfAssertionError
+from pytest_trtperf.judge.limits import is_positive, limit_here, raise_if_failed, settle
+from pytest_trtperf.judge.verdict_records import verdict_record
 
 OPEN = Verdict(
     Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "", value=1.0, lower=0.9, upper=1.1, limit=1
@@ -37,3 +41,48 @@ def test_unsteady_is_inconclusive_but_for_more_load_than_is_served(
     verdict: Verdict, reason: str
 ) -> None:
     assert settled(verdict, steady=False) == (reason, 1)
+
+
+@pytest.mark.parametrize("limit", [1, 0.5, 1e-300, Fraction(1, 3)])
+def test_numbers_above_zero_are_limits(limit: object) -> None:
+    assert is_positive(limit)
+
+
+@pytest.mark.parametrize("limit", [0, 0.0, -1, True, math.nan, math.inf, 10**400, "2", None, 1j])
+def test_other_values_are_no_limits(limit: object) -> None:
+    assert not is_positive(limit)
+    with pytest.raises(ValueError, match=r"budget of P99 for 'cpu:\*' must be a number above 0"):
+        limit_here("P99", {"*": 1.0, "cpu:*": limit}, "NVIDIA H200")  # type: ignore[dict-item]
+
+
+def test_first_pattern_that_matches_the_device_holds() -> None:
+    budget = {"NVIDIA H200*": 2.0, "NVIDIA*": 3.0, "cpu:*": 80}
+    assert limit_here("P99", budget, "NVIDIA H200 MIG 1g.18gb") == 2.0
+    assert limit_here("P99", budget, "NVIDIA L4") == 3.0
+    assert limit_here("P99", 5, "NVIDIA L4") == 5.0
+    with pytest.raises(PerfAssertionError, match="P99 has no entry for 'nvidia l4'; it has "):
+        limit_here("P99", budget, "nvidia l4")
+    with pytest.raises(PerfAssertionError, match="it has none at all"):
+        limit_here("P99", {}, "NVIDIA L4")
+
+
+def test_failures_are_raised_together_with_what_explains_them() -> None:
+    records = [
+        verdict_record("budget", metric, verdict, f"{metric} is odd")
+        for metric, verdict in (("P50", MISSED), ("P90", OPEN), ("P99", MISSED))
+    ]
+    with pytest.raises(PerfAssertionError) as caught:
+        raise_if_failed(records, ["the driver changed"])
+    assert str(caught.value) == "P50 is odd\nP99 is odd\n  the driver changed"
+
+
+def test_open_verdicts_warn_at_the_line_of_the_test() -> None:
+    passed = replace(OPEN, status=Status.PASS)
+    records = [
+        verdict_record("budget", "P99", verdict, status)
+        for verdict, status in ((passed, "kept"), (OPEN, "open"))
+    ]
+    with pytest.warns(InconclusiveWarning) as caught:
+        raise_if_failed(records)
+    assert [str(one.message) for one in caught] == ["open"]
+    assert caught[0].filename == __file__
