@@ -2,78 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
 import msgspec
 import numpy as np
 import pytest
 
 from pytest_trtperf.analysis.gates import closed_load_gates, judge_gate
-from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
-from pytest_trtperf.judge.comparison import Comparison
+from pytest_trtperf.baseline.schema import BaselineRun
 from pytest_trtperf.judge.policy import BASELINE, RECORD, Policy, Remedy
-from pytest_trtperf.judge.subject import Subject
-from pytest_trtperf.record.model import RoundRecord, VerdictRecord
-
-MODE: dict[str, bool | int | float | str] = {"load": "closed"}
-TAIL = np.linspace(0.99, 1.02, 21)
-
-
-def rounds(
-    slowdown: float,
-    noise: float,
-    contention: float | None = None,
-    yardstick_ms: float | None = None,
-) -> list[RoundRecord]:
-    """Five rounds of an engine that takes 1 ms, or longer."""
-    levels = slowdown * np.exp(np.random.default_rng(0).normal(0, noise, 5))
-    return [
-        RoundRecord(
-            queries=1000, throughput=1e3 / level, quantiles={"latency": (level * TAIL).tolist()},
-            started=0.0, ended=1.0, before={}, after={}, contention=contention,
-            yardstick_ms=yardstick_ms,
-        )
-        for level in levels
-    ]  # fmt: skip
-
-
-def verdicts(
-    slowdown: float = 1.0,
-    contention: float | None = None,
-    *,
-    noise: float = 0.001,
-    yardstick_ms: float | None = None,
-    software: Mapping[str, str] = MappingProxyType({}),
-    policy: Policy = Policy(),  # noqa: B008  # frozen
-    change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
-    now: list[RoundRecord] | None = None,
-    extend: Callable[[int], bool] = lambda look: False,
-    host_bound: bool = False,
-    doubt: str | None = None,
-    notes: list[str] | None = None,
-) -> dict[str, VerdictRecord]:
-    """The verdicts on an engine that once took 1 ms, by metric."""
-    before = [
-        BaselineRound(queries=one.queries, throughput=one.throughput, quantiles=one.quantiles)
-        for one in rounds(1.0, noise)
-    ]
-    run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
-    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[change(run)])
-    subject = Subject(
-        test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software=software,
-        baseline=entry, compares=True, records=True,
-    )  # fmt: skip
-    taken = now or rounds(slowdown, 0.001, contention, yardstick_ms)
-    comparison = Comparison(
-        subject, entry, policy, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
-    )
-    found = {one.metric: one for one in comparison.judge(host_bound=host_bound, doubt=doubt)}
-    if notes is not None:
-        notes += comparison.notes
-    return found
+from tests.judge.compared import TAIL, rounds, verdicts
 
 
 @pytest.mark.parametrize("contention", [None, 0.0, 0.005])
@@ -99,105 +35,6 @@ def test_regression_beyond_what_others_took_still_fails_in_the_median_alone() ->
     assert widened in found["throughput"].message
     assert found["throughput"].reason == "contended"
     assert found["latency P99"].status == "inconclusive"
-
-
-def test_tail_that_others_made_worse_ends_no_measurement() -> None:
-    looks: list[int] = []
-    tail = QUANTILES.index(0.99)
-    uncertain = [
-        msgspec.structs.replace(
-            one, quantiles={"latency": [*one.quantiles["latency"][:tail], *[3.0] * (21 - tail)]}
-        )
-        for one in rounds(1.05, 0.005, contention=0.02)
-    ]
-
-    def extend(look: int) -> bool:
-        looks.append(look)
-        return True
-
-    found = verdicts(now=uncertain, extend=extend)
-    assert "(5 rounds, 5000 queries" in found["latency P99"].message
-    assert found["latency P99"].reason == "contended"
-    assert looks == list(LOOKS[1:])
-
-
-def more(slowdown: float, taken: list[RoundRecord]) -> Callable[[int], bool]:
-    """Measures further rounds, of an engine that takes so much longer."""
-
-    def extend(look: int) -> bool:
-        taken.extend(rounds(slowdown, 0.001)[: look - len(taken)])
-        return len(taken) == look
-
-    return extend
-
-
-def with_open_throughput() -> list[RoundRecord]:
-    """Rounds like the baseline's, except for a throughput that is too close to decide."""
-    return [
-        msgspec.structs.replace(one, throughput=slower.throughput)
-        for one, slower in zip(rounds(1.0, 0.001), rounds(1.05, 0.01), strict=True)
-    ]
-
-
-def test_conclusive_verdict_never_changes() -> None:
-    taken = with_open_throughput()
-    found = verdicts(now=taken, extend=more(2.0, taken))
-    assert len(taken) > LOOKS[0]
-    for gate in ("latency median", "latency P99"):
-        assert found[gate].status == "pass"
-        assert found[gate].change == pytest.approx(0, abs=0.01)
-        assert "(5 rounds, 5000 queries" in found[gate].message
-    assert f"({len(taken)} rounds, {len(taken)}000 queries" in found["throughput"].message
-
-
-def test_failure_ends_the_measurement_though_others_are_open() -> None:
-    taken = [
-        msgspec.structs.replace(one, quantiles=slow.quantiles)
-        for one, slow in zip(with_open_throughput(), rounds(2.0, 0.001), strict=True)
-    ]
-    found = verdicts(now=taken, extend=more(1.0, taken))
-    assert len(taken) == LOOKS[0]
-    assert found["latency median"].status == "fail"
-
-
-def test_gates_that_the_host_bounds_are_not_measured_on() -> None:
-    taken = with_open_throughput()
-    found = verdicts(now=taken, extend=more(1.0, taken), host_bound=True)
-    assert len(taken) == LOOKS[0]
-    assert found["latency P99"].status == "pass"
-    for gate in ("latency median", "throughput"):
-        assert (found[gate].status, found[gate].reason) == ("inconclusive", "enqueue_bound")
-        assert "this measures the host, not the model" in found[gate].message
-
-
-def test_p99_of_a_host_bound_measurement_is_measured_on_alone() -> None:
-    taken = rounds(1.1, 0.01)
-    found = verdicts(now=taken, extend=more(1.0, taken), host_bound=True)
-    assert len(taken) > LOOKS[0]
-    assert f"({len(taken)} rounds" in found["latency P99"].message
-    assert "(5 rounds" in found["latency median"].message
-    assert "(5 rounds" in found["throughput"].message
-
-
-def test_doubt_leaves_all_open_and_measures_nothing() -> None:
-    taken = with_open_throughput()
-    found = verdicts(now=taken, extend=more(1.0, taken), doubt="not steady after 1 s")
-    assert len(taken) == LOOKS[0]
-    assert {(one.status, one.reason) for one in found.values()} == {("inconclusive", "doubtful")}
-    assert all("not steady after 1 s" in one.message for one in found.values())
-
-
-def test_time_limit_ends_the_looks() -> None:
-    taken, looks = with_open_throughput(), []
-
-    def extend(look: int) -> bool:
-        looks.append(look)
-        return False
-
-    found = verdicts(now=taken, extend=extend)["throughput"]
-    assert found.reason == "estimate"
-    assert found.message.endswith("; inconclusive, decided by the estimate)")
-    assert looks == [LOOKS[1]]
 
 
 def with_yardstick(run: BaselineRun) -> BaselineRun:
