@@ -33,8 +33,8 @@ class ExitStatus(IntEnum):
 STATUSES = """\
 exit status:
   0  success
-  1  found: a regression (compare --fail), an alarm (trend --fail), no usable backend (doctor), a
-     bad engine (cache verify), or an engine in use that was kept (cache prune, cache clear)
+  1  a regression (compare --fail), an alarm (trend --fail), no usable backend (doctor), a bad
+     engine (cache verify), or an engine in use that was kept (cache prune, cache clear)
   2  wrong usage, or a file that cannot be used
 """
 
@@ -105,7 +105,8 @@ def add_baseline_dir(parser: argparse.ArgumentParser) -> None:
         type=parsed(parse_path),
         default=os.environ.get("TRTPERF_BASELINE_DIR") or Path(DIRECTORY_NAME),
         metavar="DIR",
-        help=f"default: $TRTPERF_BASELINE_DIR, else {DIRECTORY_NAME} in the current directory",
+        help="the baseline directory (default: $TRTPERF_BASELINE_DIR, else "
+        f"{DIRECTORY_NAME} in the current directory)",
     )
 
 
@@ -116,7 +117,7 @@ def add_cache_options(parser: argparse.ArgumentParser) -> None:
         type=parsed(parse_path),
         default=os.environ.get("TRTPERF_CACHE_DIR") or None,
         metavar="DIR",
-        help="default: $TRTPERF_CACHE_DIR, else the user's cache",
+        help="the engine cache (default: $TRTPERF_CACHE_DIR, else that of the user)",
     )
     parser.add_argument(
         "--shared-cache",

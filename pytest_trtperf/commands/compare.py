@@ -89,7 +89,7 @@ def add(commands: Parsers) -> None:
         "--tolerance",
         type=parsed(parse_tolerance),
         metavar="SHARE",
-        help="0.02, or median=0.02,p99=0.1,throughput=0.02 "
+        help="tolerated change: 0.02, or median=0.02,p99=0.1,throughput=0.02 "
         f"(default: {TOLERANCE:g}, and {P99_TOLERANCE:g} for P99)",
     )
     option(

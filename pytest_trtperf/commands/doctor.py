@@ -76,7 +76,7 @@ def add(commands: Parsers) -> None:
         type=parsed(parse_backends),
         default=os.environ.get("TRTPERF_BACKEND") or "auto",
         metavar="LIST",
-        help="as in --trtperf-backend (default: $TRTPERF_BACKEND, else auto)",
+        help="backends to use, as in --trtperf-backend (default: $TRTPERF_BACKEND, else auto)",
     )
     add_cache_options(parser)
     option(
@@ -84,7 +84,8 @@ def add(commands: Parsers) -> None:
         type=parsed(parse_path),
         default=os.environ.get("TRTPERF_LOCK_DIR") or None,
         metavar="DIR",
-        help="default: $TRTPERF_LOCK_DIR, else in the temporary directory",
+        help="the directory of lock files (default: $TRTPERF_LOCK_DIR, else in the temporary "
+        "directory)",
     )
 
 

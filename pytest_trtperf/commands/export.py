@@ -56,8 +56,16 @@ def add(commands: Parsers) -> None:
     )
     option = parser.add_argument
     option("record", metavar="RECORD.json", type=Path, help="from --trtperf-json or trtperf merge")
-    option("--format", choices=tuple(FORMATS), default="csv", help="default: %(default)s")
-    option("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
+    option(
+        "--format", choices=tuple(FORMATS), default="csv", help="the format (default: %(default)s)"
+    )
+    option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="the file to write (default: standard output)",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:

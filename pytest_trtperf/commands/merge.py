@@ -9,7 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
+from pytest_trtperf.commands.common import (
+    MOST_NAMED,
+    ExitStatus,
+    Parsers,
+    add_command,
+    say,
+    say_json,
+)
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.json_file import (
     MeasurementId,
@@ -19,8 +26,6 @@ from pytest_trtperf.record.json_file import (
     write_json,
 )
 from pytest_trtperf.record.model import MergedRecord, RunRecord
-
-MOST_NAMED = 10
 
 _EXAMPLE = """\
   trtperf merge h200/performance.json l4/performance.json -o performance.json

@@ -66,7 +66,7 @@ def add(commands: Parsers) -> None:
         metavar="FILE",
         type=Path,
         default=Path("trtperf.html"),
-        help="default: %(default)s",
+        help="the file to write (default: %(default)s)",
     )
 
 

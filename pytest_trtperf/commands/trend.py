@@ -35,8 +35,8 @@ _EXAMPLE = """\
 
 _DETAILS = """\
 Each run counts as a night, in order of time. An alarm compares with 30 earlier nights, and stands
-until the old level is back or the new one has lasted for 30 nights. Earlier changes are listed
-below with their dates. A test in another mode or with other shapes starts a new series.
+until the old level is back or the new one has lasted for 30 more nights. Earlier changes are
+listed below with their dates. A test in another mode or with other shapes starts a new series.
 """
 
 
@@ -63,7 +63,7 @@ def add(commands: Parsers) -> None:
         "directory",
         metavar="DIR",
         type=existing_directory,
-        help="has a record of each night",
+        help="the directory with a record of each night",
     )
     option("--fail", action="store_true", help="exit with 1 when an alarm stands")
     option(

@@ -170,7 +170,7 @@ class IsolatedEngine:
     ) -> None:
         self._backend, self._plan, self._how = backend, plan, load or LoadOptions()
         self._kernels, self._has_new_kernels = runtime_cache, False
-        # Loaded to tell of inputs and outputs, and good for the first session.
+        # Loaded to read inputs and outputs from it, and used for the first session.
         self._spare: _Process | None = None
         self._spare, about = self._load()
         self.inputs = [_tensor(packed) for packed in about["inputs"]]

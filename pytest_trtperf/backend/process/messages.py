@@ -1,4 +1,4 @@
-"""What a session's process and its owner tell each other: msgpack, each message with its length."""
+"""Messages between a session's process and its owner: msgpack, each with its length in front."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _serve(
             reply = operations[operation](**request)
         except TrtPerfError as error:
             reply = {"error": type(error).__name__, "message": str(error)}
-        except Exception as error:  # noqa: BLE001  # told to the owner, whatever it is
+        except Exception as error:  # noqa: BLE001  # the owner reports it, whatever it is
             traceback.print_exc()
             reply = {"error": "MeasurementError", "message": f"{type(error).__name__}: {error}"}
         send(replies, reply)

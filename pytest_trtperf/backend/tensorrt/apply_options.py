@@ -27,7 +27,7 @@ def apply_options(trt: ModuleType, config: Any, options: Mapping[str, Any], back
     """
     for name, value in options.items():
         option = OPTIONS[name]
-        # What a release has deprecated, it still does; this is not the place to tell.
+        # A deprecated option still works: no warning of it here.
         with refusals(trt, partial(_refused, option, value)), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             _apply(trt, config, option, value, backend)

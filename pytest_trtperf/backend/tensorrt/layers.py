@@ -1,4 +1,4 @@
-"""What TensorRT's own profiler and inspector tell of an engine's layers."""
+"""What TensorRT's profiler and engine inspector report about the layers of an engine."""
 
 from __future__ import annotations
 

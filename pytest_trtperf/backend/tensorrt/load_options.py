@@ -1,4 +1,4 @@
-"""How a plan is loaded: what TensorRT's runtime and engine have to be told before it runs."""
+"""How a plan is loaded: settings of TensorRT's runtime and engine before the first query."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class LoadOptions:
 
 
 def prepare_runtime(runtime: Any, load: LoadOptions, errors: Errors) -> None:
-    """Tells the runtime what it needs before a plan is deserialised: host code, DLA core, plugins.
+    """Sets what the runtime needs before it deserialises a plan: host code, DLA core, plugins.
 
     Raises:
         EngineLoadError: a plugin library cannot be loaded.

@@ -82,7 +82,7 @@ def attach_monitor(
         return
     progress = BuildProgress()
 
-    def tell() -> None:
+    def show() -> None:
         if report is not None:
             report(progress)
 
@@ -92,14 +92,14 @@ def attach_monitor(
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
             progress.start(name, parent, steps)
-            tell()
+            show()
 
         def phase_finish(self, name: str) -> None:
             progress.finish(name)
 
         def step_complete(self, name: str, step: int) -> bool:
             progress.step(name, step)
-            tell()
+            show()
             return not interrupted.is_set()
 
     config.progress_monitor = Monitor()
