@@ -1,19 +1,21 @@
 """From samples to numbers and verdicts: pure functions over arrays, no I/O, no pytest.
 
-summary     percentiles and figures of one sample
-metrics     names of metrics
-verdict     the answer of a gate as a value
-budget      is a percentile or the throughput within an absolute limit?
-regression  is a metric worse than its baseline by more than a tolerance?
-diagnosis   trtexec's warnings about a measurement, trends over its rounds, a late load
-distribution  modes and outliers of its queries
-layers      what each layer takes, and its share of the whole
-gates       which numbers are compared with the baseline, and the change tolerated
-max_qps     the highest request rate at which a percentile holds
-paired      the ratio of two engines measured in turns
+summary           percentiles and figures of one sample
+metrics           names of metrics
+verdict           the answer of a gate as a value
+budget            is a percentile or the throughput within an absolute limit?
+regression        is a metric worse than its baseline by more than a tolerance?
+gates             which numbers are compared with the baseline
+tolerance         the change against a baseline that is tolerated by default
+paired            the ratio of two engines measured in turns
+max_qps           the highest request rate at which a percentile holds
+diagnosis         trtexec's warnings about a measurement, trends over its rounds, a late load
+distribution      modes and outliers of its queries
+layers            the time of each layer, and its share of the whole
+precision         the types that an engine computes in
 reference_window  the nights that a series is compared with
-series      the nightly alarm: is a metric off its reference nights?
-dating      the nights at which a series changed, afterwards
+series            the nightly alarm: is a metric off its reference nights?
+dating            the nights at which a series changed, afterwards
 """
 
 from __future__ import annotations
