@@ -67,7 +67,7 @@ def run_open(session: OnnxRuntimeSession, schedule: Times, backlog_ms: float) ->
         nonlocal saturated
         while (index := take()) < capacity and not stop.is_set():
             late = _wait_until(due[index])
-            # One is always served, so that there is something to tell.
+            # At least one query is served, so that there is something to report.
             if late > backlog and index:
                 saturated = True
                 stop.set()

@@ -85,7 +85,7 @@ def input_values(
 def describe_inputs(
     given: GivenInputs, values: Mapping[str, np.ndarray], seed: int
 ) -> dict[str, int | str]:
-    """How a mode tells where the inputs came from: the seed, or a digest of given values."""
+    """What a mode records of the inputs: the seed, or a digest of given values."""
     fed = {name: values[name] for name in given}
     return {"inputs": inputs_digest(fed) if fed else "seeded", "seed": seed}
 

@@ -110,8 +110,8 @@ class EngineSpec:
         Raises:
             EngineBuildError: as `model_digest`, and for other files that options name.
         """
-        load = self.load_options
-        built_in = {name: v for name, v in self._changes.items() if name not in load}
+        load_options = self.load_options
+        built_in = {name: v for name, v in self._changes.items() if name not in load_options}
         overrides = {}
         if device is not None:
             overrides = {name: os.environ[name] for name in _OVERRIDES if name in os.environ}

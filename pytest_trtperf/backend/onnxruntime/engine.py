@@ -27,7 +27,7 @@ from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, Measurem
 from pytest_trtperf.onnx_file.messages import build_messages
 
 _DTYPES = {"float": "float32", "double": "float64", "float8e4m3fn": "float8_e4m3fn"}
-# Of onnx.TensorProto, as which ONNX Runtime is told of types that numpy lacks.
+# Values of onnx.TensorProto: ONNX Runtime takes them for types that numpy lacks.
 _ONNX_TYPES = {"bfloat16": 16, "float8_e4m3fn": 17}
 
 

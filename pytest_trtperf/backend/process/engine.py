@@ -262,16 +262,16 @@ class IsolatedSession:
         self, extent: Extent, *, idle_ms: float, starts: bool, label: str | None
     ) -> Trace:
         """See `loops.run_closed`."""
-        load = {"idle_ms": idle_ms, "starts": starts, "label": label}
-        return unpack_trace(self._process.call("run_closed", extent=vars(extent), **load))
+        how = {"idle_ms": idle_ms, "starts": starts, "label": label}
+        return unpack_trace(self._process.call("run_closed", extent=vars(extent), **how))
 
     def run_open(
         self, schedule: Times, backlog_ms: float, *, starts: bool, label: str | None
     ) -> Trace:
         """See `loops.run_open`."""
-        load = {"backlog_ms": backlog_ms, "starts": starts, "label": label}
+        how = {"backlog_ms": backlog_ms, "starts": starts, "label": label}
         packed = pack_array(schedule)
-        return unpack_trace(self._process.call("run_open", schedule=packed, **load))
+        return unpack_trace(self._process.call("run_open", schedule=packed, **how))
 
     def output_values(self) -> dict[str, np.ndarray]:
         """See `TensorRTSession.output_values`."""

@@ -72,11 +72,11 @@ class _Server:
             "kernels": self._engine.new_runtime_cache(),
         }
 
-    def run_closed(self, *, extent: dict[str, Any], **load: Any) -> dict[str, Any]:
-        return pack_trace(run_closed(self._session, Extent(**extent), **load))
+    def run_closed(self, *, extent: dict[str, Any], **how: Any) -> dict[str, Any]:
+        return pack_trace(run_closed(self._session, Extent(**extent), **how))
 
-    def run_open(self, *, schedule: dict[str, Any], **load: Any) -> dict[str, Any]:
-        return pack_trace(run_open(self._session, unpack_array(schedule), **load))
+    def run_open(self, *, schedule: dict[str, Any], **how: Any) -> dict[str, Any]:
+        return pack_trace(run_open(self._session, unpack_array(schedule), **how))
 
     def output_values(self) -> dict[str, Any]:
         values = self._session.output_values()

@@ -95,7 +95,7 @@ def _new_logger(trt: ModuleType) -> Any:
 def created(factory: Callable[..., Any], *arguments: Any) -> Any:
     """What one of TensorRT's classes makes; None where it made nothing.
 
-    Its bindings raise a TypeError then, which tells nothing; TensorRT's log does.
+    Its bindings raise a TypeError then, which says nothing; TensorRT's log has the reason.
     """
     try:
         return factory(*arguments)
@@ -122,12 +122,12 @@ def collected(trt: ModuleType, write: Write | None = None) -> Iterator[Errors]:
 
 
 @contextmanager
-def refusals(trt: ModuleType, told: Callable[[list[str]], Exception]) -> Iterator[None]:
-    """Raises what `told` makes of the errors that TensorRT logs in the block, if there are any.
+def refusals(trt: ModuleType, to_error: Callable[[list[str]], Exception]) -> Iterator[None]:
+    """Raises what `to_error` returns for the errors that TensorRT logs in the block, if any.
 
     TensorRT refuses most of what it is given by a message only.
     """
     with collected(trt) as errors:
         yield
     if said := errors():
-        raise told(said)
+        raise to_error(said)

@@ -263,7 +263,7 @@ class TensorRTEngine:
 
     def _keep_kernels(self, cache: Any) -> None:
         kernels = bytes(cache.serialize()) if cache is not None else b""
-        # The same kernels come in another order each time; only the size tells of new ones.
+        # The order of the kernels changes each time; only the size shows that there are new ones.
         if len(kernels) > len(self._kernels):
             self._kernels, self._has_new_kernels = kernels, True
 

@@ -180,7 +180,7 @@ def run_open(
     while completed < count:
         # What lies between a completion and the next query counts: here is as little as can be.
         if now >= next_due and issued - completed < room:
-            # One is always served, so that there is something to tell.
+            # At least one query is served, so that there is something to report.
             if now > next_due + backlog and issued:
                 saturated, count, next_due = True, issued, _NEVER
                 continue

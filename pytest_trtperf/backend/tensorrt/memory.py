@@ -58,7 +58,7 @@ class MemoryRecord:
                 watch.peak_bytes = max(watch.peak_bytes, self._current)
 
     def freed(self, address: int) -> bool:
-        """Counts memory out and tells whether it was known; call it before it is freed.
+        """Uncounts memory and returns whether it was counted; call it before it is freed.
 
         Afterwards another thread may already have been given the same address.
         """
@@ -126,7 +126,7 @@ def create_allocator(trt: Any, record: MemoryRecord) -> Any:
         BackendUnavailable: cuda-python is not installed.
     """
     runtime = cudart()
-    # Only this one is told the stream; the other is asked by `allocate` and `deallocate` alone.
+    # Only this one is given the stream; the other has only `allocate` and `deallocate`.
     base: Any = getattr(trt, "IGpuAsyncAllocator", trt.IGpuAllocator)
 
     class RecordingAllocator(base):  # type: ignore[misc]
