@@ -25,12 +25,12 @@ from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.yardstick import read_yardstick
 
 AGAIN = 2
-"""How many disturbed rounds are measured again, for each round that was asked for."""
+"""The maximum number of disturbed rounds that are measured again, for each round asked for."""
 
 LEAST_ROUNDS = 5
 
 BACKLOG_QUERIES = 100
-"""An open load is given up when a query waits for a round, or this many queries' time if longer."""
+"""An open load is given up when a query waits for a whole round and for this many queries."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,17 @@ class Round:
 
 
 class Measurement:
-    """Measures a session round by round; more rounds may be asked for at any time.
+    """Measures a session round by round; more rounds can be added at any time.
 
     Args:
         lock: held while queries run, so that one process uses the device at a time.
         uuid: the GPU's, None on the CPU.
-        label: names a profiler's range around each round; None is none.
-        tell: called with what begins, and with None when no more is to come for now.
+        label: name of a profiler's range around each round; None for no range.
+        report: called with the progress before each part, and with None when none follows.
 
     Attributes:
         rounds: what verdicts rest on.
-        set_aside: disturbed rounds that were measured again.
+        set_aside: disturbed rounds, which were measured again.
     """
 
     def __init__(
@@ -117,19 +117,19 @@ class Measurement:
         lock: AbstractContextManager[object],
         uuid: str | None,
         label: str | None = None,
-        tell: Callable[[MeasureProgress | None], None] | None = None,
+        report: Callable[[MeasureProgress | None], None] | None = None,
     ) -> None:
         self.session, self.effort, self.load = session, effort, load
         self.rounds: list[Round] = []
         self.set_aside: list[Round] = []
         self.warm_up: WarmUp | None = None
         self._lock, self._uuid, self._label = lock, uuid, label
-        self._tell = tell or (lambda progress: None)
+        self._report = report or (lambda progress: None)
         self._rate, self._warm, self._released = 0.0, False, False
 
     @property
     def mode(self) -> dict[str, bool | int | float | str]:
-        """How queries were issued and how they arrived, as a record keeps it."""
+        """How queries were issued and how they arrived, as a record stores it."""
         return {**self.session.mode, **self.load.mode}
 
     @property
@@ -139,14 +139,14 @@ class Measurement:
 
     @property
     def saturated(self) -> bool:
-        """Whether the device fell ever further behind an open load."""
+        """Whether the device could not keep up with an open load."""
         return any(round.trace.saturated for round in self.rounds)
 
     def extend(self, rounds: int) -> bool:
-        """Adds rounds until there are `rounds`, within the time limit; False if it stopped it.
+        """Adds rounds until there are `rounds`; False if the time limit was reached before.
 
-        A disturbed round is measured again, up to `AGAIN` times as many as were asked for; those
-        that are still disturbed then are kept as they are, with their marks.
+        A disturbed round is measured again, at most `AGAIN` times for each round asked for. After
+        that, disturbed rounds are kept, with their disturbances.
 
         Raises:
             MeasurementError: the device failed, or the session was released.
@@ -154,7 +154,7 @@ class Measurement:
         if self._released:
             raise MeasurementError("the test that measured this has ended: no rounds can be added")
         with self._lock, ExitStack() as at_end:
-            at_end.callback(self._tell, None)
+            at_end.callback(self._report, None)
             if self._warm:
                 self._settle()
             else:
@@ -162,7 +162,7 @@ class Measurement:
             while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
                 left_s = self.effort.max_time - self.seconds
                 number, disturbed = len(self.rounds) + 1, len(self.set_aside)
-                self._tell(MeasureProgress(number, rounds, disturbed, left_s))
+                self._report(MeasureProgress(number, rounds, disturbed, left_s))
                 round = self._round()
                 saturated = round.trace.saturated
                 again = round.disturbances and not saturated and self._fits()
@@ -173,7 +173,7 @@ class Measurement:
         return len(self.rounds) >= rounds
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """Each layer's milliseconds and information, see `TensorRTEngine.profile_layers`.
+        """Milliseconds and information of each layer, see `TensorRTEngine.profile_layers`.
 
         Raises:
             MeasurementError: the backend has no profiler, or the session was released.
@@ -184,11 +184,11 @@ class Measurement:
             return self.session.profile_layers(queries)
 
     def renew(self, session: Session) -> None:
-        """Goes on with another session of the same kind, warmed up like the first."""
+        """Continues with another session of the same kind, warmed up like the first."""
         self.session, self._warm = session, False
 
     def release(self) -> None:
-        """Frees the session; what was measured stays."""
+        """Frees the session; its rounds are kept."""
         self._released = True
         self.session.close()
 
@@ -198,19 +198,19 @@ class Measurement:
         return measured < 2 or self.seconds + expected <= self.effort.max_time
 
     def _settle(self) -> None:
-        # Between two looks the clocks may have dropped: spin the device up again.
+        # Since the last rounds the clocks may have dropped: run queries until they are up again.
         extent = self._extent(self.effort.warm_up_ms / 2, 1)
         run_closed(self.session, extent, idle_ms=self.load.idle_ms)
 
     def _warm_up(self) -> None:
         if not self._uuid:
-            read_yardstick()  # loads it, which is not to lie between the warm-up and the rounds
+            read_yardstick()  # loads it now, and not between the warm-up and the rounds
         start = time.perf_counter()
         medians: list[float] = []
         queries, steady, elapsed = 0, False, 0.0
         extent = Extent(0, 1, 1)
         while elapsed < self.effort.max_warm_up and not steady:
-            self._tell(MeasureProgress(None, 0, 0, self.effort.max_warm_up - elapsed))
+            self._report(MeasureProgress(None, 0, 0, self.effort.max_warm_up - elapsed))
             trace = run_closed(self.session, extent, idle_ms=self.load.idle_ms)
             queries += trace.queries
             medians.append(float(np.median(trace.compute)))
@@ -219,14 +219,14 @@ class Measurement:
             elapsed = time.perf_counter() - start
             steady = elapsed * 1e3 >= self.effort.warm_up_ms and is_steady(medians)
         drift = trend(medians) if len(medians) >= 2 * GROUP else None
-        # One session that never settled makes the whole measurement doubtful.
+        # One session that was never steady makes the whole measurement doubtful.
         if self.warm_up is None or self.warm_up.steady:
             self.warm_up = WarmUp(queries, elapsed, steady, drift)
         self._warm = True
 
     def _round(self) -> Round:
         own = {getattr(self.session, "pid", os.getpid())}
-        # A sibling that measured just before shows in NVML's samples for a while.
+        # A session that measured just before is in NVML's samples for a while.
         pids, at_work = session_pids() | own, len(session_pids(SAMPLED_S) | own)
         before = read_device_state(self._uuid, pids=pids)
         yardstick = None if self._uuid else read_yardstick()
@@ -267,7 +267,7 @@ class Measurement:
         lead_in_ms = LEAD_IN * duration_ms
         number = len(self.rounds) + len(self.set_aside)
         backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
-        # Of a rate far beyond the device only so many can be served before it is given up.
+        # At a rate far beyond the device, no more queries are served before the load is given up.
         served = self._rate * (lead_in_ms + duration_ms + backlog_ms) / 1e3
         most = 4 * (int(served) + queries)
         schedule = self.load.schedule(duration_ms, queries, number, lead_in_ms, most)
@@ -286,7 +286,7 @@ class Measurement:
         return None if self._label is None else f"{self._label} round {number}"
 
     def _round_queries(self, rate: float) -> int:
-        """As many as asked for, unless five rounds of them would not fit into the limit."""
+        """The queries asked for, or fewer if five rounds of them do not fit into the time limit."""
         affordable = int(rate * self.effort.max_time / (LEAST_ROUNDS + 0.5))
         return max(2, min(self.effort.round_queries, affordable))
 
