@@ -1,6 +1,6 @@
 """Counts the files that a model passes through, from its ONNX path to its plan on disk.
 
-    python benchmarks/journeys/count_stays.py [--target 30 12]
+    python -m benchmarks.journeys.count_stays [--target 30 12]
 
 The journey begins with `trt_engine("/…/model.onnx")`, with an empty cache and the backend TensorRT
 for RTX, which builds without a GPU. It ends when the plan has its name in the cache. A profile
