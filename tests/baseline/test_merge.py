@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_trtperf.baseline.merge import KEPT_RUNS, add_run, incompatibilities
@@ -47,3 +48,14 @@ def test_entry_of_something_else_is_replaced(
 
 def test_entries_of_the_same_measurement_do_not_differ(entry: Maker) -> None:
     assert incompatibilities(entry(1.0), entry(2.0)) == []
+
+
+def test_only_the_newest_run_keeps_layers_and_tactics(entry: Maker) -> None:
+    def seen(level: float) -> BaselineEntry:
+        made = entry(level)
+        run = msgspec.structs.replace(made.runs[0], layers={"conv": level}, tactics={"conv": "0x1"})
+        return msgspec.structs.replace(made, runs=[run])
+
+    first, second = add_run(add_run(None, seen(1.0)), seen(2.0)).runs
+    assert (first.layers, first.tactics) == ({}, {})
+    assert (second.layers, second.tactics) == ({"conv": 2.0}, {"conv": "0x1"})
