@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -228,3 +229,17 @@ def test_records_that_break_the_schema_are_not_encoded(
 def test_latencies_that_are_none_are_not_encoded(entry: Maker, level: float) -> None:
     with pytest.raises(BaselineError, match="cannot be stored"):
         encode(BaselineFile(entries={"a": entry(level)}))
+
+
+def test_median_above_0_may_have_zeros_below_it(entry: Maker) -> None:
+    def stored(zeros: int) -> BaselineFile:
+        quantiles = [0.0] * zeros + [1.0] * (21 - zeros)
+        run = entry().runs[0]
+        rounds = [msgspec.structs.replace(run.rounds[0], quantiles={"latency": quantiles})]
+        return BaselineFile(
+            entries={"a": entry(runs=[msgspec.structs.replace(run, rounds=rounds)])}
+        )
+
+    assert decode(encode(stored(8)), "x.json") == stored(8)
+    with pytest.raises(BaselineError, match="the median must be above 0"):
+        encode(stored(9))

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.load import Load
@@ -144,3 +145,26 @@ def test_device_state_of_the_cpu_is_unknown(session):
 
 def test_device_state_of_a_gpu_that_is_not_there_is_unknown():
     assert read_device_state("GPU-00000000-0000-0000-0000-000000000000") == DeviceState()
+
+
+@pytest.mark.parametrize(
+    "settled",
+    [(True, True), (False, True), (True, False), (False, True, True)],
+    ids=["all", "not the first", "not the second", "not the first of three"],
+)
+def test_one_session_that_never_settles_makes_the_whole_measurement_unsteady(
+    tmp_path, write_model, monkeypatch, settled
+):
+    engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
+    # the first window is asked already, so that time decides nothing
+    effort = Effort(warm_up_ms=0, max_warm_up=0.02, round_ms=1, round_queries=2)
+    measurement = measure(engine.create_session({"x": (16, 256)}, Mode()), effort)
+    for number, steady in enumerate(settled, 1):
+        monkeypatch.setattr(measurement_module, "is_steady", lambda medians, steady=steady: steady)
+        if number > 1:
+            measurement.session.close()
+            measurement.renew(engine.create_session({"x": (16, 256)}, Mode()))
+        measurement.extend(number)
+    assert measurement.warm_up is not None
+    assert measurement.warm_up.steady == all(settled)
+    assert len(measurement.rounds) == len(settled)
