@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import chain_dimensions
-
+from benchmarks.models import chain_dimensions
 from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
 from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
 from pytest_trtperf.backend.session import Mode

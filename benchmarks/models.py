@@ -1,6 +1,6 @@
 """Write the ONNX models of the parity figures.
 
-    python benchmarks/models.py [DIR] [--only elementwise]
+    python -m benchmarks.models [DIR] [--only elementwise]
 
 `resnet50.onnx` and `mobilenet_v2.onnx` are torchvision's with random weights and a dynamic batch
 (input `input`), and need torch and torchvision. `elementwise.onnx` is one multiplication of a

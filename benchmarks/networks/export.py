@@ -1,6 +1,6 @@
 """Write the networks of this benchmark as ONNX files, with random weights from a fixed seed.
 
-    python benchmarks/networks/export.py [DIR]
+    python -m benchmarks.networks.export [DIR]
 
 resnet50, mobilenet_v2 and vit_b_16 are torchvision's, `encoder` is a transformer of BERT base's
 size. Each comes as `<name>_fp32.onnx` and, with the same weights rounded, as `<name>_fp16.onnx`,

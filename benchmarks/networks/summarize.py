@@ -1,7 +1,7 @@
 """Print the record of `test_networks.py` as a Markdown table.
 
     trtperf cache list --json > cache.json
-    python benchmarks/networks/summarize.py networks.json cache.json
+    python -m benchmarks.networks.summarize networks.json cache.json
 
 `trtperf export --format markdown` has no engines in it: how long they took to build and how large
 they are is what the cache knows.

@@ -50,8 +50,9 @@ def judge_percentile(
     beyond the reach of the drift does not suffer from it.
 
     The level holds for one look; those at a growing measurement add up. At alpha 0.05 five looks
-    pass 2 to 7 % of simulated runs whose true P99 is the limit (benchmarks/budget_boundary.py), but
-    more when slow queries come in bursts so rare and long that many rounds have none.
+    pass 2 to 7 % of simulated runs whose true P99 is the limit
+    (benchmarks/verdicts/budget_boundary.py), but more when slow queries come in bursts so rare
+    and long that many rounds have none.
 
     Raises:
         ValueError: a round is empty or not finite, or `p`, `limit` or `alpha` is out of range.

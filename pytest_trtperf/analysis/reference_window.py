@@ -46,7 +46,7 @@ THRESHOLDS: tuple[tuple[float, ...], ...] = (
 """The CUSUM that 1 % of clean series reach within 60 nights after the reference window.
 
 A row for each of `WINDOWS`, a column for each autocorrelation of `PHIS`, from series of normal
-noise whose reference is estimated as here. Made by `python benchmarks/nightly.py --table`.
+noise whose reference is estimated as here. Made by `python -m benchmarks.trend.nightly --table`.
 """
 
 BLOCK = 5

@@ -1,7 +1,7 @@
 """A series of nightly values: the alarm that something got slower.
 
-Values and nights are as in `reference_window`. `benchmarks/nightly.py` measures what the alarm
-finds and misses, and makes the table of thresholds.
+Values and nights are as in `reference_window`. `benchmarks/trend/nightly.py` measures what the
+alarm finds and misses, and makes the table of thresholds.
 """
 
 from __future__ import annotations

@@ -290,7 +290,7 @@ def test_table_holds_the_99th_percentile(window, phi):
 
 @pytest.mark.parametrize(("phi", "most"), [(0.0, 5), (0.5, 19)])
 def test_clean_series_rarely_alarm(phi, most):
-    """0.1 % and 0.7 % by benchmarks/nightly.py, where 1 % is asked for."""
+    """0.1 % and 0.7 % by benchmarks/trend/nightly.py, where 1 % is asked for."""
     flagged = sum(bool(regressions(answer_to(series(seed, 60, phi=phi)))) for seed in range(1000))
     assert flagged <= most
 

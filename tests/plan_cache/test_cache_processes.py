@@ -241,9 +241,9 @@ def test_a_plan_that_cannot_be_read_is_built_again(common, start):
 
 
 def test_random_kills_while_publishing_do_no_harm():
-    benchmark = Path(__file__).parents[2] / "benchmarks" / "cache_kill.py"
     done = subprocess.run(
-        [sys.executable, benchmark, "--rounds=40"],
+        [sys.executable, "-m", "benchmarks.cache.cache_kill", "--rounds=40"],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""A few models of onnx's own backend tests; `benchmarks/onnx_models.py` goes over all of them."""
+"""A few models of onnx's own backend tests; `benchmarks/onnx_tests/` has all of them."""
 
 from __future__ import annotations
 

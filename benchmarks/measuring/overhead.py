@@ -1,6 +1,6 @@
 """What the installed, unused plugin adds to `pytest -q` on one trivial test.
 
-    python benchmarks/overhead.py [--pairs 50]
+    python -m benchmarks.measuring.overhead [--pairs 50]
 
 Runs pytest with the plugin and with `-p no:trtperf` in pairs, in alternating order, and prints the
 median difference with its 95 % interval (distribution-free, from order statistics). A control of

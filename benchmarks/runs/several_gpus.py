@@ -1,6 +1,7 @@
 """Two GPUs of one host in place of one, and two processes that share one.
 
-    python benchmarks/several_gpus.py [--repeats 3] [--only speed|overlap] [--cpu] [--json FILE]
+    python -m benchmarks.runs.several_gpus [--repeats 3] [--only speed|overlap] [--cpu]
+        [--json FILE]
 
 Runs pytest on 8 equal tests of a chain of convolutions, measured with a CUDA graph, held to a
 budget and compared with baselines that single GPUs recorded; all engines are in the cache.
@@ -37,10 +38,10 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from harness import BACKEND
-from models import write_model
 from scipy import special
 
+from benchmarks.harness import BACKEND
+from benchmarks.models import write_model
 from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
 from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.errors import BackendUnavailable

@@ -1,6 +1,6 @@
 """How long a report of 1000 measurements takes to be built and opened, and its size.
 
-    python benchmarks/html_report.py [--json] [--keep FILE]
+    python -m benchmarks.records.html_report [--json] [--keep FILE]
 
 No GPU. The record is that of `records.py` with nine rounds and fifty layers for each measurement,
 here and in the baseline, under names of their own. Building is timed as a shell runs it, with the
@@ -21,8 +21,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from records import METRICS, best, measurement, run, tell, timed, trtperf
 
+from benchmarks.records.records import METRICS, best, measurement, run, tell, timed, trtperf
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.record.json_file import write_json
 from pytest_trtperf.record.model import AgainstRecord, LayerRecord, MeasurementRecord

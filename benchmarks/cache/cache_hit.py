@@ -1,6 +1,6 @@
 """What a cache hit costs beside loading the engine, and what the key of a large model reads.
 
-    python benchmarks/cache_hit.py [--repeats 9] [--megabytes 100] [--json FILE] [--only key]
+    python -m benchmarks.cache.cache_hit [--repeats 9] [--megabytes 100] [--json FILE] [--only key]
 
 A model of matrix products with so many MB of random weights is built once, with TensorRT for RTX.
 Then, in turns: alone, a session from the file of its plan, which is read and not verified; and a
@@ -27,9 +27,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import harness
 import numpy as np
 
+from benchmarks import harness
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan

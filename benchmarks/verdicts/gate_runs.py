@@ -1,7 +1,7 @@
 """Take the runs that the figures of the verdicts come from; `gate_verdicts.py` counts them.
 
-    python benchmarks/gate_runs.py baseline FILE.jsonl --seconds 500
-    python benchmarks/gate_runs.py baseline FILE.jsonl --seconds 500 --cpu
+    python -m benchmarks.verdicts.gate_runs baseline FILE.jsonl --seconds 500
+    python -m benchmarks.verdicts.gate_runs baseline FILE.jsonl --seconds 500 --cpu
 
 Cases are appended to FILE until the time is up, a line of JSON each, so that they may be gathered
 over days. Engines are chains of equal convolutions, and a slower one has more of them.
@@ -35,13 +35,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import harness
 import msgspec
 import numpy as np
 from filelock import FileLock
-from models import write_model
-from peer_gates import Samples, alarms
 
+from benchmarks import harness
+from benchmarks.models import write_model
+from benchmarks.verdicts.peer_gates import Samples, alarms
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.backend.loops import Session

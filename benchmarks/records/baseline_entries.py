@@ -1,6 +1,6 @@
 """How long 10 000 baseline entries take to be loaded, compared and written.
 
-    python benchmarks/baseline_entries.py [--entries 10000] [--json FILE]
+    python -m benchmarks.records.baseline_entries [--entries 10000] [--json FILE]
 
 No GPU. The entries are of 100 modules, each with one run of five rounds of two metrics, as a GPU's
 are. They are written as a first run with --trtperf-update does, and read and compared as a later

@@ -1,6 +1,6 @@
 """How long records take to be written, compared and analysed, at the size of a fleet.
 
-    python benchmarks/records.py [--json]
+    python -m benchmarks.records.records [--json]
 
 No GPU. A record has 1000 measurements of a GPU, each with five rounds of six metrics, as a run
 writes them; a year has 365 records of 200 measurements, a third of which get 3 % slower once and a

@@ -1,6 +1,6 @@
 """How often a P99 budget is passed and failed, by simulation on synthetic latencies.
 
-    python benchmarks/budget_boundary.py [--runs 200] [--factors 1 1.05 1.2 2]
+    python -m benchmarks.verdicts.budget_boundary [--runs 200] [--factors 1 1.05 1.2 2]
 
 No GPU. The queries are lognormal with a first-order autocorrelation (phi), the rounds differ in
 level by normal noise (drift), the limit is the true P99 of the mixture times a factor. A run looks

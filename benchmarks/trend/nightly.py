@@ -1,7 +1,7 @@
 """What the nightly alarm and the dating find and miss, by simulation, and how long they take.
 
-    python benchmarks/nightly.py [--series 4000] [--output benchmarks/results/nightly.json]
-    python benchmarks/nightly.py --table [--series 100000]
+    python -m benchmarks.trend.nightly [--series 4000] [--output benchmarks/results/nightly.json]
+    python -m benchmarks.trend.nightly --table [--series 100000]
 
 No GPU. A series is normal noise of 1 % around 1 ms on the logarithm, independent or with a
 first-order autocorrelation (phi); a step multiplies it from one night on by 1.03. Every line is a
@@ -50,7 +50,7 @@ YEAR = 365
 TESTS = 200
 TABLE_NIGHTS = 60
 CHUNKS = 8
-RESULTS = Path(__file__).parent / "results" / "nightly.json"
+RESULTS = Path(__file__).parents[1] / "results" / "nightly.json"
 
 
 @dataclass(frozen=True)

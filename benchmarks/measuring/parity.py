@@ -1,7 +1,8 @@
 """Throughput and GPU compute time beside trtexec's on the same plans, in trtexec's modes.
 
-    python benchmarks/models.py
-    python benchmarks/parity.py [--trtexec PATH] [--only resnet50] [--repeats 2] [--json FILE]
+    python -m benchmarks.models
+    python -m benchmarks.measuring.parity [--trtexec PATH] [--only resnet50] [--repeats 2]
+        [--json FILE]
 
 Needs a GPU and TensorRT for RTX. With `--trtexec` (a build of NVIDIA/TensorRT's samples/trtexec for
 this runtime, with eagerly specialised kernels) both measure in turns; without it ours is held
@@ -24,9 +25,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import harness
 import numpy as np
 
+from benchmarks import harness
 from pytest_trtperf.analysis.summary import summarize
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.session import Mode

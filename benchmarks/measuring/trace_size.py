@@ -1,6 +1,6 @@
 """How much memory a million-query trace takes, and how long everything that is kept of it.
 
-    python benchmarks/trace_size.py [--queries 1000000] [--repeats 5] [--json FILE]
+    python -m benchmarks.measuring.trace_size [--queries 1000000] [--repeats 5] [--json FILE]
 
 Needs cuda-python, and no GPU: the traces are left by the timed loops on `loop_cost.py`'s CUDA
 runtime, with stage times drawn at random in place of the constant ones that it tells. Timed is
@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from loop_cost import session_without_driver
-from max_qps import subject
 
+from benchmarks.loads.max_qps import subject
+from benchmarks.measuring.loop_cost import session_without_driver
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
 from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open

@@ -1,7 +1,7 @@
 """The first figure of a fresh process, where kernels that were just compiled would be a trap.
 
-    python benchmarks/models.py --only mobilenet_v2
-    python benchmarks/first_figure.py [--processes 5] [--json FILE]
+    python -m benchmarks.models --only mobilenet_v2
+    python -m benchmarks.measuring.first_figure [--processes 5] [--json FILE]
 
 Needs a GPU and TensorRT for RTX. mobilenet_v2, batch 8, with transfers and a CUDA graph: lazily
 specialised kernels, captured too early, keep such a graph at 6 ms for ever where 0.43 are right.
@@ -24,8 +24,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import harness
-
+from benchmarks import harness
 from pytest_trtperf.analysis.summary import summarize
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure.load import Load
@@ -89,7 +88,7 @@ def in_fresh_process(plan: Path) -> First:
     Raises:
         RuntimeError: it failed.
     """
-    command = [sys.executable, __file__, "--plan", str(plan)]
+    command = [sys.executable, "-m", "benchmarks.measuring.first_figure", "--plan", str(plan)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{(done.stdout + done.stderr)[-3000:]}")

@@ -1,7 +1,7 @@
 """Puts all models of onnx's own backend tests through spec, key, build and one measured query.
 
-    python benchmarks/onnx_models.py [--backend onnxruntime --backend tensorrt-rtx] [--kind node]
-        [--only PATTERN] [--every N] [--jobs 2] [--limit 180] [--json FILE]
+    python -m benchmarks.onnx_tests.onnx_models [--backend onnxruntime --backend tensorrt-rtx]
+        [--kind node] [--only PATTERN] [--every N] [--jobs 2] [--limit 180] [--json FILE]
 
 Needs the extra `cpu`, and `rtx` for builds with TensorRT for RTX; no GPU. On the CPU one query with
 the stored inputs is measured, and its outputs are compared with the stored ones, within the
@@ -35,9 +35,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import onnx
-from onnx_cases import KINDS, load_cases
-from onnx_trial import BACKENDS, Outcome, versions, work
 
+from benchmarks.onnx_tests.onnx_cases import KINDS, load_cases
+from benchmarks.onnx_tests.onnx_trial import BACKENDS, Outcome, versions, work
 from pytest_trtperf.baseline.hardware import cpu_model
 
 STARTING_S = 120.0

@@ -1,6 +1,6 @@
 """Count how often the gate was right, from the cases that `gate_runs.py` took.
 
-    python benchmarks/gate_verdicts.py FILE.jsonl [MORE.jsonl]
+    python -m benchmarks.verdicts.gate_verdicts FILE.jsonl [MORE.jsonl]
 
 Needs no GPU. Shares come with the interval of Clopper and Pearson (1934) at 95 %. Exits 1 when a
 target is missed or has too few cases.
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gate_runs import CPU_CHAINS, GPU_CHAINS, PAIRED_CHAINS, SHORT_CHAINS
-from peer_gates import PEERS
 from scipy import stats
+
+from benchmarks.verdicts.gate_runs import CPU_CHAINS, GPU_CHAINS, PAIRED_CHAINS, SHORT_CHAINS
+from benchmarks.verdicts.peer_gates import PEERS
 
 Case = dict[str, Any]
 Cases = Sequence[Case]

@@ -1,7 +1,7 @@
 """How well `trt_measure.max_qps` repeats.
 
-    python benchmarks/models.py --only chain_8_28
-    python benchmarks/max_qps.py [--model chain_8_28] [--json FILE]
+    python -m benchmarks.models --only chain_8_28
+    python -m benchmarks.loads.max_qps [--model chain_8_28] [--json FILE]
 
 Needs a GPU and TensorRT for RTX; takes about 5 minutes of it. The engine is served one query at a
 time, with a CUDA graph and without transfers, and may take 4 S at its P99, with S its 1 /
@@ -25,9 +25,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import harness
-from open_loop import MODE, MODELS, service_ms
-
+from benchmarks import harness
+from benchmarks.loads.open_loop import MODE, MODELS, service_ms
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.fixtures.judged_max_qps import JudgedMaxQps
 from pytest_trtperf.fixtures.trt_measure import DRAWS

@@ -1,6 +1,6 @@
 """Simulate how often the gate fails unchanged and slower engines, by how runs and rounds vary.
 
-    python benchmarks/gate_simulation.py [--pairs 1000] [--json FILE]
+    python -m benchmarks.verdicts.gate_simulation [--pairs 1000] [--json FILE]
 
 Needs no GPU. Rounds are normal on a logarithmic scale around the level of their run, which is
 normal around the level of the engine; `SHAPES` are rounds of other kinds, with one level for all

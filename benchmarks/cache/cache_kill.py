@@ -1,6 +1,6 @@
 """Kill -9 at random moments while plans are published, and what the cache gives out afterwards.
 
-    python benchmarks/cache_kill.py [--rounds 1000] [--seed 0] [--json FILE]
+    python -m benchmarks.cache.cache_kill [--rounds 1000] [--seed 0] [--json FILE]
 
 Needs no GPU. In each round a process removes or damages a plan, publishes it anew, adds layers and
 a runtime cache and shrinks the cache, over and over, until it is killed. Then another one asks for

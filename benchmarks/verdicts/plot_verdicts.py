@@ -1,6 +1,6 @@
 """Draw the figures of docs/verdicts.md.
 
-    python benchmarks/plot_verdicts.py [--cases benchmarks/results/gate_h200.jsonl]
+    python -m benchmarks.verdicts.plot_verdicts [--cases benchmarks/results/gate_h200.jsonl]
 
 Needs matplotlib. `changes.svg` shows what `gate_runs.py` measured, `power.svg` the
 simulation of `gate_simulation.py`.
@@ -16,12 +16,13 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from gate_runs import GPU_CHAINS
-from gate_simulation import normal, shares
 from matplotlib.figure import Figure
 
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.verdicts.gate_runs import GPU_CHAINS
+from benchmarks.verdicts.gate_simulation import normal, shares
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+RESULTS = Path(__file__).parents[1] / "results"
 MEDIAN = "gpu_compute median"
 TOLERANCE = 0.02
 COLOURS = {"pass": "#2a7f62", "fail": "#b3392f", "inconclusive": "#8a6d1d"}

@@ -1,7 +1,7 @@
 """Response times of an open load beside queueing theory, and queries beside their schedule.
 
-    python benchmarks/models.py --only chain_8_28
-    python benchmarks/open_loop.py [--model chain_8_28] [--json FILE]
+    python -m benchmarks.models --only chain_8_28
+    python -m benchmarks.loads.open_loop [--model chain_8_28] [--json FILE]
 
 Needs a GPU and TensorRT for RTX; takes about 90 s of it. S is 1 / throughput under a closed load,
 one query in flight, with a CUDA graph and without transfers; it is measured before and after each
@@ -27,10 +27,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import harness
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import harness
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.process.engine import IsolatedSession
 from pytest_trtperf.backend.session import Mode

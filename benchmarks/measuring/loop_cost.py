@@ -1,6 +1,6 @@
 """What our own code costs per query beyond the driver's calls, and that it leaves nothing behind.
 
-    python benchmarks/loop_cost.py [--queries 100000] [--rounds 9] [--json FILE]
+    python -m benchmarks.measuring.loop_cost [--queries 100000] [--rounds 9] [--json FILE]
 
 Needs cuda-python, and no GPU: the timed loops run on real sessions and streams over a CUDA runtime
 whose calls return at once. The time per query is then all ours; an open load is always due, so that

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 from onnx.backend.test.runner import Runner
-from onnx_cases import Case, DataSet, load_cases, operators
 
+from benchmarks.onnx_tests.onnx_cases import Case, DataSet, load_cases, operators
 from pytest_trtperf.backend.dtypes import numbers
 from pytest_trtperf.backend.inputs import read_inputs
 from pytest_trtperf.backend.loops import run_closed
