@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from pytest_trtperf.backend import host_loop
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeSession
 from pytest_trtperf.backend.process.engine import IsolatedSession
 from pytest_trtperf.backend.profiler_range import profiler_range
+from pytest_trtperf.backend.quiet import no_garbage_collection
 from pytest_trtperf.backend.tensorrt import loop as gpu_loop
 from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
 from pytest_trtperf.backend.trace import Extent, Times, Trace
@@ -37,7 +36,7 @@ def run_closed(
     """
     if isinstance(session, IsolatedSession):
         return session.run_closed(extent, idle_ms=idle_ms, starts=starts, label=label)
-    with _quiet_interpreter(), _watched(session, label):
+    with no_garbage_collection(), _watched(session, label):
         if isinstance(session, TensorRTSession):
             return gpu_loop.run_closed(session, extent, idle_ms=idle_ms, starts=starts)
         return host_loop.run_closed(session, extent, idle_ms=idle_ms)
@@ -63,7 +62,7 @@ def run_open(
     """
     if isinstance(session, IsolatedSession):
         return session.run_open(schedule, backlog_ms, starts=starts, label=label)
-    with _quiet_interpreter(), _watched(session, label):
+    with no_garbage_collection(), _watched(session, label):
         if isinstance(session, TensorRTSession):
             return gpu_loop.run_open(session, schedule, backlog_ms, starts=starts)
         return host_loop.run_open(session, schedule, backlog_ms)
@@ -73,16 +72,3 @@ def _watched(session: Session, label: str | None) -> AbstractContextManager[None
     if label is None:
         return nullcontext()
     return profiler_range(label, on_gpu=isinstance(session, TensorRTSession))
-
-
-@contextmanager
-def _quiet_interpreter() -> Iterator[None]:
-    """No garbage collection while queries are timed."""
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
