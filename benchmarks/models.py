@@ -72,7 +72,7 @@ def chain_dimensions(name: str) -> tuple[int, int, int, int]:
 
 
 def write_chain(name: str, path: Path) -> None:
-    """Write the chain of convolutions that `name` tells of; they share one weight."""
+    """Write the chain of convolutions that `name` describes; its layers share one weight."""
     from onnx import TensorProto, checker, helper, numpy_helper, save
 
     layers, size, channels, batch = chain_dimensions(name)

@@ -34,7 +34,7 @@ from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles
 
 KEY, OTHER = "a" * 64, "b" * 64
-MOST_BYTES = 2 << 20
+MAX_BYTES = 2 << 20
 LONGEST_LIFE_S = 0.04
 PATIENCE_S = 20
 
@@ -44,8 +44,8 @@ class Stuck(Exception):
 
 
 def make_plan(chance: random.Random) -> bytes:
-    """A plan of any size that tells whether it is whole."""
-    body = chance.randbytes(chance.randrange(MOST_BYTES))
+    """A plan of any size, with a checksum that shows whether it is whole."""
+    body = chance.randbytes(chance.randrange(MAX_BYTES))
     return hashlib.sha256(body).digest() + body
 
 
@@ -60,7 +60,7 @@ def publish_forever(directory: Path, seed: int) -> None:
     warnings.simplefilter("ignore", EngineCacheWarning)
     files.prepare()
     while True:
-        cache = PlanCache(directory, limit=MOST_BYTES)
+        cache = PlanCache(directory, limit=MAX_BYTES)
         path = files.path(KEY, PLAN)
         if path.exists() and chance.random() < 0.5:
             os.truncate(path, chance.randrange(path.stat().st_size))
@@ -79,7 +79,7 @@ def kill_one(directory: Path, seed: int, life_s: float) -> None:
     if not child:
         try:
             publish_forever(directory, seed)
-        except Exception:  # noqa: BLE001  # nobody else can tell of it
+        except Exception:  # noqa: BLE001  # nobody else can report it
             traceback.print_exc()
         os._exit(1)
     time.sleep(life_s)
@@ -92,7 +92,7 @@ def kill_one(directory: Path, seed: int, life_s: float) -> None:
 def look(directory: Path, seed: int) -> list[str]:
     """What the killed one left, and what is wrong with what the cache gives out now."""
     seen = ["temporary files left"] if list(directory.glob(".*.tmp")) else []
-    cache = PlanCache(directory, limit=MOST_BYTES)
+    cache = PlanCache(directory, limit=MAX_BYTES)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         plan = cache.get_or_build(KEY, lambda: make_plan(random.Random(seed)), EngineIdentity())

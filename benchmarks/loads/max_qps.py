@@ -6,8 +6,8 @@
 Needs a GPU and TensorRT for RTX; takes about 5 minutes of it. The engine is served one query at a
 time, with a CUDA graph and without transfers, and may take 4 S at its P99, with S its 1 /
 throughput under a closed load. Five searches in sessions of their own draw arrivals of their own;
-one more draws those of the first again, which tells the device from the draw. Exits 1 when a target
-is missed:
+one more draws those of the first again, which separates the device from the
+draw. Exits 1 when a target is missed:
 
 - the five rates within 8 % of each other, the highest against the lowest,
 - each within its own interval, which has two ends; how many hold the median too is printed,
@@ -38,8 +38,8 @@ from pytest_trtperf.options.declared import Settings
 LIMIT_IN_SERVICES = 4.0
 SEEDS = (0, 1, 2, 3, 4)
 SAME_SEED = (0,)
-MOST_APART = 1.08
-MOST_SECONDS = 60.0
+MAX_APART = 1.08
+MAX_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Search:
         """The targets that were missed."""
         inside = 0 < self.lower <= self.qps <= self.upper < math.inf
         missed = [] if inside else ["interval"]
-        return missed if self.seconds < MOST_SECONDS else [*missed, f"{self.seconds:.0f} s"]
+        return missed if self.seconds < MAX_SECONDS else [*missed, f"{self.seconds:.0f} s"]
 
 
 def subject(device: str) -> Subject:
@@ -121,11 +121,11 @@ def main() -> int:
     same = [one.qps for one in searches if one.seed == SAME_SEED[0]]
     apart, middle = max(rates) / min(rates), statistics.median(rates)
     holding = sum(one.lower <= middle <= one.upper for one in judged)
-    print(f"\nhighest against lowest rate {apart:.3f}, target at most {MOST_APART:g}: ", end="")
-    print("kept" if apart <= MOST_APART else "missed")
+    print(f"\nhighest against lowest rate {apart:.3f}, target at most {MAX_APART:g}: ", end="")
+    print("kept" if apart <= MAX_APART else "missed")
     print(f"of one seed {max(same) / min(same):.3f}")
     print(f"the median {middle:.1f} qps is within {holding} of {len(judged)} intervals")
-    kept = apart <= MOST_APART and not any(one.missed() for one in judged)
+    kept = apart <= MAX_APART and not any(one.missed() for one in judged)
     print("all targets kept" if kept else "TARGETS MISSED")
     return 0 if kept else 1
 

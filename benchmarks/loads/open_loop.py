@@ -9,7 +9,7 @@ round, since it drifts with the clocks. Poisson arrivals at the rate rho / S are
 time: M/D/1, whose mean response is S + rho S / (2 (1 - rho)) (Pollaczek-Khinchine for a service of
 constant length). `same arrivals` is the mean of the very arrivals that were drawn, with S for each
 query: what is off there is ours, the rest is the draw. `within` is what a query took in the round
-when the one before it was still running, at the median and at most: where the device itself was
+when the one before it was still running, median and maximum: where the device itself was
 slower or stalled, it shows there. Exits 1 when a target is missed:
 
 - S of at most 0.1 ms,
@@ -45,10 +45,10 @@ MODELS = {
 }
 MODE = Mode(transfers=False, cuda_graph=True, concurrency=1)
 ROOMY = Mode(transfers=False, cuda_graph=True, concurrency=64)
-MOST_SERVICE_MS = 0.1
+MAX_SERVICE_MS = 0.1
 SERVICE_ROUNDS = 3
 
-MOST_OFF = {0.3: 0.05, 0.5: 0.05, 0.7: 0.05, 0.85: 0.10}
+MAX_OFF = {0.3: 0.05, 0.5: 0.05, 0.7: 0.05, 0.85: 0.10}
 QUERIES = 25_000
 ROUNDS = {0.3: 2, 0.5: 2, 0.7: 2, 0.85: 8}
 ROOMY_QUERIES = 20_000
@@ -56,7 +56,7 @@ SPARE = 1.02
 """How many times the queries that are asked for are drawn, since a round's share of them varies."""
 
 ON_TIME_MS = 0.02
-LEAST_ON_TIME = 0.99
+MIN_ON_TIME = 0.99
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Round:
         service_ms: S under a closed load, the mean of before and after the round.
         theory_ms: the mean response of M/D/1 at `rate` with that S.
         same_arrivals_ms: the mean response of the same arrivals with that S for each query.
-        within_ms, longest_ms: median and most of what queries took that had to wait for another.
+        within_ms, longest_ms: median and maximum of what queries took that had to wait for another.
         on_time: share of queries issued within 20 us of when they were due and there was room.
     """
 
@@ -104,8 +104,8 @@ class Response:
     @property
     def missed(self) -> list[str]:
         """The targets that were missed."""
-        missed = [] if abs(self.off) <= MOST_OFF[self.rho] else [f"response {self.off:+.1%}"]
-        if (on_time := self.mean("on_time")) < LEAST_ON_TIME:
+        missed = [] if abs(self.off) <= MAX_OFF[self.rho] else [f"response {self.off:+.1%}"]
+        if (on_time := self.mean("on_time")) < MIN_ON_TIME:
             missed.append(f"on time {on_time:.2%}")
         if any(one.queries < QUERIES for one in self.rounds):
             missed.append("too few queries")
@@ -122,7 +122,7 @@ class Response:
             f"| {min(each) - 1:+.1%} .. {np.median(each) - 1:+.1%} .. {max(each) - 1:+.1%} "
             f"| {self.mean('mean_ms') / self.mean('same_arrivals_ms') - 1:+.1%} "
             f"| {self.mean('on_time'):.2%} | {self.mean('lateness_p99_ms'):.4f} "
-            f"| {MOST_OFF[self.rho]:.0%}, {LEAST_ON_TIME:.0%}: {told(self.missed)} |"
+            f"| {MAX_OFF[self.rho]:.0%}, {MIN_ON_TIME:.0%}: {outcome(self.missed)} |"
         )
 
 
@@ -140,7 +140,7 @@ class Schedule:
     @property
     def missed(self) -> list[str]:
         """The target, if it was missed."""
-        return [] if self.on_time >= LEAST_ON_TIME else [f"on time {self.on_time:.2%}"]
+        return [] if self.on_time >= MIN_ON_TIME else [f"on time {self.on_time:.2%}"]
 
 
 def service_ms(session: IsolatedSession, gpu: Gpu) -> float:
@@ -185,7 +185,7 @@ def responses(plan: bytes, model: harness.Model, gpu: Gpu) -> Iterator[Response]
     """Measures each utilisation, one query at a time."""
     with harness.open_session(plan, model.shapes, MODE) as session:
         before, seed = service_ms(session, gpu), 0
-        for rho in MOST_OFF:
+        for rho in MAX_OFF:
             rounds = []
             for _ in range(ROUNDS[rho]):
                 rate = 1e3 * rho / before
@@ -224,7 +224,7 @@ def schedules(
             )  # fmt: skip
 
 
-def told(missed: list[str]) -> str:
+def outcome(missed: list[str]) -> str:
     """A verdict for a table."""
     return "missed: " + ", ".join(missed) if missed else "kept"
 
@@ -253,7 +253,7 @@ def main() -> int:
         roomy.append(at)
         print(
             f"| {at.rho:g} | {at.queries} | {at.on_time:.2%} | {at.median_ms:.4f} "
-            f"| {at.p99_ms:.4f} | {at.max_ms:.4f} | {LEAST_ON_TIME:.0%}: {told(at.missed)} |",
+            f"| {at.p99_ms:.4f} | {at.max_ms:.4f} | {MIN_ON_TIME:.0%}: {outcome(at.missed)} |",
             flush=True,
         )
     if options.json:
@@ -265,8 +265,8 @@ def main() -> int:
         }
         options.json.write_text(json.dumps(raw, indent=1) + "\n")
     longest = max(one.mean("service_ms") for one in measured)
-    small = longest <= MOST_SERVICE_MS
-    print(f"\nS {longest:.4f} ms, at most {MOST_SERVICE_MS:g}: {'kept' if small else 'missed'}")
+    small = longest <= MAX_SERVICE_MS
+    print(f"\nS {longest:.4f} ms, at most {MAX_SERVICE_MS:g}: {'kept' if small else 'missed'}")
     kept = small and not any(one.missed for one in measured) and not any(at.missed for at in roomy)
     print("all targets kept" if kept else "TARGETS MISSED")
     return 0 if kept else 1

@@ -37,8 +37,8 @@ from pytest_trtperf.measure.measurement import Effort
 WARM_UP_MS = 300
 SECONDS = 2
 PACE = Effort(warm_up_ms=WARM_UP_MS, round_ms=1e3 * SECONDS, max_time=1e3)
-MOST_MEDIAN_OFF = 0.005
-MOST_P99_OFF = 0.01
+MAX_MEDIAN_OFF = 0.005
+MAX_P99_OFF = 0.01
 RESOLVED_MS = 0.02
 """Compute times below this are a few steps of CUDA's event clock, and are not compared."""
 
@@ -138,13 +138,13 @@ def typical(repeats: Sequence[Figures]) -> Figures:
 
 def judge(name: str, mode: Mode, mine: Figures, trt: Figures) -> list[str]:
     """The targets that were missed."""
-    least = 1.0 if name == "elementwise" else 0.99
-    missed = [] if mine.qps >= least * trt.qps else [f"throughput {mine.qps / trt.qps:.3f}"]
+    minimum = 1.0 if name == "elementwise" else 0.99
+    missed = [] if mine.qps >= minimum * trt.qps else [f"throughput {mine.qps / trt.qps:.3f}"]
     if trt.median < RESOLVED_MS or not (mode.cuda_graph or name == "resnet50, 8"):
         return missed
-    if abs(mine.median / trt.median - 1) > MOST_MEDIAN_OFF:
+    if abs(mine.median / trt.median - 1) > MAX_MEDIAN_OFF:
         missed.append(f"median {mine.median / trt.median - 1:+.2%}")
-    if mine.p99 / trt.p99 - 1 > MOST_P99_OFF:
+    if mine.p99 / trt.p99 - 1 > MAX_P99_OFF:
         missed.append(f"P99 {mine.p99 / trt.p99 - 1:+.2%}")
     return missed
 

@@ -3,7 +3,7 @@
     python -m benchmarks.measuring.trace_size [--queries 1000000] [--repeats 5] [--json FILE]
 
 Needs cuda-python, and no GPU: the traces are left by the timed loops on `loop_cost.py`'s CUDA
-runtime, with stage times drawn at random in place of the constant ones that it tells. Timed is
+runtime, with stage times drawn at random in place of its constant ones. Timed is
 `JudgedMeasurement.record`: the summary of each metric, the quantiles of each metric and round, and
 the findings. Exits 1 when a target is missed, for a million queries:
 
@@ -39,8 +39,8 @@ from pytest_trtperf.measure.measurement import Effort, Measurement, Round
 from pytest_trtperf.options.declared import Settings
 
 MILLION = 1_000_000
-MOST_MB = 64.0
-MOST_S = 1.0
+MAX_MB = 64.0
+MAX_S = 1.0
 RATE = 100_000.0
 MEDIANS_MS = {"h2d": 0.1, "gpu_compute": 0.43, "d2h": 0.02}
 
@@ -139,14 +139,14 @@ def main() -> int:
         timed = [record_seconds(session, case.load, traces) for _ in range(options.repeats)]
         seconds, findings = [one for one, _ in timed], timed[0][1]
         took = statistics.median(seconds)
-        missed = [] if megabytes < MOST_MB * million else ["memory"]
-        missed += [] if took < MOST_S * million else ["time"]
+        missed = [] if megabytes < MAX_MB * million else ["memory"]
+        missed += [] if took < MAX_S * million else ["time"]
         kept = kept and not missed
         raw.append({"trace": case.name, "mb": megabytes, "seconds": seconds})
         print(
             f"| {case.name} | {megabytes:.1f} | {1e6 * megabytes / options.queries:.0f} "
             f"| {took:.2f} ({min(seconds):.2f} .. {max(seconds):.2f}) | {findings} "
-            f"| under {MOST_MB * million:g} MB and {MOST_S * million:g} s: "
+            f"| under {MAX_MB * million:g} MB and {MAX_S * million:g} s: "
             f"{'missed: ' + ', '.join(missed) if missed else 'kept'} |",
             flush=True,
         )

@@ -54,7 +54,7 @@ class Case:
         names = [value.name for value in graph.input]
         if self._case.data_sets is not None:
             for inputs, outputs in self._case.data_sets:
-                # Values are told for the inputs in their order; some cases leave the last ones out.
+                # Values are given in the order of the inputs; some cases leave the last ones out.
                 values = dict(zip(names, map(_array, inputs), strict=False))
                 yield DataSet(values, [_array(value) for value in outputs])
         elif self._case.model_dir is not None:

@@ -4,8 +4,8 @@
 
 No GPU. The entries are of 100 modules, each with one run of five rounds of two metrics, as a GPU's
 are. They are written as a first run with --trtperf-update does, and read and compared as a later
-run does; nothing is measured. Each part is done once, in this process; memory is what it had at
-most. Exit status 1 when a target is missed.
+run does; nothing is measured. Each part is done once, in this process; memory is its
+maximum. Exit status 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.record.model import RoundRecord
 
-MOST_SECONDS, MOST_MB = 2.0, 200.0
+MAX_SECONDS, MAX_MB = 2.0, 200.0
 MODULES, ROUNDS = 100, 5
 MODE: dict[str, bool | int | float | str] = {
     "concurrency": 2, "cuda_graph": True, "idle_ms": 0.0, "inputs": "seeded", "load": "closed",
@@ -143,13 +143,13 @@ def main() -> int:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     seconds = {"load": loading, "compare": comparing, "write": writing}
     figures = {"entries": options.entries, "bytes": size, "seconds": seconds, "mb": memory}
-    kept = sum(seconds.values()) <= MOST_SECONDS and memory <= MOST_MB
+    kept = sum(seconds.values()) <= MAX_SECONDS and memory <= MAX_MB
     print(f"{options.entries} entries, {size / 1e6:.0f} MB in {MODULES} files, {verdicts} verdicts")
     for name, taken in seconds.items():
         print(f"{name}: {taken:.2f} s")
     print(
-        f"{sum(seconds.values()):.2f} s in all, {memory:.0f} MB; targets {MOST_SECONDS:g} s and "
-        f"{MOST_MB:g} MB: {'kept' if kept else 'MISSED'}"
+        f"{sum(seconds.values()):.2f} s in all, {memory:.0f} MB; targets {MAX_SECONDS:g} s and "
+        f"{MAX_MB:g} MB: {'kept' if kept else 'MISSED'}"
     )
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -137,7 +137,7 @@ def trtperf(*words: object) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def tell(results: Iterable[dict[str, Any]], *, as_json: bool) -> int:
+def show(results: Iterable[dict[str, Any]], *, as_json: bool) -> int:
     """Prints results as they come, or all as JSON; 1 when a target is missed."""
     rows = []
     for row in results:
@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as directory:
-        return tell(results(Path(directory)), as_json=chosen.json)
+        return show(results(Path(directory)), as_json=chosen.json)
 
 
 if __name__ == "__main__":

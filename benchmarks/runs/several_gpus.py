@@ -8,7 +8,7 @@ budget and compared with baselines that single GPUs recorded; all engines are in
 
 Speed takes, in turns, one GPU without workers, one with pytest-xdist's `-n auto`, and two with
 `-n auto`. Runs on one GPU use either in turn, so that what GPUs differ by is part of the noise.
-Overlap starts two processes on one GPU at the same time. Records tell when a round started and
+Overlap starts two processes on one GPU at the same time. Records show when a round started and
 ended on CLOCK_MONOTONIC, which all processes of a host share. Exits 1 when a target is missed, 2
 without the GPUs:
 
@@ -48,7 +48,7 @@ from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord, RoundRecord, VerdictRecord
 
-MOST_SHARE = 0.55
+MAX_SHARE = 0.55
 ALPHA = 0.01
 NEGLIGIBLE = 0.005  # a tenth of the default tolerance
 
@@ -86,14 +86,14 @@ class Run:
         """
         rounds, first = self.rounds, min(self.measurements, key=lambda one: one.rounds[0].started)
         last = max(one.ended for one in rounds)
-        told = {
+        known = {
             "start": min(one.started for one in rounds) - first.warm_up["seconds"] - self.begun,
             "warm-ups": sum(one.warm_up["seconds"] for one in self.measurements) / gpus,
             "rounds": sum(one.ended - one.started for one in rounds) / gpus,
             "end": self.ended - last,
         }
         total = self.ended - self.begun
-        return {"total": total, **told, "between": total - sum(told.values())}
+        return {"total": total, **known, "between": total - sum(known.values())}
 
 
 class Project:
@@ -119,7 +119,7 @@ class Project:
         ended = [(process.wait(), time.monotonic()) for _, process, _ in started]
         runs = []
         for (begun, _, files), (status, end) in zip(started, ended, strict=True):
-            # 1 is a test that failed, which the verdicts tell.
+            # 1 is a test that failed, which the verdicts show.
             if status not in (0, 1):
                 raise RuntimeError(f"pytest ended with {status}:\n{files['log'].read_text()}")
             (record,) = read_runs(files["json"])
@@ -192,11 +192,11 @@ def judge_speed(runs: dict[str, list[Run]]) -> dict[str, Any]:
         medians[way] = middle[0]
         print(f"| {way} | {' | '.join(f'{value:.2f}' for value in middle)} |")
     share, share_with_worker = (medians[TWO] / medians[way] for way in (WITHOUT, ONE))
-    kept = share <= MOST_SHARE
+    kept = share <= MAX_SHARE
     print(
         f"\ntwo GPUs take {share:.3f} of the time of one (of one with a worker "
         f"{share_with_worker:.3f})\n"
-        f"target: at most {MOST_SHARE:g}: {'kept' if kept else 'missed'}\n"
+        f"target: at most {MAX_SHARE:g}: {'kept' if kept else 'missed'}\n"
     )
     return {"seconds": seconds, "share": share, "kept": kept}
 

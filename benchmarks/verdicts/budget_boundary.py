@@ -28,8 +28,8 @@ from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.analysis.verdict import Status
 
 QUERIES = 500
-MOST_FALSE = 0.10
-LEAST_POWER = 0.99
+MAX_FALSE = 0.10
+MIN_POWER = 0.99
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def _interval(count: int, runs: int) -> str:
 
 def _wanted(case: Case, counts: Counts, runs: int) -> bool:
     if case.factor == 1:
-        return max(counts.passed, counts.failed) <= MOST_FALSE * runs
-    return case.factor < 2 or counts.passed_first > LEAST_POWER * runs
+        return max(counts.passed, counts.failed) <= MAX_FALSE * runs
+    return case.factor < 2 or counts.passed_first > MIN_POWER * runs
 
 
 def main() -> int:

@@ -347,8 +347,10 @@ def main() -> None:
     for one in cases:
         with options.file.open("a") as file:
             file.write(json.dumps(one) + "\n")
-        told = ", ".join(f"{v['metric']} {v['status']} {v['change']:+.2%}" for v in one["verdicts"])
-        print(f"{time.monotonic() - start:6.1f} s  {one['engines'][1]}: {told}", flush=True)
+        words = ", ".join(
+            f"{v['metric']} {v['status']} {v['change']:+.2%}" for v in one["verdicts"]
+        )
+        print(f"{time.monotonic() - start:6.1f} s  {one['engines'][1]}: {words}", flush=True)
         if time.monotonic() - start >= options.seconds:
             return
 

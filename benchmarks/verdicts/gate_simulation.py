@@ -94,7 +94,7 @@ def shares(
 ) -> dict[str, float]:
     """How often a test fails, warns and passes, of so many independent pairs."""
     random = np.random.default_rng(0)
-    told = [
+    outcomes = [
         outcome(
             draw(random, LOOKS[-1]) + np.log1p(slowdown),
             [draw(random, LOOKS[0]) for _ in range(runs)],
@@ -102,7 +102,7 @@ def shares(
         )
         for _ in range(pairs)
     ]
-    return {word: told.count(word) / pairs for word in ("fail", "warn", "pass")}
+    return {word: outcomes.count(word) / pairs for word in ("fail", "warn", "pass")}
 
 
 def rows(pairs: int) -> Iterator[dict[str, Any]]:
@@ -114,10 +114,10 @@ def rows(pairs: int) -> Iterator[dict[str, Any]]:
     kinds += [({"rounds": name, "runs vary by": "0"}, draw) for name, draw in SHAPES.items()]
     combinations = itertools.product(TOLERANCES, kinds, RUNS, SLOWDOWNS)
     for tolerance, (names, draw), runs, slowdown in combinations:
-        told = shares(draw, runs, slowdown * tolerance, tolerance, pairs)
+        found = shares(draw, runs, slowdown * tolerance, tolerance, pairs)
         yield {
             "tolerance": tolerance, **names, "baseline runs": runs,
-            "slower by": slowdown * tolerance, **told,
+            "slower by": slowdown * tolerance, **found,
         }  # fmt: skip
 
 

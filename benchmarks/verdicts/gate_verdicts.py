@@ -25,7 +25,7 @@ from benchmarks.verdicts.peer_gates import PEERS
 
 Case = dict[str, Any]
 Cases = Sequence[Case]
-Told = Callable[[Case], bool]
+Question = Callable[[Case], bool]
 
 
 def interval(hits: int, cases: int) -> tuple[float, float]:
@@ -34,14 +34,14 @@ def interval(hits: int, cases: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def is_failed(metric: str | None = None) -> Told:
+def is_failed(metric: str | None = None) -> Question:
     """Whether a case failed by a metric, or by any."""
     return lambda case: any(
         verdict["failed"] for verdict in case["verdicts"] if metric in (None, verdict["metric"])
     )
 
 
-def is_open(metric: str) -> Told:
+def is_open(metric: str) -> Question:
     """Whether a case stayed inconclusive by a metric."""
     return lambda case: any(
         verdict["status"] == "inconclusive"
@@ -55,29 +55,31 @@ class Target:
     """A share of cases that has a limit.
 
     Attributes:
-        part, engine: which cases. most, least: of the share.
+        part, engine: which cases. maximum, minimum: of the share.
         cases: that settle it; where none are given, the whole interval has to keep it.
     """
 
     name: str
     part: str
     engine: str
-    told: Told
-    most: float = 1.0
-    least: float = 0.0
+    question: Question
+    maximum: float = 1.0
+    minimum: float = 0.0
     cases: int | None = None
 
     def row(self, cases: Cases) -> tuple[str, bool]:
         """A line of the table, and whether the target is kept."""
-        hits = sum(map(self.told, cases))
-        wanted = f"at most {self.most:.0%}" if self.most < 1 else f"at least {self.least:.0%}"
+        hits = sum(map(self.question, cases))
+        wanted = (
+            f"at most {self.maximum:.0%}" if self.maximum < 1 else f"at least {self.minimum:.0%}"
+        )
         if self.cases:
             wanted += f" of {self.cases}"
         if not cases:
             return f"| {self.name} | - | - | {wanted}: not measured |", False
         low, high = interval(hits, len(cases))
-        kept = self.least <= hits / len(cases) <= self.most
-        settled = self.least <= low and high <= self.most
+        kept = self.minimum <= hits / len(cases) <= self.maximum
+        settled = self.minimum <= low and high <= self.maximum
         if self.cases:
             settled = len(cases) >= self.cases
         verdict = ("kept" if settled else "kept so far") if kept else "missed"
@@ -92,15 +94,15 @@ MEDIAN, P99 = "gpu_compute median", "latency P99"
 TARGETS = (
     Target("unchanged, alarms", "baseline", GPU_CHAINS[100], is_failed(MEDIAN), 0.0, cases=300),
     Target("1 % slower, alarms", "baseline", GPU_CHAINS[101], is_failed(MEDIAN), 0.01),
-    Target("3 % slower, found", "baseline", GPU_CHAINS[103], is_failed(MEDIAN), least=0.9),
+    Target("3 % slower, found", "baseline", GPU_CHAINS[103], is_failed(MEDIAN), minimum=0.9),
     Target(
         "3 % slower, found or inconclusive", "baseline", GPU_CHAINS[103],
-        lambda case: is_failed(MEDIAN)(case) or is_open(MEDIAN)(case), least=1.0, cases=100,
+        lambda case: is_failed(MEDIAN)(case) or is_open(MEDIAN)(case), minimum=1.0, cases=100,
     ),
-    Target("5 % slower, found", "baseline", GPU_CHAINS[105], is_failed(MEDIAN), least=0.99),
+    Target("5 % slower, found", "baseline", GPU_CHAINS[105], is_failed(MEDIAN), minimum=0.99),
     Target("in turns: unchanged, alarms", "paired", PAIRED_CHAINS[80], is_failed(), 0.01),
-    Target("in turns: 1.5 % slower, found", "paired", PAIRED_CHAINS[81], is_failed(), least=0.95),
-    Target("tail alone slower, found by P99", "tail", "tail", is_failed(P99), least=0.95),
+    Target("in turns: 1.5 % slower, found", "paired", PAIRED_CHAINS[81], is_failed(), minimum=0.95),
+    Target("tail alone slower, found by P99", "tail", "tail", is_failed(P99), minimum=0.95),
     Target(
         "tail alone slower, alarms of the median", "tail", "tail", is_failed(MEDIAN), 0.0,
         cases=100,
@@ -115,7 +117,7 @@ TARGETS = (
             ),
             Target(
                 f"CPU, {runs} baseline run(s): 10 % slower, found", f"cpu {runs}", CPU_CHAINS[22],
-                is_failed(), least=0.9,
+                is_failed(), minimum=0.9,
             ),
         )
     ),
@@ -125,46 +127,46 @@ LONGEST_S = {SHORT_CHAINS[20]: 5.0, SHORT_CHAINS[22]: 10.0}
 """Warm-up and rounds until the verdict, at the median."""
 
 
-def told_targets(cases: dict[tuple[str, str], list[Case]]) -> Iterator[bool]:
+def print_targets(cases: dict[tuple[str, str], list[Case]]) -> Iterator[bool]:
     """Prints each target; whether it is kept."""
     print("| what | cases | 95 % interval | target |\n|---|---|---|---|")
     for target in TARGETS:
         found = cases.get((target.part, target.engine), [])
         on_cpu = any(part.startswith("cpu") for part, _ in cases)
         if not found and target.part.startswith("cpu") != on_cpu:
-            continue  # the CPU and the GPU are told apart, in files of their own
+            continue  # cases of the CPU and of the GPU are in files of their own
         row, kept = target.row(found)
         print(row)
         yield kept
 
 
-def told_times(cases: dict[tuple[str, str], list[Case]]) -> Iterator[bool]:
+def print_times(cases: dict[tuple[str, str], list[Case]]) -> Iterator[bool]:
     """Prints how long verdicts took; whether that is short enough."""
-    for engine, most in LONGEST_S.items():
+    for engine, limit in LONGEST_S.items():
         if not (found := cases.get(("verdict", engine), [])):
             continue
         seconds = [case["after"]["warm_up_s"] + case["after"]["rounds_s"] for case in found]
         median = statistics.median(seconds)
-        kept = median <= most
+        kept = median <= limit
         print(
             f"{engine}: {median:.1f} s of warm-up and rounds at the median of {len(found)} "
-            f"cases, {max(seconds):.1f} at most; target {most:g} s: {'kept' if kept else 'missed'}"
+            f"cases, {max(seconds):.1f} at most; target {limit:g} s: {'kept' if kept else 'missed'}"
         )
         yield kept
 
 
 def tell_peers(cases: dict[tuple[str, str], list[Case]]) -> None:
     """Prints what other rules say of the same queries."""
-    told = [key for key in cases if key[0].startswith(("baseline", "cpu", "verdict"))]
-    print("\n| rule | " + " | ".join(f"{engine} ({part})" for part, engine in told) + " |")
-    print("|---|" + "---|" * len(told))
+    shown = [key for key in cases if key[0].startswith(("baseline", "cpu", "verdict"))]
+    print("\n| rule | " + " | ".join(f"{engine} ({part})" for part, engine in shown) + " |")
+    print("|---|" + "---|" * len(shown))
     for rule in PEERS:
         shares = [
             f"{sum(case['peers'][rule] for case in cases[key]) / len(cases[key]):.1%}"
-            for key in told
+            for key in shown
         ]
         print(f"| {rule} | " + " | ".join(shares) + " |")
-    ours = [f"{sum(map(is_failed(), cases[key])) / len(cases[key]):.1%}" for key in told]
+    ours = [f"{sum(map(is_failed(), cases[key])) / len(cases[key]):.1%}" for key in shown]
     print("| this plugin, all metrics | " + " | ".join(ours) + " |")
 
 
@@ -194,7 +196,7 @@ def main() -> int:
     devices = sorted({case["device"] for found in cases.values() for case in found})
     days = sorted({case["at"][:10] for found in cases.values() for case in found})
     print(f"{', '.join(devices)}; {days[0]} .. {days[-1]}\n")
-    kept = [*told_targets(cases), *told_times(cases)]
+    kept = [*print_targets(cases), *print_times(cases)]
     tell_peers(cases)
     tell_statuses(cases)
     print("\nall targets kept" if all(kept) else "\nTARGETS MISSED")

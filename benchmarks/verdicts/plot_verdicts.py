@@ -43,7 +43,7 @@ def draw_changes(cases: Path) -> None:
     spread = np.random.default_rng(0)
     for row, chain in enumerate(GPU_CHAINS.values()):
         for status, colour in COLOURS.items():
-            dots = [100 * change for change, told in changes[chain] if told == status]
+            dots = [100 * change for change, found in changes[chain] if found == status]
             heights = row + spread.uniform(-0.3, 0.3, len(dots))
             axes.plot(dots, heights, ".", color=colour, markersize=3, alpha=0.7)
         failed = sum(status == "fail" for _, status in changes[chain])
@@ -63,11 +63,11 @@ def draw_power() -> None:
     figure, axes = plt.subplots(figsize=(7.2, 2.8))
     slowdowns = np.linspace(0, 0.2, 41)
     for noise, colour in zip(NOISES, ("#1f5f8b", "#8a6d1d", "#b3392f"), strict=True):
-        told = [
+        found = [
             shares(normal(noise, 0), 1, float(slowdown), 0.05, SIMULATED) for slowdown in slowdowns
         ]
         label = f"rounds vary by {100 * noise:g} %"
-        axes.plot(100 * slowdowns, [100 * one["fail"] for one in told], color=colour, label=label)
+        axes.plot(100 * slowdowns, [100 * one["fail"] for one in found], color=colour, label=label)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.axvline(5, color="black", linewidth=0.8, linestyle="--")
     axes.set_xlabel("true slowdown, % (dashed: the tolerance)")
