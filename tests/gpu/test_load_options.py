@@ -1,4 +1,4 @@
-"""How a plan is loaded: the profile that contexts use, and what the inspector tells of it."""
+"""How a plan is loaded: the profile that contexts use, and what the inspector reports."""
 
 from __future__ import annotations
 

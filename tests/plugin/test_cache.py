@@ -1,4 +1,4 @@
-"""What a run tells of its engines and its cache; what needs plans is in `tests/gpu`."""
+"""What a run reports about its engines and its cache; what needs plans is in `tests/gpu`."""
 
 from __future__ import annotations
 

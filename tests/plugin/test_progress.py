@@ -1,4 +1,4 @@
-"""What a terminal shows while a test measures, and what is told of waiting for the device."""
+"""What a terminal shows while a test measures, and what it shows of waiting for the device."""
 
 from __future__ import annotations
 
