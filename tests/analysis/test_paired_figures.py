@@ -76,7 +76,11 @@ def test_verdict_has_the_reason_and_the_figures(higher_is_better, limit, status,
     verdict = judge_ratio(Ratio(1.01, 0.9, 1.1, 2.0, 3.0), limit, higher_is_better)
     assert (verdict.status, verdict.reason) == (status, reason)
     assert (verdict.value, verdict.lower, verdict.upper) == (1.01, 0.9, 1.1)
-    assert (verdict.limit, verdict.higher_is_better, verdict.unit) == (limit, higher_is_better, "")
+    assert (verdict.limit, verdict.higher_is_better, verdict.message) == (
+        limit,
+        higher_is_better,
+        "",
+    )
 
 
 def test_refusal_names_both_numbers_of_rounds():
