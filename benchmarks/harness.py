@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.models import chain_dimensions
-from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
+from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
+from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.shapes import parse_profiles
@@ -58,7 +59,7 @@ def chain(name: str) -> Model:
 
 def find_gpu() -> Gpu:
     """The first GPU; ends the program where there is none."""
-    return probe_in_subprocess([BACKEND]).gpus[0]
+    return usable_backend([BACKEND], builtin_backends()).probe.gpus[0]
 
 
 @contextlib.contextmanager

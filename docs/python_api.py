@@ -13,7 +13,7 @@ from pytest_trtperf import errors
 from pytest_trtperf.analysis.diagnosis import Finding
 from pytest_trtperf.analysis.max_qps import Trial
 from pytest_trtperf.analysis.paired import Ratio
-from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
+from pytest_trtperf.backend.session import DeviceMemory
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.fixtures import provide
 

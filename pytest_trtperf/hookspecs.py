@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_trtperf.backend.protocols import (  # type: ignore[import-not-found,unused-ignore]
-        Backend,
-    )
+    from pytest_trtperf.backend.protocols import Backend
     from pytest_trtperf.record.model import Measured, RunRecord
 
 

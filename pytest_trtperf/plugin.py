@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,9 @@ from pytest_trtperf.fixtures.provide import (
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run.pytest_options import WORKER_INPUT, add_options, settings_of_run
 from pytest_trtperf.run.tracebacks import shorten
+
+if TYPE_CHECKING:
+    from pytest_trtperf.backend.protocols import Backend
 
 __all__ = ["trt_compare", "trt_engine", "trt_measure"]
 
@@ -47,6 +50,14 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_trtperf.run.workers import register
 
         register(config, config.stash[SETTINGS])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_trtperf_backends() -> Sequence[Backend]:
+    """The TensorRT family, and ONNX Runtime on the CPU."""
+    from pytest_trtperf.backend.registry import builtin_backends
+
+    return builtin_backends()
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)

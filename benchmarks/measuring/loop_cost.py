@@ -35,12 +35,11 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.backend import loops
-from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.session import DeviceMemory, Mode
 from pytest_trtperf.backend.tensorrt import loop as gpu_loop
 from pytest_trtperf.backend.tensorrt.cuda import cudart
-from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
 from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
-from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
+from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.engine.shapes import TensorInfo
@@ -116,8 +115,8 @@ def session_without_driver(mode: Mode) -> tuple[TensorRTSession, NoDriver]:
     outputs = [TensorInfo("output", (0,), "float32")]
     layouts = dict.fromkeys(("input", "output"), LAYOUTS["LINEAR"])
     stream = InferenceStream(None, context, values, outputs, frozenset(), layouts, mode)
-    engine: Any = None
-    session = TensorRTSession(engine, [stream], values, mode, {}, DeviceMemory(0, 0, 0))
+    memory = DeviceMemory(0, 0, 0)
+    session = TensorRTSession([stream], values, mode, {}, memory, lambda _queries: ({}, []))
     return session, bindings.runtime
 
 

@@ -29,8 +29,8 @@ import numpy.typing as npt
 from benchmarks.loads.max_qps import subject
 from benchmarks.measuring.loop_cost import session_without_driver
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
 from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
+from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.trace import STAGES, Extent, Trace
 from pytest_trtperf.fixtures.judged import JudgedMeasurement
 from pytest_trtperf.measure.device_state import DeviceState

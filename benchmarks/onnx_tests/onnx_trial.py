@@ -21,7 +21,6 @@ from onnx.backend.test.runner import Runner
 from benchmarks.onnx_tests.onnx_cases import Case, DataSet, load_cases, operators
 from pytest_trtperf.backend.dtypes import numbers
 from pytest_trtperf.backend.inputs import read_inputs
-from pytest_trtperf.backend.loops import run_closed
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
@@ -130,7 +129,7 @@ def _measure(case: Case, path: Path, model: Any, data: DataSet) -> None:
     given = {name: value for name, value in inputs.items() if value is not None}
     session = engine.create_session({}, Mode(), read_inputs(parse_inputs(given)))
     try:
-        trace = run_closed(session, Extent(0, 1, 1))
+        trace = session.run_closed(Extent(0, 1, 1))
         assert trace.queries == 1
         returned = session.output_values()
     finally:

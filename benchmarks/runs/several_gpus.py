@@ -42,8 +42,9 @@ from scipy import special
 
 from benchmarks.harness import BACKEND
 from benchmarks.models import write_model
-from pytest_trtperf.backend.probe import Gpu, probe_in_subprocess
-from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
+from pytest_trtperf.backend.onnxruntime.backend import NAME as ONNXRUNTIME
+from pytest_trtperf.backend.probe import Gpu
+from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord, RoundRecord, VerdictRecord
@@ -330,7 +331,7 @@ def judge_overlap(first: Run, second: Run) -> dict[str, Any]:
 def find_gpus() -> tuple[Gpu, ...]:
     """Two GPUs, or what there is."""
     try:
-        return probe_in_subprocess([BACKEND]).gpus[:2]
+        return usable_backend([BACKEND], builtin_backends()).probe.gpus[:2]
     except BackendUnavailable as error:
         print(error, file=sys.stderr)
         return ()

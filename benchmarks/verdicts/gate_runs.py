@@ -44,10 +44,10 @@ from benchmarks.models import write_model
 from benchmarks.verdicts.peer_gates import Samples, alarms
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.backend.loops import Session
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.baseline.merge import add_run

@@ -1,1 +1,11 @@
-"""The seam: what runs an engine, and the only room that knows which backend is in use."""
+"""The seam: what runs an engine, and the only room that knows which backend is in use.
+
+protocols     what a backend, a loaded engine and a session offer to the rooms above
+registry      the backends by name, and which one of a preference list is usable
+session       modes, concrete shapes and device memory, which all sessions have
+tensorrt/     TensorRT 10 and 11, TensorRT for RTX and the lean runtime
+onnxruntime/  ONNX Runtime on the CPU
+process/      a session in a process of its own
+host_loop     queries timed by the host's clock
+trace         what a timed loop leaves behind
+"""

@@ -1,10 +1,10 @@
-"""Queries on the CPU backend, timed by the host's clock; a thread for each query in flight."""
+"""Queries timed by the host's clock, with a thread for each query in flight."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from select import select
@@ -12,7 +12,6 @@ from time import perf_counter_ns, sleep
 
 import numpy as np
 
-from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeSession
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 
 SPIN_NS = 300_000
@@ -24,8 +23,13 @@ _let_others_run = partial(select, (), (), (), 0)
 """Gives the interpreter to other threads and returns at once; sleep(0) may take 70 us."""
 
 
-def run_closed(session: OnnxRuntimeSession, extent: Extent, *, idle_ms: float = 0.0) -> Trace:
-    """Times queries under a closed load: each thread issues its next when one is complete."""
+def run_closed(queries: Sequence[Query], extent: Extent, *, idle_ms: float = 0.0) -> Trace:
+    """Times queries under a closed load: each thread issues its next when one is complete.
+
+    Args:
+        queries: one for each query in flight; each runs a query, which is complete on return.
+        idle_ms: sleep between a completion and the next query.
+    """
     issued, done = np.zeros(extent.capacity, np.int64), np.zeros(extent.capacity, np.int64)
     issued_ns, done_ns = issued.data, done.data
     take, stop = _counter(), threading.Event()
@@ -44,14 +48,15 @@ def run_closed(session: OnnxRuntimeSession, extent: Extent, *, idle_ms: float = 
             query()
             now = done_ns[index] = perf_counter_ns()
 
-    _run(session, work, stop)
-    return _trace(session, begin, issued, done)
+    _run(queries, work, stop)
+    return _trace(len(queries), begin, issued, done)
 
 
-def run_open(session: OnnxRuntimeSession, schedule: Times, backlog_ms: float) -> Trace:
+def run_open(queries: Sequence[Query], schedule: Times, backlog_ms: float) -> Trace:
     """Times queries under an open load: each is issued when it is due and a thread is free.
 
     Args:
+        queries: as in `run_closed`.
         schedule: when queries are due, ascending nanoseconds from the start.
         backlog_ms: a query that waits longer than this for a thread ends the round.
     """
@@ -76,8 +81,8 @@ def run_open(session: OnnxRuntimeSession, schedule: Times, backlog_ms: float) ->
             query()
             done_ns[index] = perf_counter_ns()
 
-    _run(session, work, stop)
-    return _trace(session, begin, issued, done, due_at, saturated=saturated)
+    _run(queries, work, stop)
+    return _trace(len(queries), begin, issued, done, due_at, saturated=saturated)
 
 
 def _counter() -> Callable[[], int]:
@@ -95,14 +100,14 @@ def _wait_until(due: int) -> int:
     return -left
 
 
-def _run(session: OnnxRuntimeSession, work: Callable[[Query], None], stop: threading.Event) -> None:
+def _run(queries: Sequence[Query], work: Callable[[Query], None], stop: threading.Event) -> None:
     """Lets each place in flight work until all are done; an error in one sets `stop` for all."""
-    if len(session.queries) == 1:
-        work(session.queries[0])
+    if len(queries) == 1:
+        work(queries[0])
         return
-    with ThreadPoolExecutor(len(session.queries)) as pool:
+    with ThreadPoolExecutor(len(queries)) as pool:
         try:
-            for future in as_completed([pool.submit(work, query) for query in session.queries]):
+            for future in as_completed([pool.submit(work, query) for query in queries]):
                 future.result()
         except BaseException:
             stop.set()
@@ -110,7 +115,7 @@ def _run(session: OnnxRuntimeSession, work: Callable[[Query], None], stop: threa
 
 
 def _trace(
-    session: OnnxRuntimeSession,
+    in_flight: int,
     begin: int,
     issued: Times,
     done: Times,
@@ -124,7 +129,7 @@ def _trace(
         (int(done.max()) - begin) / 1e6,
         issued[complete],
         done[complete],
-        session.in_flight,
+        in_flight,
         due=None if due is None else due[complete],
         saturated=saturated,
     )

@@ -1,4 +1,4 @@
-"""What the sessions of all backends have in common: a mode and concrete shapes."""
+"""What the sessions of all backends have in common: a mode, concrete shapes, device memory."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo, format_shap
 from pytest_trtperf.errors import ShapeError
 
 GivenInputs = Mapping[str, InputValue]
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """Bytes that stay with the engine, those of a session's contexts, and the most at a time.
+
+    The peak is that of loading the engine or of the contexts on top of it; other sessions on the
+    same engine do not count, so that it does not depend on which tests are run.
+    """
+
+    engine_bytes: int
+    contexts_bytes: int
+    peak_bytes: int
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf import __version__
-from pytest_trtperf.backend.probe import AUTO, Gpu, Probe, check_names, probe_in_subprocess
-from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME, TENSORRT_FAMILY
+from pytest_trtperf.backend.probe import Gpu, Probe
+from pytest_trtperf.backend.protocols import Backend
+from pytest_trtperf.backend.registry import AUTO, builtin_backends, expanded, find_backend
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
@@ -90,9 +91,8 @@ def add(commands: Parsers) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    check_names(arguments.backend)
-    wanted = [b for name in arguments.backend for b in (AUTO if name == "auto" else (name,))]
-    probes = {name: _probe(name) for name in (*TENSORRT_FAMILY, ONNXRUNTIME)}
+    wanted = [find_backend(one, builtin_backends()).name for one in expanded(arguments.backend)]
+    probes = {backend.name: _probe(backend) for backend in builtin_backends()}
     usable = [name for name in wanted if isinstance(probes[name], Probe)]
     gpus = next((p.gpus for p in probes.values() if isinstance(p, Probe) and p.gpus), ())
     places = [_lock_dir(arguments.lock_dir), _cache_dir(*chosen_cache(arguments))]
@@ -111,8 +111,9 @@ def _run(arguments: argparse.Namespace) -> int:
         verdict = (
             f"pytest --trtperf cannot run with --trtperf-backend={','.join(arguments.backend)}"
         )
-        if not usable and isinstance(probes[ONNXRUNTIME], Probe):
-            verdict += f"; on the CPU it can, with --trtperf-backend=auto,{ONNXRUNTIME}"
+        on_cpu = [name for name, p in probes.items() if isinstance(p, Probe) and not p.gpus]
+        if not usable and on_cpu:
+            verdict += f"; on the CPU it can, with --trtperf-backend={AUTO},{on_cpu[0]}"
     if arguments.json:
         say_json({"can_run": able, "backend": usable[0] if able else None, "checks": checks})
     else:
@@ -121,9 +122,9 @@ def _run(arguments: argparse.Namespace) -> int:
     return ExitStatus.OK if able else ExitStatus.FOUND
 
 
-def _probe(backend: str) -> Probe | BackendUnavailable:
+def _probe(backend: Backend) -> Probe | BackendUnavailable:
     try:
-        return probe_in_subprocess([backend])
+        return backend.probe()
     except BackendUnavailable as error:
         return error
 

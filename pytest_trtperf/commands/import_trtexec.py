@@ -12,7 +12,7 @@ import msgspec
 
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.summary import Sample
-from pytest_trtperf.backend.tensorrt.bindings import TENSORRT_FAMILY
+from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.baseline.hardware import gpu_class
 from pytest_trtperf.baseline.merge import add_run, incompatibilities
 from pytest_trtperf.baseline.schema import (
@@ -95,7 +95,12 @@ def add(commands: Parsers) -> None:
         metavar="GPU",
         help="the hardware class, such as nvidia-h200, or the GPU's name",
     )
-    option("--backend", required=True, choices=TENSORRT_FAMILY, help="the backend of the test")
+    option(
+        "--backend",
+        required=True,
+        choices=[backend.name for backend in builtin_backends() if backend.builds_plans],
+        help="the backend of the test",
+    )
     option(
         "--version",
         dest="trtexec_version",

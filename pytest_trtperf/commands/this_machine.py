@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
-from pytest_trtperf.backend.tensorrt.bindings import TENSORRT_FAMILY
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.plan_cache.identity import PlanIdentity
 from pytest_trtperf.run.run import Target
@@ -30,9 +30,9 @@ class ThisMachine:
         if identity is None:
             return Fit(here=False, why="damaged, see trtperf cache verify")
         backend = identity.about.backend
-        if backend not in TENSORRT_FAMILY:
-            return Fit(here=None)
         probe = self._probe(backend)
+        if probe is None:
+            return Fit(here=None)
         if isinstance(probe, str):
             return Fit(here=False, why=probe)
         version, device = identity.about.backend_version, identity.about.device
@@ -43,10 +43,14 @@ class ThisMachine:
             return Fit(here=False, why=f"here is {', '.join(filter(None, devices))}")
         return Fit(here=True)
 
-    def _probe(self, backend: str) -> Probe | str:
-        if backend not in self._probes:
+    def _probe(self, name: str) -> Probe | str | None:
+        """What a backend finds here, or why not; None of a backend that builds no plans."""
+        backend = next((one for one in builtin_backends() if one.name == name), None)
+        if backend is None or not backend.builds_plans:
+            return None
+        if name not in self._probes:
             try:
-                self._probes[backend] = probe_in_subprocess([backend])
+                self._probes[name] = backend.probe()
             except BackendUnavailable:
-                self._probes[backend] = f"{backend} has no usable GPU here"
-        return self._probes[backend]
+                self._probes[name] = f"{name} has no usable GPU here"
+        return self._probes[name]

@@ -14,7 +14,7 @@ def check_options(options: Mapping[str, Any], backend: str, version: str) -> Non
 
     Args:
         options: as `checked_options` returns them.
-        backend: ONNX Runtime accepts all options and ignores them.
+        backend: one that has no options at all accepts and ignores them.
         version: of the backend.
 
     Raises:
@@ -23,7 +23,7 @@ def check_options(options: Mapping[str, Any], backend: str, version: str) -> Non
     """
     for name, value in options.items():
         option = OPTIONS[name]
-        is_asked_for = backend in _BUILDERS and value is not False
+        is_asked_for = backend in _WITH_OPTIONS and value is not False
         if is_asked_for and not option.may_be_in(backend, version):
             raise lacking(option, value, backend, version)
     for is_wrong, message in _RULES:
@@ -45,7 +45,7 @@ def lacking(option: Option, value: object, backend: str, version: str) -> Engine
     )
 
 
-_BUILDERS = ("tensorrt", "tensorrt-rtx")
+_WITH_OPTIONS = frozenset(name for option in OPTIONS.values() for name in option.versions)
 
 _ADVICE = (
     "The ONNX file decides: drop the option and convert the model, to fp16 with "

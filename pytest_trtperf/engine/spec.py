@@ -19,7 +19,7 @@ from pytest_trtperf.engine.options import (
     without_defaults,
 )
 from pytest_trtperf.engine.shapes import Profile
-from pytest_trtperf.onnx_file.external_data import model_digest
+from pytest_trtperf.onnx_file.external_data import files_digest, model_files
 
 PLAN_SUFFIXES = (".engine", ".plan", ".trt")
 """Suffixes of plans, which a user may give in the place of an ONNX file."""
@@ -46,6 +46,7 @@ class EngineSpec:
         configure: Called with the builder configuration once all options are set. The option
             ``configure_key`` has to come with it, since nothing else shows when the code changes.
         build_index: Distinguishes several builds from the same model and options.
+        files_of: The files that the model consists of; their bytes identify it.
 
     Raises:
         ValueError: an option is unknown or its value does not fit; the message lists the known.
@@ -56,6 +57,7 @@ class EngineSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     configure: Callable[[Any], object] | None = None
     build_index: int = 0
+    files_of: Callable[[Path], Sequence[Path]] = field(default=model_files, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "onnx", Path(self.onnx))
@@ -98,8 +100,8 @@ class EngineSpec:
 
     @cached_property
     def model_digest(self) -> str:
-        """See `onnx_file.external_data.model_digest`; the files are read once."""
-        return model_digest(self.onnx)
+        """See `onnx_file.external_data.files_digest`; the files are read once."""
+        return files_digest(self.files_of(self.onnx))
 
     def describe(self, backend: str, backend_version: str, device: str | None) -> EngineIdentity:
         """Everything the plan depends on, and no path.

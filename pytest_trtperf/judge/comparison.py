@@ -17,7 +17,6 @@ from pytest_trtperf.analysis.gates import (
 )
 from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
-from pytest_trtperf.backend.tensorrt.bindings import ONNXRUNTIME
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
 from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
@@ -25,6 +24,7 @@ from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
+from pytest_trtperf.measure.yardstick import YARDSTICK_PACKAGE
 from pytest_trtperf.record.model import RoundRecord, VerdictRecord
 
 
@@ -143,10 +143,12 @@ class Comparison:
 
         None unless all rounds have one, read with the same release of ONNX Runtime.
         """
-        release, runs = self._subject.software.get(ONNXRUNTIME), self._baseline.runs
+        release, runs = self._subject.software.get(YARDSTICK_PACKAGE), self._baseline.runs
         then = [round.yardstick_ms for round in self._stored]
         now = [round.yardstick_ms for round in self._rounds()]
-        if None in then + now or any(run.software.get(ONNXRUNTIME) != release for run in runs):
+        if None in then + now or any(
+            run.software.get(YARDSTICK_PACKAGE) != release for run in runs
+        ):
             return None
         return geometric_mean(filter(None, now)) / geometric_mean(filter(None, then))
 

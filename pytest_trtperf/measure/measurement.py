@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -12,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend.loops import Session, run_closed, run_open
 from pytest_trtperf.backend.process.engine import session_pids
+from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import SAMPLED_S, DeviceState, read_device_state
@@ -200,23 +199,23 @@ class Measurement:
     def _settle(self) -> None:
         # Since the last rounds the clocks may have dropped: run queries until they are up again.
         extent = self._extent(self.effort.warm_up_ms / 2, 1)
-        run_closed(self.session, extent, idle_ms=self.load.idle_ms)
+        self.session.run_closed(extent, idle_ms=self.load.idle_ms)
 
     def _warm_up(self) -> None:
         if not self._uuid:
             read_yardstick()  # loads it now, and not between the warm-up and the rounds
-        start = time.perf_counter()
+        start = self.session.clock()
         medians: list[float] = []
         queries, steady, elapsed = 0, False, 0.0
         extent = Extent(0, 1, 1)
         while elapsed < self.effort.max_warm_up and not steady:
             self._report(MeasureProgress(None, 0, 0, self.effort.max_warm_up - elapsed))
-            trace = run_closed(self.session, extent, idle_ms=self.load.idle_ms)
+            trace = self.session.run_closed(extent, idle_ms=self.load.idle_ms)
             queries += trace.queries
             medians.append(float(np.median(trace.compute)))
             self._rate = max(trace.throughput, self._rate / 2)
             extent = self._extent(WINDOW_MS, 1)
-            elapsed = time.perf_counter() - start
+            elapsed = self.session.clock() - start
             steady = elapsed * 1e3 >= self.effort.warm_up_ms and is_steady(medians)
         drift = trend(medians) if len(medians) >= 2 * GROUP else None
         # One session that was never steady makes the whole measurement doubtful.
@@ -225,15 +224,15 @@ class Measurement:
         self._warm = True
 
     def _round(self) -> Round:
-        own = {getattr(self.session, "pid", os.getpid())}
+        own = {self.session.pid or os.getpid()}
         # A session that measured just before is in NVML's samples for a while.
         pids, at_work = session_pids() | own, len(session_pids(SAMPLED_S) | own)
         before = read_device_state(self._uuid, pids=pids)
         yardstick = None if self._uuid else read_yardstick()
         host = None if self._uuid else read_host_state()
-        started = time.monotonic()
+        started = self.session.clock()
         trace = self._open() if self.load.is_open else self._closed()
-        ended = time.monotonic()
+        ended = self.session.clock()
         contended = contention(host, read_host_state()) if host else None
         after = read_device_state(self._uuid, since=before, pids=pids, at_work=at_work)
         if yardstick is not None:
@@ -246,8 +245,7 @@ class Measurement:
     def _closed(self) -> Trace:
         extent = self._extent(self.effort.round_ms, self._round_queries(self._rate))
         idle_ms = self.load.idle_ms
-        return run_closed(
-            self.session,
+        return self.session.run_closed(
             extent,
             idle_ms=idle_ms,
             starts=self.effort.starts,
@@ -271,8 +269,8 @@ class Measurement:
         served = self._rate * (lead_in_ms + duration_ms + backlog_ms) / 1e3
         most = 4 * (int(served) + queries)
         schedule = self.load.schedule(duration_ms, queries, number, lead_in_ms, most)
-        trace = run_open(
-            self.session, schedule, backlog_ms, starts=self.effort.starts, label=self._round_label
+        trace = self.session.run_open(
+            schedule, backlog_ms, starts=self.effort.starts, label=self._round_label
         )
         saturated = trace.saturated or trace.falls_behind(1e9 / self._rate)
         trace = replace(trace, saturated=saturated)

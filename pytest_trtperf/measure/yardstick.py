@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 READING_S = 0.02
+YARDSTICK_PACKAGE = "onnxruntime"
+"""What runs it: readings of two releases are not comparable."""
+
 _LAYERS, _CHANNELS, _PIXELS = 6, 32, 20
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +27,26 @@ class _Part:
     end: int
 
 
-def model_digest(onnx: Path) -> str:
-    """The digest of a model and its external data, hexadecimal.
+def model_files(onnx: Path) -> list[Path]:
+    """The files that an ONNX model consists of, itself first.
+
+    Raises:
+        EngineBuildError: as `external_files`.
+    """
+    return [onnx, *external_files(onnx)]
+
+
+def files_digest(files: Sequence[Path]) -> str:
+    """The digest of the files of a model, hexadecimal.
 
     It is SHA-256 over the digests of all files (`chunked_file_digest`), so that no bytes can move
     from one file to the next. `sha256sum` of a file is another number.
 
     Raises:
-        EngineBuildError: a file cannot be read, or as `external_files`.
+        EngineBuildError: a file cannot be read.
     """
     digest = hashlib.sha256()
-    for path in (onnx, *external_files(onnx)):
+    for path in files:
         try:
             digest.update(chunked_file_digest(path).encode())
         except OSError as error:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.protocols import Backend
+from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.run.run import Target
 
@@ -42,17 +44,27 @@ class Host:
         return ordinal
 
 
-def describe(backends: Sequence[str]) -> dict[str, Any]:
-    """What is usable on the host that this runs on, or why nothing is, as plain data."""
+def registered_backends(config: pytest.Config) -> list[Backend]:
+    """The backends of all plugins, those of this package last."""
+    found: list[Sequence[Backend]] = config.hook.pytest_trtperf_backends(config=config)
+    return [backend for some in found for backend in some]
+
+
+def describe(names: Sequence[str], backends: Sequence[Backend]) -> dict[str, Any]:
+    """What is usable on the host that this runs on, or why nothing is, as plain data.
+
+    Args:
+        names: a preference list. backends: those that there are.
+    """
     try:
-        probe = probe_in_subprocess(backends)
+        probe = usable_backend(names, backends).probe
     except BackendUnavailable as error:
         return {"error": str(error)}
     ordinals = range(max(len(probe.gpus), 1))
     return {"probe": asdict(probe), "devices": [Target(probe, one).device for one in ordinals]}
 
 
-def first_host(config: pytest.Config, backends: Sequence[str]) -> Host:
+def first_host(config: pytest.Config, names: Sequence[str]) -> Host:
     """The host whose devices the run is about: this one, unless all workers are elsewhere.
 
     Raises:
@@ -60,31 +72,31 @@ def first_host(config: pytest.Config, backends: Sequence[str]) -> Host:
     """
     given = config.getoption("tx", None) or ()
     if not given or config.getoption("dist", "no") == "no":
-        return _host(describe(backends), "--trtperf")
+        return _host(describe(names, registered_backends(config)), "--trtperf")
     import execnet
 
     specs = [execnet.XSpec(re.sub(r"^\d+\*", "", one)) for one in given]
     if any(not place(spec) or spec.via for spec in specs):
-        return _host(describe(backends), "--trtperf")
+        return _host(describe(names, registered_backends(config)), "--trtperf")
     try:
         gateway = execnet.makegateway(specs[0])
     except execnet.HostNotFound as error:
         raise pytest.UsageError(f"--tx {specs[0]}: the host cannot be reached: {error}") from None
     try:
-        return host_of(gateway, backends)
+        return host_of(gateway, names)
     finally:
         gateway.exit()
 
 
-def host_of(gateway: Any, backends: Sequence[str]) -> Host:
-    """The host at the other end of an execnet gateway.
+def host_of(gateway: Any, names: Sequence[str]) -> Host:
+    """The host at the other end of an execnet gateway, where only built-in backends are known.
 
     Raises:
         pytest.UsageError: no backend is usable there.
     """
     source = f"--tx {gateway.spec}"
     channel = gateway.remote_exec(_DESCRIBE)
-    channel.send(list(backends))
+    channel.send(list(names))
     output, errors = channel.receive()
     channel.waitclose()
     if not output:
@@ -135,4 +147,4 @@ def _of_the_record(device: str, probe: Probe) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(describe(sys.argv[1:])))
+    sys.stdout.write(json.dumps(describe(sys.argv[1:], builtin_backends())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import pytest
 
 from pytest_trtperf import __version__
 from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.protocols import Backend
+from pytest_trtperf.backend.registry import builtin_backends, find_backend
 from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu_class, gpu_name
 from pytest_trtperf.baseline.locate import locate
 from pytest_trtperf.baseline.schema import BaselineEntry
@@ -90,6 +92,7 @@ class Run:
     """The run's state, on the controller and, without results, on each worker.
 
     Attributes:
+        backends: all that there are, those of other plugins too.
         home: the controller's rootdir, on a worker; None on the controller.
         measurements: each with whether its test passed.
         collected: names of tests by the path of their module.
@@ -104,6 +107,7 @@ class Run:
     settings: Settings
     target: Target
     rootdir: Path
+    backends: Sequence[Backend] = field(default_factory=builtin_backends)
     home: Path | None = None
     measurements: list[tuple[MeasurementRecord, bool]] = field(default_factory=list)
     max_qps: list[MaxQpsRecord] = field(default_factory=list)
@@ -118,6 +122,11 @@ class Run:
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> Backend:
+        """The one in use."""
+        return find_backend(self.target.probe.backend, self.backends)
 
     def baseline(
         self, store: BaselineStore, module: str, test: str, key: str

@@ -17,7 +17,15 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.run.controller import Controller
-from pytest_trtperf.run.hosts import HERE, Host, first_host, host_of, place, refuse_another
+from pytest_trtperf.run.hosts import (
+    HERE,
+    Host,
+    first_host,
+    host_of,
+    place,
+    refuse_another,
+    registered_backends,
+)
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN, Run, Target
 from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
@@ -44,7 +52,9 @@ def register(config: pytest.Config, settings: Settings) -> None:
             "pytest for each worker by itself and combine the records with `trtperf merge`"
         )
     host = find_devices(config, settings)
-    config.stash[RUN] = run = Run(settings, Target(host.probe), config.rootpath)
+    config.stash[RUN] = run = Run(
+        settings, Target(host.probe), config.rootpath, registered_backends(config)
+    )
     run.against = _read_against(run)
     run.note_selection(config)
     sinks = sinks_of(run, os.environ)
@@ -84,7 +94,9 @@ def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, A
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_device(target.ordinal)
     against = msgspec.json.decode(given["against"], type=EntriesByTest | None)
     home = Path(given["rootdir"])
-    return Run(settings, target, config.rootpath, home=home, against=against)
+    return Run(
+        settings, target, config.rootpath, registered_backends(config), home, against=against
+    )
 
 
 def _visible_device(ordinal: int) -> str:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pytest_trtperf.backend.host_loop import run_closed, run_open
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Extent
@@ -61,16 +60,16 @@ def due_every(ms, queries):
 
 class TestClosedLoop:
     def test_runs_until_both_least_values_are_reached(self, session):
-        trace = run_closed(session, Extent(duration_ms=10, queries=5, capacity=10**6))
+        trace = session.run_closed(Extent(duration_ms=10, queries=5, capacity=10**6))
         assert trace.queries >= 5
         assert trace.span_ms >= 10
-        assert run_closed(session, Extent(1e-6, 50, 100)).queries == 50
+        assert session.run_closed(Extent(1e-6, 50, 100)).queries == 50
 
     def test_never_exceeds_its_capacity(self, session):
-        assert run_closed(session, Extent(1e6, 1, capacity=7)).queries == 7
+        assert session.run_closed(Extent(1e6, 1, capacity=7)).queries == 7
 
     def test_queries_fit_into_the_span(self, session):
-        trace = run_closed(session, Extent(5, 20, 10**5))
+        trace = session.run_closed(Extent(5, 20, 10**5))
         latency = trace.samples("latency")
         assert latency.dtype == np.float64
         assert latency.min() > 0
@@ -79,42 +78,42 @@ class TestClosedLoop:
         assert trace.compute.tolist() == latency.tolist()
 
     def test_is_no_open_load(self, session):
-        trace = run_closed(session, Extent(1, 5, 100))
+        trace = session.run_closed(Extent(1, 5, 100))
         assert trace.due is None
         assert not trace.saturated
         assert trace.samples("response").tolist() == trace.samples("latency").tolist()
 
     def test_one_in_flight_is_one_after_the_other(self, session):
-        trace = run_closed(session, Extent(5, 20, 10**5))
+        trace = session.run_closed(Extent(5, 20, 10**5))
         assert trace.in_flight == most_in_flight(trace) == 1
         assert (trace.issued[1:] >= trace.done[:-1]).all()
 
     @pytest.mark.parametrize("concurrency", [2, 5])
     def test_queries_overlap_up_to_the_concurrency(self, sleeping, concurrency):
-        trace = run_closed(sleeping(2, concurrency), Extent(50, 20, 10**5))
+        trace = sleeping(2, concurrency).run_closed(Extent(50, 20, 10**5))
         assert trace.in_flight == most_in_flight(trace) == concurrency
         assert trace.samples("latency").min() >= 2
 
     def test_inference_overlaps_too(self, open_session):
-        trace = run_closed(open_session(2), Extent(50, 500, 10**6))
+        trace = open_session(2).run_closed(Extent(50, 500, 10**6))
         assert trace.in_flight == most_in_flight(trace) == 2
         assert trace.samples("latency").min() > 0
 
     @pytest.mark.parametrize("concurrency", [2, 4])
     def test_extent_holds_with_several_in_flight(self, open_session, concurrency):
         session = open_session(concurrency)
-        trace = run_closed(session, Extent(duration_ms=10, queries=5, capacity=10**6))
+        trace = session.run_closed(Extent(duration_ms=10, queries=5, capacity=10**6))
         assert trace.queries >= 5
         assert trace.span_ms >= 10
         assert trace.done.max() - trace.issued.min() <= trace.span_ms * 1e6
-        least = run_closed(session, Extent(1e-6, 50, 100)).queries
+        least = session.run_closed(Extent(1e-6, 50, 100)).queries
         assert 50 <= least < 50 + concurrency
-        assert run_closed(session, Extent(1e6, 1, capacity=7)).queries == 7
+        assert session.run_closed(Extent(1e6, 1, capacity=7)).queries == 7
 
     @pytest.mark.parametrize("concurrency", [1, 2])
     def test_each_place_waits_between_its_queries(self, sleeping, concurrency):
         session = sleeping(0, concurrency)
-        trace = run_closed(session, Extent(0, 6, 6), idle_ms=5)
+        trace = session.run_closed(Extent(0, 6, 6), idle_ms=5)
         # Of any `concurrency` + 1 queries two are of one place.
         gaps = trace.issued[concurrency:] - trace.done[:-concurrency]
         assert trace.queries == 6
@@ -124,7 +123,7 @@ class TestClosedLoop:
         assert trace.span_ms >= 5 * (6 / concurrency - 1)
 
     def test_idle_time_is_no_latency(self, sleeping):
-        trace = run_closed(sleeping(0), Extent(0, 6, 6), idle_ms=20)
+        trace = sleeping(0).run_closed(Extent(0, 6, 6), idle_ms=20)
         assert np.median(trace.samples("latency")) < 20
         assert trace.throughput <= 1e3 / 20 * 6 / 5
 
@@ -132,7 +131,7 @@ class TestClosedLoop:
 class TestOpenLoop:
     def test_is_issued_when_it_is_due(self, session):
         schedule = due_every(2, queries=25)
-        trace = run_open(session, schedule, LONG_MS)
+        trace = session.run_open(schedule, LONG_MS)
         assert trace.due is not None
         assert trace.queries == 25
         assert (trace.issued >= trace.due).all()
@@ -142,14 +141,14 @@ class TestOpenLoop:
 
     def test_response_counts_from_when_a_query_was_due(self, sleeping):
         """Four at once, 5 ms each: the last waits for the three before it."""
-        trace = run_open(sleeping(5), np.zeros(4, np.int64), LONG_MS)
+        trace = sleeping(5).run_open(np.zeros(4, np.int64), LONG_MS)
         assert (trace.samples("response") >= [5, 10, 15, 20]).all()
         assert trace.samples("latency").min() >= 5
         response, latency = trace.samples("response"), trace.samples("latency")
         assert (response[1:] >= response[:-1] + latency[1:]).all()
 
     def test_one_place_serves_in_the_order_of_arrival(self, sleeping):
-        trace = run_open(sleeping(2), due_every(1, queries=20), LONG_MS)
+        trace = sleeping(2).run_open(due_every(1, queries=20), LONG_MS)
         assert trace.due is not None
         assert (np.diff(trace.due) > 0).all()
         assert (trace.issued[1:] >= trace.done[:-1]).all()
@@ -160,13 +159,13 @@ class TestOpenLoop:
     @pytest.mark.parametrize("concurrency", [2, 4])
     def test_places_serve_at_the_same_time(self, sleeping, concurrency):
         at_once = np.zeros(2 * concurrency, np.int64)
-        trace = run_open(sleeping(5, concurrency), at_once, LONG_MS)
+        trace = sleeping(5, concurrency).run_open(at_once, LONG_MS)
         assert trace.in_flight == most_in_flight(trace) == concurrency
         assert trace.queries == 2 * concurrency
         assert np.sort(trace.samples("response"))[concurrency:].min() >= 10
 
     def test_places_wait_for_what_is_not_due(self, sleeping):
-        trace = run_open(sleeping(1, 3), due_every(4, queries=10), LONG_MS)
+        trace = sleeping(1, 3).run_open(due_every(4, queries=10), LONG_MS)
         assert trace.due is not None
         assert (trace.issued >= trace.due).all()
         assert trace.span_ms >= 40
@@ -175,7 +174,7 @@ class TestOpenLoop:
     def test_load_that_is_not_reached_is_given_up(self, sleeping, concurrency):
         """100 000 queries a second are due, and some hundred can be served."""
         schedule = due_every(0.01, queries=10**5)
-        trace = run_open(sleeping(2, concurrency), schedule, backlog_ms=50)
+        trace = sleeping(2, concurrency).run_open(schedule, backlog_ms=50)
         assert trace.saturated
         assert trace.due is not None
         assert concurrency <= trace.queries <= 100 * concurrency
@@ -184,7 +183,7 @@ class TestOpenLoop:
         assert (trace.done > trace.issued).all()
 
     def test_something_is_served_however_short_the_patience(self, sleeping):
-        trace = run_open(sleeping(1), np.zeros(100, np.int64), backlog_ms=0)
+        trace = sleeping(1).run_open(np.zeros(100, np.int64), backlog_ms=0)
         assert trace.saturated
         assert trace.queries == 1
         assert trace.samples("response").min() >= 1
@@ -192,7 +191,7 @@ class TestOpenLoop:
     def test_backlog_that_goes_down_again_is_kept(self, sleeping):
         """A burst that takes 20 ms, and nothing for a while."""
         schedule = np.array([*[0] * 10, *range(60_000_000, 65_000_000, 1_000_000)], np.int64)
-        trace = run_open(sleeping(2), schedule, backlog_ms=LONG_MS)
+        trace = sleeping(2).run_open(schedule, backlog_ms=LONG_MS)
         assert not trace.saturated
         assert trace.queries == len(schedule)
 
@@ -203,8 +202,8 @@ class Broken(Exception):
 
 def a_minute(loop, session):
     if loop == "closed":
-        return run_closed(session, Extent(LONG_MS, 1, 10**7))
-    return run_open(session, due_every(2, queries=30_000), LONG_MS)
+        return session.run_closed(Extent(LONG_MS, 1, 10**7))
+    return session.run_open(due_every(2, queries=30_000), LONG_MS)
 
 
 @pytest.mark.parametrize("broken", [0, 1, 2])

@@ -7,13 +7,14 @@ from dataclasses import asdict
 
 import pytest
 
-from pytest_trtperf.backend.probe import Gpu, Probe, probe_in_subprocess
+from pytest_trtperf.backend.probe import Gpu, Probe
+from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.errors import BackendUnavailable
 
 
 def test_cpu():
     onnxruntime = pytest.importorskip("onnxruntime")
-    probe = probe_in_subprocess(["onnxruntime"])
+    probe = usable_backend(["onnxruntime"], builtin_backends()).probe
     assert (probe.backend, probe.version, probe.gpus) == (
         "onnxruntime",
         onnxruntime.__version__,
@@ -25,13 +26,15 @@ def test_cpu():
 def test_hidden_gpus_leave_the_cpu(monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert probe_in_subprocess(["auto", "onnxruntime"]).backend == "onnxruntime"
+    assert (
+        usable_backend(["auto", "onnxruntime"], builtin_backends()).probe.backend == "onnxruntime"
+    )
 
 
 def test_every_backend_says_what_it_lacks(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(BackendUnavailable) as caught:
-        probe_in_subprocess(["auto"])
+        usable_backend(["auto"], builtin_backends())
     first, *reasons, last = str(caught.value).splitlines()
     assert first == "no usable backend:"
     assert [reason.split()[1].rstrip(":") for reason in reasons] == ["tensorrt", "tensorrt-rtx"]
@@ -39,9 +42,9 @@ def test_every_backend_says_what_it_lacks(monkeypatch):
 
 
 def test_unknown_backend_is_named():
-    expected = "unknown backend 'no-such-backend'; known are auto, tensorrt, .*onnxruntime"
+    expected = "unknown backend 'no-such-backend'; choose from auto, .*tensorrt, .*onnxruntime"
     with pytest.raises(BackendUnavailable, match=expected):
-        probe_in_subprocess(["onnxruntime", "no-such-backend"])
+        usable_backend(["onnxruntime", "no-such-backend"], builtin_backends())
 
 
 def test_probe_survives_the_way_to_a_worker():

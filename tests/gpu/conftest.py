@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
+from pytest_trtperf.backend.probe import Probe
+from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.engine.shapes import parse_profiles
@@ -20,7 +21,7 @@ PROFILE = {"x": ("1x64", "8x64", "32x64")}
 @pytest.fixture(scope="session")
 def probe() -> Probe:
     try:
-        return probe_in_subprocess(["auto"])
+        return usable_backend(["auto"], builtin_backends()).probe
     except BackendUnavailable as error:
         pytest.skip("; ".join(["needs a GPU", *str(error).splitlines()[1:-1]]))
 

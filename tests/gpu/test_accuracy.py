@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_trtperf.backend.loops import run_closed
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.session import Mode
@@ -114,7 +113,7 @@ def test_outputs_after_a_load_are_those_of_the_first_query(
     session = isolated.create_session(SHAPES, mode)
     try:
         before = session.output_values()["y"]
-        run_closed(session, Extent(0, 20, 20))
+        session.run_closed(Extent(0, 20, 20))
         np.testing.assert_array_equal(session.output_values()["y"], before)
     finally:
         session.close()

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.backend.tensorrt.loop import run_closed
+from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.load import Load

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.analysis.layers import summarize_layers
-from pytest_trtperf.backend.loops import run_closed, run_open
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.session import Mode
@@ -62,12 +61,12 @@ def test_tells_what_a_session_here_would_tell(isolated: IsolatedEngine, engine: 
 
 def test_traces_and_layers_arrive_whole(isolated: IsolatedEngine) -> None:
     session = isolated.create_session(SHAPES, Mode())
-    closed = run_closed(session, Extent(5, 50, 5000), starts=True)
+    closed = session.run_closed(Extent(5, 50, 5000), starts=True)
     assert closed.queries >= 50
     assert set(closed.stages) == set(closed.starts)
     assert (closed.done > closed.issued).all()
     schedule = Load(request_rate=1000).schedule(50, 50, 0)
-    opened = run_open(session, schedule, 1000)
+    opened = session.run_open(schedule, 1000)
     assert opened.due is not None
     assert np.diff(opened.due).tolist() == np.diff(schedule).tolist()
     assert summarize_layers(*session.profile_layers(5))
@@ -83,7 +82,7 @@ def test_errors_are_those_of_a_session_here(probe: Probe, plan: bytes) -> None:
     session = engine.create_session(SHAPES, Mode())
     session.close()
     with pytest.raises(MeasurementError, match="has ended"):
-        run_closed(session, Extent(0, 1, 1))
+        session.run_closed(Extent(0, 1, 1))
     engine.close()
 
 
@@ -91,10 +90,10 @@ def test_process_that_crashes_is_an_error_and_the_next_one_works(isolated: Isola
     session = isolated.create_session(SHAPES, Mode())
     os.kill(session.pid, signal.SIGKILL)
     with pytest.raises(MeasurementError, match="killed by SIGKILL"):
-        run_closed(session, Extent(0, 10, 10))
+        session.run_closed(Extent(0, 10, 10))
     session.close()
     again = isolated.create_session(SHAPES, Mode())
-    assert run_closed(again, Extent(0, 10, 10)).queries == 10
+    assert again.run_closed(Extent(0, 10, 10)).queries == 10
     again.close()
 
 
@@ -104,12 +103,11 @@ def test_this_process_gets_no_context(probe: Probe, plan: bytes, tmp_path: Path)
 import sys
 from pathlib import Path
 from pytest_trtperf.backend.process.engine import IsolatedEngine
-from pytest_trtperf.backend.loops import run_closed
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.backend.session import Mode
 engine = IsolatedEngine(sys.argv[1], Path(sys.argv[2]).read_bytes())
 session = engine.create_session({"x": (8, 64)}, Mode())
-run_closed(session, Extent(0, 5, 5))
+session.run_closed(Extent(0, 5, 5))
 mapped = Path("/proc/self/maps").read_text()
 session.close()
 assert "nvidia-uvm" not in mapped and "libcuda.so" not in mapped, "CUDA was loaded here"

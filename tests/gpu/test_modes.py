@@ -14,8 +14,9 @@ from pytest_trtperf.analysis.layers import summarize_layers
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
-from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
+from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.trace import STAGES, Extent
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec

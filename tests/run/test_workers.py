@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.run.hosts import Host
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.workers import Worker, WorkerAssignment, _worker_run
@@ -46,7 +47,8 @@ def test_a_worker_starts_from_what_it_was_given(assignment, run, tmp_path, monke
     one = node(0)
     for worker in (node(1), one):
         assignment.pytest_configure_node(worker)
-    there = fake(rootpath=tmp_path / "copy")
+    hook = fake(pytest_trtperf_backends=lambda config: [builtin_backends()])
+    there = fake(rootpath=tmp_path / "copy", hook=hook)
     own = _worker_run(there, run.settings, one.workerinput[WORKER_INPUT])
     assert own.target.uuid == "GPU-1"
     assert own.target.probe == run.target.probe

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend import host_loop
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
+from pytest_trtperf.backend.protocols import LoadedEngine, ModeRecord, Session
 from pytest_trtperf.backend.session import (
     GivenInputs,
     Mode,
@@ -22,6 +24,8 @@ from pytest_trtperf.backend.session import (
     input_values,
     resolve_shapes,
 )
+from pytest_trtperf.backend.timed_loop import timed_loop
+from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo
 from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
 from pytest_trtperf.onnx_file.messages import build_messages
@@ -31,7 +35,7 @@ _DTYPES = {"float": "float32", "double": "float64", "float8e4m3fn": "float8_e4m3
 _ONNX_TYPES = {"bfloat16": 16, "float8_e4m3fn": 17}
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(LoadedEngine):
     """An ONNX file loaded by ONNX Runtime's CPU provider, which needs no plan.
 
     Args:
@@ -77,9 +81,13 @@ class OnnxRuntimeEngine:
         if self._profiles:
             check_profiles(self.inputs, self._profiles)
 
-    def new_runtime_cache(self) -> bytes | None:
-        """There is none on the CPU."""
-        return None
+    def inspect(self) -> list[dict[str, Any]]:
+        """There is no engine inspector on the CPU.
+
+        Raises:
+            MeasurementError: always.
+        """
+        raise MeasurementError("ONNX Runtime has no engine inspector")
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -106,17 +114,14 @@ class OnnxRuntimeEngine:
         self._session = None
 
 
-class OnnxRuntimeSession:
+class OnnxRuntimeSession(Session):
     """Bound inputs and outputs, once for each query in flight.
 
     Attributes:
         queries: each runs one query, complete on return; those of different places in flight may
             run at the same time, on ONNX Runtime's threads.
         cold_start_ms: the first query.
-        memory: unknown on the CPU.
     """
-
-    memory = None
 
     def __init__(
         self,
@@ -129,7 +134,7 @@ class OnnxRuntimeSession:
     ) -> None:
         self.shapes = {name: tuple(array.shape) for name, array in values.items()}
         self.in_flight = mode.streams * (mode.concurrency or 1)
-        self.mode: dict[str, bool | int | float | str] = {
+        self.mode: ModeRecord = {
             "concurrency": self.in_flight,
             **describe_inputs(given, values, mode.seed),
         }
@@ -146,6 +151,30 @@ class OnnxRuntimeSession:
             reason = _reason(error)
             raise MeasurementError(f"ONNX Runtime cannot run the model: {reason}") from error
         self.cold_start_ms = (perf_counter_ns() - start) / 1e6
+
+    def run_closed(
+        self,
+        extent: Extent,
+        *,
+        idle_ms: float = 0.0,
+        starts: bool = False,  # a CPU has no stages
+        label: str | None = None,
+    ) -> Trace:
+        """See `host_loop.run_closed`."""
+        with timed_loop(label, on_gpu=False):
+            return host_loop.run_closed(self.queries, extent, idle_ms=idle_ms)
+
+    def run_open(
+        self,
+        schedule: Times,
+        backlog_ms: float,
+        *,
+        starts: bool = False,  # a CPU has no stages
+        label: str | None = None,
+    ) -> Trace:
+        """See `host_loop.run_open`."""
+        with timed_loop(label, on_gpu=False):
+            return host_loop.run_open(self.queries, schedule, backlog_ms)
 
     def output_values(self) -> dict[str, np.ndarray]:
         """Copies of what a query returned; types that numpy lacks as their bits.

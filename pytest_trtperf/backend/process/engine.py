@@ -30,9 +30,9 @@ from pytest_trtperf.backend.process.messages import (
     unpack_array,
     unpack_trace,
 )
-from pytest_trtperf.backend.session import GivenInputs, Mode
+from pytest_trtperf.backend.protocols import LoadedEngine, Session
+from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
-from pytest_trtperf.backend.tensorrt.memory import DeviceMemory
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import MeasurementError
@@ -149,7 +149,7 @@ class _Process:
                 raise
 
 
-class IsolatedEngine:
+class IsolatedEngine(LoadedEngine):
     """An engine whose sessions each live in a process that has loaded it alone.
 
     Args:
@@ -160,6 +160,8 @@ class IsolatedEngine:
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
     """
+
+    can_inspect = True
 
     def __init__(
         self,
@@ -236,21 +238,24 @@ class IsolatedEngine:
             self._spare = None
 
 
-class IsolatedSession:
+class IsolatedSession(Session):
     """A TensorRT session in its process; see `TensorRTSession` for the attributes.
 
     Attributes:
         pid: of the process that uses the GPU.
-        again: creates another such session, in a process of its own.
     """
+
+    can_restart = True
+    memory: DeviceMemory
+    pid: int
 
     def __init__(
         self,
         process: _Process,
         about: Mapping[str, Any],
-        again: Callable[[], IsolatedSession],
+        create_another: Callable[[], IsolatedSession],
     ) -> None:
-        self._process, self.again = process, again
+        self._process, self._create_another = process, create_another
         self.pid = process.pid
         self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
         self.mode: dict[str, bool | int | float | str] = about["mode"]
@@ -259,19 +264,33 @@ class IsolatedSession:
         self.memory = DeviceMemory(**about["memory"])
 
     def run_closed(
-        self, extent: Extent, *, idle_ms: float, starts: bool, label: str | None
+        self,
+        extent: Extent,
+        *,
+        idle_ms: float = 0.0,
+        starts: bool = False,
+        label: str | None = None,
     ) -> Trace:
-        """See `loops.run_closed`."""
+        """See `Session.run_closed`."""
         how = {"idle_ms": idle_ms, "starts": starts, "label": label}
         return unpack_trace(self._process.call("run_closed", extent=vars(extent), **how))
 
     def run_open(
-        self, schedule: Times, backlog_ms: float, *, starts: bool, label: str | None
+        self,
+        schedule: Times,
+        backlog_ms: float,
+        *,
+        starts: bool = False,
+        label: str | None = None,
     ) -> Trace:
-        """See `loops.run_open`."""
+        """See `Session.run_open`."""
         how = {"backlog_ms": backlog_ms, "starts": starts, "label": label}
         packed = pack_array(schedule)
         return unpack_trace(self._process.call("run_open", schedule=packed, **how))
+
+    def restart(self) -> IsolatedSession:
+        """See `Session.restart`."""
+        return self._create_another()
 
     def output_values(self) -> dict[str, np.ndarray]:
         """See `TensorRTSession.output_values`."""
@@ -280,7 +299,7 @@ class IsolatedSession:
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """See `TensorRTEngine.profile_layers`; in yet another process, for this one measures on."""
-        other = self.again()
+        other = self.restart()
         try:
             return other.profile_layers_here(queries)
         finally:

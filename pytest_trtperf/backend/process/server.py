@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend.loops import run_closed, run_open
 from pytest_trtperf.backend.process.messages import (
     pack_array,
     pack_trace,
@@ -18,8 +17,9 @@ from pytest_trtperf.backend.process.messages import (
     unpack_array,
 )
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine, TensorRTSession
+from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
+from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.errors import TrtPerfError
 
@@ -73,10 +73,10 @@ class _Server:
         }
 
     def run_closed(self, *, extent: dict[str, Any], **how: Any) -> dict[str, Any]:
-        return pack_trace(run_closed(self._session, Extent(**extent), **how))
+        return pack_trace(self._session.run_closed(Extent(**extent), **how))
 
     def run_open(self, *, schedule: dict[str, Any], **how: Any) -> dict[str, Any]:
-        return pack_trace(run_open(self._session, unpack_array(schedule), **how))
+        return pack_trace(self._session.run_open(unpack_array(schedule), **how))
 
     def output_values(self) -> dict[str, Any]:
         values = self._session.output_values()

@@ -1,4 +1,4 @@
-"""The backends by name, the import of TensorRT on first use, and the logger it is given."""
+"""The import of TensorRT on first use, and the logger that it is given."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from pytest_trtperf.errors import BackendUnavailable
 Write = Callable[[str], None]
 Errors = Callable[[], "list[str]"]
 
-TENSORRT_FAMILY = ("tensorrt", "tensorrt-rtx", "tensorrt-lean")
-ONNXRUNTIME = "onnxruntime"
+MODULES: Mapping[str, str] = {
+    "tensorrt": "tensorrt",
+    "tensorrt-rtx": "tensorrt_rtx",
+    "tensorrt-lean": "tensorrt_lean",
+}
+"""The Python module of each backend of the family."""
 
-_MODULES: Mapping[str, str] = {name: name.replace("-", "_") for name in TENSORRT_FAMILY}
 _HOW_TO_INSTALL: Mapping[str, str] = {
     "tensorrt": "pip install 'pytest-trtperf[tensorrt-cu13]' (or [tensorrt-cu12]), or use a "
     "container that brings TensorRT along",
@@ -33,17 +36,16 @@ def import_tensorrt(backend: str) -> ModuleType:
         BackendUnavailable: the backend is not of this family, its package is not installed, or
             its libraries cannot be loaded; the message says how to install it.
     """
-    if backend not in _MODULES:
+    if backend not in MODULES:
         raise BackendUnavailable(
-            f"{backend!r} is no backend of the TensorRT family; these are "
-            f"{', '.join(TENSORRT_FAMILY)}"
+            f"{backend!r} is not a backend of the TensorRT family, which are {', '.join(MODULES)}"
         )
     try:
-        module = importlib.import_module(_MODULES[backend])
+        module = importlib.import_module(MODULES[backend])
     # Loading the libraries fails with OSError, or RuntimeError in the wheels' own checks.
     except (ImportError, OSError, RuntimeError) as error:
         raise BackendUnavailable(
-            f"backend {backend}: module {_MODULES[backend]} cannot be imported ({error}); "
+            f"backend {backend}: module {MODULES[backend]} cannot be imported ({error}); "
             f"{_HOW_TO_INSTALL[backend]}"
         ) from error
     if not hasattr(module, "__version__"):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend.protocols import LoadedEngine
 from pytest_trtperf.backend.session import (
     GivenInputs,
     Mode,
     check_range,
-    describe_inputs,
     input_values,
     resolve_shapes,
 )
@@ -25,7 +26,7 @@ from pytest_trtperf.backend.tensorrt.bindings import (
 from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
 from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
 from pytest_trtperf.backend.tensorrt.formats import has_unknown_layout
-from pytest_trtperf.backend.tensorrt.inference_stream import CONCURRENCY, InferenceStream
+from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
 from pytest_trtperf.backend.tensorrt.layers import layer_information, layer_times
 from pytest_trtperf.backend.tensorrt.load_options import (
     LoadOptions,
@@ -33,11 +34,11 @@ from pytest_trtperf.backend.tensorrt.load_options import (
     prepare_runtime,
 )
 from pytest_trtperf.backend.tensorrt.memory import (
-    DeviceMemory,
     MemoryRecord,
     create_allocator,
     device_memory,
 )
+from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS, TensorLayout
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
@@ -45,8 +46,8 @@ from pytest_trtperf.errors import EngineLoadError, MeasurementError
 _DEFAULT_STREAM = 0
 
 
-class TensorRTEngine:
-    """A deserialised plan of TensorRT or TensorRT for RTX.
+class TensorRTEngine(LoadedEngine):
+    """A deserialised plan of TensorRT, TensorRT for RTX or the lean runtime, in this process.
 
     Args:
         runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
@@ -55,6 +56,8 @@ class TensorRTEngine:
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
     """
+
+    can_inspect = True
 
     def __init__(
         self,
@@ -190,7 +193,9 @@ class TensorRTEngine:
                 stream.close()
             raise
         memory = device_memory(self._loading, contexts)
-        return TensorRTSession(self, streams, values, mode, given, memory)
+        return TensorRTSession(
+            streams, values, mode, given, memory, partial(self.profile_layers, values)
+        )
 
     def profile_layers(
         self, values: Mapping[str, np.ndarray], queries: int
@@ -284,62 +289,3 @@ class TensorRTEngine:
         self._configs.clear()
         self._engine = self._runtime = None
         self._allocator.close()
-
-
-class TensorRTSession:
-    """Inference streams with the same inputs, and queries in flight on each.
-
-    Attributes:
-        in_flight: queries in flight on all streams together.
-        slots: the places of queries in flight, in the order in which they are filled, with the
-            stream that each belongs to: neighbours are of different streams.
-        cold_start_ms: the first query of all, with its copies, on the host's clock.
-        memory: of the engine and of this session's contexts.
-    """
-
-    def __init__(
-        self,
-        engine: TensorRTEngine,
-        streams: Sequence[InferenceStream],
-        values: Mapping[str, np.ndarray],
-        mode: Mode,
-        given: GivenInputs,
-        memory: DeviceMemory,
-    ) -> None:
-        self._engine, self._values, self.memory = engine, values, memory
-        self.streams = tuple(streams)
-        self.shapes = {name: tuple(array.shape) for name, array in values.items()}
-        self.transfers = mode.transfers
-        concurrency = mode.concurrency or CONCURRENCY
-        self.in_flight = concurrency * len(self.streams)
-        self.mode: dict[str, bool | int | float | str] = {
-            "transfers": mode.transfers,
-            "spin_wait": mode.spin_wait,
-            "cuda_graph": mode.cuda_graph,
-            "streams": len(self.streams),
-            "concurrency": concurrency,
-            **describe_inputs(given, values, mode.seed),
-        }
-        self.slots = [
-            (stream, stream.slots[place])
-            for place in range(concurrency + 1)
-            for stream in self.streams
-        ]
-        self.round_start = checked(cudart().cudaEventCreateWithFlags(0))
-        self.cold_start_ms = self.streams[0].cold_start_ms
-
-    def output_values(self) -> dict[str, np.ndarray]:
-        """What a query returned, by output; types that numpy lacks as their bits."""
-        return self.streams[0].output_values()
-
-    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """See `TensorRTEngine.profile_layers`."""
-        return self._engine.profile_layers(self._values, queries)
-
-    def close(self) -> None:
-        """Frees streams, events, buffers, graphs and contexts, once the GPU is done with them."""
-        for stream in self.streams:
-            stream.close()
-        if self.slots:
-            cudart().cudaEventDestroy(self.round_start)
-        self.slots, self.streams = [], ()

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_trtperf.backend.tensorrt.cuda import Events, checked, cudart
-from pytest_trtperf.backend.tensorrt.engine import TensorRTSession
 from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
 from pytest_trtperf.backend.trace import STAGES, Extent, Times, Trace
 from pytest_trtperf.errors import MeasurementError
+
+if TYPE_CHECKING:
+    from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 
 Call = Callable[[], Any]
 

@@ -12,23 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_trtperf.backend.session import DeviceMemory
 from pytest_trtperf.backend.tensorrt.cuda import cudart
 
 # Larger than any flags and than CUDA's special stream handles (default, legacy, per thread).
 _LOWEST_STREAM_HANDLE = 1 << 12
-
-
-@dataclass(frozen=True)
-class DeviceMemory:
-    """Bytes that stay with the engine, those of a session's contexts, and the most at a time.
-
-    The peak is that of loading the engine or of the contexts on top of it; other sessions on the
-    same engine do not count, so that it does not depend on which tests are run.
-    """
-
-    engine_bytes: int
-    contexts_bytes: int
-    peak_bytes: int
 
 
 class MemoryRecord:

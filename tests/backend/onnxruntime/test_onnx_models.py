@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 import pytest
 
-from pytest_trtperf.backend.loops import run_closed
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
@@ -68,7 +67,7 @@ def test_one_query_returns_what_is_stored(cases, spec, name):
     }
     session = engine.create_session({}, Mode(), given)
     try:
-        assert run_closed(session, Extent(0, 1, 1)).queries == 1
+        assert session.run_closed(Extent(0, 1, 1)).queries == 1
         returned = session.output_values()
     finally:
         session.close()

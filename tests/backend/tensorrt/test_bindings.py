@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pytest_trtperf.backend.tensorrt.bindings import (
-    TENSORRT_FAMILY,
+    MODULES,
     collected,
     import_tensorrt,
     refusals,
@@ -37,7 +37,7 @@ def test_libraries_that_do_not_load_are_quoted(monkeypatch, tmp_path):
 
 
 def test_another_backend_lists_the_family():
-    with pytest.raises(BackendUnavailable, match=", ".join(TENSORRT_FAMILY)):
+    with pytest.raises(BackendUnavailable, match=", ".join(MODULES)):
         import_tensorrt("onnxruntime")
 
 

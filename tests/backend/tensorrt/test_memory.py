@@ -11,13 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from pytest_trtperf.backend.session import DeviceMemory
 from pytest_trtperf.backend.tensorrt import memory
-from pytest_trtperf.backend.tensorrt.memory import (
-    DeviceMemory,
-    MemoryRecord,
-    create_allocator,
-    device_memory,
-)
+from pytest_trtperf.backend.tensorrt.memory import MemoryRecord, create_allocator, device_memory
 
 STREAM = 0x5000
 ADDRESSES = st.integers(1, 6)

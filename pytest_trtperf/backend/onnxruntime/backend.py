@@ -1,0 +1,63 @@
+"""ONNX Runtime on the CPU: models are loaded as they are, in the process of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_trtperf.backend.probe import Probe, answer, probe_in_subprocess, python_version
+from pytest_trtperf.backend.protocols import Backend, LoadedEngine
+from pytest_trtperf.engine.option_rules import check_options
+from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.errors import BackendUnavailable
+from pytest_trtperf.onnx_file.external_data import model_files
+
+NAME = "onnxruntime"
+
+
+class OnnxRuntimeBackend(Backend):
+    """ONNX Runtime's CPU provider; build options are accepted, and have no effect."""
+
+    name = NAME
+
+    def probe(self) -> Probe:
+        """See `Backend.probe`; its libraries are loaded in a process that is thrown away."""
+        return probe_in_subprocess("pytest_trtperf.backend.onnxruntime.backend", self.name)
+
+    def model_files(self, path: Path) -> Sequence[Path]:
+        """The ONNX file and those with its external data."""
+        return model_files(path)
+
+    def check_options(self, options: Mapping[str, Any], version: str) -> None:
+        """Refuses options that contradict each other, so that a test is wrong on a CPU as well."""
+        check_options(options, self.name, version)
+
+    def load_model(self, spec: EngineSpec) -> LoadedEngine:
+        """See `OnnxRuntimeEngine`."""
+        from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+
+        return OnnxRuntimeEngine(spec.onnx, spec.profile)
+
+
+def probe() -> Probe:
+    """ONNX Runtime's version, by importing it in this process.
+
+    Raises:
+        BackendUnavailable: it is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"backend {NAME}: it cannot be imported ({error}); pip install 'pytest-trtperf[cpu]'"
+        ) from error
+    version = str(onnxruntime.__version__)
+    return Probe(NAME, version, software={**python_version(), NAME: version})
+
+
+if __name__ == "__main__":
+    try:
+        answer(probe())
+    except BackendUnavailable as reason:
+        answer(reason)

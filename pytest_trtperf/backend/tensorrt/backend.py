@@ -1,0 +1,74 @@
+"""The backends of the TensorRT family: plans built here, each session in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
+from pytest_trtperf.backend.protocols import Backend, LoadedEngine
+from pytest_trtperf.backend.tensorrt.bindings import MODULES, import_tensorrt
+from pytest_trtperf.backend.tensorrt.progress import Report
+from pytest_trtperf.engine.option_rules import check_options
+from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.onnx_file.external_data import model_files
+from pytest_trtperf.plan_cache.timing_cache import TimingCacheFile
+
+FAMILY = tuple(MODULES)
+
+
+class TensorRTBackend(Backend):
+    """TensorRT 10 or 11, TensorRT for RTX, or the lean runtime."""
+
+    builds_plans = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def probe(self) -> Probe:
+        """See `Backend.probe`; CUDA is initialised in a process that is thrown away."""
+        if importlib.util.find_spec(MODULES[self.name]) is None:
+            import_tensorrt(self.name)  # which raises, and says how to install it
+        return probe_in_subprocess("pytest_trtperf.backend.tensorrt.probe", self.name)
+
+    def model_files(self, path: Path) -> Sequence[Path]:
+        """The ONNX file and those with its external data."""
+        return model_files(path)
+
+    def check_options(self, options: Mapping[str, Any], version: str) -> None:
+        """See `Backend.check_options`."""
+        check_options(options, self.name, version)
+
+    def trtexec_defaults(self) -> Mapping[str, Any]:
+        """trtexec's networks are weakly typed as long as there are such networks."""
+        from pytest_trtperf.backend.tensorrt.build import has_weakly_typed_networks
+
+        is_weak = has_weakly_typed_networks(import_tensorrt(self.name), self.name)
+        return {"strongly_typed": False} if is_weak else {}
+
+    def build(
+        self,
+        spec: EngineSpec,
+        timing_cache: TimingCacheFile | None = None,
+        report: Report | None = None,
+        write: Callable[[str], None] | None = None,
+    ) -> bytes:
+        """See `build_plan`."""
+        from pytest_trtperf.backend.tensorrt.build import build_plan
+
+        return build_plan(spec, self.name, timing_cache, report, write)
+
+    def load_plan(
+        self,
+        plan: bytes | memoryview,
+        options: Mapping[str, Any],
+        onnx: Path | None = None,
+        runtime_cache: bytes | None = None,
+    ) -> LoadedEngine:
+        """See `IsolatedEngine`."""
+        from pytest_trtperf.backend.process.engine import IsolatedEngine
+        from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
+
+        return IsolatedEngine(self.name, plan, runtime_cache, LoadOptions.of(options, onnx))

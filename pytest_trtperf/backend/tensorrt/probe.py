@@ -1,0 +1,70 @@
+"""Which GPUs a member of the TensorRT family can use, and with which versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+from pytest_trtperf.backend.probe import Gpu, Probe, answer, python_version
+from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
+from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
+
+
+def probe(name: str) -> Probe:
+    """The GPUs that are usable in this process, in which CUDA then stays initialised.
+
+    Raises:
+        BackendUnavailable: TensorRT, cuda-python or a GPU is missing.
+    """
+    version = str(import_tensorrt(name).__version__)
+    runtime = cudart()
+    error, count = runtime.cudaGetDeviceCount()
+    if error or count == 0:
+        raise BackendUnavailable(
+            f"backend {name} {version}: no usable GPU ({error.name}); "
+            "check nvidia-smi and CUDA_VISIBLE_DEVICES"
+        )
+    gpus = tuple(_gpu(ordinal) for ordinal in range(count))
+    software = {**python_version(), name: version, "driver": _driver_version()}
+    software["cuda"] = _dotted(checked(runtime.cudaRuntimeGetVersion()))
+    software["cuda-python"] = importlib.metadata.version("cuda-bindings")
+    return Probe(name, version, gpus, software)
+
+
+def _gpu(ordinal: int) -> Gpu:
+    properties = checked(cudart().cudaGetDeviceProperties(ordinal))
+    name = properties.name
+    digits = bytes(properties.uuid.bytes).hex()
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return Gpu(
+        ordinal=ordinal,
+        name=(name.decode() if isinstance(name, bytes) else str(name)).strip("\0 "),
+        uuid="GPU-" + "-".join(parts),
+        compute_capability=f"{properties.major}.{properties.minor}",
+    )
+
+
+def _driver_version() -> str:
+    try:
+        from cuda.bindings import nvml
+
+        nvml.init_v2()
+        return str(nvml.system_get_driver_version())
+    except Exception:  # noqa: BLE001  # cuda-python without NVML still knows CUDA's own number
+        return "CUDA " + _dotted(checked(cudart().cudaDriverGetVersion()))
+
+
+def _dotted(version: int) -> str:
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def _main(name: str) -> None:
+    try:
+        answer(probe(name))
+    except TrtPerfError as error:
+        answer(BackendUnavailable(str(error)))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])
