@@ -68,3 +68,20 @@ def test_a_sink_does_no_harm_without_the_plugin(pytester: pytest.Pytester) -> No
     pytester.makepyfile("def test_it(): pass")
     result = pytester.runpytest_subprocess("-p", "no:trtperf")
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=str)
+def test_a_backend(pytester: pytest.Pytester, run: Run, workers: tuple[str, ...]) -> None:
+    pytester.makeconftest(code_of("A backend"))
+    pytester.path.joinpath("model.py").write_text("def query():\n    sum(range(10_000))\n")
+    pytester.makepyfile(
+        test_perf="""
+        def test_keeps(trt_engine, trt_measure):
+            perf = trt_measure(trt_engine("model.py"))
+            perf.assert_p99(ms=5000)
+            assert perf.metrics == ("latency", "response")
+        """
+    )
+    result = run("--trtperf-backend=python", *workers)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["trtperf: python on cpu:*", "*test_keeps*pass*"])

@@ -113,6 +113,7 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Frees everything that the session holds."""
+        return
 
 
 class LoadedEngine(Protocol):
@@ -155,6 +156,7 @@ class LoadedEngine(Protocol):
 
     def close(self) -> None:
         """Frees the engine; its sessions are closed before."""
+        return
 
 
 class Backend(Protocol):
@@ -194,6 +196,7 @@ class Backend(Protocol):
             EngineBuildError: the backend lacks an option.
             ValueError: two options contradict each other.
         """
+        return
 
     def trtexec_defaults(self) -> Mapping[str, Any]:
         """Build options that trtexec has by default, and `trt_engine` has not."""

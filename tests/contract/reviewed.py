@@ -66,7 +66,6 @@ REVIEW = Review(
             "TensorRTEngine:self._allocator": "IGpuAsyncAllocator",
             "TensorRTEngine:self._engine": "ICudaEngine",
             "TensorRTEngine:self._runtime": "Runtime",
-            "TensorRTSession:self._engine": OURS,
         },
     },
     returns={
