@@ -36,7 +36,7 @@ def find_backend(name: str, backends: Sequence[Backend]) -> Backend:
         if backend.name == name:
             return backend
     known = ", ".join([AUTO, *(backend.name for backend in backends)])
-    raise BackendUnavailable(f"unknown backend {name!r}; choose from {known}")
+    raise BackendUnavailable(f"unknown backend {name!r}; known are {known}")
 
 
 def expanded(names: Sequence[str]) -> list[str]:

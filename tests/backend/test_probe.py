@@ -42,7 +42,7 @@ def test_every_backend_says_what_it_lacks(monkeypatch):
 
 
 def test_unknown_backend_is_named():
-    expected = "unknown backend 'no-such-backend'; choose from auto, .*tensorrt, .*onnxruntime"
+    expected = "unknown backend 'no-such-backend'; known are auto, .*tensorrt, .*onnxruntime"
     with pytest.raises(BackendUnavailable, match=expected):
         usable_backend(["onnxruntime", "no-such-backend"], builtin_backends())
 
