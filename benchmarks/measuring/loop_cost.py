@@ -34,7 +34,6 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend import loops
 from pytest_trtperf.backend.session import DeviceMemory, Mode
 from pytest_trtperf.backend.tensorrt import loop as gpu_loop
 from pytest_trtperf.backend.tensorrt.cuda import cudart
@@ -263,8 +262,8 @@ def left_behind(load: str, queries: int) -> Left:
     def as_measured() -> Trace:
         # What a round of a measurement calls.
         if load == "closed":
-            return loops.run_closed(session, Extent(0, queries, queries))
-        return loops.run_open(session, np.zeros(queries, np.int64), 1e9)
+            return session.run_closed(Extent(0, queries, queries))
+        return session.run_open(np.zeros(queries, np.int64), 1e9)
 
     def short() -> None:
         loop(session, QUERIES_HELD)
