@@ -43,6 +43,8 @@ class TensorRTBackend(Backend):
 
     def trtexec_defaults(self) -> Mapping[str, Any]:
         """trtexec's networks are weakly typed as long as there are such networks."""
+        if self.name != "tensorrt":  # the others have no such networks, or build nothing
+            return {}
         from pytest_trtperf.backend.tensorrt.build import has_weakly_typed_networks
 
         is_weak = has_weakly_typed_networks(import_tensorrt(self.name), self.name)
