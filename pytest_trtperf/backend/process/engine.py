@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from math import inf
+from multiprocessing import Pipe
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ sys.path[:] = [path for path in sys.path if path]
 import json
 sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
 from pytest_trtperf.backend.process.server import main
-main(int(sys.argv[2]), int(sys.argv[3]))
+main(int(sys.argv[2]))
 """
 """What the test process can import, the standard library first: the working directory and the
 folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
@@ -70,25 +71,22 @@ class _Process:
     """
 
     def __init__(self) -> None:
-        read, self._requests = os.pipe()
-        self._replies, write = os.pipe()
+        self._connection, theirs = Pipe()
         paths = [path or os.curdir for path in sys.path]
-        command = [sys.executable, "-c", PROGRAM, json.dumps(paths), str(read), str(write)]
+        command = [sys.executable, "-c", PROGRAM, json.dumps(paths), str(theirs.fileno())]
         try:
             self._process = subprocess.Popen(  # noqa: S603
                 command,
                 stdin=subprocess.DEVNULL,
-                pass_fds=(read, write),
+                pass_fds=(theirs.fileno(),),
                 # Ctrl-C is for this process, which then ends that one.
                 start_new_session=True,
             )
         except BaseException:
-            os.close(self._requests)
-            os.close(self._replies)
+            self._connection.close()
             raise
         finally:
-            os.close(read)
-            os.close(write)
+            theirs.close()
         self._open, self.used = True, time.monotonic()
         _LATEST.append(self)
 
@@ -106,9 +104,9 @@ class _Process:
         if not self._open:
             raise MeasurementError("the process of this session has ended: no more can be measured")
         try:
-            with suppress(BrokenPipeError):
-                send(self._requests, {"operation": operation, **arguments})
-            reply = receive(self._replies)
+            with suppress(ConnectionError):
+                send(self._connection, {"operation": operation, **arguments})
+            reply = receive(self._connection)
             self.used = time.monotonic()
         except BaseException:
             # Ctrl-C: whatever it is doing, its answer is no longer waited for.
@@ -135,11 +133,10 @@ class _Process:
         if not self._open:
             return
         self._open = False
-        # Closing the pipe may not be enough: a fork of this process holds its end open too.
-        with suppress(BrokenPipeError):
-            send(self._requests, {"operation": "close"})
-        os.close(self._requests)
-        os.close(self._replies)
+        # Closing the connection may not be enough: a fork of this process holds it open too.
+        with suppress(ConnectionError):
+            send(self._connection, {"operation": "close"})
+        self._connection.close()
         try:
             self._process.wait(_PATIENCE_S)
         except BaseException as error:

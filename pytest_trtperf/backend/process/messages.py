@@ -1,9 +1,9 @@
-"""Messages between a session's process and its owner: msgpack, each with its length in front."""
+"""Messages between a session's process and its owner: msgpack over a `Connection`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
@@ -11,48 +11,31 @@ import numpy as np
 
 from pytest_trtperf.backend.trace import Trace
 
-_LENGTH_BYTES = 8
-_MOST_AT_ONCE = 1 << 20
 _RAW = "raw"
 
 
-def send(descriptor: int, message: Mapping[str, Any]) -> None:
-    """Writes a message to a pipe; bytes at its top, such as a plan, follow it as they are.
+def send(connection: Connection, message: Mapping[str, Any]) -> None:
+    """Sends a message; bytes at its top, such as a plan, follow it as they are.
 
     Raises:
-        BrokenPipeError: nobody reads any more.
+        ConnectionError: nobody reads any more.
     """
     raw = {name: value for name, value in message.items() if isinstance(value, bytes | memoryview)}
     packed = {name: value for name, value in message.items() if name not in raw}
-    header = msgspec.msgpack.encode({**packed, _RAW: {n: len(v) for n, v in raw.items()}})
-    for part in (len(header).to_bytes(_LENGTH_BYTES, "little"), header, *raw.values()):
-        view = memoryview(part)
-        while view:
-            view = view[os.write(descriptor, view[:_MOST_AT_ONCE]) :]
+    connection.send_bytes(msgspec.msgpack.encode({**packed, _RAW: list(raw)}))
+    for value in raw.values():
+        connection.send_bytes(value)
 
 
-def receive(descriptor: int) -> dict[str, Any] | None:
-    """The next message of a pipe; None when its writer is gone."""
-    length = _read(descriptor, _LENGTH_BYTES)
-    header = _read(descriptor, int.from_bytes(length, "little")) if length else None
-    if header is None:
+def receive(connection: Connection) -> dict[str, Any] | None:
+    """The next message; None when its sender is gone, be it halfway."""
+    try:
+        message: dict[str, Any] = msgspec.msgpack.decode(connection.recv_bytes())
+        for name in message.pop(_RAW):
+            message[name] = connection.recv_bytes()
+    except (EOFError, OSError):
         return None
-    message: dict[str, Any] = msgspec.msgpack.decode(header)
-    for name, size in message.pop(_RAW).items():
-        if (part := _read(descriptor, size)) is None:
-            return None
-        message[name] = bytes(part)
     return message
-
-
-def _read(descriptor: int, size: int) -> bytearray | None:
-    data = bytearray()
-    while len(data) < size:
-        part = os.read(descriptor, min(size - len(data), _MOST_AT_ONCE))
-        if not part:
-            return None
-        data += part
-    return data
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""The process of one session, see `isolated`."""
+"""The process of one session: it answers what `process` asks."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -92,23 +93,21 @@ def _unpacked(value: Any) -> np.ndarray | bytes:
     return value if isinstance(value, bytes) else unpack_array(value)
 
 
-def main(requests: int, replies: int) -> None:
+def main(descriptor: int) -> None:
     """Answers requests until `close`, or until nobody can ask any more.
 
     Args:
-        requests, replies: descriptors of pipes.
+        descriptor: this end of the connection.
     """
     server = _Server()
     try:
-        _serve(server.operations, requests, replies)
+        _serve(server.operations, Connection(descriptor))
     finally:
         server.close()
 
 
-def _serve(
-    operations: Mapping[str, Callable[..., dict[str, Any]]], requests: int, replies: int
-) -> None:
-    while (request := receive(requests)) is not None:
+def _serve(operations: Mapping[str, Callable[..., dict[str, Any]]], connection: Connection) -> None:
+    while (request := receive(connection)) is not None:
         operation = request.pop("operation")
         if operation == "close":
             return
@@ -119,4 +118,4 @@ def _serve(
         except Exception as error:  # noqa: BLE001  # the owner reports it, whatever it is
             traceback.print_exc()
             reply = {"error": "MeasurementError", "message": f"{type(error).__name__}: {error}"}
-        send(replies, reply)
+        send(connection, reply)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from multiprocessing import Pipe
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -60,24 +62,41 @@ MESSAGES = st.dictionaries(
 
 @given(messages=st.lists(MESSAGES, max_size=4))
 def test_messages_arrive_as_they_were_sent(messages):
-    reader, writer = os.pipe()
-    for message in messages:
-        send(writer, message)
-    os.close(writer)
-    arrived = [receive(reader) for _ in range(len(messages) + 1)]
-    os.close(reader)
+    reader, writer = Pipe()
+    with reader:
+        with writer:
+            for message in messages:
+                send(writer, message)
+        arrived = [receive(reader) for _ in range(len(messages) + 1)]
     assert arrived == [*messages, None]
 
 
 @pytest.mark.parametrize("left", [1, 7, 8, 12, 40])
 def test_message_that_was_cut_short_is_none(left):
-    reader, writer = os.pipe()
-    send(writer, {"plan": b"0123456789" * 20})
-    whole = os.read(reader, 1000)
-    os.write(writer, whole[:-left])
-    os.close(writer)
-    assert receive(reader) is None
-    os.close(reader)
+    reader, writer = Pipe()
+    with reader:
+        with writer:
+            send(writer, {"plan": b"0123456789" * 20})
+            whole = os.read(reader.fileno(), 1000)
+            os.write(writer.fileno(), whole[:-left])
+        assert receive(reader) is None
+
+
+def test_bytes_larger_than_what_the_connection_holds_arrive_whole():
+    reader, writer = Pipe()
+    plan = bytes(range(256)) * 2**15
+    with reader, writer:
+        sender = Thread(target=send, args=(writer, {"plan": memoryview(plan), "cache": b""}))
+        sender.start()
+        assert receive(reader) == {"plan": plan, "cache": b""}
+        sender.join()
+
+
+def test_message_nobody_reads_any_more_is_a_connection_error():
+    reader, writer = Pipe()
+    reader.close()
+    with writer, pytest.raises(ConnectionError):
+        send(writer, {"operation": "close"})
 
 
 def test_traces_arrive_whole():
