@@ -89,7 +89,7 @@ class TestMaxQps:
         result = run_body(
             project,
             """
-found = trt_measure.max_qps(engine, p99_ms=20, shapes=shapes, round_queries=50)
+found = trt_measure.max_qps(engine, p99_ms=20, shapes=shapes, max_time=8)
 assert 0 <= found.lower <= found.qps <= found.upper
 assert [trial.rate for trial in found.trials] == sorted(trial.rate for trial in found.trials)
 assert any(trial.holds(20) for trial in found.trials)
@@ -133,7 +133,7 @@ with pytest.raises(ValueError, match="without a name already: pass another name=
     def test_limit_that_no_rate_keeps(self, project):
         result = run_body(
             project,
-            "trt_measure.max_qps(engine, p99_ms=1e-5, shapes={'x': (1, 256)}, round_queries=2)",
+            "trt_measure.max_qps(engine, p99_ms=1e-5, shapes={'x': (1, 256)})",
             "--trtperf-max-warm-up=0.01",
             "--trtperf-round-ms=5",
         )
