@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from scipy import special
 
+from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.summary import bounded_exp
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, keeps_limit
 
@@ -142,8 +143,8 @@ def allow_for_machine(change: Change, machine: float, tolerance: float) -> Chang
     if verdict.lower is None or not contradicted:
         return change
     message = (
-        f"a fixed calculation takes {machine - 1:+.1%} since the baseline was recorded, so the "
-        "machine itself may have changed"
+        f"a fixed calculation takes {signed_percent(machine - 1)} since the baseline was "
+        "recorded, so the machine itself may have changed"
     )
     verdict = replace(
         verdict, status=Status.INCONCLUSIVE, reason=Reason.MACHINE_CHANGED, message=message
@@ -177,7 +178,8 @@ def why_undecidable(change: Change, tolerance: float) -> str | None:
     if change.verdict.reason == Reason.TOO_FEW_ROUNDS:
         return "one side has a single round, which shows no spread"
     if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
-        return f"too noisy to decide, from {change.lower - 1:+.0%} to {change.upper - 1:+.0%}"
+        lower, upper = (signed_percent(bound - 1, 0) for bound in (change.lower, change.upper))
+        return f"too noisy to decide, from {lower} to {upper}"
     allowed = 1 + change.supported
     beyond = not 1 / (1 + tolerance) <= change.ratio <= 1 + tolerance
     if beyond and 1 / allowed <= change.ratio <= allowed:

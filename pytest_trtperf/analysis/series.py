@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 from scipy import special
 
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.reference_window import (
     ALLOWANCE,
     CLIP,
@@ -222,9 +223,10 @@ def _standing(history: Alarm, lasting: FloatArray, window: int, centre: float) -
     size = _ratio(lasting, history.reference, window, centre)
     standing = history.episodes[-1]
     slower = standing.direction is Direction.REGRESSION
+    change = f"{signed_percent(size.ratio - 1)} {percent_interval(size.lower - 1, size.upper - 1)}"
     message = (
-        f"{'slower' if slower else 'faster'} for {lasting.size} nights: {size.ratio - 1:+.1%} "
-        f"[{size.lower - 1:+.1%}, {size.upper - 1:+.1%}] against {window} nights"
+        f"{'slower' if slower else 'faster'} for {lasting.size} nights: {change} "
+        f"against {window} nights"
     )
     state = State.ALARM if slower else State.IMPROVED
     return replace(history, state=state, message=message, standing=standing, size=size)

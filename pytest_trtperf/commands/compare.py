@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.commands.common import (
@@ -201,14 +202,13 @@ def _rows(one: Compared) -> Iterator[tuple[str, ...]]:
         if verdict.change is None or verdict.value is None or verdict.baseline is None:
             yield shortened(one.identity.key), verdict.metric, "-", "-", "-", "-", "OTHER MODE"
             continue
-        upper = "" if verdict.upper is None else f"{verdict.upper:+.1%}"
         yield (
             shortened(one.identity.key),
             verdict.metric,
             f"{verdict.baseline:.5g}",
             f"{verdict.value:.5g}",
-            f"{verdict.change:+.1%}",
-            f"[{verdict.lower:+.1%}, {upper}]",
+            signed_percent(verdict.change),
+            percent_interval(verdict.lower, verdict.upper),
             f"{word} (by estimate)" if verdict.reason == Reason.ESTIMATE else word,
         )
 

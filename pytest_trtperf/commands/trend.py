@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.reference_window import LEAST
 from pytest_trtperf.analysis.series import State
 from pytest_trtperf.commands.common import (
@@ -116,7 +117,7 @@ def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
             one.hardware_class,
             f"{change.before:.5g}",
             f"{change.after:.5g}",
-            f"{change.change:+.1%}",
+            signed_percent(change.change),
             shortened(change.night.record),
         )
         for one in trends
@@ -134,16 +135,20 @@ def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
 
 
 def _row(one: Trend) -> tuple[str, ...]:
-    stands = one.change is not None
     return (
         one.state.upper() if one.is_alarm else one.state,
         shortened(one.key),
         one.metric,
         one.hardware_class,
-        f"{one.change:+.1%}" if stands else "-",
-        f"[{one.lower:+.1%}, {one.upper:+.1%}]" if stands else "-",
+        *_standing_change(one),
         *(_night(one.since) if one.since else ("-", "-", "-")),
     )
+
+
+def _standing_change(one: Trend) -> tuple[str, str]:
+    if one.change is None:
+        return "-", "-"
+    return signed_percent(one.change), percent_interval(one.lower, one.upper)
 
 
 def _night(night: Night) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
+from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
 from pytest_trtperf.record.model import RoundRecord
@@ -85,7 +86,7 @@ def _reading(
 ) -> Iterator[str]:
     then, now = _middle(stored), _middle(read)
     if then and now and abs(now / then - 1) > READING_TOLERANCE:
-        change = f"{now / then - 1:+.0%}"
+        change = signed_percent(now / then - 1, 0)
         yield f"{name}: {then:.0f} {unit} in the baseline, {now:.0f} here ({change})"
 
 

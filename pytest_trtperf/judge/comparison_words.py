@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99, Gate, RoundStatistics
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.regression import LOOKS, Change
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, evident_status
 from pytest_trtperf.judge.policy import Remedy
@@ -47,7 +48,7 @@ def comparison_message(key: str, device: str, judged: Judged) -> str:
     """A gate's numbers, and what they come to."""
     gate, change, verdict = judged.gate, judged.change, judged.verdict
     queries = sum(round.queries for round in judged.rounds)
-    interval = f"[{change.lower - 1:+.1%}, {change.upper - 1:+.1%}]"
+    interval = percent_interval(change.lower - 1, change.upper - 1)
     if change.upper == math.inf:
         interval = "[?, ?]"
     why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message}"
@@ -56,7 +57,7 @@ def comparison_message(key: str, device: str, judged: Judged) -> str:
     return (
         f"{key}: {gate.name} {_STATUS[evident_status(verdict)]}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
-        f"in the baseline, {change.ratio - 1:+.1%} {interval}, "
+        f"in the baseline, {signed_percent(change.ratio - 1)} {interval}, "
         f"tolerance {judged.tolerance:.1%}{_widened(judged)} "
         f"({len(judged.rounds)} rounds, {queries} queries on {device}{why})"
     )

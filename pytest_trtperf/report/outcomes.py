@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.model import (
     Measured,
@@ -36,7 +37,7 @@ def row(record: MeasurementRecord) -> tuple[str, ...]:
         f"{record.throughput:.5g}",
         ", ".join(map(_budget, budgets)) or "-",
         _baseline(shown, record.baseline),
-        f"{shown.change:+.1%}" if shown and shown.change is not None else "-",
+        signed_percent(shown.change) if shown and shown.change is not None else "-",
         _verdict(record),
     )
 

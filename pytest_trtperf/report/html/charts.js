@@ -261,7 +261,7 @@ function pairChart(details) {
       array: ratios.map((ratio, place) => change(known(ratio.upper, ratio.value)) - values[place]),
       arrayminus: ratios.map((ratio, place) => values[place] - change(known(ratio.lower, ratio.value))),
     },
-    hovertemplate: "%{x:+.2f}%", showlegend: false,
+    text: ratios.map((ratio) => percent(ratio.value - 1, 2)), hovertemplate: "%{text}", showlegend: false,
   }];
   for (const verdict of details.verdicts) {
     const place = kinds.findIndex((kind) => verdict.metric.toLowerCase().endsWith(kind));

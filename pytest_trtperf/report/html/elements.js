@@ -29,7 +29,8 @@ function number(value, digits = 4) {
 }
 
 function percent(share, digits = 1) {
-  return `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(digits)}%`;
+  const size = Math.abs(100 * share).toFixed(digits);
+  return `${share < 0 && Number(size) ? "−" : "+"}${size}%`;
 }
 
 async function unpacked(id) {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.series import State
 from pytest_trtperf.judge.trend import ENDED, Trend
 from pytest_trtperf.record.model import (
@@ -156,7 +157,7 @@ def _line_of(one: Measured) -> _Line:
     if isinstance(one, MaxQpsRecord):
         budget = ", ".join(f"≥ {limit:.4g} qps" for _, limit in limits)
         return _Line(rate=one.rate, budget=Cell(budget or NONE, budget, _keeps(one)))
-    budget = ", ".join(f"{verdict.metric} {limit:+.1%}" for verdict, limit in limits)
+    budget = ", ".join(f"{verdict.metric} {signed_percent(limit)}" for verdict, limit in limits)
     kind, ratio = next(iter(one.ratios.items()), ("", None))
     if ratio is None:
         return _Line(budget=Cell(budget or NONE, budget))
@@ -165,7 +166,7 @@ def _line_of(one: Measured) -> _Line:
         budget=Cell(budget or NONE, budget),
         baseline=ratio["reference"],
         baseline_of=f"reference {kind}",
-        change=Cell(f"{value:+.1%}", value, f"[{lower:+.1%}, {upper:+.1%}]"),
+        change=Cell(signed_percent(value), value, percent_interval(lower, upper)),
     )
 
 
@@ -209,15 +210,16 @@ def _grouped(number: float, places: int) -> str:
 def _change_cell(shown: VerdictRecord | None) -> Cell:
     if shown is None or shown.change is None:
         return Cell(NONE)
-    lower, upper = ("" if b is None else f"{b:+.1%}" for b in (shown.lower, shown.upper))
-    return Cell(f"{shown.change:+.1%}", shown.change, f"[{lower}, {upper}]")
+    return Cell(
+        signed_percent(shown.change), shown.change, percent_interval(shown.lower, shown.upper)
+    )
 
 
 def _trend_cells(one: Trend) -> list[Cell]:
     change = Cell(NONE)
     if one.change is not None:
-        interval = f"[{one.lower:+.1%}, {one.upper:+.1%}]"
-        change = Cell(f"{one.change:+.1%}", one.change, interval)
+        interval = percent_interval(one.lower, one.upper)
+        change = Cell(signed_percent(one.change), one.change, interval)
     level = Cell(NONE)
     if one.level is not None:
         text = f"{one.level:#.4g}".rstrip(".")  # 1.030 and 1001, below each other

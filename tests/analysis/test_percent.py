@@ -1,0 +1,51 @@
+"""Signed percentages of changes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+
+SHARES = st.floats(-10, 10)
+DIGITS = st.integers(0, 3)
+
+
+@given(SHARES, DIGITS)
+@example(-0.0, 1)
+@example(-0.0004999, 1)
+@example(-0.000501, 1)
+def test_is_the_nearest_number_with_a_sign(share, digits):
+    text = signed_percent(share, digits)
+    assert text[0] in "+-"
+    assert text[-1] == "%"
+    assert len(text[:-1].partition(".")[2]) == digits
+    shown = float(text[:-1])
+    assert abs(shown - 100 * share) <= 0.5 / 10**digits * (1 + 1e-9) + 1e-9
+    # Minus means that the number shown is below zero, and plus that it is not.
+    assert (text[0] == "-") == (shown < 0)
+
+
+@given(st.floats(0, 0.0004999), DIGITS.filter(lambda digits: digits <= 1))
+def test_zero_is_the_same_from_either_side(share, digits):
+    assert signed_percent(-share, digits) == signed_percent(share, digits)
+    assert signed_percent(share, digits) in ("+0%", "+0.0%")
+
+
+@pytest.mark.parametrize(("share", "text"), [(math.inf, "+inf%"), (-math.inf, "-inf%")])
+def test_what_is_no_number_stays(share, text):
+    assert signed_percent(share) == text
+
+
+@given(SHARES, SHARES, DIGITS)
+def test_an_interval_shows_its_bounds_alike(lower, upper, digits):
+    shown = f"{signed_percent(lower, digits)}, {signed_percent(upper, digits)}"
+    assert percent_interval(lower, upper, digits) == f"[{shown}]"
+
+
+def test_unknown_bounds_are_empty():
+    assert percent_interval(None, -1e-9) == "[, +0.0%]"
+    assert percent_interval(0.05, None) == "[+5.0%, ]"
