@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend.process.engine import session_pids
+from pytest_trtperf.backend.process.session_process import session_pids
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError

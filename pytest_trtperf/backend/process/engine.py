@@ -8,142 +8,18 @@ and heap it has. A crash there is an error here.
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from math import inf
-from multiprocessing import Pipe
 from typing import Any
 
 import numpy as np
 
-from pytest_trtperf import errors
-from pytest_trtperf.backend.process.messages import (
-    pack_array,
-    receive,
-    send,
-    unpack_array,
-    unpack_trace,
-)
+from pytest_trtperf.backend.process.messages import pack_array, unpack_array, unpack_trace
+from pytest_trtperf.backend.process.session_process import SessionProcess
 from pytest_trtperf.backend.protocols import LoadedEngine, Session
 from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
-from pytest_trtperf.errors import MeasurementError
-
-PROGRAM = """
-import sys
-sys.path[:] = [path for path in sys.path if path]
-import json
-sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
-from pytest_trtperf.backend.process.server import main
-main(int(sys.argv[2]))
-"""
-"""What the test process can import, the standard library first: the working directory and the
-folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
-
-_PATIENCE_S = 10.0
-_LATEST: deque[_Process] = deque(maxlen=4)
-
-
-def session_pids(within_s: float = inf) -> frozenset[int]:
-    """The processes of the latest sessions, which may have ended a moment ago.
-
-    Args:
-        within_s: of those alone that did something so many seconds ago or less.
-    """
-    since = time.monotonic() - within_s
-    return frozenset(process.pid for process in _LATEST if process.used >= since)
-
-
-class _Process:
-    """The process of one session; a call that does not come back whole ends it.
-
-    Attributes:
-        used: when it was started or last answered, in seconds of `time.monotonic`.
-    """
-
-    def __init__(self) -> None:
-        self._connection, theirs = Pipe()
-        paths = [path or os.curdir for path in sys.path]
-        command = [sys.executable, "-c", PROGRAM, json.dumps(paths), str(theirs.fileno())]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603
-                command,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                # Ctrl-C is for this process, which then ends that one.
-                start_new_session=True,
-            )
-        except BaseException:
-            self._connection.close()
-            raise
-        finally:
-            theirs.close()
-        self._open, self.used = True, time.monotonic()
-        _LATEST.append(self)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """What the process answers.
-
-        Raises:
-            TrtPerfError: as it was raised there.
-            MeasurementError: the process is gone.
-        """
-        if not self._open:
-            raise MeasurementError("the process of this session has ended: no more can be measured")
-        try:
-            with suppress(ConnectionError):
-                send(self._connection, {"operation": operation, **arguments})
-            reply = receive(self._connection)
-            self.used = time.monotonic()
-        except BaseException:
-            # Ctrl-C: whatever it is doing, its answer is no longer waited for.
-            self._process.kill()
-            self.close()
-            raise
-        if reply is None:
-            self.close()
-            raise MeasurementError(
-                f"the process that measured ended while asked to {operation}: {self._fate()}"
-            )
-        if name := reply.get("error"):
-            raise getattr(errors, name, MeasurementError)(reply["message"])
-        return reply
-
-    def _fate(self) -> str:
-        code = self._process.returncode
-        if code >= 0:
-            return f"exit status {code}; its output says more"
-        return f"killed by {signal.Signals(-code).name}"
-
-    def close(self) -> None:
-        """Ends the process."""
-        if not self._open:
-            return
-        self._open = False
-        # Closing the connection may not be enough: a fork of this process holds it open too.
-        with suppress(ConnectionError):
-            send(self._connection, {"operation": "close"})
-        self._connection.close()
-        try:
-            self._process.wait(_PATIENCE_S)
-        except BaseException as error:
-            self._process.kill()
-            self._process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
 
 
 class IsolatedEngine(LoadedEngine):
@@ -170,13 +46,13 @@ class IsolatedEngine(LoadedEngine):
         self._backend, self._plan, self._how = backend, plan, load or LoadOptions()
         self._kernels, self._has_new_kernels = runtime_cache, False
         # Loaded to read inputs and outputs from it, and used for the first session.
-        self._spare: _Process | None = None
+        self._spare: SessionProcess | None = None
         self._spare, about = self._load()
         self.inputs = [_tensor(packed) for packed in about["inputs"]]
         self.outputs = [_tensor(packed) for packed in about["outputs"]]
 
-    def _load(self) -> tuple[_Process, dict[str, Any]]:
-        process = _Process()
+    def _load(self) -> tuple[SessionProcess, dict[str, Any]]:
+        process = SessionProcess()
         try:
             about = process.call(
                 "load",
@@ -248,7 +124,7 @@ class IsolatedSession(Session):
 
     def __init__(
         self,
-        process: _Process,
+        process: SessionProcess,
         about: Mapping[str, Any],
         create_another: Callable[[], IsolatedSession],
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from multiprocessing import Pipe
 from pathlib import Path
 from threading import Thread
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.backend.process.engine import IsolatedEngine, session_pids
+from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.messages import pack_trace, receive, send, unpack_trace
+from pytest_trtperf.backend.process.session_process import SessionProcess, session_pids
 from pytest_trtperf.backend.trace import Trace
-from pytest_trtperf.errors import EngineLoadError
+from pytest_trtperf.errors import EngineLoadError, MeasurementError
 
 SHADOWS = ("signal", "types", "json", "queue", "numpy", "random")
 
@@ -50,6 +52,29 @@ def test_processes_that_were_used_lately_are_told_from_idle_ones():
     (new,) = session_pids() - before
     assert new in session_pids(within_s=60)
     assert not session_pids(within_s=0)
+
+
+def test_process_that_is_killed_while_it_is_asked_is_an_error():
+    process = SessionProcess()
+    # Larger than what the connection holds: the process would have to read it.
+    killer = Thread(target=os.kill, args=(process.pid, signal.SIGKILL))
+    killer.start()
+    with pytest.raises(MeasurementError, match="ended while asked to load: killed by SIGKILL"):
+        process.call("load", plan=bytes(2**24))
+    killer.join()
+    with pytest.raises(MeasurementError, match="has ended"):
+        process.call("inspect")
+
+
+def test_process_fails_an_unknown_operation_and_goes_on(capfd):
+    process = SessionProcess()
+    try:
+        for _ in range(2):
+            with pytest.raises(MeasurementError, match="KeyError: 'fly'"):
+                process.call("fly")
+    finally:
+        process.close()
+    assert "Traceback" in capfd.readouterr().err
 
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text() | st.floats(0, 1)
