@@ -20,7 +20,7 @@ from onnx.backend.test.runner import Runner
 
 from benchmarks.onnx_tests.onnx_cases import Case, DataSet, load_cases, operators
 from pytest_trtperf.backend.dtypes import numbers
-from pytest_trtperf.backend.inputs import read_inputs
+from pytest_trtperf.backend.given_inputs import read_inputs
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan

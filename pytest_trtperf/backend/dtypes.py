@@ -6,6 +6,8 @@ from functools import cache
 
 import numpy as np
 
+from pytest_trtperf.errors import MeasurementError
+
 _BITS = {"bfloat16": "uint16", "float8_e4m3fn": "uint8"}
 
 ITEM_SIZES = {
@@ -13,6 +15,19 @@ ITEM_SIZES = {
     "int64": 8, "int32": 4, "int16": 2, "int8": 1,
     "uint64": 8, "uint32": 4, "uint16": 2, "uint8": 1, "bool": 1,
 }  # fmt: skip
+
+
+def check_input_dtype(name: str, dtype: str) -> None:
+    """Refuses an input that cannot be fed.
+
+    Raises:
+        MeasurementError: `dtype` is none of `ITEM_SIZES`.
+    """
+    if dtype not in ITEM_SIZES:
+        raise MeasurementError(
+            f"input {name!r} has dtype {dtype}, which cannot be fed; "
+            f"supported are {', '.join(ITEM_SIZES)}"
+        )
 
 
 def stored_dtype(dtype: str) -> np.dtype:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_trtperf.backend.inputs import (
+from pytest_trtperf.backend.generated_inputs import random_input
+from pytest_trtperf.backend.given_inputs import (
     InputValue,
     check_input_names,
     fit_input,
     given_shape,
     inputs_digest,
-    random_input,
 )
 from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError

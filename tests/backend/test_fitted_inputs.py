@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_trtperf.backend.inputs import check_input_names, fit_input, read_inputs
+from pytest_trtperf.backend.given_inputs import check_input_names, fit_input, read_inputs
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.errors import MeasurementError, ShapeError
 

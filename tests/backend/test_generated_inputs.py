@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES
-from pytest_trtperf.backend.inputs import random_input
+from pytest_trtperf.backend.generated_inputs import random_input
 from pytest_trtperf.errors import MeasurementError
 
 RANGES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_trtperf.backend.inputs import inputs_digest
+from pytest_trtperf.backend.given_inputs import inputs_digest
 
 
 def test_digest_knows_names_dtypes_shapes_and_bytes():

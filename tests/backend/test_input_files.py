@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES
-from pytest_trtperf.backend.inputs import fit_input, given_shape, read_inputs
+from pytest_trtperf.backend.given_inputs import fit_input, given_shape, read_inputs
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.options.values import parse_inputs

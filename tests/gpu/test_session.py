@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_trtperf.backend.inputs import random_input
+from pytest_trtperf.backend.generated_inputs import random_input
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.backend.tensorrt.loop import run_closed

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from pytest_trtperf.backend.inputs import inputs_digest
+from pytest_trtperf.backend.given_inputs import inputs_digest
 
 KEY = "test_perf.py::test_model"
 SHAPE = (4, 256)

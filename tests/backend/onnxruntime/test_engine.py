@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
-from pytest_trtperf.backend.inputs import random_input
+from pytest_trtperf.backend.generated_inputs import random_input
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.engine.shapes import parse_profiles
