@@ -64,10 +64,10 @@ def find_gpu() -> Gpu:
 
 @contextlib.contextmanager
 def open_session(
-    plan: bytes, shapes: Shapes, mode: Mode, kernels: bytes | None = None
+    plan: bytes, shapes: Shapes, mode: Mode, runtime_cache: bytes | None = None
 ) -> Iterator[IsolatedSession]:
     """A session in a process of its own, as trtexec has."""
-    engine = IsolatedEngine(BACKEND, plan, kernels)
+    engine = IsolatedEngine(BACKEND, plan, runtime_cache)
     try:
         session = engine.create_session(shapes, mode)
         try:

@@ -5,8 +5,8 @@
 A model of matrix products with so many MB of random weights is built once, with TensorRT for RTX.
 Then, in turns: alone, a session from the file of its plan, which is read and not verified; and a
 hit, a session as a test gets it, with the key made anew from the ONNX file, the plan found and
-verified, and its kernels read. Both in this process, where CUDA is up already, and in a process of
-the session's own, as tests have it.
+verified, and its runtime cache read. Both in this process, where CUDA is up already, and in a
+process of the session's own, as tests have it.
 
 The key of a model with 2 GB of external data needs no GPU (`--only key`); the data is a hole in
 a file, so no disk is part of it. Exits 1 when a target is missed, 2 without a GPU:
@@ -131,26 +131,26 @@ class Hit:
             key, lambda: build_plan(spec, harness.BACKEND), EngineIdentity()
         )
         self.plan = built.path
-        self.kernels: bytes | None = None
+        self.runtime_cache: bytes | None = None
 
     def find(self) -> tuple[bytes | memoryview, bytes | None]:
-        """Plan and kernels from the cache, the key included."""
+        """Plan and runtime cache from the cache, the key included."""
         key = key_of(self.model)
         found = self.cache.get_or_build(key, _never, EngineIdentity())
         return found.data, self.cache.load_runtime_cache(key)
 
-    def keep_kernels(self) -> None:
-        """Lets RTX compile its kernels once, and keeps them."""
+    def keep_runtime_cache(self) -> None:
+        """Lets RTX compile kernels once, and keeps its runtime cache."""
         engine = TensorRTEngine(harness.BACKEND, self.plan.read_bytes())
         engine.create_session({}, Mode()).close()
-        self.kernels = engine.new_runtime_cache()
+        self.runtime_cache = engine.new_runtime_cache()
         engine.close()
-        if self.kernels is not None:
-            self.cache.store_runtime_cache(key_of(self.model), self.kernels)
+        if self.runtime_cache is not None:
+            self.cache.store_runtime_cache(key_of(self.model), self.runtime_cache)
 
     def alone(self, engine_type: type[TensorRTEngine | IsolatedEngine]) -> float:
         """Milliseconds from the plan's file to a session."""
-        return load(engine_type, lambda: (self.plan.read_bytes(), self.kernels))
+        return load(engine_type, lambda: (self.plan.read_bytes(), self.runtime_cache))
 
     def hit(self, engine_type: type[TensorRTEngine | IsolatedEngine]) -> float:
         """Milliseconds from the ONNX file to a session."""
@@ -224,7 +224,7 @@ def main() -> int:
             except BackendUnavailable as error:
                 print(f"the rest needs a GPU: {error}", file=sys.stderr)
                 return 2
-            hit.keep_kernels()
+            hit.keep_runtime_cache()
             figures["hit"] = judge_hit(hit, options.repeats)
         hit.cache.close()
     if options.json:

@@ -84,7 +84,7 @@ class Served:
 
     model: harness.Model
     plan: bytes
-    kernels: bytes | None = None
+    runtime_cache: bytes | None = None
 
     @classmethod
     def build(cls, chain: str) -> Served:
@@ -93,14 +93,14 @@ class Served:
         served = cls(model, model.build())
         engine = IsolatedEngine(harness.BACKEND, served.plan)
         engine.create_session(model.shapes, Mode(cuda_graph=True)).close()
-        served.kernels = engine.new_runtime_cache()
+        served.runtime_cache = engine.new_runtime_cache()
         engine.close()
         return served
 
     def session(self) -> AbstractContextManager[Session]:
         """A session in a process of its own."""
         mode = Mode(cuda_graph=True)
-        return harness.open_session(self.plan, self.model.shapes, mode, self.kernels)
+        return harness.open_session(self.plan, self.model.shapes, mode, self.runtime_cache)
 
 
 def subject(device: str, entry: BaselineEntry | None = None, plan: bytes = b"") -> Subject:
@@ -260,7 +260,7 @@ def paired_cases(gpu: Gpu) -> Iterator[Case]:
 def tail_cases(gpu: Gpu) -> Iterator[Case]:
     """An engine against a run of itself in which a few queries run twice, and against another."""
     served = Served.build(SHORT_CHAINS[20])
-    engine = TensorRTEngine(harness.BACKEND, served.plan, served.kernels)
+    engine = TensorRTEngine(harness.BACKEND, served.plan, served.runtime_cache)
 
     @contextmanager
     def session(share: float) -> Iterator[Session]:

@@ -151,7 +151,7 @@ class LoadedEngine(Protocol):
         raise MeasurementError("this backend has no engine inspector")
 
     def new_runtime_cache(self) -> bytes | None:
-        """Kernels that were compiled since this was last asked; None where there are none."""
+        """The runtime cache if kernels were compiled since this was last asked, else None."""
         return None
 
     def close(self) -> None:

@@ -126,7 +126,7 @@ def test_verify_finds_nothing_wrong(run: Run) -> None:
 
 
 def test_verify_names_what_is_bad(run: Run, directory: Path) -> None:
-    PlanCache(directory).store_runtime_cache(key("b"), b"kernels")
+    PlanCache(directory).store_runtime_cache(key("b"), b"runtime cache")
     (directory / f"{key('a')}.plan").write_bytes(bytes(MB - 1) + b"x")
     (directory / f"{key('b')}.runtime").write_bytes(b"damaged")
     (directory / f"{key('c')}.json").chmod(0o666)

@@ -124,7 +124,7 @@ REVIEW = Review(
         # Other backends than RTX are refused before, by the table of options.
         "backend/tensorrt/apply_options.py:_set_compute_capabilities": "ComputeCapability",
         # There is a cache only where _create_context could create one.
-        "backend/tensorrt/engine.py:_keep_kernels": "IRuntimeConfig.create_runtime_cache",
+        "backend/tensorrt/engine.py:_keep_runtime_cache": "IRuntimeConfig.create_runtime_cache",
     },
 )
 

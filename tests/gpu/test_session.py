@@ -61,9 +61,9 @@ def test_warm_kernels_are_not_compiled_again(probe: object, plan: bytes) -> None
     backend = probe.backend  # type: ignore[attr-defined]
     cold = TensorRTEngine(backend, plan)
     cold.create_session(SHAPES, Mode()).close()
-    kernels = cold.new_runtime_cache()
-    if kernels is None:
+    runtime_cache = cold.new_runtime_cache()
+    if runtime_cache is None:
         pytest.skip(f"{backend} keeps no runtime cache")
-    warm = TensorRTEngine(backend, plan, kernels)
+    warm = TensorRTEngine(backend, plan, runtime_cache)
     warm.create_session(SHAPES, Mode()).close()
     assert warm.new_runtime_cache() is None

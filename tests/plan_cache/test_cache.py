@@ -136,7 +136,7 @@ def test_a_key_cannot_leave_the_directory(cache, key):
 
 
 def test_everything_is_private(filled):
-    filled.store_runtime_cache(KEY, b"kernels")
+    filled.store_runtime_cache(KEY, b"runtime cache")
     assert mode(filled.directory) == 0o700
     assert {mode(path) for path in filled.directory.iterdir()} == {0o600}
 
@@ -283,8 +283,8 @@ def test_a_file_in_the_place_of_the_directory_is_an_error(tmp_path):
 
 def test_the_runtime_cache_lies_beside_the_plan(filled):
     assert filled.load_runtime_cache(KEY) is None
-    filled.store_runtime_cache(KEY, b"kernels")
-    assert filled.load_runtime_cache(KEY) == b"kernels"
+    filled.store_runtime_cache(KEY, b"runtime cache")
+    assert filled.load_runtime_cache(KEY) == b"runtime cache"
     filled.store_runtime_cache(KEY, b"")
     assert filled.load_runtime_cache(KEY) == b""
     assert filled.runtime_cache_path(KEY).parent == filled.directory
@@ -293,7 +293,7 @@ def test_the_runtime_cache_lies_beside_the_plan(filled):
 
 @pytest.mark.parametrize("damage", [flip, lambda stored: stored[:-1], lambda _: b""])
 def test_a_damaged_runtime_cache_is_not_loaded(filled, damage):
-    filled.store_runtime_cache(KEY, b"kernels")
+    filled.store_runtime_cache(KEY, b"runtime cache")
     path = filled.runtime_cache_path(KEY)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(EngineCacheWarning, match=r"a\.runtime: does not match its checksum"):
@@ -313,7 +313,7 @@ def test_without_locks_what_is_there_is_given_and_nothing_is_built(filled, monke
         shrink(CacheFiles(filled.directory, shared=False), 0)
     for store in (
         lambda: filled.store_layers(KEY, []),
-        lambda: filled.store_runtime_cache(KEY, b"kernels"),
+        lambda: filled.store_runtime_cache(KEY, b"runtime cache"),
     ):
         with pytest.raises(CacheError, match="has no locks"):
             store()

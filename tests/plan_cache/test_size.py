@@ -70,7 +70,7 @@ def files_of(directory) -> CacheFiles:
 
 def test_the_least_recently_used_goes_with_all_its_files(directory):
     build(directory, "a", "b", "c")
-    PlanCache(directory).store_runtime_cache(named("a"), b"kernels")
+    PlanCache(directory).store_runtime_cache(named("a"), b"runtime cache")
     write_log(directory, "a")
     build(directory, "d")
     assert keys(directory) == ["b", "c", "d"]

@@ -130,8 +130,8 @@ def test_a_pipe_in_the_place_of_a_plan_makes_nobody_wait(cache):
     built_again(cache, "is not a regular file")
 
 
-def test_kernels_that_others_may_write_are_not_loaded(cache):
-    cache.store_runtime_cache(KEY, b"kernels")
+def test_runtime_cache_that_others_may_write_is_not_loaded(cache):
+    cache.store_runtime_cache(KEY, b"runtime cache")
     cache.runtime_cache_path(KEY).chmod(0o606)
     with pytest.warns(EngineCacheWarning, match="can be written by other users"):
         assert cache.load_runtime_cache(KEY) is None

@@ -27,7 +27,7 @@ class IsolatedEngine(LoadedEngine):
 
     Args:
         backend: of the TensorRT family.
-        runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
+        runtime_cache: RTX's, from an earlier session; None where there is none.
         load: what else it takes to load it.
 
     Raises:
@@ -44,7 +44,7 @@ class IsolatedEngine(LoadedEngine):
         load: LoadOptions | None = None,
     ) -> None:
         self._backend, self._plan, self._how = backend, plan, load or LoadOptions()
-        self._kernels, self._has_new_kernels = runtime_cache, False
+        self._runtime_cache, self._has_new_runtime_cache = runtime_cache, False
         # Loaded to read inputs and outputs from it, and used for the first session.
         self._spare: SessionProcess | None = None
         self._spare, about = self._load()
@@ -58,7 +58,7 @@ class IsolatedEngine(LoadedEngine):
                 "load",
                 backend=self._backend,
                 plan=self._plan,
-                kernels=self._kernels,
+                runtime_cache=self._runtime_cache,
                 load=vars(self._how),
             )
         except BaseException:
@@ -76,9 +76,9 @@ class IsolatedEngine(LoadedEngine):
         return layers
 
     def new_runtime_cache(self) -> bytes | None:
-        """RTX's compiled kernels if any were compiled since this was last asked, else None."""
-        has_new, self._has_new_kernels = self._has_new_kernels, False
-        return self._kernels if has_new else None
+        """See `LoadedEngine.new_runtime_cache`."""
+        has_new, self._has_new_runtime_cache = self._has_new_runtime_cache, False
+        return self._runtime_cache if has_new else None
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -100,8 +100,8 @@ class IsolatedEngine(LoadedEngine):
         except BaseException:
             process.close()
             raise
-        if (kernels := about["kernels"]) is not None:
-            self._kernels, self._has_new_kernels = kernels, True
+        if (runtime_cache := about["runtime_cache"]) is not None:
+            self._runtime_cache, self._has_new_runtime_cache = runtime_cache, True
         return IsolatedSession(process, about, lambda: self.create_session(shapes, mode, inputs))
 
     def close(self) -> None:

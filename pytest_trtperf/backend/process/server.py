@@ -47,9 +47,9 @@ class _Server:
                 getattr(self, name).close()
 
     def load(
-        self, *, backend: str, plan: bytes, kernels: bytes | None, load: dict[str, Any]
+        self, *, backend: str, plan: bytes, runtime_cache: bytes | None, load: dict[str, Any]
     ) -> dict[str, Any]:
-        self._engine = TensorRTEngine(backend, plan, kernels, LoadOptions(**load))
+        self._engine = TensorRTEngine(backend, plan, runtime_cache, LoadOptions(**load))
         return {
             "inputs": [asdict(tensor) for tensor in self._engine.inputs],
             "outputs": [asdict(tensor) for tensor in self._engine.outputs],
@@ -70,7 +70,7 @@ class _Server:
             "in_flight": session.in_flight,
             "cold_start_ms": session.cold_start_ms,
             "memory": asdict(session.memory),
-            "kernels": self._engine.new_runtime_cache(),
+            "runtime_cache": self._engine.new_runtime_cache(),
         }
 
     def run_closed(self, *, extent: dict[str, Any], **how: Any) -> dict[str, Any]:

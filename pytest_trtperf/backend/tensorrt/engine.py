@@ -50,8 +50,8 @@ class TensorRTEngine(LoadedEngine):
     """A deserialised plan of TensorRT, TensorRT for RTX or the lean runtime, in this process.
 
     Args:
-        runtime_cache: RTX's compiled kernels from an earlier session, if there are any.
-        load: What else it takes to load it.
+        runtime_cache: RTX's, from an earlier session; None where there is none.
+        load: what else it takes to load it.
 
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
@@ -90,7 +90,7 @@ class TensorRTEngine(LoadedEngine):
                 f"{backend} {self._trt.__version__} cannot deserialise the plan: {reasons}. "
                 "It may be of another version or GPU, or damaged: build it anew"
             )
-        self._kernels, self._has_new_kernels = runtime_cache or b"", False
+        self._runtime_cache, self._has_new_runtime_cache = runtime_cache or b"", False
         # A context reads its config again when it changes profiles, and does not keep it alive.
         self._configs: list[Any] = []
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
@@ -156,15 +156,15 @@ class TensorRTEngine(LoadedEngine):
         strategies = self._trt.DynamicShapesKernelSpecializationStrategy
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         cache = config.create_runtime_cache()
-        if self._kernels:
-            cache.deserialize(self._kernels)
+        if self._runtime_cache:
+            cache.deserialize(self._runtime_cache)
         config.set_runtime_cache(cache)
         self._configs.append(config)
         return self._engine.create_execution_context(config), cache
 
     def new_runtime_cache(self) -> bytes | None:
-        """RTX's compiled kernels if any were compiled since loading, else None."""
-        return self._kernels if self._has_new_kernels else None
+        """RTX's runtime cache if kernels were compiled since loading, else None."""
+        return self._runtime_cache if self._has_new_runtime_cache else None
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -256,7 +256,7 @@ class TensorRTEngine(LoadedEngine):
                 stream = self._open_stream(context, values, mode)
             except MeasurementError as error:
                 raise MeasurementError("; ".join([str(error), *errors()])) from error
-        self._keep_kernels(cache)
+        self._keep_runtime_cache(cache)
         return stream
 
     def _open_stream(
@@ -266,11 +266,11 @@ class TensorRTEngine(LoadedEngine):
             self._trt, context, values, self.outputs, self._shape_tensors, self._layouts, mode
         )
 
-    def _keep_kernels(self, cache: Any) -> None:
-        kernels = bytes(cache.serialize()) if cache is not None else b""
+    def _keep_runtime_cache(self, cache: Any) -> None:
+        runtime_cache = bytes(cache.serialize()) if cache is not None else b""
         # The order of the kernels changes each time; only the size shows that there are new ones.
-        if len(kernels) > len(self._kernels):
-            self._kernels, self._has_new_kernels = kernels, True
+        if len(runtime_cache) > len(self._runtime_cache):
+            self._runtime_cache, self._has_new_runtime_cache = runtime_cache, True
 
     def _check_input(self, name: str, shape: Shape, given: GivenInputs) -> None:
         if name in self._shape_tensors:
