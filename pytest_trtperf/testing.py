@@ -6,7 +6,9 @@ what the query would have taken, so that rounds of seconds are over at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,18 +16,29 @@ import numpy.typing as npt
 
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine, Session
-from pytest_trtperf.backend.session import GivenInputs, Mode
-from pytest_trtperf.backend.trace import Extent, Times, Trace
+from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
+from pytest_trtperf.backend.trace import STAGES, Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.errors import MeasurementError
 
 Noise: TypeAlias = "Callable[[np.random.Generator, int], npt.NDArray[np.float64]]"
-"""From a generator and a number of queries: a factor of each latency, shape (queries,)."""
+"""Called once a round, with a generator and a number of queries: a factor of each latency, shape
+(queries,)."""
+
+ROWS = TensorInfo("x", (None,), "float32")
 
 
-def lognormal(sd: float) -> Noise:
-    """Independent factors with a median of 1; `sd` is that of their logarithm (0.01 is 1 %)."""
-    return lambda random, queries: np.exp(random.normal(0.0, sd, queries))
+def lognormal(sd: float, round_sd: float = 0.0) -> Noise:
+    """Independent factors with a median of 1.
+
+    Args:
+        sd: of the logarithm of a query's factor (0.01 is 1 %).
+        round_sd: of the logarithm of a factor that all queries of a round share.
+    """
+    return lambda random, queries: np.exp(
+        random.normal(0.0, round_sd) + random.normal(0.0, sd, queries)
+    )
 
 
 class FakeClock:
@@ -47,65 +60,157 @@ class FakeClock:
         self.now += ms / 1e3
 
 
+@dataclass(frozen=True)
+class FakeGpu:
+    """How a GPU spends the latency of a query, and what the engine takes of its memory.
+
+    Attributes:
+        h2d, gpu_compute, d2h: shares of the latency; their sum is 1.
+        enqueue_ms: that the host spends in enqueueing a query.
+        memory: bytes.
+    """
+
+    h2d: float = 0.1
+    gpu_compute: float = 0.8
+    d2h: float = 0.1
+    enqueue_ms: float = 0.01
+    memory: DeviceMemory = DeviceMemory(2 << 20, 1 << 20, 3 << 20)
+
+
 class FakeSession(Session):
-    """Serves one query after the other."""
+    """Serves up to `in_flight` queries at a time, first come, first served.
+
+    Queries in flight do not slow each other down: two of them double the throughput.
+
+    Attributes:
+        backend: gives the times.
+        closed: whether `close` was called.
+    """
+
+    can_restart = True
 
     def __init__(self, backend: FakeBackend, shapes: Mapping[str, Shape], mode: Mode) -> None:
-        self.shapes, self.in_flight = shapes, 1
-        self.mode = {"concurrency": 1, "inputs": "seeded", "seed": mode.seed}
-        self.cold_start_ms = 10 * backend.latency_ms
+        self.shapes = shapes
+        concurrency = mode.concurrency or 1
+        self.in_flight = mode.streams * concurrency
+        self.mode = {**asdict(mode), "concurrency": concurrency, "inputs": "seeded"}
+        self.cold_start_ms = backend.cold_start_ms
+        self.memory = backend.gpu.memory if backend.gpu else None
         self.clock = backend.clock
-        self._backend = backend
+        self.backend, self.closed = backend, False
+        self._mode = mode
 
-    def run_closed(self, extent: Extent, *, idle_ms: float = 0.0, **_: Any) -> Trace:
+    def run_closed(
+        self, extent: Extent, *, idle_ms: float = 0.0, starts: bool = False, **_: Any
+    ) -> Trace:
         """See `Session.run_closed`."""
-        expected = int(extent.duration_ms / (self._backend.latency_ms + idle_ms)) + 1
+        per_ms = self.in_flight / (self.backend.latency_ms + idle_ms)
+        expected = int(extent.duration_ms * per_ms) + 1
         queries = max(1, min(max(extent.queries, expected), extent.capacity))
-        times = self._backend.draw(queries)
-        done = self._now_ns() + np.cumsum(1e6 * (times + idle_ms)).astype(np.int64)
-        return self._trace(done - (1e6 * times).astype(np.int64), done)
+        times = self._draw_ns(queries)
+        issued = self._issue(times, np.full(queries, self._now_ns()), round(1e6 * idle_ms))
+        return self._trace(issued, times, starts=starts)
 
-    def run_open(self, schedule: Times, backlog_ms: float, **_: Any) -> Trace:
-        """See `Session.run_open`; a queue with one server, first come, first served."""
+    def run_open(
+        self, schedule: Times, backlog_ms: float, *, starts: bool = False, **_: Any
+    ) -> Trace:
+        """See `Session.run_open`."""
         due = schedule + self._now_ns()
-        times = (1e6 * self._backend.draw(len(due))).astype(np.int64)
-        issued, free = np.zeros_like(due), int(due[0])
-        for place, time_ns in enumerate(times.tolist()):
-            issued[place] = max(free, int(due[place]))
-            if place and issued[place] > due[place] + backlog_ms * 1e6:
-                served = slice(place)
-                done = issued[served] + times[served]
-                return self._trace(issued[served], done, due[served], saturated=True)
-            free = int(issued[place]) + time_ns
-        return self._trace(issued, issued + times, due)
+        times = self._draw_ns(len(due))
+        issued = self._issue(times, due)
+        # The first query is served in any case, as by other backends.
+        late = 1 + np.flatnonzero((issued - due)[1:] > 1e6 * backlog_ms)
+        served = slice(int(late[0]) if late.size else None)
+        return self._trace(
+            issued[served], times[served], due[served], starts=starts, saturated=bool(late.size)
+        )
 
     def output_values(self) -> dict[str, np.ndarray]:
         """There are no outputs."""
         return {}
 
+    def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """See `Session.profile_layers`; each layer takes the same time in all queries."""
+        layers = self.backend.layers
+        if not layers:
+            return super().profile_layers(queries)
+        times = {name: np.full(queries, ms) for name, ms in layers.items()}
+        return times, self.backend.inspect()
+
+    def restart(self) -> FakeSession:
+        """See `Session.restart`; there is no process."""
+        return type(self)(self.backend, self.shapes, self._mode)
+
+    def close(self) -> None:
+        """See `Session.close`."""
+        self.closed = True
+
     def _now_ns(self) -> int:
-        return int(1e9 * self.clock())
+        return round(1e9 * self.clock())
+
+    def _draw_ns(self, queries: int) -> Times:
+        return np.rint(1e6 * self.backend.draw(queries)).astype(np.int64)
+
+    def _issue(self, times: Times, earliest: Times, idle_ns: int = 0) -> Times:
+        """When each query is issued: not before `earliest`, and when there is room."""
+        issued = np.zeros_like(times)
+        free = [self._now_ns()] * self.in_flight
+        for place, (begin, time) in enumerate(zip(earliest.tolist(), times.tolist(), strict=True)):
+            issued[place] = max(heapq.heappop(free) + idle_ns, begin)
+            heapq.heappush(free, int(issued[place]) + time)
+        return issued
 
     def _trace(
-        self, issued: Times, done: Times, due: Times | None = None, *, saturated: bool = False
+        self,
+        issued: Times,
+        times: Times,
+        due: Times | None = None,
+        *,
+        starts: bool,
+        saturated: bool = False,
     ) -> Trace:
-        span_ms = float(done[-1] - self._now_ns()) / 1e6
-        self._backend.clock.advance(span_ms)
-        return Trace(span_ms, issued, done, due=due, saturated=saturated)
+        begin, done, gpu = self._now_ns(), issued + times, self.backend.gpu
+        span_ms = float(done.max() - begin) / 1e6
+        self.backend.clock.advance(span_ms)
+        shares = {name: getattr(gpu, name) for name in STAGES} if gpu else {}
+        before = dict(zip(shares, np.cumsum([0.0, *shares.values()]), strict=False))
+        stages = {name: np.float32(share * times / 1e6) for name, share in shares.items()}
+        begins = {
+            name: np.float32((issued - begin + share * times) / 1e6)
+            for name, share in before.items()
+            if starts
+        }
+        enqueue = np.full(len(times), round(1e6 * gpu.enqueue_ms)) if gpu else None
+        return Trace(span_ms, issued, done, self.in_flight, enqueue, stages, begins, due, saturated)
 
 
 class FakeEngine(LoadedEngine):
-    """An engine of a `FakeBackend`."""
+    """An engine of a `FakeBackend`.
+
+    Attributes:
+        sessions: those that it created, in their order.
+    """
 
     def __init__(self, backend: FakeBackend) -> None:
-        self.inputs, self.outputs = [TensorInfo("x", (None,), "float32")], []
+        self.inputs, self.outputs = backend.inputs, []
+        self.can_inspect = bool(backend.layers)
+        self.sessions: list[FakeSession] = []
         self._backend = backend
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
     ) -> FakeSession:
-        """See `LoadedEngine.create_session`; any shape will do."""
-        return FakeSession(self._backend, {"x": shapes.get("x", (1,))}, mode)
+        """See `LoadedEngine.create_session`; a dynamic dimension is 1 unless given."""
+        concrete = {
+            tensor.name: shapes.get(tensor.name, tuple(size or 1 for size in tensor.shape))
+            for tensor in self.inputs
+        }
+        self.sessions.append(FakeSession(self._backend, concrete, mode))
+        return self.sessions[-1]
+
+    def inspect(self) -> list[dict[str, Any]]:
+        """See `LoadedEngine.inspect`."""
+        return self._backend.inspect()
 
 
 class FakeBackend(Backend):
@@ -115,9 +220,13 @@ class FakeBackend(Backend):
 
     Args:
         latency_ms: of a query before noise.
-        noise: see `Noise`.
+        noise: see `Noise`; a log-normal one of 0.1 % unless given.
         seed: of the noise; each draw continues where the last one ended.
         clock: shared by all sessions.
+        gpu: stages and memory; without it, traces are those of a host's clock: latency alone.
+        layers: ms of each layer, in execution order; without them there is no layer profile.
+        inputs: of the engines; one with the name `x` and a dynamic dimension unless given.
+        cold_start_ms: of the first query of a session; ten times `latency_ms` unless given.
 
     Attributes:
         latency_ms: may be set between measurements, such as to make an engine slower.
@@ -131,9 +240,16 @@ class FakeBackend(Backend):
         noise: Noise | None = None,
         seed: int = 0,
         clock: FakeClock | None = None,
+        *,
+        gpu: FakeGpu | None = None,
+        layers: Mapping[str, float] | None = None,
+        inputs: Sequence[TensorInfo] = (ROWS,),
+        cold_start_ms: float | None = None,
     ) -> None:
         self.latency_ms, self.noise = latency_ms, noise or lognormal(0.001)
         self.clock = clock or FakeClock()
+        self.gpu, self.layers, self.inputs = gpu, dict(layers or {}), inputs
+        self.cold_start_ms = 10 * latency_ms if cold_start_ms is None else cold_start_ms
         self._random = np.random.default_rng(seed)
 
     def probe(self) -> Probe:
@@ -145,6 +261,16 @@ class FakeBackend(Backend):
         """See `Backend.load_model`."""
         return FakeEngine(self)
 
+    def inspect(self) -> list[dict[str, Any]]:
+        """The entry of each layer, as an engine inspector has it: its name.
+
+        Raises:
+            MeasurementError: the backend has no layers.
+        """
+        if not self.layers:
+            raise MeasurementError("this backend has no engine inspector")
+        return [{"Name": name} for name in self.layers]
+
     def draw(self, queries: int) -> npt.NDArray[np.float64]:
-        """Milliseconds of so many queries, shape (queries,)."""
+        """Milliseconds of so many queries of one round, shape (queries,)."""
         return self.latency_ms * self.noise(self._random, queries)

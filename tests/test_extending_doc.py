@@ -85,3 +85,19 @@ def test_a_backend(pytester: pytest.Pytester, run: Run, workers: tuple[str, ...]
     result = run("--trtperf-backend=python", *workers)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["trtperf: python on cpu:*", "*test_keeps*pass*"])
+
+
+def test_a_backend_without_a_device(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makeconftest(code_of("Tests without a device"))
+    pytester.makepyfile(
+        test_perf="""
+        def test_stages_and_layers(trt_engine, trt_measure):
+            perf = trt_measure(trt_engine("model.onnx"))
+            perf.assert_p99(ms=2.2)
+            assert abs(perf.summary("gpu_compute").median - 1.6) < 0.05
+            assert [layer.name for layer in perf.layers()] == ["conv", "relu"]
+        """
+    )
+    result = run("--trtperf-backend=fake")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["trtperf: fake on Fake GPU*", "*test_stages_and_layers*pass*"])

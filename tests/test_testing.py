@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import pytest_trtperf
-from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.session import DeviceMemory, Mode
 from pytest_trtperf.backend.trace import Extent
+from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
-from pytest_trtperf.testing import FakeBackend, FakeClock, lognormal
+from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.testing import FakeBackend, FakeClock, FakeEngine, FakeGpu, lognormal
 
 CONFTEST = """
     from pytest_trtperf.testing import FakeBackend
@@ -30,11 +32,11 @@ TEST = """
 
 @pytest.fixture
 def session(tmp_path):
-    def make(**how):
+    def make(mode=Mode(), **how):  # noqa: B008  # frozen
         path = tmp_path / "model.bin"
         path.write_bytes(b"model")
         backend = FakeBackend(**how)
-        return backend.load_model(EngineSpec(path)).create_session({"x": (8,)}, Mode())
+        return backend.load_model(EngineSpec(path)).create_session({"x": (8,)}, mode)
 
     return make
 
@@ -61,6 +63,113 @@ def test_an_open_load_that_is_served_waits_for_nothing(session):
     trace = session(latency_ms=2.0).run_open(schedule, backlog_ms=50.0)
     assert not trace.saturated
     assert np.allclose(trace.samples("response"), trace.samples("latency"))
+
+
+def test_a_round_has_noise_of_its_own_beside_that_of_its_queries(session):
+    one = session(noise=lognormal(0.001, round_sd=0.1), seed=3)
+    rounds = [one.run_closed(Extent(0, 500, 500)).samples("latency") for _ in range(200)]
+    medians = np.log([np.median(values) for values in rounds])
+    assert medians.std() == pytest.approx(0.1, rel=0.2)
+    assert [np.log(values).std() for values in rounds] == pytest.approx([0.001] * 200, rel=0.2)
+    # The same seed gives the same times.
+    again = session(noise=lognormal(0.001, round_sd=0.1), seed=3)
+    assert (again.run_closed(Extent(0, 500, 500)).samples("latency") == rounds[0]).all()
+
+
+def test_queries_in_flight_are_served_at_the_same_time(session):
+    one = session(Mode(streams=2, concurrency=2), noise=lognormal(0.0))
+    assert (one.in_flight, one.mode["streams"], one.mode["concurrency"]) == (4, 2, 2)
+    trace = one.run_closed(Extent(100.0, 10, 1000))
+    assert trace.throughput == pytest.approx(4000, rel=0.01)
+    assert np.allclose(trace.samples("latency"), 1.0)
+    assert (trace.issued[:6] - trace.issued[0]).tolist() == [0, 0, 0, 0, 1_000_000, 1_000_000]
+    # Due all at once, queries wait until one of those before them is complete.
+    burst = one.run_open(np.zeros(8, np.int64), backlog_ms=50.0)
+    assert burst.samples("response").tolist() == [1.0] * 4 + [2.0] * 4
+    assert (burst.samples("lateness") == 0).all()
+
+
+def test_a_sleep_comes_before_each_query(session):
+    trace = session(noise=lognormal(0.0)).run_closed(Extent(100.0, 10, 1000), idle_ms=3.0)
+    assert trace.queries == 26
+    assert trace.throughput == pytest.approx(250)
+    assert np.allclose(trace.samples("latency"), 1.0)
+
+
+def test_a_query_longer_than_the_backlog_is_served_if_it_is_the_first(session):
+    trace = session(latency_ms=10.0).run_open(np.arange(4) * 1_000_000, backlog_ms=1.0)
+    assert (trace.queries, trace.saturated) == (1, True)
+
+
+def test_a_gpu_has_stages_and_memory(session):
+    memory = DeviceMemory(4, 2, 6)
+    gpu = FakeGpu(h2d=0.2, gpu_compute=0.5, d2h=0.3, enqueue_ms=0.25, memory=memory)
+    one = session(latency_ms=2.0, noise=lognormal(0.0), gpu=gpu)
+    trace = one.run_closed(Extent(0, 3, 3), starts=True)
+    assert trace.metrics == ("latency", "enqueue", "h2d", "gpu_compute", "d2h", "response")
+    for metric, ms in {"latency": 2.0, "enqueue": 0.25, "h2d": 0.4, "gpu_compute": 1.0}.items():
+        assert trace.samples(metric) == pytest.approx([ms] * 3)
+    assert {name: values.tolist() for name, values in trace.starts.items()} == {
+        "h2d": pytest.approx([0.0, 2.0, 4.0]),
+        "gpu_compute": pytest.approx([0.4, 2.4, 4.4]),
+        "d2h": pytest.approx([1.4, 3.4, 5.4]),
+    }
+    assert one.run_closed(Extent(0, 3, 3)).starts == {}
+    assert one.memory is memory
+
+
+def test_without_a_gpu_there_is_the_latency_alone(session):
+    one = session()
+    assert one.run_closed(Extent(0, 3, 3)).metrics == ("latency", "response")
+    assert one.memory is None
+
+
+def test_layers_are_those_that_were_given(session):
+    one = session(layers={"conv": 0.6, "relu": 0.2})
+    times, entries = one.profile_layers(3)
+    assert {name: values.tolist() for name, values in times.items()} == {
+        "conv": [0.6] * 3,
+        "relu": [0.2] * 3,
+    }
+    engine = FakeEngine(one.backend)
+    assert engine.can_inspect
+    assert engine.inspect() == entries == [{"Name": "conv"}, {"Name": "relu"}]
+
+
+def test_without_layers_there_is_no_profile(session):
+    one = session()
+    engine = FakeEngine(one.backend)
+    assert not engine.can_inspect
+    with pytest.raises(MeasurementError, match="has no engine inspector"):
+        engine.inspect()
+    with pytest.raises(MeasurementError, match="has no layer profile"):
+        one.profile_layers(3)
+
+
+def test_a_first_query_takes_longer(session):
+    assert session(latency_ms=2.0).cold_start_ms == 20.0
+    assert session(cold_start_ms=0.0).cold_start_ms == 0.0
+
+
+def test_an_engine_has_the_inputs_of_its_backend_and_keeps_its_sessions():
+    tensors = [TensorInfo("a", (None, 3), "float32"), TensorInfo("b", (2,), "int64")]
+    engine = FakeEngine(FakeBackend(inputs=tensors))
+    assert engine.inputs == tensors
+    sessions = [engine.create_session(shapes, Mode()) for shapes in ({}, {"a": (8, 3)})]
+    assert engine.sessions == sessions
+    assert [one.shapes for one in sessions] == [
+        {"a": (1, 3), "b": (2,)},
+        {"a": (8, 3), "b": (2,)},
+    ]
+
+
+def test_a_session_starts_anew_as_it_was(session):
+    one = session(Mode(cuda_graph=True, streams=2))
+    one.close()
+    other = one.restart()
+    assert (one.closed, other.closed) == (True, False)
+    assert (other.shapes, other.mode, other.in_flight) == (one.shapes, one.mode, 2)
+    assert other.backend is one.backend
 
 
 def test_a_slower_engine_fails_where_the_same_one_passed(pytester, monkeypatch):
