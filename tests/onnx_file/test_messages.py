@@ -81,7 +81,7 @@ def test_types_that_tensorrt_lacks_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("entries", [{}, {"length": "8"}])
-def test_external_data_of_another_length_than_its_tensor_is_told(tmp_path, entries):
+def test_external_data_of_another_length_than_its_tensor_is_named(tmp_path, entries):
     weight = onnx.TensorProto(name="w", data_type=FLOAT, dims=[1])
     weight.data_location = onnx.TensorProto.EXTERNAL
     for key, value in {"location": "w.bin", **entries}.items():
