@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pytest_trtperf import hookspecs
@@ -109,3 +111,78 @@ def test_reports_of_tests_that_do_not_measure_change_nothing(begin):
 def test_nothing_is_summed_up_before_the_end(begin):
     controller = Controller(begin(), [Sink()])
     controller.pytest_terminal_summary(fake(write_line=pytest.fail))
+
+
+def test_the_header_names_backend_device_and_versions(begin):
+    header = Controller(begin()).pytest_report_header()
+    assert header == "trtperf: tensorrt on NVIDIA H200 (driver 580.1)"
+
+
+def test_tests_are_known_from_collection_and_deselection(begin, tmp_path):
+    run = begin()
+    controller = Controller(run)
+    controller.pytest_deselected([fake(path=tmp_path / "test_y.py")])
+    controller.pytest_collection_finish(fake(items=[fake(nodeid="test_x.py::test_a")]))
+    assert run.collected == {str(tmp_path / "test_x.py"): {"test_a"}}
+    assert run.deselected == {str(tmp_path / "test_y.py")}
+
+
+@pytest.fixture
+def end(begin, measured, session):
+    """Ends a run whose tests came in another order than they were collected."""
+
+    def end(exitstatus, collected=("test_a", "test_b"), passed=(True, True), **options):
+        run = begin(**options)
+        run.note_collected(f"test_x.py::{name}" for name in collected)
+        controller = Controller(run)
+        for name, outcome in zip(("test_b", "test_a"), passed, strict=True):
+            if name in collected:
+                data = measured(f"test_x.py::{name}", module="test_x.py")
+                controller.pytest_runtest_logreport(fake(trtperf=[data], passed=outcome))
+        session.exitstatus = exitstatus
+        controller.pytest_sessionfinish(session, exitstatus)
+        return run
+
+    return end
+
+
+def test_what_was_measured_is_put_in_order(end):
+    run = end(0)
+    assert [record.key for record, _ in run.measurements] == [
+        "test_x.py::test_a",
+        "test_x.py::test_b",
+    ]
+
+
+def test_baselines_are_written_for_tests_that_passed(end, tmp_path):
+    run = end(1, passed=(False, True), update=True)
+    path = tmp_path / "perf-baselines" / "nvidia-h200" / "tensorrt" / "test_x.json"
+    assert run.recorded.written == [path]
+    assert list(json.loads(path.read_text())["entries"]) == ["test_x.py::test_a"]
+
+
+@pytest.mark.parametrize(("exitstatus", "complete"), [(0, True), (1, True), (2, False), (3, False)])
+def test_a_run_that_was_cut_short_leaves_entries_of_tests_it_did_not_reach(
+    end, exitstatus, complete
+):
+    end(0, update=True)
+    run = end(exitstatus, collected=("test_a",))
+    assert run.recorded.stale == (["test_x.py::test_b"] if complete else [])
+
+
+def test_a_run_with_an_error_is_reported_as_failed_and_fails(begin, measured, session):
+    run, sink = begin(), Sink()
+    session.config.pluginmanager.register(sink)
+    controller = Controller(run, [sink])
+    report = fake(trtperf=[measured()], passed=True, trtperf_errors=["x.json: no space"])
+    controller.pytest_runtest_logreport(report)
+    controller.pytest_sessionfinish(session, 0)
+    assert sink.calls == [("finished", 1)]
+    assert session.exitstatus == 1
+
+
+def test_waits_of_all_reports_add_up(begin):
+    run = begin()
+    for waited in (1.5, 0.25):
+        Controller(run).pytest_runtest_logreport(fake(trtperf_waited=waited, passed=True))
+    assert run.waited_s == 1.75

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,26 +31,72 @@ def test_what_ran_again_takes_the_place_of_what_it_measured_before(begin, measur
     assert run.measurements[1][0].summary["latency"]["median"] == 3.0
 
 
-def test_kinds_are_kept_apart(begin, measured, make_measurement):
+@pytest.fixture
+def search(make_measurement):
+    """Makes what a report carries of a search for a rate."""
+
+    def make(name, rate=1.0):
+        return MaxQpsRecord(
+            test=f"test_x.py::{name}", key=f"{name}#k", device="d", verdicts=[], findings=[],
+            engine=make_measurement().engine, shapes={}, mode={}, limit_ms=1.0, rate=rate,
+            lower=1.0, upper=1.0, closed_qps=1.0, trials=[], message="",
+        ).to_builtins()  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def pair(make_measurement):
+    """Makes what a report carries of a pair."""
+
+    def make(name, blocks=2):
+        return PairRecord(
+            test=f"test_x.py::{name}", key=f"{name}#p", device="d", verdicts=[], findings=[],
+            engines={"new": make_measurement().engine}, modes={}, blocks=blocks, ratios={},
+            message="",
+        ).to_builtins()  # fmt: skip
+
+    return make
+
+
+def test_kinds_are_kept_apart(begin, measured, search, pair):
     run = begin()
-    common = make_measurement().engine
-    where: dict[str, Any] = {
-        "test": "test_x.py::test_a",
-        "device": "d",
-        "verdicts": [],
-        "findings": [],
-    }
-    search = MaxQpsRecord(
-        key="k", engine=common, shapes={}, mode={}, limit_ms=1.0, rate=1.0, lower=1.0, upper=1.0,
-        closed_qps=1.0, trials=[], message="", **where,
-    )  # fmt: skip
-    pair = PairRecord(
-        key="p", engines={"new": common}, modes={}, blocks=2, ratios={}, message="", **where
-    )
-    run.add([measured(), search.to_builtins(), pair.to_builtins()], passed=True)
-    assert ([search], [pair]) == (run.max_qps, run.pairs)
-    record = run.record(0)
-    assert [one.key for one in record.measured] == ["test_x.py::test_a", "k", "p"]
+    assert not run.has_measured
+    run.add([pair("test_a"), measured(), search("test_a")], passed=True)
+    assert [one.key for one in run.max_qps] == ["test_a#k"]
+    assert [one.key for one in run.pairs] == ["test_a#p"]
+    assert [(one.key, passed) for one, passed in run.measurements] == [("test_x.py::test_a", True)]
+    assert run.measured == run.record(0).measured
+    assert [one.key for one in run.measured] == ["test_x.py::test_a", "test_a#k", "test_a#p"]
+
+
+def test_each_kind_alone_is_something_to_show(begin, measured, search, pair):
+    for one in (measured(), search("test_a"), pair("test_a")):
+        run = begin()
+        run.add([one], passed=False)
+        assert run.has_measured
+
+
+def test_searches_and_pairs_that_ran_again_are_kept_once(begin, search, pair):
+    run = begin()
+    for number in (1, 2):
+        run.add([search("test_a", rate=float(number)), pair("test_a", blocks=number)], passed=True)
+        run.add([search(f"test_{number}"), pair(f"test_{number}")], passed=True)
+    assert [(one.key, one.rate) for one in run.max_qps] == [
+        *(("test_1#k", 1.0), ("test_a#k", 2.0), ("test_2#k", 1.0)),
+    ]
+    assert [(one.key, one.blocks) for one in run.pairs] == [
+        *(("test_1#p", 2), ("test_a#p", 2), ("test_2#p", 2)),
+    ]
+
+
+def test_searches_and_pairs_come_as_they_were_collected(begin, search, pair):
+    run = begin()
+    run.note_collected(["test_x.py::test_b", "test_x.py::test_a"])
+    run.add([make(name) for make in (search, pair) for name in ("test_a", "test_b")], passed=True)
+    run.put_in_order()
+    assert [one.key for one in run.max_qps] == ["test_b#k", "test_a#k"]
+    assert [one.key for one in run.pairs] == ["test_b#p", "test_a#p"]
 
 
 def test_a_measurement_without_a_baseline_is_missing_unless_it_becomes_one(begin, measured):
@@ -99,11 +144,50 @@ def test_a_record_in_the_place_of_baselines_is_asked_first(begin, tmp_path):
     assert run.baseline(store, module, "test_x.py::test_b", "k") is None
 
 
+def test_a_baseline_is_that_of_the_module_and_the_key(begin):
+    store = fake(get=lambda module, key: (module, key))
+    assert begin().baseline(store, "test_x.py", "test_x.py::test_a", "k") == ("test_x.py", "k")
+
+
+def test_baselines_lie_where_the_option_says_or_nearest_to_the_module(begin, tmp_path):
+    near = tmp_path / "models" / "perf-baselines"
+    near.mkdir(parents=True)
+    module = tmp_path / "models" / "big" / "test_x.py"
+    run = begin()
+    store, name = run.baseline_of(module)
+    assert (store.directory, name) == (near, "big/test_x.py")
+    assert run.baseline_of(module.with_name("test_y.py"))[0] is store
+    store, name = begin(baseline_dir=tmp_path / "all").baseline_of(module)
+    assert (store.directory, name) == (tmp_path / "all", "models/big/test_x.py")
+
+
+def test_without_a_directory_of_baselines_it_is_made_in_the_root(begin, tmp_path):
+    run = begin()
+    run.rootdir = tmp_path / "root"
+    store, name = run.baseline_of(run.rootdir / "tests" / "test_x.py")
+    assert (store.directory, name) == (tmp_path / "root" / "perf-baselines", "tests/test_x.py")
+
+
+def test_everything_recorded_anew_is_compared_with_nothing(begin):
+    assert begin().compares
+    assert begin(update_new=True).compares
+    assert not begin(update=True).compares
+
+
+def test_tests_are_collected_by_module(begin, tmp_path):
+    run = begin()
+    run.note_collected(["a/test_x.py::TestA::test_b", "a/test_x.py::test_c[1]@g", "test_y.py::d"])
+    assert run.collected == {
+        str(tmp_path / "a" / "test_x.py"): {"TestA::test_b", "test_c[1]"},
+        str(tmp_path / "test_y.py"): {"d"},
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "deselected", "selective"),
     [
         (["tests"], {}, set(), False),
-        (["test_x.py::test_a", "other"], {}, {"test_x.py"}, False),
+        (["test_x.py::TestA::test_b", "other"], {}, {"test_x.py"}, False),
         (["tests"], {"lf": True}, set(), True),
         (["package"], {"pyargs": True}, set(), True),
     ],
@@ -113,10 +197,10 @@ def test_what_was_selected_is_not_collected_whole(
 ):
     monkeypatch.chdir(tmp_path)
     run = begin()
-    config = fake(args=arguments, getoption=lambda name, default: options.get(name))
+    config = fake(args=arguments, getoption=options.get)
     run.note_selection(config)
     assert run.deselected == {str(tmp_path / name) for name in deselected}
-    assert bool(run.selective) == selective
+    assert run.selective is selective
 
 
 def test_a_worker_elsewhere_names_paths_as_the_controller_has_them(begin, tmp_path):

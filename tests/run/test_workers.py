@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pytest_trtperf.backend.registry import builtin_backends
+from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.run import workers
 from pytest_trtperf.run.hosts import Host
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.workers import Worker, WorkerAssignment, _worker_run
@@ -96,3 +100,58 @@ def test_another_directory_on_another_host_is_refused(assignment, tmp_path):
     assignment.pytest_xdist_node_collection_finished(elsewhere, ["test_x.py::test_a"])
     with pytest.raises(pytest.UsageError, match=r"it found test_y\.py, which is not in"):
         assignment.pytest_xdist_node_collection_finished(elsewhere, ["test_y.py::test_a"])
+
+
+def test_each_host_is_asked_once_and_its_gpus_are_its_own(assignment, probe, monkeypatch):
+    asked = []
+
+    def host_of(gateway, backends):
+        asked.append((gateway.id, backends))
+        return Host(probe, [gpu.name for gpu in probe.gpus])
+
+    monkeypatch.setattr(workers, "host_of", host_of)
+    nodes = [node(number) for number in range(4)]
+    for one in nodes[1:3]:
+        one.gateway.spec.ssh = "b"
+    for one in nodes:
+        assignment.pytest_configure_node(one)
+    assert [one.workerinput[WORKER_INPUT]["ordinal"] for one in nodes] == [0, 0, 1, 1]
+    assert asked == [("gw1", Settings().backend)]
+
+
+def test_a_worker_with_another_device_is_refused_and_named(assignment, probe, monkeypatch):
+    other = Host(replace(probe, version="11.0"), [gpu.name for gpu in probe.gpus])
+    monkeypatch.setattr(workers, "host_of", lambda gateway, backends: other)
+    one = node(0)
+    one.gateway.spec.ssh = "b"
+    with pytest.raises(pytest.UsageError, match=r"^worker .*ssh='b'.*: all workers of a run must"):
+        assignment.pytest_configure_node(one)
+    assert one.workerinput == {}
+
+
+def test_a_worker_that_never_started_frees_nothing(assignment):
+    assignment.pytest_testnodedown(node(0, trtperf_deselected=[]))
+    one = node(1)
+    assignment.pytest_configure_node(one)
+    assert one.workerinput[WORKER_INPUT]["ordinal"] == 0
+
+
+def test_elsewhere_no_tests_are_no_other_directory(assignment, run):
+    elsewhere = node(0)
+    elsewhere.gateway.spec.ssh = "b"
+    assignment.pytest_xdist_node_collection_finished(elsewhere, [])
+    assert run.collected == {}
+
+
+def test_deselected_modules_are_named_as_the_controller_has_them(begin, tmp_path):
+    output: dict[str, object] = {}
+    worker = Worker(fake(workeroutput=output), begin(home=Path("/home/ci/repository")))
+    paths = [tmp_path / "test_y.py", Path("/elsewhere/test_z.py"), tmp_path / "test_x.py"]
+    worker.pytest_deselected([fake(path=path) for path in paths])
+    worker.pytest_sessionfinish()
+    assert output == {
+        "trtperf_deselected": [
+            *("/elsewhere/test_z.py", "/home/ci/repository/test_x.py"),
+            "/home/ci/repository/test_y.py",
+        ]
+    }
