@@ -21,7 +21,8 @@ FAKE = Settings(enabled=True, backend=("fake",))
 @pytest.fixture
 def config(tmp_path):
     """A configuration with the backend without a device; counts how often it is asked for."""
-    backend, options = FakeBackend(), {}
+    backend = FakeBackend()
+    options: dict[str, str] = {}
 
     def backends(config):
         made.asked += 1
