@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from pytest_trtperf import hookspecs
 from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.json_file import write_json
@@ -65,6 +66,23 @@ def test_every_run_has_a_controller_and_its_outputs(config, tmp_path):
     assert run.deselected == {str(os.path.abspath("test_x.py"))}  # noqa: PTH100  # as the run does
 
 
+def test_outputs_of_this_package_come_before_those_of_others(config, tmp_path):
+    seen = []
+
+    class Other:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_trtperf_run_finished(self, record):
+            seen.append((record.device, (tmp_path / "a.json").exists()))
+
+    config.pluginmanager.add_hookspecs(hookspecs)
+    register(config, Settings(enabled=True, backend=("fake",), json=tmp_path / "a.json"))
+    config.pluginmanager.register(Other())
+    controller = config.pluginmanager.get_plugin("trtperf-controller")
+    assert controller.pytest_report_header() == "trtperf: fake on Fake GPU (fake 1)"
+    controller.pytest_sessionfinish(fake(config=config, exitstatus=0), 0)
+    assert seen == [("Fake GPU", True)]
+
+
 def test_devices_are_looked_for_once(config):
     assert find_devices(config, FAKE) is find_devices(config, FAKE)
     assert config.asked == 1
@@ -77,8 +95,12 @@ def test_a_run_without_a_usable_backend_is_refused(config):
 
 def test_tests_on_every_worker_are_refused(config):
     config.options["dist"] = "each"
-    with pytest.raises(pytest.UsageError, match=r"--dist=each runs each test on every worker"):
+    with pytest.raises(pytest.UsageError) as caught:
         register(config, FAKE)
+    assert str(caught.value) == (
+        "--dist=each runs each test on every worker, but a record holds a test once: run pytest "
+        "for each worker by itself and combine the records with `trtperf merge`"
+    )
     assert added(config) == []
 
 
@@ -133,10 +155,23 @@ def test_a_worker_reports_and_writes_nothing_itself(worker, config, tmp_path):
     assert added(worker) == ["JUnitProperties", "Worker"]
     assert worker.pluginmanager.has_plugin("trtperf-worker")
     run = worker.stash[RUN]
+    assert run.settings is FAKE
+    assert run.backend is config.backend
     assert (run.rootdir, run.home) == (tmp_path / "copy", tmp_path)
     assert run.target == config.stash[RUN].target
     assert run.against == config.stash[RUN].against
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_a_worker_hands_over_what_was_deselected(worker, tmp_path):
+    register(worker, FAKE)
+    plugin = worker.pluginmanager.get_plugin("trtperf-worker")
+    plugin.pytest_deselected([fake(path=tmp_path / "copy" / "test_x.py")])
+    # A run that ended before it began has no place for it.
+    plugin.pytest_sessionfinish()
+    worker.workeroutput = {}
+    plugin.pytest_sessionfinish()
+    assert worker.workeroutput == {"trtperf_deselected": [str(tmp_path / "test_x.py")]}
 
 
 def test_a_worker_without_a_gpu_leaves_the_environment(worker, monkeypatch):
