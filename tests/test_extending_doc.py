@@ -70,7 +70,7 @@ def test_a_sink_does_no_harm_without_the_plugin(pytester: pytest.Pytester) -> No
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=str)
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=str)
 def test_a_backend(pytester: pytest.Pytester, run: Run, workers: tuple[str, ...]) -> None:
     pytester.makeconftest(code_of("A backend"))
     pytester.path.joinpath("model.py").write_text("def query():\n    sum(range(10_000))\n")

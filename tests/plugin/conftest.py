@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 import pytest_trtperf
+from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
+from pytest_trtperf.backend.probe import Probe
 
 # Runs in this process forget what they imported, and extension modules load only once.
 for _name in ("numpy", "scipy.special", "msgspec", "filelock", "onnx", "onnxruntime"):
@@ -117,11 +119,19 @@ class Project:
         return entries
 
 
+@pytest.fixture(scope="session")
+def probed() -> Probe:
+    """What ONNX Runtime's own process finds here, the same for each run."""
+    return OnnxRuntimeBackend().probe()
+
+
 @pytest.fixture
 def project(
-    pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch, probed: Probe
 ) -> Project:
     """An empty repository with locks and cache of its own, and the CPU as its backend."""
+    # A process for each run takes a third of its time; runs in other processes start theirs.
+    monkeypatch.setattr(OnnxRuntimeBackend, "probe", lambda _: probed)
     state = pytester.path.parent / f"{pytester.path.name}-state"
     monkeypatch.setenv("TRTPERF_BACKEND", "onnxruntime")
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(state / "locks"))

@@ -179,7 +179,7 @@ def test_entry_of_a_test_that_is_gone_is_listed_then_removed(repository):
     assert set(repository.baselines()) == {KEY}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "workers"])
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
 @pytest.mark.parametrize(
     "selection",
     [

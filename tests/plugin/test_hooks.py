@@ -6,8 +6,6 @@ import pytest
 
 from pytest_trtperf.record.json_file import read_runs
 
-WITH_WORKERS = [(), ("-n2",)]
-
 SEVERAL = """
     def test_two(trt_engine, trt_measure):
         engine = trt_engine("model.onnx")
@@ -44,7 +42,7 @@ CALLS = """
 """
 
 
-@pytest.mark.parametrize("workers", WITH_WORKERS, ids=str)
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=str)
 def test_each_hook_is_called_where_and_how_often_it_says(project, workers):
     project.model()
     project.tests(SEVERAL)
@@ -79,19 +77,25 @@ RAISES = """
 """
 
 
-@pytest.mark.parametrize("line", ["raise RuntimeError('no such server')", "pytest.fail('no such')"])
-@pytest.mark.parametrize("workers", WITH_WORKERS, ids=str)
+LINES = ("raise RuntimeError('no such server')", "pytest.fail('no such')")
+MEASURED = ("pytest_trtperf_measured", "item")
+AT_THE_END = (("pytest_trtperf_run_finished", ""), ("pytest_trtperf_summary", "terminalreporter"))
+
+
 @pytest.mark.parametrize(
-    ("name", "arguments"),
+    ("hook", "line", "workers"),
     [
-        ("pytest_trtperf_measured", "item"),
-        ("pytest_trtperf_run_finished", ""),
-        ("pytest_trtperf_summary", "terminalreporter"),
+        *((hook, line, ()) for hook in (MEASURED, *AT_THE_END) for line in LINES),
+        *((MEASURED, line, ("-n1",)) for line in LINES),
+        # Called in the controller, which makes the same of either error with and without workers.
+        *((hook, LINES[0], ("-n1",)) for hook in AT_THE_END),
     ],
+    ids=str,
 )
 def test_an_implementation_that_raises_fails_the_run_and_loses_nothing(
-    repository, name, arguments, line, workers
+    repository, hook, line, workers
 ):
+    name, arguments = hook
     source = RAISES.format(name=name, arguments=arguments, line=line)
     conftest = repository.pytester.makeconftest(source)
     result = repository.run("--trtperf-json=run.json", *workers)

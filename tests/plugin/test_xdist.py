@@ -14,7 +14,7 @@ pytest.importorskip("xdist")
 DISTRIBUTIONS = [
     ("-p", "no:xdist"),
     ("-n0",),
-    ("-n4", "--dist=loadscope"),
+    ("-n2", "--dist=loadscope"),
     ("-n2", "--dist=loadgroup"),
     ("-n2", "--dist=worksteal"),
 ]
