@@ -24,148 +24,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain, pairwise
+from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from scipy import special
-
 from benchmarks.harness import BACKEND
-from benchmarks.models import write_model
+from benchmarks.runs.equal_tests import TESTS, Project, Run
+from benchmarks.runs.same_verdicts import compare_verdicts
 from pytest_trtperf.backend.onnxruntime.backend import NAME as ONNXRUNTIME
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.errors import BackendUnavailable
-from pytest_trtperf.record.json_file import read_runs
-from pytest_trtperf.record.model import MeasurementRecord, RoundRecord, VerdictRecord
 
 MAX_SHARE = 0.55
-ALPHA = 0.01
-NEGLIGIBLE = 0.005  # a tenth of the default tolerance
-
-TESTS, BUDGET_MS = 8, 100
 CHAIN, CPU_CHAIN = "chain_60_56_64_8", "chain_8_28"
-EQUAL = f"""
-import pytest
-
-@pytest.mark.parametrize("number", range({TESTS}))
-def test_chain(trt_engine, trt_measure, number):
-    trt_measure(trt_engine("model.onnx")).assert_p99(ms={BUDGET_MS})
-"""
-
 WITHOUT, ONE, TWO = "one GPU", "one GPU, -n auto", "two GPUs, -n auto"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run of pytest that has ended; times are seconds of CLOCK_MONOTONIC."""
-
-    begun: float
-    ended: float
-    measurements: list[MeasurementRecord]
-
-    @property
-    def rounds(self) -> list[RoundRecord]:
-        """All that were timed, those that were measured again included."""
-        return [*chain.from_iterable((*one.rounds, *one.set_aside) for one in self.measurements)]
-
-    def seconds(self, gpus: int) -> dict[str, float]:
-        """Where the time went; what was done on several GPUs counts by its mean.
-
-        `start` is until the first warm-up, `end` from the last round on, `between` what else lies
-        between rounds: processes of sessions, judging, and a GPU that has nothing left to do.
-        """
-        rounds, first = self.rounds, min(self.measurements, key=lambda one: one.rounds[0].started)
-        last = max(one.ended for one in rounds)
-        known = {
-            "start": min(one.started for one in rounds) - first.warm_up["seconds"] - self.begun,
-            "warm-ups": sum(one.warm_up["seconds"] for one in self.measurements) / gpus,
-            "rounds": sum(one.ended - one.started for one in rounds) / gpus,
-            "end": self.ended - last,
-        }
-        total = self.ended - self.begun
-        return {"total": total, **known, "between": total - sum(known.values())}
-
-
-class Project:
-    """A directory with the model and the tests.
-
-    Args:
-        options: of each run.
-    """
-
-    def __init__(self, directory: Path, model: str, options: Sequence[str]) -> None:
-        self._directory, self._options, self._started = directory, options, 0
-        write_model(model, directory).rename(directory / "model.onnx")
-        (directory / "test_equal.py").write_text(EQUAL)
-        (directory / "pytest.ini").write_text("[pytest]\n")
-
-    def run(self, gpus: Sequence[Gpu], *options: str, at_once: int = 1) -> list[Run]:
-        """Runs pytest on these GPUs, so many processes at the same time.
-
-        Raises:
-            RuntimeError: it did not get to its end, or a test measured nothing.
-        """
-        started = [self._start(gpus, options) for _ in range(at_once)]
-        ended = [(process.wait(), time.monotonic()) for _, process, _ in started]
-        runs = []
-        for (begun, _, files), (status, end) in zip(started, ended, strict=True):
-            # 1 is a test that failed, which the verdicts show.
-            if status not in (0, 1):
-                raise RuntimeError(f"pytest ended with {status}:\n{files['log'].read_text()}")
-            (record,) = read_runs(files["json"])
-            if len(record.measurements) < TESTS:
-                raise RuntimeError(f"a test measured nothing:\n{files['log'].read_text()}")
-            runs.append(Run(begun, end, record.measurements))
-        return runs
-
-    def _start(
-        self, gpus: Sequence[Gpu], options: Sequence[str]
-    ) -> tuple[float, subprocess.Popen[bytes], dict[str, Path]]:
-        self._started += 1
-        files = {kind: self._directory / f"{self._started}.{kind}" for kind in ("json", "log")}
-        command = [
-            sys.executable, "-m", "pytest", "-p", "pytest_trtperf.plugin", "-p", "xdist.plugin",
-            "-p", "no:cacheprovider", "--trtperf", f"--trtperf-json={files['json']}",
-            *self._options, *options,
-        ]  # fmt: skip
-        with files["log"].open("wb") as log:
-            begun = time.monotonic()
-            process = subprocess.Popen(
-                command,
-                cwd=self._directory,
-                env=self._environment(gpus),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        return begun, process, files
-
-    def _environment(self, gpus: Sequence[Gpu]) -> dict[str, str]:
-        """The caller's, less what would change the runs; the caller's locks are kept."""
-        left_out = ("TRTPERF_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name == "TRTPERF_LOCK_DIR" or not name.startswith(left_out)
-        }
-        kept["TRTPERF_CACHE_DIR"] = str(self._directory / "cache")
-        # Other plugins only add time, and this one is named, installed or not.
-        kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        if path := os.environ.get("PYTHONPATH"):
-            kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path.split(os.pathsep)))
-        if gpus:
-            kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.uuid for gpu in gpus)
-        return kept
 
 
 def take_turns(project: Project, gpus: Sequence[Gpu], repeats: int) -> dict[str, list[Run]]:
@@ -200,87 +78,6 @@ def judge_speed(runs: dict[str, list[Run]]) -> dict[str, Any]:
         f"target: at most {MAX_SHARE:g}: {'kept' if kept else 'missed'}\n"
     )
     return {"seconds": seconds, "share": share, "kept": kept}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A number that is judged, with one GPU and with two.
-
-    Attributes:
-        one_status, two_status: of all runs; `none` where a run did not judge it.
-        one, two: mean changes against the baseline, as shares; None for a budget.
-        noise: by how much the two may differ.
-    """
-
-    key: str
-    metric: str
-    one_status: str
-    two_status: str
-    one: float | None
-    two: float | None
-    noise: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether one GPU and two say the same."""
-        if self.one is None or self.two is None:
-            return self.one_status == self.two_status
-        return self.one_status == self.two_status and abs(self.two - self.one) <= self.noise
-
-
-def compare_verdicts(one: Sequence[Run], two: Sequence[Run]) -> list[Row]:
-    """Each number that is judged in any run."""
-    sides = [_verdicts(runs) for runs in (one, two)]
-    names = sorted({*sides[0], *sides[1]})
-    noise = {metric: _noise(one, len(two), metric, len(names)) for _, metric in names}
-    return [
-        Row(
-            key,
-            metric,
-            _statuses(sides[0][key, metric], len(one)),
-            _statuses(sides[1][key, metric], len(two)),
-            _mean_change(sides[0][key, metric]),
-            _mean_change(sides[1][key, metric]),
-            noise[metric],
-        )
-        for key, metric in names
-    ]
-
-
-def _verdicts(runs: Sequence[Run]) -> dict[tuple[str, str], list[VerdictRecord]]:
-    """By test and metric."""
-    found = defaultdict(list)
-    for run in runs:
-        for one in run.measurements:
-            for verdict in one.verdicts:
-                found[one.key, verdict.metric].append(verdict)
-    return found
-
-
-def _statuses(verdicts: Sequence[VerdictRecord], runs: int) -> str:
-    names = {verdict.status for verdict in verdicts}
-    return "/".join(sorted(names | ({"none"} if len(verdicts) < runs else set())))
-
-
-def _changes(verdicts: Sequence[VerdictRecord]) -> list[float]:
-    return [verdict.change for verdict in verdicts if verdict.change is not None]
-
-
-def _mean_change(verdicts: Sequence[VerdictRecord]) -> float | None:
-    changes = _changes(verdicts)
-    return statistics.fmean(changes) if changes else None
-
-
-def _noise(one: Sequence[Run], others: int, metric: str, rows: int) -> float:
-    """By how much means may differ by chance, from how runs on one GPU scatter in each test."""
-    sets = [_changes(same) for (_, name), same in _verdicts(one).items() if name == metric]
-    freedom = sum(len(changes) - 1 for changes in sets if changes)
-    if freedom < 1:
-        return NEGLIGIBLE
-    squares = sum(statistics.pvariance(changes) * len(changes) for changes in sets if changes)
-    variance = squares / freedom * (1 / len(one) + 1 / others)
-    t = float(special.stdtrit(freedom, 1 - ALPHA / (2 * rows)))
-    return max(NEGLIGIBLE, t * math.sqrt(variance))
 
 
 def judge_verdicts(runs: dict[str, list[Run]]) -> dict[str, Any]:
