@@ -200,7 +200,10 @@ class FakeEngine(LoadedEngine):
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
     ) -> FakeSession:
-        """See `LoadedEngine.create_session`; a dynamic dimension is 1 unless given."""
+        """See `LoadedEngine.create_session`; a dynamic dimension is 1 unless given.
+
+        Values of inputs change nothing.
+        """
         concrete = {
             tensor.name: shapes.get(tensor.name, tuple(size or 1 for size in tensor.shape))
             for tensor in self.inputs
