@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_trtperf.analysis.budget import WINDOWS, judge_percentile
+from pytest_trtperf.analysis.budget import WINDOWS, _clustering, judge_percentile
 
 ALPHA = 0.05
 
@@ -130,3 +130,39 @@ def test_bounds_are_the_outermost_undecided_limits(case: str, p: float, alpha: f
     assert decided(rounds, p, alpha, above) == ["pass"] * len(above)
     before = limits[limits < found.upper - 1e-9][-1:]
     assert decided(rounds, p, alpha, before) == ["open"]
+
+
+def pairs_of_slow(period: int) -> np.ndarray:
+    """Two slow queries in a row, again and again."""
+    return np.array([2.0 if at % period < 2 else 1.0 for at in range(40)])
+
+
+def one_fast() -> np.ndarray:
+    """Fifty queries of which the one in the middle is the fastest."""
+    return np.roll(np.arange(50.0), 25)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "tail"),
+    [
+        # Most clustered in the shortest windows that hold two queries.
+        ([pairs_of_slow(8)] * 2, 0.25),
+        # A round of equal queries has no slow one, and says nothing.
+        ([np.ones(40), pairs_of_slow(8), pairs_of_slow(20)], 0.25),
+        ([one_fast()] * 3, 0.99),
+        ([np.roll(np.arange(60.0), 7), np.arange(400.0) % 90], 0.05),
+    ],
+)
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_clustering_is_the_worst_of_all_windows(
+    rounds: list[np.ndarray], tail: float, alpha: float
+) -> None:
+    found = clustering(rounds, tail, alpha)
+    assert found > 1.01
+    assert _clustering(rounds, tail, alpha) == pytest.approx(found, rel=1e-12)
+    assert _clustering(rounds[::-1], tail, alpha) == pytest.approx(found, rel=1e-12)
+
+
+def test_what_is_scattered_evenly_is_not_clustered() -> None:
+    assert _clustering([np.arange(500.0) % 50] * 5, 0.02, 0.05) == 1.0
+    assert _clustering([np.ones(500)] * 5, 0.02, 0.05) == 1.0
