@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.loads.max_qps import subject
-from benchmarks.measuring.loop_cost import session_without_driver
+from benchmarks.measuring.no_driver import session_without_driver
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.loop import run_closed, run_open
 from pytest_trtperf.backend.tensorrt.session import TensorRTSession
