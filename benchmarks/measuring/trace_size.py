@@ -2,7 +2,7 @@
 
     python -m benchmarks.measuring.trace_size [--queries 1000000] [--repeats 5] [--json FILE]
 
-Needs cuda-python, and no GPU: the traces are left by the timed loops on `loop_cost.py`'s CUDA
+Needs cuda-python, and no GPU: the traces are left by the timed loops on `no_driver.py`'s CUDA
 runtime, with stage times drawn at random in place of its constant ones. Timed is
 `JudgedMeasurement.record`: the summary of each metric, the quantiles of each metric and round, and
 the findings. Exits 1 when a target is missed, for a million queries:
