@@ -18,7 +18,8 @@ from python_api import row
 import pytest_trtperf
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
-from pytest_trtperf.options.declared import DECLARED, Declared
+from pytest_trtperf.options.declared import DECLARED
+from pytest_trtperf.options.option import Option
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
 
@@ -111,7 +112,7 @@ def _options() -> Iterator[str]:
     yield ""
 
 
-def _default(option: Declared) -> str:
+def _default(option: Option) -> str:
     if option.default is None:
         return ""
     if isinstance(option.default, bool):

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_trtperf import hookspecs
-from pytest_trtperf.fixtures.provide import (
-    FIXTURES,
-    MEASUREMENTS,
-    settings_of,
-    trt_compare,
-    trt_engine,
-    trt_measure,
-)
+from pytest_trtperf.fixtures.provide import FIXTURES, trt_compare, trt_engine, trt_measure
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run.pytest_options import WORKER_INPUT, add_options, settings_of_run
-from pytest_trtperf.run.tracebacks import shorten
 
 if TYPE_CHECKING:
     from pytest_trtperf.backend.protocols import Backend
@@ -47,8 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "tolerance=0.02. Tests that use trt_engine or trt_measure carry it by themselves.",
     )
     if _measures(config):
+        from pytest_trtperf.fixtures.item_hooks import ItemHooks
         from pytest_trtperf.run.workers import register
 
+        config.pluginmanager.register(ItemHooks(config.stash[SETTINGS]), "trtperf-items")
         register(config, config.stash[SETTINGS])
 
 
@@ -92,50 +86,3 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker("trtperf", append=False)
     if not item.config.stash[SETTINGS].enabled:
         item.add_marker(pytest.mark.skip(reason="needs --trtperf"))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fails a test whose mark is wrong before anything is built for it."""
-    if item.config.stash[SETTINGS].enabled and item.get_closest_marker("trtperf"):
-        try:
-            settings_of(item, item.config.stash[SETTINGS])
-        except ValueError as error:
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Compares with the baseline once the body has passed, so that a regression is a failure."""
-    try:
-        result = yield
-    except BaseException:
-        # The measurements may show what went wrong.
-        if measurements := item.stash.get(MEASUREMENTS, None):
-            measurements.export()
-        raise
-    if measurements := item.stash.get(MEASUREMENTS, None):
-        failures = [*measurements.conclude(), *measurements.export()]
-        if failures:
-            pytest.fail("\n".join(failures), pytrace=False)
-    return result
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Sends a test's measurements along with its report, which pytest-xdist carries."""
-    if call.when == "call" and call.excinfo and not item.config.option.fulltrace:
-        shorten(call.excinfo)
-    report = yield
-    if call.when == "call" and (measurements := item.stash.get(MEASUREMENTS, None)):
-        from pytest_trtperf.run.hook_calls import call_measured
-
-        found = measurements.records()
-        report.trtperf = [one.to_builtins() for one in found]  # type: ignore[attr-defined]
-        if traces := measurements.traces():
-            report.trtperf_traces = traces  # type: ignore[attr-defined]
-        report.trtperf_waited = measurements.take_waited()  # type: ignore[attr-defined]
-        errors = [line for one in found for line in call_measured(item, one)]
-        report.trtperf_errors = errors  # type: ignore[attr-defined]
-    return report

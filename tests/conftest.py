@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.options.declared import DECLARED
 
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
@@ -42,9 +42,8 @@ CI_VARIABLES = (
 def _plain_environment() -> Iterator[None]:
     """The caller's TRTPERF_* variables configure this run, and none of the runs inside it."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in Settings.__dataclass_fields__:
-            patch.delenv(f"TRTPERF_{name.upper()}", raising=False)
-        patch.delenv("TRTPERF", raising=False)
+        for option in DECLARED:
+            patch.delenv(option.variable, raising=False)
         for name in CI_VARIABLES:
             patch.delenv(name, raising=False)
         yield

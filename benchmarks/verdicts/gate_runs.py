@@ -27,7 +27,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -99,7 +98,7 @@ def verdict_cases(gpu: Gpu) -> Iterator[Case]:
 def paired_cases(gpu: Gpu) -> Iterator[Case]:
     """The same engine in turns with itself, and with one that is slower by about 1.5 %."""
     served = {layers: Served.build(chain) for layers, chain in PAIRED_CHAINS.items()}
-    settings = replace(GPU_SETTINGS, tolerance=None)
+    settings = GPU_SETTINGS.replaced(tolerance=None)
     for layers in itertools.cycle((80, 81)):
         start = time.perf_counter()
         with served[layers].session() as new, served[80].session() as reference:

@@ -6,7 +6,6 @@ verdict           the answer of a gate as a value
 budget            is a percentile or the throughput within an absolute limit?
 regression        is a metric worse than its baseline by more than a tolerance?
 gates             which numbers are compared with the baseline
-tolerance         the change against a baseline that is tolerated by default
 paired            the ratio of two engines measured in turns
 max_qps           the highest request rate at which a percentile holds
 diagnosis         trtexec's warnings about a measurement, trends over its rounds, a late load

@@ -15,7 +15,9 @@ from pytest_trtperf.analysis.regression import (
     judge_change,
 )
 from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
+
+TOLERANCE, P99_TOLERANCE = 0.05, 0.10
+"""What is tolerated by default: of the median and throughput, and of P99."""
 
 LEAST_QUERIES_FOR_P99 = 500
 """Queries that a round needs before its P99 is compared: of fewer it is one of the worst draws."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.analysis.gates import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.commands.common import (
     ExitStatus,

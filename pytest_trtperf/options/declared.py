@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pytest_trtperf.analysis.tolerance import P99_TOLERANCE, TOLERANCE
+from pytest_trtperf.options.option import Option
 from pytest_trtperf.options.values import (
     ARRIVALS,
     INCONCLUSIVE_POLICIES,
@@ -29,30 +28,20 @@ from pytest_trtperf.options.values import (
 )
 
 
-def _option(
-    default: Any,
-    parse: Callable[[object], Any],
-    help: str,
-    *,
-    metavar: str | None = None,
-    per_measurement: bool = False,
-    ini: type | None = None,
-) -> Any:
-    if ini is None:
-        ini = type(default) if isinstance(default, (bool, int, float)) else str
-    metadata = {
-        "parse": parse,
-        "help": help,
-        "metavar": metavar,
-        "per_measurement": per_measurement,
-        "ini": ini,
-    }
-    return field(default=default, metadata=metadata)
+def _option(default: Any, parse: Callable[[object], Any], help: str, **more: Any) -> Any:
+    """Any, so that a field of `Settings` may have the type of its value."""
+    return Option(default, parse, help, **more)
 
 
-@dataclass(frozen=True)
 class Settings:
-    """The values of all options: of a run, or of one measurement with its mark and call."""
+    """The values of all options: of a run, or of one measurement with its mark and call.
+
+    Immutable. Not a dataclass, whose methods take longer to make than all the rest that a run of
+    pytest without --trtperf needs.
+
+    Raises:
+        TypeError: there is no such option.
+    """
 
     enabled: bool = _option(False, parse_bool, "Measure the tests that use trt_measure.")
     backend: tuple[str, ...] = _option(
@@ -155,7 +144,7 @@ class Settings:
         parse_tolerance,
         "Tolerated change against the baseline. One number, such as 0.02, holds for the median, "
         "P99 and throughput alike; median=0.02,p99=0.1,throughput=0.02 sets each "
-        f"(default: {TOLERANCE:g}, and {P99_TOLERANCE:g} for P99).",
+        "(default: 0.05, and 0.1 for P99).",
         metavar="SHARE",
         per_measurement=True,
         ini=float,
@@ -274,40 +263,30 @@ class Settings:
         per_measurement=True,
     )  # fmt: skip
 
+    def __init__(self, **values: Any) -> None:
+        if unknown := values.keys() - {option.name for option in DECLARED}:
+            raise TypeError(f"no such option: {', '.join(sorted(unknown))}")
+        vars(self).update(values)
 
-class Declared(NamedTuple):
-    """One option as it is declared.
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"settings do not change: make others with replaced({name}=…)")
 
-    Attributes:
-        parse: makes the value of text or of a Python value, or raises a ValueError.
-        per_measurement: whether marks and calls take it, too.
-        ini: the type of its value in a configuration file, which text may stand for.
-    """
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Settings):
+            return NotImplemented
+        return all(getattr(self, one.name) == getattr(other, one.name) for one in DECLARED)
 
-    name: str
-    default: Any
-    parse: Callable[[object], Any]
-    help: str
-    metavar: str | None
-    per_measurement: bool
-    ini: type
+    __hash__ = None  # type: ignore[assignment]
 
-    @property
-    def flag(self) -> str:
-        """The option on the command line."""
-        suffix = "" if self.name == "enabled" else "-" + self.name.replace("_", "-")
-        return f"--trtperf{suffix}"
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
-    @property
-    def key(self) -> str:
-        """The option in the ini file; also what pytest calls the value of the flag."""
-        return self.flag[2:].replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """The option in the environment."""
-        return self.key.upper()
+    def replaced(self, **values: Any) -> Settings:
+        """These settings with other values of some options."""
+        return Settings(**{**vars(self), **values})
 
 
-DECLARED = tuple(Declared(one.name, one.default, **one.metadata) for one in fields(Settings))
+DECLARED: tuple[Option, ...] = tuple(
+    option for option in vars(Settings).values() if isinstance(option, Option)
+)
 """All options, in the order of the help."""

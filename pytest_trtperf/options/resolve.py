@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_trtperf.options.declared import DECLARED, Declared, Settings
+from pytest_trtperf.options.declared import DECLARED, Settings
+from pytest_trtperf.options.option import Option
 from pytest_trtperf.options.values import parse_path
 
 
@@ -60,7 +60,7 @@ def override(settings: Settings, options: Mapping[str, Any], source: str) -> Set
         for name, value in options.items()
         if value is not None
     }
-    return dataclasses.replace(settings, **given)
+    return settings.replaced(**given)
 
 
 def _check(settings: Settings) -> None:
@@ -72,7 +72,7 @@ def _check(settings: Settings) -> None:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
 
 
-def _look_up(option: Declared, sources: Sources) -> tuple[str, Any] | None:
+def _look_up(option: Option, sources: Sources) -> tuple[str, Any] | None:
     value: Any
     if (value := sources.command_line(option.key)) is not None:
         return option.name, _parse(option, value, option.flag)
@@ -85,7 +85,7 @@ def _look_up(option: Declared, sources: Sources) -> tuple[str, Any] | None:
     return option.name, _parse(option, value, f"ini key {option.key}")
 
 
-def _parse(option: Declared, value: object, source: str) -> Any:
+def _parse(option: Option, value: object, source: str) -> Any:
     try:
         return option.parse(value)
     except ValueError as error:

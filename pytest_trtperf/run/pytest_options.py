@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.options.declared import DECLARED, Declared, Settings
+from pytest_trtperf.options.declared import DECLARED, Settings
+from pytest_trtperf.options.option import Option
 from pytest_trtperf.options.resolve import Sources, resolve
 
 WORKER_INPUT = "trtperf"
@@ -31,7 +32,7 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.key, option.help, type=_ini_type(option), default="")
 
 
-def _ini_type(option: Declared) -> Any:
+def _ini_type(option: Option) -> Any:
     """pytest's type of an ini key. Text is always one: our own parser says what does not fit."""
     return option.ini | str if option.ini is not str and _HAS_UNIONS else "string"
 

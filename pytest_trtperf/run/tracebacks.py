@@ -41,4 +41,4 @@ def _is_refusal(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
 def _is_ours(step: TracebackType) -> bool:
     name = str(step.tb_frame.f_globals.get("__name__", ""))
     # The hooks stand around the test.
-    return name.startswith("pytest_trtperf.") and name != "pytest_trtperf.plugin"
+    return name.startswith("pytest_trtperf.") and name != "pytest_trtperf.fixtures.item_hooks"

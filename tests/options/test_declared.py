@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_trtperf.analysis.gates import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.options.declared import DECLARED
 
 
@@ -18,3 +19,8 @@ def test_names_of_an_option():
     names = {option.name: (option.flag, option.key, option.variable) for option in DECLARED}
     assert names["enabled"] == ("--trtperf", "trtperf", "TRTPERF")
     assert names["max_time"] == ("--trtperf-max-time", "trtperf_max_time", "TRTPERF_MAX_TIME")
+
+
+def test_help_gives_the_tolerances_of_the_gates():
+    help = next(option.help for option in DECLARED if option.name == "tolerance")
+    assert help.endswith(f"(default: {TOLERANCE:g}, and {P99_TOLERANCE:g} for P99).")

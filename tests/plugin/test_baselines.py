@@ -156,7 +156,7 @@ def test_unreadable_file_is_named_and_never_overwritten(repository, content, mes
     assert len(errors) == len(set(errors)) == 1
 
 
-def test_error_is_told_at_the_line_of_the_test_alone(repository):
+def test_error_is_shown_at_the_line_of_the_test_alone(repository):
     repository.run("--trtperf-update")
     (path,) = repository.baseline_files()
     path.write_text("{ not json")
