@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import BackendUnavailable
 
 DOMAIN = "trtperf"
@@ -30,10 +30,10 @@ def profiler_range(label: str, *, on_gpu: bool) -> Iterator[None]:
             "or measure without --trtperf-nvtx"
         ) from error
     if on_gpu:
-        checked(cudart().cudaProfilerStart())
+        value_or_raise(cudart().cudaProfilerStart())
     try:
         with nvtx.annotate(label, domain=DOMAIN):
             yield
     finally:
         if on_gpu:
-            checked(cudart().cudaProfilerStop())
+            value_or_raise(cudart().cudaProfilerStop())

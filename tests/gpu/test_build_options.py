@@ -48,7 +48,7 @@ def test_engine_with_the_option_returns_what_onnx_runtime_returns(
     configure = repr if row.name == "configure_key" else None
     spec = EngineSpec(model, parse_profiles(profiles), options, configure)
     plan = build_plan(spec, probe.backend)
-    engine = IsolatedEngine(probe.backend, plan, load=LoadOptions.of(spec.options, model))
+    engine = IsolatedEngine(probe.backend, plan, load_options=LoadOptions.of(spec.options, model))
     try:
         reference = reference_of(model, "onnxruntime")
         assert_close(Side("engine", engine), reference, shapes={"x": (8, WIDTH)})

@@ -24,8 +24,8 @@ def two_profiles(probe, model):
 
 @pytest.mark.parametrize(("profile", "batch", "outside"), [(0, 1, 8), (1, 32, 1)])
 def test_contexts_use_the_profile_that_was_asked_for(probe, two_profiles, profile, batch, outside):
-    load = LoadOptions(optimization_profile=profile)
-    engine = IsolatedEngine(probe.backend, two_profiles, load=load)
+    load_options = LoadOptions(optimization_profile=profile)
+    engine = IsolatedEngine(probe.backend, two_profiles, load_options=load_options)
     session = engine.create_session({"x": (batch, 64)}, Mode(cuda_graph=True))
     assert session.shapes == {"x": (batch, 64)}
     session.close()
@@ -44,7 +44,9 @@ def test_the_only_shape_of_a_profile_need_not_be_given(probe, two_profiles):
 
 def test_a_profile_that_the_plan_has_not_is_refused(probe, two_profiles):
     with pytest.raises(EngineLoadError, match=r"the plan has 2 profile\(s\)"):
-        TensorRTEngine(probe.backend, two_profiles, load=LoadOptions(optimization_profile=2))
+        TensorRTEngine(
+            probe.backend, two_profiles, load_options=LoadOptions(optimization_profile=2)
+        )
 
 
 def test_an_engine_tells_what_it_computes_in(probe, two_profiles):

@@ -28,7 +28,7 @@ class IsolatedEngine(LoadedEngine):
     Args:
         backend: of the TensorRT family.
         runtime_cache: RTX's, from an earlier session; None where there is none.
-        load: what else it takes to load it.
+        load_options: what else it takes to load it.
 
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
@@ -41,9 +41,9 @@ class IsolatedEngine(LoadedEngine):
         backend: str,
         plan: bytes | memoryview,
         runtime_cache: bytes | None = None,
-        load: LoadOptions | None = None,
+        load_options: LoadOptions | None = None,
     ) -> None:
-        self._backend, self._plan, self._how = backend, plan, load or LoadOptions()
+        self._backend, self._plan, self._load_options = backend, plan, load_options or LoadOptions()
         self._runtime_cache, self._has_new_runtime_cache = runtime_cache, False
         # Loaded to read inputs and outputs from it, and used for the first session.
         self._spare: SessionProcess | None = None
@@ -59,7 +59,7 @@ class IsolatedEngine(LoadedEngine):
                 backend=self._backend,
                 plan=self._plan,
                 runtime_cache=self._runtime_cache,
-                load=vars(self._how),
+                load_options=vars(self._load_options),
             )
         except BaseException:
             process.close()

@@ -47,9 +47,14 @@ class _Server:
                 getattr(self, name).close()
 
     def load(
-        self, *, backend: str, plan: bytes, runtime_cache: bytes | None, load: dict[str, Any]
+        self,
+        *,
+        backend: str,
+        plan: bytes,
+        runtime_cache: bytes | None,
+        load_options: dict[str, Any],
     ) -> dict[str, Any]:
-        self._engine = TensorRTEngine(backend, plan, runtime_cache, LoadOptions(**load))
+        self._engine = TensorRTEngine(backend, plan, runtime_cache, LoadOptions(**load_options))
         return {
             "inputs": [asdict(tensor) for tensor in self._engine.inputs],
             "outputs": [asdict(tensor) for tensor in self._engine.outputs],

@@ -25,7 +25,7 @@ def cudart() -> Any:
     return runtime
 
 
-def checked(result: tuple[Any, ...]) -> Any:
+def value_or_raise(result: tuple[Any, ...]) -> Any:
     """The value of a CUDA runtime call.
 
     Raises:
@@ -46,7 +46,7 @@ class Events:
     """The six events of one query in flight, reused for every query of its slot."""
 
     def __init__(self, flags: int) -> None:
-        self._events = [checked(cudart().cudaEventCreateWithFlags(flags)) for _ in range(6)]
+        self._events = [value_or_raise(cudart().cudaEventCreateWithFlags(flags)) for _ in range(6)]
         self.h2d_start, self.h2d_end = self._events[0:2]
         self.compute_start, self.compute_end = self._events[2:4]
         self.d2h_start, self.d2h_end = self._events[4:6]
@@ -66,9 +66,9 @@ class Buffer:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.device = checked(cudart().cudaMalloc(max(size, 1)))
+        self.device = value_or_raise(cudart().cudaMalloc(max(size, 1)))
         try:
-            self.host = checked(cudart().cudaHostAlloc(max(size, 1), 0))
+            self.host = value_or_raise(cudart().cudaHostAlloc(max(size, 1), 0))
         except MeasurementError:
             cudart().cudaFree(self.device)
             raise

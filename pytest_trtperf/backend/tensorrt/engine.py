@@ -23,7 +23,7 @@ from pytest_trtperf.backend.tensorrt.bindings import (
     import_tensorrt,
     shared_logger,
 )
-from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
 from pytest_trtperf.backend.tensorrt.formats import has_unknown_layout
 from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
@@ -51,7 +51,7 @@ class TensorRTEngine(LoadedEngine):
 
     Args:
         runtime_cache: RTX's, from an earlier session; None where there is none.
-        load: what else it takes to load it.
+        load_options: what else it takes to load it.
 
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
@@ -64,9 +64,9 @@ class TensorRTEngine(LoadedEngine):
         backend: str,
         plan: bytes | memoryview,
         runtime_cache: bytes | None = None,
-        load: LoadOptions | None = None,
+        load_options: LoadOptions | None = None,
     ) -> None:
-        self._load = load or LoadOptions()
+        self._load_options = load_options or LoadOptions()
         self._trt = import_tensorrt(backend)
         with collected(self._trt) as errors:
             self._runtime = created(self._trt.Runtime, shared_logger(self._trt))
@@ -79,10 +79,10 @@ class TensorRTEngine(LoadedEngine):
         self._allocator = create_allocator(self._trt, self._record)
         self._runtime.gpu_allocator = self._allocator
         with collected(self._trt) as errors, self._record.watch() as self._loading:
-            prepare_runtime(self._runtime, self._load, errors)
+            prepare_runtime(self._runtime, self._load_options, errors)
             self._engine = self._runtime.deserialize_cuda_engine(plan)
             if self._engine is not None:
-                prepare_engine(self._trt, self._engine, self._load, errors)
+                prepare_engine(self._trt, self._engine, self._load_options, errors)
         self._allocator.check()
         if self._engine is None:
             reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
@@ -121,14 +121,14 @@ class TensorRTEngine(LoadedEngine):
                 f"tensor {name!r} has the format {format_name}, and where TensorRT puts values of "
                 f"{dtype} in that is not known; build the plan with another format"
             )
-        layout, profile = LAYOUTS[format_name], self._load.optimization_profile
+        layout, profile = LAYOUTS[format_name], self._load_options.optimization_profile
         axis = self._engine.get_tensor_vectorized_dim(name, profile)
         if axis < 0:
             return layout
         return replace(layout, channels=axis - len(self._engine.get_tensor_shape(name)))
 
     def _format_name(self, name: str) -> str:
-        profile = self._load.optimization_profile
+        profile = self._load_options.optimization_profile
         if hasattr(self._trt, "TensorFormat"):
             return str(self._engine.get_tensor_format(name, profile).name)
         # The lean runtime has no names for formats.
@@ -138,11 +138,11 @@ class TensorRTEngine(LoadedEngine):
     def _create_context(self) -> tuple[Any, Any]:
         """A context with its profile, and RTX's runtime cache that its kernels go into."""
         context, cache = self._new_context()
-        profile = self._load.optimization_profile
+        profile = self._load_options.optimization_profile
         if context is not None and profile:
             if not context.set_optimization_profile_async(profile, _DEFAULT_STREAM):
                 raise MeasurementError(f"TensorRT refuses optimization profile {profile}")
-            checked(cudart().cudaStreamSynchronize(_DEFAULT_STREAM))
+            value_or_raise(cudart().cudaStreamSynchronize(_DEFAULT_STREAM))
         return context, cache
 
     def _new_context(self) -> tuple[Any, Any]:
@@ -241,7 +241,7 @@ class TensorRTEngine(LoadedEngine):
 
     def _profile_shapes(self, name: str) -> tuple[Shape, Shape, Shape]:
         """Of an input: min, opt and max of the profile; empty where it has none."""
-        profile = self._load.optimization_profile
+        profile = self._load_options.optimization_profile
         low, best, high = self._engine.get_tensor_profile_shape(name, profile)
         return tuple(low), tuple(best), tuple(high)
 

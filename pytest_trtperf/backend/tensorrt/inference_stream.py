@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, stored_dtype
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, cudart, value_or_raise
 from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
 from pytest_trtperf.backend.tensorrt.tensor_layouts import TensorLayout
 from pytest_trtperf.engine.shapes import Shape, TensorInfo, format_shape
@@ -70,7 +70,7 @@ class InferenceStream:
         runtime = cudart()
         for _ in range(3):
             flags = runtime.cudaStreamNonBlocking
-            self._streams.append(checked(runtime.cudaStreamCreateWithFlags(flags)))
+            self._streams.append(value_or_raise(runtime.cudaStreamCreateWithFlags(flags)))
         self.h2d_stream, self.compute_stream, self.d2h_stream = self._streams
         event_flags = 0 if mode.spin_wait else runtime.cudaEventBlockingSync
         # One slot more than queries in flight, so that times are read while the GPU is busy.
@@ -139,7 +139,7 @@ class InferenceStream:
         kind, stream = cudart().cudaMemcpyKind.cudaMemcpyDeviceToHost, self.compute_stream
         for output in outputs:
             _copy(output.host, output.device, output.size, kind, stream)
-        checked(cudart().cudaStreamSynchronize(stream))
+        value_or_raise(cudart().cudaStreamSynchronize(stream))
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self.compute_stream)):
@@ -150,24 +150,24 @@ class InferenceStream:
         if self._allocators:
             raise _no_graph("the shape of an output depends on the data")
         runtime, stream = cudart(), self.compute_stream
-        checked(runtime.cudaStreamSynchronize(stream))
+        value_or_raise(runtime.cudaStreamSynchronize(stream))
         mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        checked(runtime.cudaStreamBeginCapture(stream, mode))
+        value_or_raise(runtime.cudaStreamBeginCapture(stream, mode))
         try:
             self._enqueue()
-            graph = checked(runtime.cudaStreamEndCapture(stream))
+            graph = value_or_raise(runtime.cudaStreamEndCapture(stream))
         except MeasurementError as error:
             _abandon_capture(stream)
             raise _no_graph(str(error)) from error
         try:
-            self._graph = checked(runtime.cudaGraphInstantiate(graph, 0))
+            self._graph = value_or_raise(runtime.cudaGraphInstantiate(graph, 0))
         finally:
             runtime.cudaGraphDestroy(graph)
         launch, executable = runtime.cudaGraphLaunch, self._graph
 
         def replay() -> None:
             if (result := launch(executable, stream))[0]:
-                checked(result)
+                value_or_raise(result)
 
         return replay
 
@@ -217,7 +217,7 @@ def _filled(tensor: TensorInfo, allocator: Any, size: int) -> _Part:
 
 
 def _copy(target: Any, source: Any, size: int, kind: Any, stream: Any) -> None:
-    checked(cudart().cudaMemcpyAsync(target, source, size, kind, stream))
+    value_or_raise(cudart().cudaMemcpyAsync(target, source, size, kind, stream))
 
 
 def _no_graph(reason: str) -> MeasurementError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import MeasurementError
 
 
@@ -74,7 +74,7 @@ def create_profiler(trt: Any) -> Any:
 def _profile(context: Any, stream: Any, profiler: Any) -> list[tuple[str, float]]:
     if not context.execute_async_v3(int(stream)):
         raise MeasurementError("TensorRT refused to enqueue the query to be profiled")
-    checked(cudart().cudaStreamSynchronize(stream))
+    value_or_raise(cudart().cudaStreamSynchronize(stream))
     reported = context.report_to_profiler()
     reports: list[tuple[str, float]] = profiler.take()
     if not reported or not reports:

@@ -50,38 +50,38 @@ class LoadOptions:
         )
 
 
-def prepare_runtime(runtime: Any, load: LoadOptions, errors: Errors) -> None:
+def prepare_runtime(runtime: Any, load_options: LoadOptions, errors: Errors) -> None:
     """Sets what the runtime needs before it deserialises a plan: host code, DLA core, plugins.
 
     Raises:
         EngineLoadError: a plugin library cannot be loaded.
     """
-    if load.engine_host_code_allowed:
+    if load_options.engine_host_code_allowed:
         runtime.engine_host_code_allowed = True
-    if load.dla_core is not None:
-        runtime.DLA_core = load.dla_core
-    for path in load.plugins:
+    if load_options.dla_core is not None:
+        runtime.DLA_core = load_options.dla_core
+    for path in load_options.plugins:
         if runtime.get_plugin_registry().load_library(path) is None:
             raise EngineLoadError(f"{path}: TensorRT cannot load this plugin library{_why(errors)}")
 
 
-def prepare_engine(trt: Any, engine: Any, load: LoadOptions, errors: Errors) -> None:
+def prepare_engine(trt: Any, engine: Any, load_options: LoadOptions, errors: Errors) -> None:
     """Refits a stripped plan and sets its weight budget, before a context is created.
 
     Raises:
         EngineLoadError: the plan has no such profile, streams no weights, or cannot be refitted.
     """
-    if load.optimization_profile and (
-        load.optimization_profile >= engine.num_optimization_profiles
+    if load_options.optimization_profile and (
+        load_options.optimization_profile >= engine.num_optimization_profiles
     ):
         raise EngineLoadError(
-            f"optimization_profile={load.optimization_profile}: the plan has "
+            f"optimization_profile={load_options.optimization_profile}: the plan has "
             f"{engine.num_optimization_profiles} profile(s), counted from 0"
         )
-    if load.refit_onnx is not None:
-        _refit(trt, engine, load.refit_onnx, errors)
-    if load.weight_streaming_budget is not None:
-        _stream_weights(engine, load.weight_streaming_budget, errors)
+    if load_options.refit_onnx is not None:
+        _refit(trt, engine, load_options.refit_onnx, errors)
+    if load_options.weight_streaming_budget is not None:
+        _stream_weights(engine, load_options.weight_streaming_budget, errors)
 
 
 def _refit(trt: Any, engine: Any, onnx: str, errors: Errors) -> None:

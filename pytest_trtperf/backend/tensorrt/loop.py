@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_trtperf.backend.tensorrt.cuda import Events, checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import Events, cudart, value_or_raise
 from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
 from pytest_trtperf.backend.trace import STAGES, Extent, Times, Trace
 from pytest_trtperf.errors import MeasurementError
@@ -58,14 +58,14 @@ class _Timeline:
         """Records the start of the round where the first query will be."""
         stream = self.session.streams[0]
         first = stream.h2d_stream if self.session.transfers else stream.compute_stream
-        checked(cudart().cudaEventRecord(self.session.round_start, first))
+        value_or_raise(cudart().cudaEventRecord(self.session.round_start, first))
 
     def trace(self, completed: int, due: Times | None = None, *, saturated: bool = False) -> Trace:
         """What was measured, trimmed to the completed queries."""
         columns, last = self.samples, range(max(completed - self.in_flight, 0), completed)
         ends = [self.finish[index % self.slots] for index in last]
         elapsed, start = cudart().cudaEventElapsedTime, self.session.round_start
-        span = max(float(checked(elapsed(start, end))) for end in ends)
+        span = max(float(value_or_raise(elapsed(start, end))) for end in ends)
         return Trace(
             span,
             columns.issued[:completed].copy(),
@@ -142,7 +142,7 @@ def run_closed(
     while completed < issued:
         slot = completed % slots
         if (result := synchronize(finish[slot]))[0]:
-            checked(result)
+            value_or_raise(result)
         now = done[completed] = perf_counter_ns()
         if issued < extent.capacity and (now < deadline or issued < extent.queries):
             if idle:
@@ -201,7 +201,7 @@ def run_open(
                 done[completed] = now
                 completed += 1
             elif error != not_ready:
-                checked((error,))
+                value_or_raise((error,))
         else:
             if harvested < completed:
                 harvest[harvested % slots](harvested)

@@ -7,7 +7,7 @@ import sys
 
 from pytest_trtperf.backend.probe import Gpu, Probe, answer, python_version
 from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
-from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 
 
@@ -27,13 +27,13 @@ def probe(name: str) -> Probe:
         )
     gpus = tuple(_gpu(ordinal) for ordinal in range(count))
     software = {**python_version(), name: version, "driver": _driver_version()}
-    software["cuda"] = _dotted(checked(runtime.cudaRuntimeGetVersion()))
+    software["cuda"] = _dotted(value_or_raise(runtime.cudaRuntimeGetVersion()))
     software["cuda-python"] = importlib.metadata.version("cuda-bindings")
     return Probe(name, version, gpus, software)
 
 
 def _gpu(ordinal: int) -> Gpu:
-    properties = checked(cudart().cudaGetDeviceProperties(ordinal))
+    properties = value_or_raise(cudart().cudaGetDeviceProperties(ordinal))
     name = properties.name
     digits = bytes(properties.uuid.bytes).hex()
     parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
@@ -52,7 +52,7 @@ def _driver_version() -> str:
         nvml.init_v2()
         return str(nvml.system_get_driver_version())
     except Exception:  # noqa: BLE001  # cuda-python without NVML still knows CUDA's own number
-        return "CUDA " + _dotted(checked(cudart().cudaDriverGetVersion()))
+        return "CUDA " + _dotted(value_or_raise(cudart().cudaDriverGetVersion()))
 
 
 def _dotted(version: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from pytest_trtperf.backend.protocols import ModeRecord, Session
 from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode, describe_inputs
 from pytest_trtperf.backend.tensorrt import loop
-from pytest_trtperf.backend.tensorrt.cuda import checked, cudart
+from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.backend.tensorrt.inference_stream import CONCURRENCY, InferenceStream
 from pytest_trtperf.backend.timed_loop import timed_loop
 from pytest_trtperf.backend.trace import Extent, Times, Trace
@@ -59,7 +59,7 @@ class TensorRTSession(Session):
             for place in range(concurrency + 1)
             for stream in self.streams
         ]
-        self.round_start = checked(cudart().cudaEventCreateWithFlags(0))
+        self.round_start = value_or_raise(cudart().cudaEventCreateWithFlags(0))
         self.cold_start_ms = self.streams[0].cold_start_ms
 
     def run_closed(
