@@ -22,7 +22,7 @@ class Controller:
 
     def __init__(self, run: Run, sinks: Sequence[object] = ()) -> None:
         self._run, self._sinks = run, sinks
-        self._session: pytest.Session | None = None
+        self._pytest_session: pytest.Session | None = None
         self._record: RunRecord | None = None
 
     def pytest_report_header(self) -> str:
@@ -49,7 +49,7 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Records baselines and reports the run; one that measured nothing is not green."""
-        run, self._session = self._run, session
+        run, self._pytest_session = self._run, session
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         run.put_in_order()
         record_baselines(run, complete=complete)
@@ -61,17 +61,17 @@ class Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_terminal_summary"""
-        if self._session is None:
+        if self._pytest_session is None:
             return
         for error in self._call("pytest_trtperf_summary", terminalreporter=terminalreporter):
             terminalreporter.write_line(f"ERROR: {error}")
-        self._session.exitstatus = self._run.exit_status(self._session.exitstatus)
+        self._pytest_session.exitstatus = self._run.exit_status(self._pytest_session.exitstatus)
 
     def _call(self, hook: str, **arguments: object) -> list[str]:
         """Calls a hook with the record; notes and returns the errors of its implementations."""
-        assert self._session is not None
+        assert self._pytest_session is not None
         arguments["record"] = self._record
-        errors = call_built_in_first(self._session.config, hook, self._sinks, arguments)
+        errors = call_built_in_first(self._pytest_session.config, hook, self._sinks, arguments)
         for error in errors:
             self._run.note_error(error)
         return errors
