@@ -12,6 +12,7 @@ diagnosis         trtexec's warnings about a measurement, trends over its rounds
 distribution      modes and outliers of its queries
 layers            the time of each layer, and its share of the whole
 precision         the types that an engine computes in
+closeness         how far two outputs are apart, and the default tolerances
 reference_window  the nights that a series is compared with
 series            the nightly alarm: is a metric off its reference nights?
 dating            the nights at which a series changed, afterwards

@@ -8,12 +8,12 @@ import warnings
 import numpy as np
 import pytest
 
+from pytest_trtperf.analysis.closeness import describe_difference
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.spec import EngineSpec
-from pytest_trtperf.fixtures.accuracy import compare
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -74,7 +74,7 @@ def test_one_query_returns_what_is_stored(cases, spec, name):
     for array, expected in zip(returned.values(), outputs, strict=True):
         assert array.dtype == expected.dtype
         assert array.shape == expected.shape
-        assert compare(array, expected, case.rtol, case.atol) is None
+        assert describe_difference(array, expected, case.rtol, case.atol) is None
 
 
 @pytest.mark.parametrize("name", BUILT)
