@@ -31,14 +31,6 @@ VALUES = ("Round", "Summary", "Layer", "Verdict")
 OTHER_VALUES = (Finding, Ratio, Trial, DeviceMemory, TensorInfo)
 """Values without a public name: nothing but the plugin makes them."""
 
-INTERNAL = frozenset(
-    {
-        *("close", "find", "line", "lock", "take_waited"),
-        *("about", "cache", "create_session", "key", "known", "loaded", "others", "title"),
-    }
-)
-"""Of engines: public for the plugin's own modules, and not for tests."""
-
 ALIASES: Mapping[str, str] = {
     "ShapeLike": '`(8, 3, 224, 224)` or `"8x3x224x224"`',
     "Shapes": "by input, one shape or (minimum, optimum, maximum), each as `ShapeLike`",
@@ -152,7 +144,7 @@ def members(kind: type) -> Iterator[tuple[str, Any]]:
     for base in reversed(kind.__mro__[:-1]):
         found.update({n: v for n, v in vars(base).items() if _is_member(v)})
     for name, value in found.items():
-        if name == "__call__" or not (name.startswith("_") or name in INTERNAL):
+        if name == "__call__" or not name.startswith("_"):
             yield name, value
 
 

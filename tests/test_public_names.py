@@ -40,6 +40,11 @@ NUMBERS = {
     *("saturated", "steady", "summary", "time_to_steady_s"),
 }
 HELD = {
+    "TrtEngine": {"from_trtexec"},
+    "Engine": {
+        *("assert_close", "backend", "builds", "built", "digest", "identity", "inputs", "layers"),
+        *("name", "onnx", "outputs", "path", "plan_sha256", "precision"),
+    },
     "TrtMeasure": {"builds", "max_qps", "sweep"},
     "TrtCompare": set(),
     "Perf": NUMBERS

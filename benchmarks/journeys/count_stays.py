@@ -34,6 +34,7 @@ import pytest_trtperf
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.fixtures.engine_store import EngineStore
 from pytest_trtperf.fixtures.trt_engine import TrtEngine
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.plan_cache.files import KEY
@@ -125,7 +126,8 @@ def travel(directory: Path) -> Journey:
     settings = Settings(cache_dir=cache, lock_dir=directory / "locks")
     gpu = Gpu(0, "NVIDIA L4", "GPU-0", "8.9")
     target = Target(Probe(BACKEND, version("tensorrt-rtx-cu13-bindings"), (gpu,)))
-    trt_engine = TrtEngine(Run(settings, target, directory))
+    store = EngineStore(Run(settings, target, directory))
+    trt_engine = TrtEngine(store)
     journey = Journey(model, cache)
     sys.setprofile(journey.profile)
     try:
@@ -134,7 +136,7 @@ def travel(directory: Path) -> Journey:
         return journey
     finally:
         sys.setprofile(None)
-        trt_engine.close()
+        store.close()
     raise SystemExit("no plan came to the cache")
 
 

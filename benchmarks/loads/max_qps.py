@@ -34,6 +34,7 @@ from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.record.model import EngineRecord
 
 LIMIT_IN_SERVICES = 4.0
 SEEDS = (0, 1, 2, 3, 4)
@@ -63,10 +64,10 @@ class Search:
 
 def subject(device: str) -> Subject:
     """A measurement that no baseline knows."""
-    about = dict.fromkeys(("name", "backend", "digest", "plan_sha256"), "benchmark")
     return Subject(
         test="benchmark", key="benchmark", module="benchmark", baseline_dir="", device=device,
-        about=about, software={}, baseline=None, compares=False, records=False,
+        engine=EngineRecord(name="", backend=harness.BACKEND, digest="", plan_sha256=""),
+        software={}, baseline=None, compares=False, records=False,
     )  # fmt: skip
 
 

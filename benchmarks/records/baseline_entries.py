@@ -29,7 +29,7 @@ from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.judge.comparison import Comparison
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.subject import Subject
-from pytest_trtperf.record.model import RoundRecord
+from pytest_trtperf.record.model import EngineRecord, RoundRecord
 
 MAX_SECONDS, MAX_MB = 2.0, 200.0
 MODULES, ROUNDS = 100, 5
@@ -41,6 +41,7 @@ SOFTWARE = {
     "cuda": "13.3", "cuda-python": "13.3.1", "driver": "580.159.04", "python": "3.12.3",
     "tensorrt-rtx": "1.4.0.76",
 }  # fmt: skip
+ENGINE = EngineRecord(name="", backend="tensorrt-rtx", digest="", plan_sha256="")
 SHAPE = np.array([0.99 + 0.02 * fraction**3 for fraction in QUANTILES])
 
 Modules = dict[str, dict[str, BaselineEntry]]
@@ -98,7 +99,7 @@ def compare(modules: Modules, now: list[RoundRecord]) -> int:
     for entries in modules.values():
         for key, stored in entries.items():
             subject = Subject(
-                test=key, key=key, module="", baseline_dir="", device="NVIDIA H200", about={},
+                test=key, key=key, module="", baseline_dir="", device="NVIDIA H200", engine=ENGINE,
                 software=SOFTWARE, baseline=stored, compares=True, records=True,
             )  # fmt: skip
             comparison = Comparison(

@@ -104,9 +104,9 @@ def paired_cases(gpu: Gpu) -> Iterator[Case]:
         with served[layers].session() as new, served[80].session() as reference:
             lock = device_lock(None, gpu.uuid)
             sides = [measurement(session, settings, gpu, lock) for session in (new, reference)]
-            about = subject(gpu.name)
-            engines = {"new": about.about, "reference": about.about}
-            judged = JudgedPair(sides[0], sides[1], about, engines, settings, lock)
+            pair = subject(gpu.name)
+            engines = {"new": pair.engine, "reference": pair.engine}
+            judged = JudgedPair(sides[0], sides[1], pair, engines, settings, lock)
             with recorded():
                 Pair(judged).assert_not_slower(tolerance=PAIRED_TOLERANCE)
             for side in sides:

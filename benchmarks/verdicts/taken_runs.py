@@ -31,7 +31,7 @@ from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import baseline_entry
-from pytest_trtperf.record.model import MeasurementRecord
+from pytest_trtperf.record.model import EngineRecord, MeasurementRecord
 
 Case = dict[str, Any]
 
@@ -63,11 +63,11 @@ class Served:
 
 def subject(device: str, entry: BaselineEntry | None = None, plan: bytes = b"") -> Subject:
     """A measurement with or without a baseline."""
-    about = {"name": "chain", "backend": harness.BACKEND, "digest": "chain"}
-    about["plan_sha256"] = hashlib.sha256(plan).hexdigest()
+    sha256 = hashlib.sha256(plan).hexdigest()
+    engine = EngineRecord(name="chain", backend=harness.BACKEND, digest="chain", plan_sha256=sha256)
     return Subject(
         test="benchmark", key="benchmark", module="benchmark", baseline_dir="", device=device,
-        about=about, software={}, baseline=entry, compares=True, records=True,
+        engine=engine, software={}, baseline=entry, compares=True, records=True,
     )  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def _compare(
         module=new.module,
         baseline_dir=new.baseline_dir,
         device=new.device,
-        about=new.engine.to_builtins(),
+        engine=new.engine,
         software=run.software,
         baseline=entry,
         compares=True,

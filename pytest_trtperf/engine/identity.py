@@ -56,6 +56,40 @@ class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an engine that was loaded from its model, without a plan.
+
+    Attributes:
+        about: what it was made from and for.
+    """
+
+    about: EngineIdentity
+
+
+class GivenFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of a plan that a user gave.
+
+    Attributes:
+        plan: its name.
+    """
+
+    plan: str
+
+
+class GivenPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a plan that a user gave in the place of a model.
+
+    Attributes:
+        plan_sha256: of the plan, hexadecimal; ``sha256`` in JSON.
+        size: of the plan, in bytes.
+        about: its file; what it was built from is not known.
+    """
+
+    plan_sha256: str = msgspec.field(name="sha256")
+    size: int
+    about: GivenFile
+
+
 def without_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with a digest of the content in place of each path.
 

@@ -87,8 +87,8 @@ class Comparison:
         """What else changed since the baseline's last run, see `attribution.differences`."""
         return attribution.differences(
             self._baseline,
-            digest=self._subject.about["digest"],
-            plan_sha256=self._subject.about["plan_sha256"],
+            digest=self._subject.engine.digest,
+            plan_sha256=self._subject.engine.plan_sha256,
             software=self._subject.software,
             rounds=self._rounds(),
             layers=layers,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.record.model import SweepRecord
+from pytest_trtperf.record.model import EngineRecord, SweepRecord
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Subject:
 
     Attributes:
         key: of the baseline entry.
-        about: the engine, as it is recorded.
+        engine: what a record keeps of it.
         baseline: None where there is none yet.
         compares: whether the baseline is to be used.
         records: whether the measurement may become a baseline itself.
@@ -28,7 +27,7 @@ class Subject:
     module: str
     baseline_dir: str
     device: str
-    about: Mapping[str, Any]
+    engine: EngineRecord
     software: Mapping[str, str]
     baseline: BaselineEntry | None
     compares: bool

@@ -11,8 +11,9 @@ from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, Baselin
 from pytest_trtperf.judge.comparison import Comparison
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.subject import Subject
-from pytest_trtperf.record.model import RoundRecord, VerdictRecord
+from pytest_trtperf.record.model import EngineRecord, RoundRecord, VerdictRecord
 
+ENGINE = EngineRecord(name="m", backend="b", digest="d", plan_sha256="p")
 MODE: dict[str, bool | int | float | str] = {"load": "closed"}
 TAIL = np.linspace(0.99, 1.02, 21)
 
@@ -58,8 +59,8 @@ def verdicts(
     run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
     entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[change(run)])
     subject = Subject(
-        test="t", key="t", module="t", baseline_dir="", device="cpu", about={}, software=software,
-        baseline=entry, compares=True, records=True,
+        test="t", key="t", module="t", baseline_dir="", device="cpu", engine=ENGINE,
+        software=software, baseline=entry, compares=True, records=True,
     )  # fmt: skip
     taken = now or rounds(slowdown, 0.001, contention, yardstick_ms)
     comparison = Comparison(
