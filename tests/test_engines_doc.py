@@ -67,7 +67,7 @@ def test_the_table_is_that_of_the_code():
     assert {row.checked for row in rows()} <= {"GPU", "built", "contract", "untested"}
 
 
-def test_what_a_plan_takes_is_told():
+def test_what_a_plan_takes_is_reported():
     page = PAGE.read_text(encoding="utf-8")
     (line,) = re.findall(r"^- A plan that you name takes (.*)$", page, re.MULTILINE)
     for option in OPTIONS.values():

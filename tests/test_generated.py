@@ -44,7 +44,7 @@ def test_schema_knows_both_kinds_of_record(generate: ModuleType) -> None:
     assert names == {"trtperf-run/2", "trtperf-runs/2"}
 
 
-def test_every_variable_of_the_environment_is_told(generate: ModuleType) -> None:
+def test_every_variable_of_the_environment_is_reported(generate: ModuleType) -> None:
     source = "\n".join(path.read_text() for path in (ROOT / "pytest_trtperf").rglob("*.py"))
     pattern = r'"((?:CI|CUDA|GIT|GITHUB|GITLAB|JENKINS|NVIDIA|TRTPERF|XDG)_[A-Z_]+)"'
     used = set(re.findall(pattern, source))
@@ -52,22 +52,22 @@ def test_every_variable_of_the_environment_is_told(generate: ModuleType) -> None
     assert {name for name in used if f"`{name}`" not in generate.reference()} == set()
 
 
-def test_every_option_that_pytest_lists_is_told(
+def test_every_option_that_pytest_lists_is_reported(
     generate: ModuleType, pytester: pytest.Pytester
 ) -> None:
     listed = pytester.runpytest_inprocess("--help").stdout.str()
     flags = set(re.findall(r"--trtperf[a-z-]*", listed))
     assert len(flags) > 20
-    told = generate.reference()
-    assert {flag for flag in flags if f"`{flag}" not in told} == set()
+    text = generate.reference()
+    assert {flag for flag in flags if f"`{flag}" not in text} == set()
 
 
-def test_every_command_is_told(generate: ModuleType) -> None:
+def test_every_command_is_reported(generate: ModuleType) -> None:
     folder = ROOT / "pytest_trtperf" / "commands"
     files = {path.stem for path in folder.glob("*.py") if "\ndef add(" in path.read_text()}
-    told = set(re.findall(r"### `trtperf ([a-z-]+)", generate.reference()))
-    assert len(told) > 6
-    assert {name.replace("-", "_") for name in told} == files
+    documented = set(re.findall(r"### `trtperf ([a-z-]+)", generate.reference()))
+    assert len(documented) > 6
+    assert {name.replace("-", "_") for name in documented} == files
 
 
 def test_every_public_name_is_documented(generate: ModuleType) -> None:

@@ -155,7 +155,7 @@ def print_times(cases: dict[tuple[str, str], list[Case]]) -> Iterator[bool]:
         yield kept
 
 
-def tell_peers(cases: dict[tuple[str, str], list[Case]]) -> None:
+def print_peers(cases: dict[tuple[str, str], list[Case]]) -> None:
     """Prints what other rules say of the same queries."""
     shown = [key for key in cases if key[0].startswith(("baseline", "cpu", "verdict"))]
     print("\n| rule | " + " | ".join(f"{engine} ({part})" for part, engine in shown) + " |")
@@ -170,7 +170,7 @@ def tell_peers(cases: dict[tuple[str, str], list[Case]]) -> None:
     print("| this plugin, all metrics | " + " | ".join(ours) + " |")
 
 
-def tell_statuses(cases: dict[tuple[str, str], list[Case]]) -> None:
+def print_statuses(cases: dict[tuple[str, str], list[Case]]) -> None:
     """Prints all verdicts."""
     counts = Counter(
         (part, engine, verdict["metric"], verdict["status"], verdict["reason"])
@@ -197,8 +197,8 @@ def main() -> int:
     days = sorted({case["at"][:10] for found in cases.values() for case in found})
     print(f"{', '.join(devices)}; {days[0]} .. {days[-1]}\n")
     kept = [*print_targets(cases), *print_times(cases)]
-    tell_peers(cases)
-    tell_statuses(cases)
+    print_peers(cases)
+    print_statuses(cases)
     print("\nall targets kept" if all(kept) else "\nTARGETS MISSED")
     return 0 if all(kept) else 1
 

@@ -20,10 +20,10 @@ def test_close_is_what_numpy_calls_close(data, dtype, shape):
     rtol, atol = (data.draw(st.sampled_from([0.0, 0.015, 0.5])) for _ in range(2))
     wide, wanted = ours.astype(np.float64), theirs.astype(np.float64)
     close = np.isclose(wide, wanted, rtol=rtol, atol=atol, equal_nan=True)
-    told = describe_difference(ours, theirs, rtol, atol)
-    assert (told is None) == bool(close.all())
-    if told is not None:
-        assert told.startswith(f"{(~close).sum()} of {close.size} values differ")
+    text = describe_difference(ours, theirs, rtol, atol)
+    assert (text is None) == bool(close.all())
+    if text is not None:
+        assert text.startswith(f"{(~close).sum()} of {close.size} values differ")
 
 
 @given(data=st.data(), dtype=npst.integer_dtypes() | npst.unsigned_integer_dtypes())
@@ -32,10 +32,10 @@ def test_whole_numbers_have_to_be_equal(data, dtype):
     theirs = data.draw(npst.arrays(dtype, (2, 3)))
     assert describe_difference(theirs.copy(), theirs, 0.0) is None
     ours = theirs.copy()
-    ours[1, 2] ^= dtype.type(1)  # the last bit, beyond what float64 tells apart in the largest
-    told = str(describe_difference(ours, theirs, 0.0))
-    assert "1 of 6 values differ\n" in told
-    assert f"error 1 at [1, 2]: {ours[1, 2]}, reference {theirs[1, 2]}" in told
+    ours[1, 2] ^= dtype.type(1)  # the last bit, beyond what float64 distinguishes in the largest
+    text = str(describe_difference(ours, theirs, 0.0))
+    assert "1 of 6 values differ\n" in text
+    assert f"error 1 at [1, 2]: {ours[1, 2]}, reference {theirs[1, 2]}" in text
     assert describe_difference(ours, theirs, 0.0, atol=1) is None
 
 
@@ -48,10 +48,10 @@ def test_truth_values_have_to_be_equal():
 def test_the_largest_errors_are_placed():
     theirs = np.array([[1e-6, 1.0], [100.0, 0.0]], np.float32)
     ours = np.array([[2.0, 1.0], [110.0, 0.0]], np.float32)
-    told = str(describe_difference(ours, theirs, 0.01))
-    assert "2 of 4 values differ by more than 0.5 + 0.01 x |reference|" in told
-    assert "largest absolute error 10 at [1, 0]: 110.0, reference 100.0" in told
-    assert "largest relative error 2e+06 at [0, 0]: 2.0, reference 1e-06" in told
+    text = str(describe_difference(ours, theirs, 0.01))
+    assert "2 of 4 values differ by more than 0.5 + 0.01 x |reference|" in text
+    assert "largest absolute error 10 at [1, 0]: 110.0, reference 100.0" in text
+    assert "largest relative error 2e+06 at [0, 0]: 2.0, reference 1e-06" in text
 
 
 def test_what_is_near_zero_is_judged_by_its_neighbours():

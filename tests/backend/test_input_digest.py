@@ -1,4 +1,4 @@
-"""The digest tells a session's inputs from any others."""
+"""The digest distinguishes a session's inputs from any others."""
 
 from __future__ import annotations
 

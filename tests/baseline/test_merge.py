@@ -31,7 +31,7 @@ def test_runs_are_appended_and_the_oldest_go(entry: Maker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"engine": "ef" * 32}, "engine"),
         ({"mode": {"cuda_graph": True}}, "mode cuda_graph: False was recorded, now True"),
@@ -39,11 +39,11 @@ def test_runs_are_appended_and_the_oldest_go(entry: Maker) -> None:
     ],
 )
 def test_entry_of_something_else_is_replaced(
-    entry: Maker, changes: dict[str, Any], told: str
+    entry: Maker, changes: dict[str, Any], expected: str
 ) -> None:
     new = entry(2.0, **changes)
     assert add_run(entry(1.0), new) == new
-    assert any(told in line for line in incompatibilities(entry(1.0), new))
+    assert any(expected in line for line in incompatibilities(entry(1.0), new))
 
 
 def test_entries_of_the_same_measurement_do_not_differ(entry: Maker) -> None:

@@ -55,7 +55,7 @@ def test_change_and_interval_are_those_of_the_analysis(compare, make_measurement
     )
 
 
-def test_improvement_is_told_and_is_no_failure(compare):
+def test_improvement_is_reported_and_is_no_failure(compare):
     result = compare(0.8, "--fail")
     assert result.status == 0
     # A record, unlike a baseline, is not updated.

@@ -40,7 +40,7 @@ def test_lock_directory_of_the_environment_is_read_as_pytest_reads_it(
     assert not (tmp_path / "~").exists()
 
 
-def test_each_backend_is_told(doctor):
+def test_each_backend_is_reported(doctor):
     found = checks(doctor("--json"))
     assert {"driver", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime"} <= set(found)
     assert {check["state"] for check in found.values()} <= {"ok", "advice", "missing"}

@@ -163,7 +163,9 @@ def test_run_in_another_mode_replaces_and_says_so(
     assert "1 stored runs were replaced: mode spin_wait: True was recorded, now False" in err
 
 
-def test_too_few_queries_for_p99_are_told(times: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_queries_for_p99_are_reported(
+    times: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_times(times, 300, 10.0)
     assert main(arguments(times)) == 0
     assert "P99 will not be compared" in (err := capsys.readouterr().err)

@@ -73,23 +73,23 @@ def test_directory_of_pairs_alone_has_a_page_of_them(trtperf, tmp_path, make_run
     assert KEY.partition("::")[2] in page.read_text(encoding="utf-8")
 
 
-def test_page_is_here_unless_told(trtperf, write_run, tmp_path, monkeypatch):
+def test_page_is_here_by_default(trtperf, write_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert trtperf("report", write_run("run")).status == 0
     assert (tmp_path / "trtperf.html").exists()
 
 
-def test_trouble_is_told(trtperf, write_run, tmp_path, monkeypatch):
+def test_trouble_is_reported(trtperf, write_run, tmp_path, monkeypatch):
     record = write_run("run")
     (tmp_path / "cut.json").write_bytes(record.read_bytes()[:300])
-    for words, told in (
+    for words, expected in (
         ((tmp_path / "none.json",), "none.json"),
         ((tmp_path / "cut.json",), "not a whole record"),
         ((record, "-o", record / "page.html"), "run.json"),
     ):
         result = trtperf("report", *words)
         assert (result.status, result.out) == (2, "")
-        assert told in result.err
+        assert expected in result.err
     monkeypatch.setitem(sys.modules, "plotly", None)
     result = trtperf("report", record, "-o", tmp_path / "page.html")
     assert result.status == 2

@@ -57,7 +57,7 @@ def test_step_alarms_and_is_dated(trtperf, nights):
     assert change["after"] / change["before"] - 1 == pytest.approx(change["change"])
 
 
-def test_throughput_is_told_as_itself(trtperf, nights):
+def test_throughput_is_reported_as_itself(trtperf, nights):
     (throughput,) = (
         one
         for one in trtperf("trend", nights(1.05), "--json").json["trends"]

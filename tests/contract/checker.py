@@ -152,7 +152,7 @@ def _python_name(trt: ModuleType, kind: str) -> str | None:
 
 
 def signatures(function: Any) -> list[list[Parameter]]:
-    """The overloads in a docstring of pybind11, without self; empty if it tells none."""
+    """The overloads in a docstring of pybind11, without self; empty if it has none."""
     name = re.escape(getattr(function, "__name__", "")) or r"\w+"
     found = []
     for line in (function.__doc__ or "").splitlines():
@@ -205,10 +205,10 @@ def callbacks(trt: ModuleType, request: Request) -> dict[str, Any]:
         base = _resolve(trt, name)
         instance, seen = _instance(base, one["methods"])
         for method, count in one["methods"].items():
-            told = [len(one_of) for one_of in signatures(getattr(base, method, None))]
-            if told and count not in told:
-                problems.append(f"{one['where']}: {name}.{method} takes {count}, not {told}")
-            if not told and method.encode() + b"\0" not in binary:
+            known = [len(one_of) for one_of in signatures(getattr(base, method, None))]
+            if known and count not in known:
+                problems.append(f"{one['where']}: {name}.{method} takes {count}, not {known}")
+            if not known and method.encode() + b"\0" not in binary:
                 problems.append(f"{one['where']}: TensorRT knows no {name}.{method}")
         for method, arguments in request["calls"].get(name, {}).items():
             if hasattr(base, method):

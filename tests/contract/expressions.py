@@ -1,4 +1,4 @@
-"""Reads expressions: notes what they use of TensorRT, and tells what is known of them."""
+"""Reads expressions: notes what they use of TensorRT, and finds what is known of them."""
 
 # ruff: noqa: N815  # ast.NodeVisitor wants these names
 

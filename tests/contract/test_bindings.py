@@ -73,9 +73,9 @@ def test_options_are_not_older_than_their_table_says(bindings, answer):
 
 def test_results_are_what_was_reviewed(answer):
     wrong = {
-        name: told
-        for name, told in answer["returns"].items()
-        if told is not None and REVIEW.returns[name] not in (told, OURS)
+        name: known
+        for name, known in answer["returns"].items()
+        if known is not None and REVIEW.returns[name] not in (known, OURS)
     }
     assert not wrong
 

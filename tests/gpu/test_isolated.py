@@ -44,7 +44,7 @@ def test_each_session_has_a_process_that_ends_with_it(isolated: IsolatedEngine) 
     assert not is_running(second.pid)
 
 
-def test_tells_what_a_session_here_would_tell(isolated: IsolatedEngine, engine: object) -> None:
+def test_knows_what_a_session_here_would_know(isolated: IsolatedEngine, engine: object) -> None:
     assert isolated.inputs == engine.inputs  # type: ignore[attr-defined]
     assert isolated.outputs == engine.outputs  # type: ignore[attr-defined]
     there = isolated.create_session(SHAPES, Mode(streams=2))

@@ -49,7 +49,7 @@ def test_a_profile_that_the_plan_has_not_is_refused(probe, two_profiles):
         )
 
 
-def test_an_engine_tells_what_it_computes_in(probe, two_profiles):
+def test_an_engine_shows_what_it_computes_in(probe, two_profiles):
     engine = IsolatedEngine(probe.backend, two_profiles)
     layers = engine.inspect()
     engine.close()

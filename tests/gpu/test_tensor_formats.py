@@ -54,7 +54,7 @@ def test_values_are_packed_and_unpacked(
         engine.close()
 
 
-def test_a_layout_that_no_document_tells_is_refused(
+def test_a_layout_that_no_document_describes_is_refused(
     probe: Probe,
     write_image_model: Callable[..., Path],
     tmp_path: Path,

@@ -73,7 +73,7 @@ def test_nothing_is_said_of_the_cpu():
 
 
 @pytest.mark.parametrize("label", SLOWDOWNS)
-def test_slowdown_is_told_with_its_milliseconds(label):
+def test_slowdown_is_reported_with_its_milliseconds(label):
     _, counter = SLOWDOWNS[label]
     after = later(**{counter: getattr(QUIET, counter) + 42_000_000})
     assert disturbances(QUIET, after) == (f"{label} for 42.0 ms",)
@@ -81,12 +81,12 @@ def test_slowdown_is_told_with_its_milliseconds(label):
 
 @pytest.mark.parametrize("counters", [True, False], ids=["counters lag", "no counters"])
 @pytest.mark.parametrize("label", SLOWDOWNS)
-def test_slowdown_is_told_by_its_bit_at_either_look(label, counters):
+def test_slowdown_is_reported_by_its_bit_at_either_look(label, counters):
     name, counter = SLOWDOWNS[label]
-    told = {} if counters else {counter: None}
+    found = {} if counters else {counter: None}
     active = {"clock_event_reasons": ClocksEventReasons[name]}
-    assert disturbances(later(**told, **active), later(**told)) == (label,)
-    assert disturbances(later(**told), later(**told, **active)) == (label,)
+    assert disturbances(later(**found, **active), later(**found)) == (label,)
+    assert disturbances(later(**found), later(**found, **active)) == (label,)
 
 
 def test_hardware_slowdown_has_a_reason_of_its_own_only_if_no_other_explains_it():
@@ -178,7 +178,7 @@ def test_bits_are_those_of_nvml(reason):
 
 
 @pytest.mark.parametrize(
-    ("queries_ms", "told"),
+    ("queries_ms", "expected"),
     [
         ([1.0] * 50, ()),
         ([1.0] * 50 + [58.0], ("nothing was completed for 58 ms",)),
@@ -189,8 +189,8 @@ def test_bits_are_those_of_nvml(reason):
     ],
     ids=["even", "a pause", "short", "of slow queries", "of fast ones", "a single query"],
 )
-def test_pause_of_the_host_is_told_from_slow_queries(
-    queries_ms: list[float], told: tuple[str, ...]
+def test_pause_of_the_host_is_distinguished_from_slow_queries(
+    queries_ms: list[float], expected: tuple[str, ...]
 ) -> None:
     done = (np.cumsum(queries_ms) * 1e6).astype(np.int64)
-    assert stall(Trace(float(sum(queries_ms)), done, done)) == told
+    assert stall(Trace(float(sum(queries_ms)), done, done)) == expected

@@ -121,9 +121,9 @@ print(contention(before, read_host_state()))
         try:
             assert neighbour.stdout is not None
             neighbour.stdout.readline()
-            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         finally:
             neighbour.kill()
-    if told.strip() == "None":
+    if printed.strip() == "None":
         pytest.skip("this kernel does not report it")
-    assert float(told) > 0.2
+    assert float(printed) > 0.2

@@ -109,7 +109,7 @@ def test_longer_round_continues_a_shorter_one(duration_ms, seed):
     assert np.allclose(whole[: len(short)], short, atol=2)
 
 
-def test_modes_tell_one_load_from_another():
+def test_modes_distinguish_loads():
     assert Load().mode == {"load": "closed", "idle_ms": 0.0}
     assert Load(idle_ms=2.5).mode == {"load": "closed", "idle_ms": 2.5}
     assert Load(250.0, "constant", seed=3).mode == {
@@ -283,7 +283,7 @@ class TestOverload:
     EFFORT = Effort(warm_up_ms=5, max_warm_up=0.3, round_ms=400, round_queries=20, max_time=60)
 
     @pytest.mark.parametrize("rate", [270, 330])
-    def test_little_more_than_the_device_does_is_told(self, measure, rate):
+    def test_little_more_than_the_device_does_is_reported(self, measure, rate):
         measurement = measure(Load(rate, "constant"), self.EFFORT, sleep_ms=4)
         assert not measurement.extend(3)
         assert measurement.saturated

@@ -67,7 +67,7 @@ def test_all_unsupported_operators_are_listed_at_once(tmp_path):
     assert "node 3 'third' (Unique): " in lines[2]
 
 
-def test_types_that_tensorrt_lacks_are_told(tmp_path):
+def test_types_that_tensorrt_lacks_are_reported(tmp_path):
     kind = onnx.TensorProto.UINT16
     path = save(
         tmp_path / "model.onnx",
@@ -97,7 +97,7 @@ def test_external_data_of_another_length_than_its_tensor_is_named(tmp_path, entr
     assert "tensor 'w' needs 4 bytes, and TensorRT counts 8 in 'w.bin'" in refusal(path)
 
 
-def test_node_that_cannot_be_built_is_told_by_its_operator(tmp_path):
+def test_node_that_cannot_be_built_is_reported_by_its_operator(tmp_path):
     tensor = (INT8, [2, 3])
     path = save(
         tmp_path / "model.onnx",
@@ -129,8 +129,8 @@ def test_reason_without_a_name_lists_the_operators(tmp_path):
         {"y": (FLOAT, None)},
         opset=6,
     )
-    told = build_messages(["something is wrong", "something is wrong"], path)
-    assert told == ["something is wrong", "operators of the model (opset 6): If, Sub, Tanh"]
+    text = build_messages(["something is wrong", "something is wrong"], path)
+    assert text == ["something is wrong", "operators of the model (opset 6): If, Sub, Tanh"]
     assert build_messages(["a Sub is wrong"], path) == ["a Sub is wrong"]
     assert build_messages([], tmp_path / "none.onnx") == []
 
@@ -173,7 +173,7 @@ def test_outline_of_anything_is_an_outline(tmp_path_factory, content):
     outline(path)
 
 
-def test_nested_types_are_told_and_end(tmp_path):
+def test_nested_types_are_reported_and_end(tmp_path):
     helper = onnx.helper
     nested = helper.make_tensor_type_proto(FLOAT, [2])
     path = tmp_path / "nested.onnx"
@@ -181,9 +181,9 @@ def test_nested_types_are_told_and_end(tmp_path):
         nested = helper.make_sequence_type_proto(nested)
         graph = helper.make_graph([], "g", [helper.make_value_info("x", nested)], [])
         path.write_bytes(helper.make_model(graph).SerializeToString())
-        told = outline(path).tensors["x"]
-        assert told.startswith("sequence(" * min(level, 9))
-        assert ("float32 2" in told) == (level < 9)
+        text = outline(path).tensors["x"]
+        assert text.startswith("sequence(" * min(level, 9))
+        assert ("float32 2" in text) == (level < 9)
 
 
 def test_file_above_2_gib_is_refused_without_reading_it(tmp_path):

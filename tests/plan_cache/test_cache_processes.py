@@ -193,7 +193,7 @@ def test_a_shared_cache_that_is_read_only_serves_what_it_has(common, start):
     assert finish(found).startswith("False ")
 
 
-def test_a_miss_in_a_read_only_cache_tells_how_the_nearest_engine_differs(common, start):
+def test_a_miss_in_a_read_only_cache_shows_how_the_nearest_engine_differs(common, start):
     cache = PlanCache(common / "cache", shared=True)
     about = EngineIdentity(model="m", device="NVIDIA L4 8.9")
     cache.get_or_build(KEY, lambda: PLAN, about)

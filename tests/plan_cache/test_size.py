@@ -115,7 +115,7 @@ def test_a_plan_in_use_by_another_process_stays_until_that_ends(directory, start
     make_older(directory, hours=9)
     build(directory, "b", "c", "d")
     assert keys(directory) == ["a", "c", "d"]
-    assert shrink(files_of(directory), 1.5 * MB).kept == {}, "told although the rest made room"
+    assert shrink(files_of(directory), 1.5 * MB).kept == {}, "reported although the rest made room"
     assert keys(directory) == ["a"]
     assert shrink(files_of(directory), 0).kept == {named("a"): "in use"}
     child.kill()

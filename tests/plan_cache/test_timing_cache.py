@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_written_is_named(config, tmp_path):
         kept.keep(config)
 
 
-def test_a_file_that_cannot_be_read_again_is_told(config, tmp_path):
+def test_a_file_that_cannot_be_read_again_is_reported(config, tmp_path):
     kept = TimingCacheFile(tmp_path / "gpu.timing", is_kept=True)
     kept.attach(config)
     kept.path.mkdir()
@@ -86,7 +86,7 @@ def test_what_is_kept_is_private(config, tmp_path):
     assert modes == {".timing": 0o644, ".lock": 0o666}
 
 
-def test_a_file_system_without_locks_is_told(config, tmp_path, monkeypatch):
+def test_a_file_system_without_locks_is_reported(config, tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 

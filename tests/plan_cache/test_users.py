@@ -77,7 +77,7 @@ def as_user(start, directory):
 
 
 @pytest.mark.parametrize("suffix", [".plan", ".json"])
-def test_what_cannot_be_replaced_is_told_before_the_build(directory, as_user, suffix):
+def test_what_cannot_be_replaced_is_reported_before_the_build(directory, as_user, suffix):
     assert as_user(ONE, "get()") == "building\nbuilt: True\n"
     damaged = directory / (KEY + suffix)
     damaged.write_bytes(b"damaged")

@@ -61,7 +61,7 @@ class Project:
         return self.pytester.makeini("\n".join(["[pytest]", *lines]))
 
     def run(self, *arguments: str, process: bool = False) -> pytest.RunResult:
-        """`pytest --trtperf` with short rounds, in this process unless told otherwise."""
+        """`pytest --trtperf` with short rounds, in this process unless asked otherwise."""
         command = ("--trtperf", *QUICK, *arguments)
         if process:
             return self.pytester.runpytest_subprocess(*command, timeout=120)

@@ -62,7 +62,7 @@ def test_measurement_that_the_record_lacks_is_listed(recorded):
     required.stdout.fnmatch_lines(["*test_more.py::test_model is not in *before.json, and *"])
 
 
-def test_same_key_of_another_baseline_directory_is_told_apart(project):
+def test_same_key_of_another_baseline_directory_is_kept_apart(project):
     body = """
 from pathlib import Path
 

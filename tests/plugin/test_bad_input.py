@@ -236,7 +236,7 @@ def test_wrong_argument_is_shown_at_the_tests_line(project, argument, message):
 
 
 @pytest.mark.parametrize("call", ["trt_measure('model.onnx')", "trt_compare(engine, 'model.onnx')"])
-def test_path_in_place_of_an_engine_is_told(project, call):
+def test_path_in_place_of_an_engine_is_reported(project, call):
     project.model()
     project.tests(
         f"""

@@ -52,7 +52,7 @@ def test_update_new_only_adds(repository):
     assert set(after) == {KEY, "test_perf.py::test_other"}
 
 
-def test_doubtful_baseline_is_told_when_it_is_written(repository):
+def test_doubtful_baseline_is_reported_when_it_is_written(repository):
     result = repository.run("--trtperf-update", HASTY)
     assert result.ret == 0
     result.stdout.fnmatch_lines([f"{KEY}: recorded before the numbers were steady: 1 of *"])

@@ -14,7 +14,7 @@ IDENTITY = """
 """
 
 
-def test_an_engine_tells_what_it_was_built_from(project):
+def test_an_engine_shows_what_it_was_built_from(project):
     project.model()
     project.tests(IDENTITY)
     assert project.run().ret == 0

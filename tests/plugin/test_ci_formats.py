@@ -72,7 +72,7 @@ def test_all_formats_with_workers(suite, github):
         assert {name.partition("/")[0] for name in traces} == set("012345")
 
 
-def test_junit_tells_the_change(repository):
+def test_junit_shows_the_change(repository):
     repository.record()
     assert repository.run("--junitxml=run.xml").ret == 0
     (found,) = properties(repository.path / "run.xml").values()

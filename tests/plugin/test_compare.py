@@ -30,7 +30,7 @@ def run(project, body, *options):
     return project.run("--trtperf-json=run.json", *options)
 
 
-def test_slower_engine_is_found_and_told(models):
+def test_slower_engine_is_found_and_reported(models):
     result = run(models, "pair.assert_not_slower(tolerance=0.2)")
     assert result.ret == 1
     result.stdout.re_match_lines([".*the new engine is slower by more than 20 %" + RATIO])

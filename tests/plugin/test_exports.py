@@ -69,7 +69,7 @@ def test_file_that_was_asked_for_and_cannot_be_had_fails_the_test(repository, op
     result.stdout.fnmatch_lines([f"{KEY} *"])
 
 
-def test_each_measurement_and_each_file_is_told_of(repository):
+def test_each_measurement_and_each_file_is_reported(repository):
     repository.tests(
         """
         def test_model(trt_engine, trt_measure):

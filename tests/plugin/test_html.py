@@ -24,14 +24,14 @@ def test_no_page_unless_asked_for(repository):
     assert not list(repository.path.rglob("*.html"))
 
 
-def test_a_place_that_cannot_be_written_is_told(repository):
+def test_a_place_that_cannot_be_written_is_reported(repository):
     (repository.path / "taken").write_text("")
     result = repository.run("--trtperf-html=taken/run.html")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["ERROR: --trtperf-html: *taken*", "*1 passed*"])
 
 
-def test_a_missing_extra_is_told_before_anything_is_measured(repository, monkeypatch):
+def test_a_missing_extra_is_reported_before_anything_is_measured(repository, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     result = repository.run("--trtperf-html=run.html")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -86,7 +86,7 @@ def test_baseline_is_summed_up(repository):
     assert against.plan == run.measurements[0].engine.plan_sha256
 
 
-def test_what_changed_is_told(repository):
+def test_what_changed_is_reported(repository):
     repository.tests()
     assert repository.run("--trtperf-update").ret == 0
     repository.model(layers=60)

@@ -224,8 +224,8 @@ class TestNotSteady:
         result, record = measure(self.NEVER, line, "--trtperf-inconclusive=warn")
         result.assert_outcomes(passed=1, warnings=2)
         # Old pytest breaks the line.
-        told = r"test_perf\.py:\d+: .*InconclusiveWarning:\s+.*P99 of latency .* not steady"
-        assert re.search(told, str(result.stdout))
+        expected = r"test_perf\.py:\d+: .*InconclusiveWarning:\s+.*P99 of latency .* not steady"
+        assert re.search(expected, str(result.stdout))
         verdicts = [(v["status"], v["reason"]) for v in record["verdicts"]]
         assert verdicts == [("inconclusive", "not_steady")] * 2
         result.stdout.fnmatch_lines([f"{KEY} *inconclusive"])

@@ -36,7 +36,7 @@ def test_quiet_runs_and_workers_show_nothing(repository, on_terminal, option):
     assert "trtperf: round" not in output
 
 
-def test_a_wait_for_the_device_is_told_without_a_terminal(repository):
+def test_a_wait_for_the_device_is_reported_without_a_terminal(repository):
     repository.tests(
         """
         from pathlib import Path

@@ -161,7 +161,7 @@ with pytest.raises(ValueError, match="trt_measure.max_qps: unknown option graph"
 
 
 class TestBuilds:
-    def test_how_far_they_are_apart_is_told(self, project):
+    def test_how_far_they_are_apart_is_reported(self, project):
         project.model("other", layers=60)
         result = run_body(
             project,
@@ -178,8 +178,8 @@ assert found.spread == pytest.approx(max(medians) / min(medians) - 1)
         )
         result.assert_outcomes(passed=1)
         assert set(project.baselines()) == {f"{KEY}#build=0", f"{KEY}#build=1"}
-        told = f"{KEY}#build=0: the medians of 2 builds (2 different plans) are *% apart"
-        result.stdout.fnmatch_lines([told])
+        expected = f"{KEY}#build=0: the medians of 2 builds (2 different plans) are *% apart"
+        result.stdout.fnmatch_lines([expected])
 
     def test_there_is_one_on_the_cpu(self, project):
         result = run_body(project, "assert trt_measure.builds(engine, shapes).spread == 0", HASTY)

@@ -105,7 +105,7 @@ M = ("measurements", 0)
         ((*M, "judged_metric"), "response", r"no summary of response"),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_place(tmp_path, make_run, place, value, message):
+def test_what_does_not_fit_is_reported_with_its_place(tmp_path, make_run, place, value, message):
     content = msgspec.to_builtins(make_run())
     spoilt(content, *place, value=value)
     (tmp_path / "run.json").write_text(json.dumps(content))

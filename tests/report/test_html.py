@@ -172,7 +172,7 @@ def test_details_of_a_measurement(page, make_measurement):
     assert over_time["why"][3] == "power cap for 21 ms"
     assert over_time["at"] == sorted(over_time["at"])
     assert over_time["median"]["latency"][:2] == [0.999, 1.001]
-    # A memory clock that never moves has nothing to tell.
+    # A memory clock that never moves has nothing to show.
     assert [line["name"] for line in details["device"]] == ["SM clock, MHz"]
     assert details["layers"] == [["new", 0.2, None], ["a", 0.15, 0.1], ["gone", None, 0.3]]
 

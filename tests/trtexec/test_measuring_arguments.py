@@ -1,4 +1,4 @@
-"""trtexec's command line tells the mode and the shapes of its measurement."""
+"""trtexec's command line gives the mode and the shapes of its measurement."""
 
 from __future__ import annotations
 

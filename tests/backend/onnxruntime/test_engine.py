@@ -22,7 +22,7 @@ def engine(tmp_path, write_model):
     return OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
 
 
-def test_inputs_and_outputs_are_told(engine):
+def test_inputs_and_outputs_are_reported(engine):
     (given,), (returned,) = engine.inputs, engine.outputs
     assert (given.name, given.shape, given.dtype) == ("x", (None, 256), "float32")
     assert (returned.name, returned.shape, returned.dtype) == ("y", (None, 256), "float32")

@@ -44,7 +44,7 @@ def test_load_that_fails_leaves_nothing_open():
     assert open_descriptors() == before
 
 
-def test_processes_that_were_used_lately_are_told_from_idle_ones():
+def test_processes_that_were_used_lately_are_distinguished_from_idle_ones():
     pytest.importorskip("tensorrt_rtx")
     before = session_pids()
     with pytest.raises(EngineLoadError):

@@ -103,7 +103,7 @@ class Deaf:
         ("compute_capabilities", ["sm89"], ": TensorRT refuses SM89"),
     ],
 )
-def test_a_value_that_is_refused_without_a_message_is_told(name, value, complaint):
+def test_a_value_that_is_refused_without_a_message_is_reported(name, value, complaint):
     with pytest.raises(EngineBuildError, match=f"build option {name}{complaint}"):
         apply(Deaf(), **{name: value})
 

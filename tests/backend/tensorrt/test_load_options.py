@@ -26,7 +26,7 @@ def test_nothing_is_asked_for_unless_an_option_does():
     assert LoadOptions.of(checked_options({"tf32": True}), Path("m.onnx")) == LoadOptions()
 
 
-def test_options_become_what_the_session_process_is_told(tmp_path, monkeypatch):
+def test_options_become_what_the_session_process_is_sent(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = checked_options(
         {
@@ -59,7 +59,7 @@ def test_every_option_for_loading_reaches_it():
             assert LoadOptions.of(options, None) != LoadOptions(), option.name
 
 
-def test_a_runtime_is_told_before_the_plan_is_read():
+def test_a_runtime_is_prepared_before_the_plan_is_read():
     loaded: list[str] = []
 
     def load_library(path: str) -> str:
@@ -110,7 +110,7 @@ def test_what_a_plan_cannot_do_is_refused(engine, load, complaint):
         prepare_engine(SimpleNamespace(), SimpleNamespace(**engine), load, said)
 
 
-def test_a_budget_that_tensorrt_changes_is_told():
+def test_a_budget_that_tensorrt_changes_is_reported():
     class Stubborn:
         streamable_weights_size = 8 << 20
         weight_streaming_budget_v2 = property(lambda _: 4 << 20, lambda _, __: None)
