@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.backend.tensorrt.backend import TensorRTBackend
+from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
+from pytest_trtperf.engine.spec import EngineSpec
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 TIMED_CONFIG = """
@@ -22,6 +26,13 @@ class Config:
         return b"timed"
 """
 """For code in a process of its own: a builder configuration that has timed something."""
+
+
+def built(spec: EngineSpec, name: str) -> bytes:
+    """The plan of a spec, whose options are checked before, as `trt_engine` does."""
+    backend = TensorRTBackend(name)
+    backend.check_options(spec.options, import_tensorrt(name).__version__)
+    return backend.build(spec)
 
 
 @pytest.fixture

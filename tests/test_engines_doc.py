@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.options import OPTIONS, Option, checked_options
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineBuildError
+from tests.models import built
 
 PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
 RECORD = Path(__file__).parents[1] / "benchmarks" / "results" / "build_options_h200.xml"
@@ -87,9 +87,9 @@ def test_an_example_does_what_the_table_says(row, tmp_path, write_model):
     )
     if RTX not in OPTIONS[row.name].versions:
         with pytest.raises(EngineBuildError, match="build option"):
-            build_plan(spec, RTX)
+            built(spec, RTX)
     elif row.name not in NEED_A_GPU:
-        assert build_plan(spec, RTX)
+        assert built(spec, RTX)
 
 
 def test_options_said_to_have_run_on_a_gpu_have():
@@ -103,4 +103,4 @@ def test_the_example_of_formats_is_one_that_builds(tmp_path, write_image_model):
     page = PAGE.read_text(encoding="utf-8")
     (example,) = re.findall(r"^- `allowed_formats=(.+?)` names", page, re.MULTILINE)
     model = write_image_model(tmp_path / "image.onnx", dtype="float16")
-    assert build_plan(EngineSpec(model, (), {"allowed_formats": ast.literal_eval(example)}), RTX)
+    assert built(EngineSpec(model, (), {"allowed_formats": ast.literal_eval(example)}), RTX)

@@ -20,12 +20,10 @@ from pytest_trtperf.backend.tensorrt.bindings import (
 )
 from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
 from pytest_trtperf.backend.tensorrt.progress import Report, attach_monitor, deferred_interrupt
-from pytest_trtperf.engine.option_rules import check_options
 from pytest_trtperf.engine.options import is_strongly_typed
 from pytest_trtperf.engine.shapes import Profile, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineBuildError, ShapeError
-from pytest_trtperf.onnx_file.external_data import external_files
 from pytest_trtperf.onnx_file.messages import build_messages, parser_messages
 from pytest_trtperf.plan_cache.timing_cache import TimingCacheFile
 
@@ -43,7 +41,7 @@ def build_plan(
     unless options ask a TensorRT that still has weakly typed ones to choose.
 
     Args:
-        spec: What to build.
+        spec: What to build; its options passed `check_options`, and its files are all there.
         backend: ``"tensorrt"`` or ``"tensorrt-rtx"``.
         timing_cache: What the option ``timing_cache`` asks for.
         report: Called with the progress at each step; what it raises is lost.
@@ -51,16 +49,12 @@ def build_plan(
 
     Raises:
         BackendUnavailable: the backend cannot be imported.
-        EngineBuildError: the model cannot be read, parsed or built, or the backend lacks what an
-            option asks for; carries TensorRT's own messages.
-        ValueError: two options contradict each other.
+        EngineBuildError: the model cannot be parsed or built; carries TensorRT's own messages.
         ShapeError: the profiles do not fit the inputs; lists all inputs.
         KeyboardInterrupt: Ctrl-C; TensorRT is asked to give up at its next step.
     """
-    external_files(spec.onnx)  # TensorRT's own words for missing weights do not name the file
     trt = import_tensorrt(backend)
     _require(trt, "Builder", f"{backend} only loads plans, it cannot build them")
-    check_options(spec.options, backend, trt.__version__)
     with collected(trt, write) as errors, deferred_interrupt() as interrupted:
         builder = _created(created(trt.Builder, shared_logger(trt)), "builder", errors)
         _load_plugins(builder, spec, errors)

@@ -33,7 +33,7 @@ def test_all_operators_that_cannot_be_parsed_are_named(unsupported_model):
 
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(EngineBuildError, match=r"absent\.onnx: there is no such file"):
-        build_plan(spec_of(tmp_path / "absent.onnx"), RTX)
+        spec_of(tmp_path / "absent.onnx").describe(RTX, "1.4", None)
 
 
 def test_a_release_without_progress_monitors_builds(fixed_model, without):

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineBuildError
 from tests.backend.tensorrt.specs import RANGE, RTX, spec_of
+from tests.models import built
 
 trt = pytest.importorskip("tensorrt_rtx")
 
@@ -36,13 +36,13 @@ def test_all_options_that_a_backend_has_are_accepted(fixed_model):
         weight_streaming=True,
         refit=False,
     )
-    assert build_plan(spec, RTX)
+    assert built(spec, RTX)
 
 
 def test_formats_of_inputs_and_outputs_are_asked_for(write_image_model, tmp_path):
     model = write_image_model(tmp_path / "image.onnx")
     packed = spec_of(model, allowed_formats={"image": "chw2", "y": ["linear", "chw32"]})
-    assert build_plan(packed, RTX) != build_plan(spec_of(model), RTX)
+    assert built(packed, RTX) != built(spec_of(model), RTX)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_formats_of_inputs_and_outputs_are_asked_for(write_image_model, tmp_path
 def test_formats_that_cannot_be_had_are_refused(write_image_model, tmp_path, formats, complaint):
     model = write_image_model(tmp_path / "image.onnx")
     with pytest.raises(EngineBuildError, match=complaint):
-        build_plan(spec_of(model, allowed_formats=formats), RTX)
+        built(spec_of(model, allowed_formats=formats), RTX)
 
 
 def test_configure_is_called_with_the_configuration(fixed_model):
@@ -67,7 +67,7 @@ def test_configure_is_called_with_the_configuration(fixed_model):
 
     seen: list[int] = []
     options = {"configure_key": "five", "builder_optimization_level": 2}
-    assert build_plan(EngineSpec(fixed_model, (), options, configure), RTX)
+    assert built(EngineSpec(fixed_model, (), options, configure), RTX)
     assert seen == [5]
 
     def refused(config):
@@ -75,7 +75,7 @@ def test_configure_is_called_with_the_configuration(fixed_model):
 
     spec = EngineSpec(fixed_model, (), {"configure_key": "minus"}, refused)
     with pytest.raises(EngineBuildError, match=r"(?s)configure=: TensorRT refuses.*OptimizationL"):
-        build_plan(spec, RTX)
+        built(spec, RTX)
 
 
 def test_a_refusal_is_heard_however_many_errors_came_before(fixed_model, without):
@@ -89,9 +89,9 @@ def test_a_refusal_is_heard_however_many_errors_came_before(fixed_model, without
 
     backend = without(OnnxParser=noisy_parser)
     with pytest.raises(EngineBuildError, match=r"memory_pool_limit_mib=.*TensorRT refuses it"):
-        build_plan(spec_of(fixed_model, memory_pool_limit_mib={"dla_managed_sram": 1}), backend)
+        built(spec_of(fixed_model, memory_pool_limit_mib={"dla_managed_sram": 1}), backend)
     with pytest.raises(EngineBuildError, match="configure=: TensorRT refuses"):
-        build_plan(EngineSpec(fixed_model, (), {"configure_key": "minus"}, refused), backend)
+        built(EngineSpec(fixed_model, (), {"configure_key": "minus"}, refused), backend)
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ def test_a_refusal_is_heard_however_many_errors_came_before(fixed_model, without
 )
 def test_what_this_tensorrt_does_not_take_is_refused(fixed_model, name, value, complaint):
     with pytest.raises(EngineBuildError, match=f"build option {name}.*{complaint}"):
-        build_plan(spec_of(fixed_model, **{name: value}), RTX)
+        built(spec_of(fixed_model, **{name: value}), RTX)
 
 
 def test_a_value_that_tensorrt_changes_is_no_option(fixed_model, without):
     # Its setter only warns, and the getter says that nothing was set.
     with pytest.raises(EngineBuildError, match=r"TensorRT (makes|refuses)"):
-        build_plan(spec_of(fixed_model, hardware_compatibility_level="ampere_plus"), without())
+        built(spec_of(fixed_model, hardware_compatibility_level="ampere_plus"), without())
 
 
 def test_a_plugin_library_that_cannot_be_loaded_is_named(fixed_model, without):
     with pytest.raises(
         EngineBuildError, match=r"(?s)test_build_options\.py: TensorRT cannot load this"
     ):
-        build_plan(spec_of(fixed_model, plugins=[__file__]), without())
+        built(spec_of(fixed_model, plugins=[__file__]), without())
 
 
 def test_a_plugin_library_is_looked_for_in_the_working_directory(
@@ -135,7 +135,7 @@ def test_a_plugin_library_is_looked_for_in_the_working_directory(
     path.write_text("no library")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EngineBuildError, match=rf"(?s)^plugin\.so: .*{re.escape(str(path))}"):
-        build_plan(spec_of(fixed_model, plugins=["plugin.so"]), without())
+        built(spec_of(fixed_model, plugins=["plugin.so"]), without())
 
 
 def test_too_little_workspace_says_what_to_do(dynamic_model):
@@ -143,46 +143,46 @@ def test_too_little_workspace_says_what_to_do(dynamic_model):
         dynamic_model, parse_profiles(RANGE), {"memory_pool_limit_mib": {"workspace": 0.01}}
     )
     with pytest.raises(EngineBuildError, match=r"(?s)built no engine.*what to do: give more with"):
-        build_plan(spec, RTX)
+        built(spec, RTX)
 
 
 def test_a_weakly_typed_network_needs_a_tensorrt_that_has_them(fixed_model, without):
     with pytest.raises(EngineBuildError, match="has strongly typed networks only"):
-        build_plan(spec_of(fixed_model, strongly_typed=False), RTX)
+        built(spec_of(fixed_model, strongly_typed=False), RTX)
 
 
 @pytest.mark.parametrize("more", [{}, {"strongly_typed": False}])
 def test_a_type_that_this_tensorrt_does_not_choose_is_refused_first(fixed_model, more):
     with pytest.raises(EngineBuildError, match=r"option dtype=.*ONNX file decides"):
-        build_plan(spec_of(fixed_model, dtype={"x": "half"}, **more), RTX)
+        built(spec_of(fixed_model, dtype={"x": "half"}, **more), RTX)
 
 
 def test_a_release_that_never_had_a_flag_says_which_one_has(fixed_model, without):
     flags = SimpleNamespace(FP16=None)
     backend = without(BuilderFlag=flags, __version__="10.0.1")
     with pytest.raises(EngineBuildError, match=r"tensorrt 10\.0\.1 has no BuilderFlag\.INT4"):
-        build_plan(spec_of(fixed_model, int4=True), backend)
+        built(spec_of(fixed_model, int4=True), backend)
 
 
 def test_precisions_that_are_off_are_no_demand(fixed_model):
-    assert build_plan(spec_of(fixed_model, fp16=False), RTX)
+    assert built(spec_of(fixed_model, fp16=False), RTX)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "int8", "fp8", "int4"])
 def test_rtx_refuses_to_choose_a_precision(fixed_model, precision):
     with pytest.raises(EngineBuildError, match=r"strongly typed.*ONNX file decides"):
-        build_plan(spec_of(fixed_model, precision=precision), RTX)
+        built(spec_of(fixed_model, precision=precision), RTX)
 
 
 def test_a_release_without_the_flag_says_so(fixed_model, without):
     flags = SimpleNamespace(TF32=trt.BuilderFlag.TF32)
     backend = without(BuilderFlag=flags, __version__="11.0")
-    assert build_plan(spec_of(fixed_model, tf32=True, fp16=False), backend)
+    assert built(spec_of(fixed_model, tf32=True, fp16=False), backend)
     with pytest.raises(EngineBuildError, match=r"tensorrt 11\.0 does not choose types"):
-        build_plan(spec_of(fixed_model, fp16=True), backend)
+        built(spec_of(fixed_model, fp16=True), backend)
 
 
 @pytest.mark.skipif(not hasattr(trt.BuilderFlag, "FP16"), reason="no longer has precisions")
 def test_tensorrts_own_words_are_in_the_error(fixed_model, without):
     with pytest.raises(EngineBuildError, match=r"built no engine:\n.*kFP16"):
-        build_plan(spec_of(fixed_model, fp16=True), without())
+        built(spec_of(fixed_model, fp16=True), without())
