@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.models import chain_dimensions
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
+from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
@@ -78,6 +79,6 @@ def open_session(
         engine.close()
 
 
-def measurement(session: IsolatedSession, effort: Effort, load: Load, gpu: Gpu) -> Measurement:
+def measurement(session: Session, effort: Effort, load: Load, gpu: Gpu) -> Measurement:
     """A measurement that holds the GPU's lock while it runs."""
     return Measurement(session, effort, load, device_lock(None, gpu.uuid), gpu.uuid)

@@ -17,6 +17,7 @@ from pytest_trtperf.backend.session import (
     input_values,
     resolve_shapes,
 )
+from pytest_trtperf.backend.tensorrt import l2_cache
 from pytest_trtperf.backend.tensorrt.bindings import (
     collected,
     created,
@@ -188,6 +189,7 @@ class TensorRTEngine(LoadedEngine):
             with self._record.watch() as contexts:
                 while len(streams) < mode.streams:
                     streams.append(self._create_stream(values, mode))
+            l2_cache.evict_l2_cache()
         except BaseException:
             for stream in streams:
                 stream.close()
