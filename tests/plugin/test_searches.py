@@ -167,7 +167,7 @@ class TestBuilds:
             project,
             """
 from dataclasses import replace
-pair = replace(engine, others=(trt_engine("other.onnx"),))
+pair = replace(engine, _others=(trt_engine("other.onnx"),))
 found = trt_measure.builds(pair, shapes)
 assert (found.variable, [number for number, _ in found]) == ("build", [0, 1])
 medians = [perf.median for _, perf in found]
