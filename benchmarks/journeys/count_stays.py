@@ -14,9 +14,9 @@ function (`sys.setprofile`) sees each call on the main thread in between.
 - A **return** is a stay in a file that the model had left before; the others are its **files**.
 
 Exits 1 if there are more stays or files than the target has. At commit 4d54144, which moved the
-modules into their rooms, there were 43 stays in 12 files with 31 returns; since then there are 33
-in 15 with 18. Files that are new since hold all atomic writers, the identity, the seam and the
-engines of a run.
+modules into their rooms, there were 43 stays in 12 files with 31 returns; now there are 31 in 15
+with 16. Files that are new since hold all atomic writers, the identity, the seam and the engines
+of a run.
 """
 
 from __future__ import annotations

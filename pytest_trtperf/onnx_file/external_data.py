@@ -27,13 +27,13 @@ class _Part:
     end: int
 
 
-def model_files(onnx: Path) -> list[Path]:
+def model_files(path: Path) -> list[Path]:
     """The files that an ONNX model consists of, itself first.
 
     Raises:
         EngineBuildError: as `external_files`.
     """
-    return [onnx, *external_files(onnx)]
+    return [path, *external_files(path)]
 
 
 def files_digest(files: Sequence[Path]) -> str:

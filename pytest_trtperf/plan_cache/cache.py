@@ -8,7 +8,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +18,6 @@ import msgspec
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError, EngineCacheWarning
 from pytest_trtperf.files.locks import let_go, use
-from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
 from pytest_trtperf.plan_cache.entries import (
     read_plan,
     read_runtime_cache,
@@ -65,13 +64,16 @@ class PlanCache:
         shared: Accept a directory that others own or may write to; its plans are loaded as they
             are, so everyone who may write there is trusted. It may be read-only if it has the plan.
         limit: Bytes; after a build the least recently used plans go until the rest fits.
+
+    Attributes:
+        files: Those in the directory.
     """
 
     def __init__(self, directory: Path, shared: bool = False, limit: float = math.inf) -> None:
         self.directory = Path(directory)
         self.shared = shared
         self.limit = limit
-        self._files = CacheFiles(self.directory, shared=shared)
+        self.files = CacheFiles(self.directory, shared=shared)
         self._in_use: dict[str, BinaryIO] = {}
         self._process = os.getpid()
         weakref.finalize(self, _close_all, self._in_use, self._process)
@@ -93,22 +95,22 @@ class PlanCache:
             CacheError: the directory cannot be used: permissions, space, owner.
             ValueError: ``key`` is no SHA-256.
         """
-        self._files.path(key, PLAN)
-        self._files.prepare()
+        self.files.path(key, PLAN)
+        self.files.prepare()
         # Looked for without the lock first: a read-only cache has no place for one.
         if found := self._find(key, wait=False):
             return found
         with ExitStack() as held:
             try:
-                held.enter_context(self._files.locked(key))
+                held.enter_context(self.files.locked(key))
                 if found := self._find(key, wait=True):
                     return found
-                why = explain_build(self._files, about)
-                self._files.make_way(key)
+                why = explain_build(self.files, about)
+                self.files.make_way(key)
             except CacheError as error:
-                reason = f"The engine has to be built: {explain_build(self._files, about)}"
+                reason = f"The engine has to be built: {explain_build(self.files, about)}"
                 raise CacheError(f"{error}. {reason}") from error.__cause__
-            self._files.sweep(key)
+            self.files.sweep(key)
             plan = self._build(key, build, about, why)
         self._shrink()
         return plan
@@ -122,12 +124,12 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be used.
         """
-        self._files.prepare()
+        self.files.prepare()
         begun = time.monotonic()
         waited = 0.0
-        plan = self._files.path(key, PLAN)
+        plan = self.files.path(key, PLAN)
         # Not plan.exists(), which raises where the directory may not be read.
-        while not os.path.exists(plan) and self._files.is_being_built(key):  # noqa: PTH110
+        while not os.path.exists(plan) and self.files.is_being_built(key):  # noqa: PTH110
             waited = time.monotonic() - begun
             report(waited)
             time.sleep(_LOOK_EVERY_S)
@@ -139,25 +141,21 @@ class PlanCache:
         """Lets other processes remove the plans that this object has handed out."""
         _close_all(self._in_use, self._process)
 
-    def build_log(self, key: str) -> AbstractContextManager[BuildLog]:
-        """The log of the build of a key, to be opened by what `get_or_build` calls."""
-        return build_log(self._files, key)
-
     def store_layers(self, key: str, layers: Sequence[Mapping[str, Any]]) -> None:
         """Adds the engine inspector's entries to the identity of a plan.
 
         Raises:
             CacheError: the directory cannot be written.
         """
-        self._files.prepare()
-        with self._files.locked(key), suppress(Damaged):
-            known = read_identity(self._files, key)
+        self.files.prepare()
+        with self.files.locked(key), suppress(Damaged):
+            known = read_identity(self.files, key)
             identity = msgspec.structs.replace(known, layers=[dict(layer) for layer in layers])
-            self._files.replace(key, {IDENTITY: identity.encode()})
+            self.files.replace(key, {IDENTITY: identity.encode()})
 
     def runtime_cache_path(self, key: str) -> Path:
         """Where the runtime cache of a plan is: beside it."""
-        return self._files.path(key, RUNTIME_CACHE)
+        return self.files.path(key, RUNTIME_CACHE)
 
     def load_runtime_cache(self, key: str) -> bytes | None:
         """What `store_runtime_cache` wrote, or None; a damaged one gives a warning.
@@ -165,9 +163,9 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be used.
         """
-        self._files.prepare()
+        self.files.prepare()
         try:
-            return read_runtime_cache(self._files, key)
+            return read_runtime_cache(self.files, key)
         except Damaged as reason:
             warning = f"{self.runtime_cache_path(key)}: {reason}; it is compiled again"
             warnings.warn(warning, EngineCacheWarning, stacklevel=2)
@@ -179,10 +177,10 @@ class PlanCache:
         Raises:
             CacheError: the directory cannot be written.
         """
-        self._files.path(key, RUNTIME_CACHE)
-        self._files.prepare()
-        with self._files.locked(key):
-            self._files.replace(key, {RUNTIME_CACHE: with_checksum(data)})
+        self.files.path(key, RUNTIME_CACHE)
+        self.files.prepare()
+        with self.files.locked(key):
+            self.files.replace(key, {RUNTIME_CACHE: with_checksum(data)})
 
     def _find(self, key: str, *, wait: bool) -> CachedPlan | None:
         """The plan, or None if there is none that is whole.
@@ -196,24 +194,24 @@ class PlanCache:
             return None
         except Damaged as reason:
             if wait:
-                warning = f"{self._files.path(key, PLAN)}: {reason}; the engine is built again"
+                warning = f"{self.files.path(key, PLAN)}: {reason}; the engine is built again"
                 warnings.warn(warning, EngineCacheWarning, stacklevel=3)
             return None
 
     def _open(self, key: str, *, wait: bool) -> CachedPlan | None:
-        file = self._files.open(key, PLAN)
+        file = self.files.open(key, PLAN)
         try:
-            if not use(self._files.path(key, PLAN), file.fileno(), wait=wait):
+            if not use(self.files.path(key, PLAN), file.fileno(), wait=wait):
                 file.close()
                 return None
-            identity = read_identity(self._files, key)
+            identity = read_identity(self.files, key)
             plan = read_plan(file, identity)
         except BaseException:
             file.close()
             raise
         self._keep(key, file)
-        self._files.touch(key)
-        path = self._files.path(key, PLAN)
+        self.files.touch(key)
+        path = self.files.path(key, PLAN)
         return CachedPlan(key, path, plan, built=False, identity=identity)
 
     def _build(
@@ -223,8 +221,8 @@ class PlanCache:
         plan = build()
         identity = PlanIdentity.of_plan(plan, time.perf_counter() - started, about, why)
         # In this order: a plan is never visible without the checksum that verifies it.
-        self._files.replace(key, {IDENTITY: identity.encode(), PLAN: plan})
-        path = self._files.path(key, PLAN)
+        self.files.replace(key, {IDENTITY: identity.encode(), PLAN: plan})
+        path = self.files.path(key, PLAN)
         with explained(self.directory):
             file = path.open("rb")
             use(path, file.fileno(), wait=True)
@@ -235,7 +233,7 @@ class PlanCache:
         if self.limit == math.inf:
             return
         try:
-            shrink(self._files, self.limit)
+            shrink(self.files, self.limit)
         except CacheError as error:
             warnings.warn(
                 f"the cache stays above its limit: {error}", EngineCacheWarning, stacklevel=3

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from pytest_trtperf.engine.identity import EngineIdentity
+from pytest_trtperf.plan_cache.build_log import build_log
 from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.entries import entries
 from pytest_trtperf.plan_cache.files import CacheFiles
@@ -56,7 +57,7 @@ def make_older(directory, hours: float = 1) -> None:
 
 
 def write_log(directory, name: str) -> None:
-    with PlanCache(directory).build_log(named(name)) as log:
+    with build_log(files_of(directory), named(name)) as log:
         log.write("INFO: text")
 
 

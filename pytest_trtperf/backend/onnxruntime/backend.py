@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_trtperf.backend.probe import Probe, answer, probe_in_subprocess, python_version
@@ -20,14 +19,11 @@ class OnnxRuntimeBackend(Backend):
     """ONNX Runtime's CPU provider; build options are accepted, and have no effect."""
 
     name = NAME
+    model_files = staticmethod(model_files)
 
     def probe(self) -> Probe:
         """See `Backend.probe`; its libraries are loaded in a process that is thrown away."""
         return probe_in_subprocess("pytest_trtperf.backend.onnxruntime.backend", self.name)
-
-    def model_files(self, path: Path) -> Sequence[Path]:
-        """The ONNX file and those with its external data."""
-        return model_files(path)
 
     def check_options(self, options: Mapping[str, Any], version: str) -> None:
         """Refuses options that contradict each other, so that a test is wrong on a CPU as well."""

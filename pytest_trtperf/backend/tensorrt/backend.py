@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class TensorRTBackend(Backend):
     """TensorRT 10 or 11, TensorRT for RTX, or the lean runtime."""
 
     builds_plans = True
+    model_files = staticmethod(model_files)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -32,10 +33,6 @@ class TensorRTBackend(Backend):
         if importlib.util.find_spec(MODULES[self.name]) is None:
             import_tensorrt(self.name)  # which raises, and says how to install it
         return probe_in_subprocess("pytest_trtperf.backend.tensorrt.probe", self.name)
-
-    def model_files(self, path: Path) -> Sequence[Path]:
-        """The ONNX file and those with its external data."""
-        return model_files(path)
 
     def check_options(self, options: Mapping[str, Any], version: str) -> None:
         """See `Backend.check_options`."""

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.engine.identity import EngineIdentity
+from pytest_trtperf.plan_cache.build_log import build_log
 from pytest_trtperf.plan_cache.cache import PlanCache
+from pytest_trtperf.plan_cache.files import CacheFiles
 from tests.commands.cache.cached import ABOUT, Run, key, plans
 
 AS_ORDINARY_USER = """
@@ -58,7 +60,7 @@ def test_what_is_in_use_stays_and_is_named(run: Run, directory: Path) -> None:
 
 
 def test_the_log_of_a_failed_build_is_no_engine(run: Run, directory: Path) -> None:
-    with PlanCache(directory).build_log(key("d")) as log:
+    with build_log(CacheFiles(directory, shared=False), key("d")) as log:
         log.write("ERROR: text")
     assert len(run("list", "--json")[1]["engines"]) == 3
     assert run("verify")[0] == 0
