@@ -212,6 +212,7 @@ class Backend(Protocol):
         """The plan of a spec.
 
         Args:
+            spec: its options passed `check_options`, and its files `model_files`.
             report: called with the progress. write: called with each message of the builder.
 
         Raises:

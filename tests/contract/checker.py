@@ -274,15 +274,21 @@ def factories(trt: ModuleType, _request: Request) -> dict[str, Any]:
 
 
 def build(trt: ModuleType, request: Request) -> dict[str, Any]:
-    """`build_plan` of an ONNX file: the size of the plan, or what was raised."""
+    """The size of the plan that `build_plan` makes of an ONNX file, or what was raised."""
     from pytest_trtperf.backend.tensorrt.build import build_plan
+    from pytest_trtperf.engine.option_rules import check_options
     from pytest_trtperf.engine.shapes import parse_profiles
     from pytest_trtperf.engine.spec import EngineSpec
 
     spec = EngineSpec(
         Path(request["onnx"]), parse_profiles(request["shapes"]), request.get("options", {})
     )
-    return _outcome(lambda: len(build_plan(spec, request["backend"])))
+
+    def plan_size() -> int:
+        check_options(spec.options, request["backend"], trt.__version__)
+        return len(build_plan(spec, request["backend"]))
+
+    return _outcome(plan_size)
 
 
 def load(trt: ModuleType, request: Request) -> dict[str, Any]:
