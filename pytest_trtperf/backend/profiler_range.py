@@ -1,23 +1,24 @@
-"""Timed rounds as Nsight sees them: NVTX ranges within cudaProfilerStart and cudaProfilerStop."""
+"""Timed rounds as a profiler sees them: NVTX ranges within what it captures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
-from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import BackendUnavailable
 
 DOMAIN = "trtperf"
 
 
 @contextmanager
-def profiler_range(label: str, *, on_gpu: bool) -> Iterator[None]:
-    """Lets a profiler that waits for cudaProfilerStart record what is inside, under a label.
+def profiler_range(
+    label: str, capture: Callable[[], AbstractContextManager[None]]
+) -> Iterator[None]:
+    """Lets a profiler record the block under a label.
 
     Args:
         label: of the NVTX range, in the domain `trtperf`.
-        on_gpu: without a GPU there is the NVTX range alone.
+        capture: starts and stops a profiler that waits for it.
 
     Raises:
         BackendUnavailable: nvtx is not installed.
@@ -29,11 +30,5 @@ def profiler_range(label: str, *, on_gpu: bool) -> Iterator[None]:
             f"nvtx cannot be imported ({error}); install pytest-trtperf[nvtx], "
             "or measure without --trtperf-nvtx"
         ) from error
-    if on_gpu:
-        value_or_raise(cudart().cudaProfilerStart())
-    try:
-        with nvtx.annotate(label, domain=DOMAIN):
-            yield
-    finally:
-        if on_gpu:
-            value_or_raise(cudart().cudaProfilerStop())
+    with capture(), nvtx.annotate(label, domain=DOMAIN):
+        yield

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_trtperf.backend.probe import Probe
+    from pytest_trtperf.backend.progress import Report
     from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
-    from pytest_trtperf.backend.tensorrt.progress import Report
     from pytest_trtperf.backend.trace import Extent, Times, Trace
     from pytest_trtperf.engine.shapes import Shape, TensorInfo
     from pytest_trtperf.engine.spec import EngineSpec

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend.process.session_process import session_pids
 from pytest_trtperf.backend.protocols import Session
+from pytest_trtperf.backend.session_pids import session_pids
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import SAMPLED_S, DeviceState, read_device_state
@@ -172,7 +172,7 @@ class Measurement:
         return len(self.rounds) >= rounds
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """Milliseconds and information of each layer, see `TensorRTEngine.profile_layers`.
+        """Milliseconds and information of each layer, see `Session.profile_layers`.
 
         Raises:
             MeasurementError: the backend has no profiler, or the session was released.

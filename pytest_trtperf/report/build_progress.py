@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_trtperf.report.progress_line import SILENT_S, ProgressLine
 
 if TYPE_CHECKING:
-    from pytest_trtperf.backend.tensorrt.progress import BuildProgress
+    from pytest_trtperf.backend.progress import BuildProgress
     from pytest_trtperf.plan_cache.build_log import BuildLog
 
 

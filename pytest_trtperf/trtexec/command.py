@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_trtperf.backend.tensorrt.dtypes import named
 from pytest_trtperf.engine.options import checked_options
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import PLAN_SUFFIXES, is_plan
+from pytest_trtperf.engine.type_names import numpy_name
 from pytest_trtperf.errors import ShapeError
 from pytest_trtperf.onnx_file.outline import outline
 from pytest_trtperf.trtexec import values
@@ -265,7 +265,7 @@ def _name_formats(reading: _Reading, find: Callable[[Path], Path]) -> None:
         for name, (dtype, formats) in zip(names, each, strict=True):
             allowed[name] = formats
             # The tensor's own type is not asked for: few networks accept any other.
-            if dtype and model.tensors[name].split()[0] != named(dtype.upper()):
+            if dtype and model.tensors[name].split()[0] != numpy_name(dtype):
                 dtypes[name] = dtype
     reading.options |= {"allowed_formats": allowed} if allowed else {}
     reading.options |= {"dtype": dtypes} if dtypes else {}

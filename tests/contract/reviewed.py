@@ -44,7 +44,7 @@ REVIEW = Review(
             "layer": OURS,  # an entry of the inspector's JSON
             "profiler": "IProfiler",
         },
-        "backend/tensorrt/progress.py": {"config": "IBuilderConfig"},
+        "backend/tensorrt/build_monitor.py": {"config": "IBuilderConfig"},
         "plan_cache/timing_cache.py": {
             "config": "IBuilderConfig",
             "cache": "ITimingCache",
@@ -117,7 +117,7 @@ REVIEW = Review(
         "backend/tensorrt/apply_options.py": "Builder",
         "backend/tensorrt/build.py": "Builder",
         "onnx_file/messages.py": "Builder",
-        "backend/tensorrt/progress.py": "Builder",
+        "backend/tensorrt/build_monitor.py": "Builder",
         "plan_cache/timing_cache.py": "Builder",
         # Asked for in weakly typed networks alone, which _network refuses where there are none.
         "backend/tensorrt/apply_options.py:_set_dtype": "BuilderFlag.FP16",

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_trtperf.backend import session_pids
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
-from pytest_trtperf.backend.process import session_process
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure import device_state
 from pytest_trtperf.measure.device_state import (
@@ -288,7 +288,7 @@ class TestOtherProcessesAtWork:
     ):
         used = {OWN: time.monotonic(), OTHER: time.monotonic() - idle_s}
         latest = [SimpleNamespace(pid=pid, used=at) for pid, at in used.items()]
-        monkeypatch.setattr(session_process, "_LATEST", latest)
+        monkeypatch.setattr(session_pids, "_LATEST", latest)
         nvml.device_get_process_utilization = lambda _, since: SimpleNamespace(
             pid=[900, 901], sm_util=[60, 95], time_stamp=[since + 1] * 2
         )

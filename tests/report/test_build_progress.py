@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.backend.tensorrt.progress import BuildProgress
+from pytest_trtperf.backend.progress import BuildProgress
 from pytest_trtperf.plan_cache.build_log import BuildLog, build_log
 from pytest_trtperf.plan_cache.files import CacheFiles
 from pytest_trtperf.report.build_progress import build_line

@@ -161,7 +161,7 @@ class OnnxRuntimeSession(Session):
         label: str | None = None,
     ) -> Trace:
         """See `host_loop.run_closed`."""
-        with timed_loop(label, on_gpu=False):
+        with timed_loop(label):
             return host_loop.run_closed(self.queries, extent, idle_ms=idle_ms)
 
     def run_open(
@@ -173,7 +173,7 @@ class OnnxRuntimeSession(Session):
         label: str | None = None,
     ) -> Trace:
         """See `host_loop.run_open`."""
-        with timed_loop(label, on_gpu=False):
+        with timed_loop(label):
             return host_loop.run_open(self.queries, schedule, backlog_ms)
 
     def output_values(self) -> dict[str, np.ndarray]:

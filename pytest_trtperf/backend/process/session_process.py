@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from contextlib import suppress
-from math import inf
 from multiprocessing import Pipe
 from typing import Any
 
 from pytest_trtperf import errors
 from pytest_trtperf.backend.process.messages import receive, send
+from pytest_trtperf.backend.session_pids import remember
 from pytest_trtperf.errors import MeasurementError
 
 PROGRAM = """
@@ -30,17 +29,6 @@ main(int(sys.argv[2]))
 folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
 
 _PATIENCE_S = 10.0
-_LATEST: deque[SessionProcess] = deque(maxlen=4)
-
-
-def session_pids(within_s: float = inf) -> frozenset[int]:
-    """The processes of the latest sessions, which may have ended a moment ago.
-
-    Args:
-        within_s: of those alone that did something so many seconds ago or less.
-    """
-    since = time.monotonic() - within_s
-    return frozenset(process.pid for process in _LATEST if process.used >= since)
 
 
 class SessionProcess:
@@ -68,7 +56,7 @@ class SessionProcess:
         finally:
             theirs.close()
         self._open, self.used = True, time.monotonic()
-        _LATEST.append(self)
+        remember(self)
 
     @property
     def pid(self) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
+from pytest_trtperf.backend.progress import Report
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine
 from pytest_trtperf.backend.tensorrt.bindings import MODULES, import_tensorrt
-from pytest_trtperf.backend.tensorrt.progress import Report
 from pytest_trtperf.engine.option_rules import check_options
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.onnx_file.external_data import model_files

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pytest_trtperf.backend.progress import Report
 from pytest_trtperf.backend.tensorrt.apply_options import apply_options, apply_to_network
 from pytest_trtperf.backend.tensorrt.bindings import (
     Errors,
@@ -18,8 +19,8 @@ from pytest_trtperf.backend.tensorrt.bindings import (
     refusals,
     shared_logger,
 )
+from pytest_trtperf.backend.tensorrt.build_monitor import attach_monitor, deferred_interrupt
 from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
-from pytest_trtperf.backend.tensorrt.progress import Report, attach_monitor, deferred_interrupt
 from pytest_trtperf.engine.options import is_strongly_typed
 from pytest_trtperf.engine.shapes import Profile, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pytest_trtperf.errors import BackendUnavailable, MeasurementError
@@ -40,6 +42,16 @@ def value_or_raise(result: tuple[Any, ...]) -> Any:
 
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+@contextmanager
+def profiler_capture() -> Iterator[None]:
+    """Lets a profiler that waits for cudaProfilerStart record the block."""
+    value_or_raise(cudart().cudaProfilerStart())
+    try:
+        yield
+    finally:
+        value_or_raise(cudart().cudaProfilerStop())
 
 
 class Events:

@@ -10,7 +10,7 @@ import numpy as np
 from pytest_trtperf.backend.protocols import ModeRecord, Session
 from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode, describe_inputs
 from pytest_trtperf.backend.tensorrt import loop
-from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
+from pytest_trtperf.backend.tensorrt.cuda import cudart, profiler_capture, value_or_raise
 from pytest_trtperf.backend.tensorrt.inference_stream import CONCURRENCY, InferenceStream
 from pytest_trtperf.backend.timed_loop import timed_loop
 from pytest_trtperf.backend.trace import Extent, Times, Trace
@@ -71,7 +71,7 @@ class TensorRTSession(Session):
         label: str | None = None,
     ) -> Trace:
         """See `loop.run_closed`."""
-        with timed_loop(label, on_gpu=True):
+        with timed_loop(label, profiler_capture):
             return loop.run_closed(self, extent, idle_ms=idle_ms, starts=starts)
 
     def run_open(
@@ -83,7 +83,7 @@ class TensorRTSession(Session):
         label: str | None = None,
     ) -> Trace:
         """See `loop.run_open`."""
-        with timed_loop(label, on_gpu=True):
+        with timed_loop(label, profiler_capture):
             return loop.run_open(self, schedule, backlog_ms, starts=starts)
 
     def output_values(self) -> dict[str, np.ndarray]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.messages import pack_trace, receive, send, unpack_trace
-from pytest_trtperf.backend.process.session_process import SessionProcess, session_pids
+from pytest_trtperf.backend.process.session_process import SessionProcess
+from pytest_trtperf.backend.session_pids import session_pids
 from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 

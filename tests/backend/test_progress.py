@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.backend.tensorrt.build import build_plan
-from pytest_trtperf.backend.tensorrt.progress import BuildProgress
-from pytest_trtperf.engine.spec import EngineSpec
+from pytest_trtperf.backend.progress import BuildProgress
 
 
 def test_nested_phases_count_within_the_step_of_their_parent():
@@ -55,30 +50,3 @@ def test_whatever_is_reported_the_share_is_one(reported):
         else:
             progress.finish(name)
         assert 0.0 <= progress.share <= 1.0
-
-
-def test_a_real_build_reports_phases(fixed_model):
-    pytest.importorskip("tensorrt_rtx")
-    seen: list[tuple[str, float]] = []
-    spec = EngineSpec(fixed_model)
-    assert build_plan(
-        spec, "tensorrt-rtx", report=lambda progress: seen.append((progress.phase, progress.share))
-    )
-    assert any(phase for phase, _ in seen)
-    assert max(share for _, share in seen) > 0
-
-
-def test_ctrl_c_ends_a_build_within_a_few_steps(fixed_model):
-    pytest.importorskip("tensorrt_rtx")
-    whole: list[str] = []
-    build_plan(EngineSpec(fixed_model), "tensorrt-rtx", report=lambda p: whole.append(p.phase))
-
-    def interrupt_once(progress):
-        ended.append(progress.phase)
-        if len(ended) == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    ended: list[str] = []
-    with pytest.raises(KeyboardInterrupt):
-        build_plan(EngineSpec(fixed_model), "tensorrt-rtx", report=interrupt_once)
-    assert len(ended) < len(whole) / 4

@@ -1,13 +1,12 @@
-"""ONNX Runtime as the reference that outputs are compared with, whatever backend is in use."""
+"""The reference that outputs are compared with, whatever backend is in use: ONNX Runtime."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_trtperf.backend.onnxruntime.backend import NAME
 from pytest_trtperf.backend.protocols import LoadedEngine
 
-REFERENCE = NAME
+REFERENCE = "onnxruntime"
 """What a test names it by."""
 
 
