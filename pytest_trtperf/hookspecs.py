@@ -24,7 +24,7 @@ def pytest_trtperf_backends(config: pytest.Config) -> Sequence[Backend]:  # type
     """Adds backends, which --trtperf-backend then knows by their names.
 
     Called in each process that measures, and on the controller of pytest-xdist, before any test
-    runs.
+    runs. An error here is a usage error: no test runs.
     """
 
 

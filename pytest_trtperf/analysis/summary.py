@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,10 @@ def bounded_exp(log: float) -> float:
     return math.exp(max(-100.0, min(log, 100.0)))
 
 
+def _is_percentage(p: object) -> bool:
+    return isinstance(p, Real) and 0 <= float(p) <= 100
+
+
 class Sample:
     """A sample sorted once, for all of its figures; everything in the unit of the sample.
 
@@ -106,8 +111,8 @@ class Sample:
 
     def percentile(self, p: float) -> float:
         """See the function `percentile`."""
-        if not 0 <= p <= 100:
-            raise ValueError(f"percentile {p} is outside 0 to 100")
+        if not _is_percentage(p):
+            raise ValueError(f"percentile {p!r} is outside 0 to 100")
         # float32 is part of the definition: in float64 the P99 of 100 queries is another sample
         share = np.float32(1) - np.float32(p) / np.float32(100)
         excluded = int(share * np.float32(self.ordered.size))

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from pytest_trtperf.backend.protocols import Backend
+
 _CALLERS = ("pluggy", "pytest_trtperf")
+
+
+def call_backends(config: pytest.Config) -> list[Backend]:
+    """Calls `pytest_trtperf_backends`: the backends of all plugins, those of this package last.
+
+    Raises:
+        pytest.UsageError: an implementation raised, or returned something else than backends.
+    """
+    name = "pytest_trtperf_backends"
+    try:
+        found: list[Any] = config.hook.pytest_trtperf_backends(config=config)
+    except (Exception, pytest.fail.Exception) as error:  # of a plugin: any
+        raise pytest.UsageError(f"{name}{_place(error)}: {_described(error)}") from error
+    backends: list[Backend] = []
+    for some in found:
+        listed = list(some) if isinstance(some, Iterable) else [some]
+        if not isinstance(some, Iterable) or not all(hasattr(one, "probe") for one in listed):
+            raise pytest.UsageError(f"{name}: expected a list of backends, got {some!r}")
+        backends += listed
+    return backends
 
 
 def call_measured(item: pytest.Item, record: object) -> list[str]:

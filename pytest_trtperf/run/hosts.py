@@ -16,6 +16,7 @@ from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.errors import BackendUnavailable
+from pytest_trtperf.run.hook_calls import call_backends
 from pytest_trtperf.run.run import Target
 
 # In a process of its own: the worker that comes after is to import its modules itself.
@@ -45,9 +46,12 @@ class Host:
 
 
 def registered_backends(config: pytest.Config) -> list[Backend]:
-    """The backends of all plugins, those of this package last."""
-    found: list[Sequence[Backend]] = config.hook.pytest_trtperf_backends(config=config)
-    return [backend for some in found for backend in some]
+    """The backends of all plugins, those of this package last.
+
+    Raises:
+        pytest.UsageError: an implementation of the hook raised, or returned something else.
+    """
+    return call_backends(config)
 
 
 def describe(names: Sequence[str], backends: Sequence[Backend]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def test_empty_and_infinite_samples_are_refused(samples: list[float], message: s
             statistic(samples)
 
 
-@pytest.mark.parametrize("p", [-1, 101, math.nan])
+@pytest.mark.parametrize("p", [-1, 101, math.nan, "99"])
 def test_percentile_outside_its_range_is_refused(p: float) -> None:
     with pytest.raises(ValueError, match="outside 0 to 100"):
         percentile([1.0], p)

@@ -9,8 +9,10 @@ import pytest
 pytest.importorskip("msgspec")
 
 from pytest_trtperf.backend.probe import Gpu, Probe
-from pytest_trtperf.run.hosts import HERE, Host, place, refuse_another
+from pytest_trtperf.run.hosts import HERE, Host, place, refuse_another, registered_backends
 from pytest_trtperf.run.run import Target
+from pytest_trtperf.testing import FakeBackend
+from tests.run.fakes import fake
 
 
 def probe_of(*names: str, driver: str = "580.1") -> Probe:
@@ -69,3 +71,30 @@ def test_hosts_and_environments_are_distinguished():
     assert places[:2] == [HERE, HERE]
     assert places[4] == places[6]
     assert len(set(places)) == 6
+
+
+def configured(implementation):
+    """A configuration with one implementation of `pytest_trtperf_backends`."""
+    return fake(hook=fake(pytest_trtperf_backends=lambda config: [implementation()]))
+
+
+def test_backends_of_all_plugins_are_known():
+    first, second = FakeBackend(), FakeBackend()
+    hook = fake(pytest_trtperf_backends=lambda config: [[first], (one for one in [second])])
+    assert registered_backends(fake(hook=hook)) == [first, second]
+
+
+@pytest.mark.parametrize("returned", [3, "fake", [3], FakeBackend()], ids=type)
+def test_what_is_no_list_of_backends_is_refused(returned):
+    words = r"^pytest_trtperf_backends: expected a list of backends, got "
+    with pytest.raises(pytest.UsageError, match=words):
+        registered_backends(configured(lambda: returned))
+
+
+def test_an_implementation_that_raises_is_named():
+    def implementation():
+        raise RuntimeError("no such library")
+
+    words = rf"^pytest_trtperf_backends at {__file__}:\d+: RuntimeError: no such library$"
+    with pytest.raises(pytest.UsageError, match=words):
+        registered_backends(configured(implementation))
