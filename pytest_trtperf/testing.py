@@ -230,6 +230,7 @@ class FakeBackend(Backend):
         layers: ms of each layer, in execution order; without them there is no layer profile.
         inputs: of the engines; one with the name `x` and a dynamic dimension unless given.
         cold_start_ms: of the first query of a session; ten times `latency_ms` unless given.
+        cpu: whether the device is the host's processor, as ONNX Runtime's.
 
     Attributes:
         latency_ms: may be set between measurements, such as to make an engine slower.
@@ -248,17 +249,22 @@ class FakeBackend(Backend):
         layers: Mapping[str, float] | None = None,
         inputs: Sequence[TensorInfo] = (ROWS,),
         cold_start_ms: float | None = None,
+        cpu: bool = False,
     ) -> None:
         self.latency_ms, self.noise = latency_ms, noise or lognormal(0.001)
         self.clock = clock or FakeClock()
         self.gpu, self.layers, self.inputs = gpu, dict(layers or {}), inputs
         self.cold_start_ms = 10 * latency_ms if cold_start_ms is None else cold_start_ms
+        self.cpu = cpu
         self._random = np.random.default_rng(seed)
 
     def probe(self) -> Probe:
-        """One GPU, on every machine."""
+        """One GPU, on every machine; none with `cpu`."""
         gpu = Gpu(0, "Fake GPU", "GPU-00000000-0000-0000-0000-000000000000", "0.0")
-        return Probe(self.name, "1", (gpu,), {"fake": "1"})
+        return Probe(self.name, "1", () if self.cpu else (gpu,), {"fake": "1"})
+
+    def check_options(self, options: Mapping[str, Any], version: str) -> None:
+        """See `Backend.check_options`; all are accepted, and have no effect."""
 
     def load_model(self, spec: EngineSpec) -> FakeEngine:
         """See `Backend.load_model`."""

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import pytest_trtperf
+from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.session import DeviceMemory, Mode
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
-from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.errors import EngineBuildError, MeasurementError
 from pytest_trtperf.testing import FakeBackend, FakeClock, FakeEngine, FakeGpu, lognormal
 
 CONFTEST = """
@@ -206,3 +207,21 @@ def test_only_the_backend_room_asks_which_backend_is_in_use():
         )
     ]
     assert not asked
+
+
+def test_a_backend_of_the_host_has_no_gpu():
+    assert FakeBackend(cpu=True).probe().gpus == ()
+    assert [gpu.name for gpu in FakeBackend().probe().gpus] == ["Fake GPU"]
+
+
+def test_options_of_a_build_are_accepted_by_the_fake_and_refused_by_default():
+    class Plain(Backend):
+        name = "plain"
+
+        def probe(self):
+            return FakeBackend().probe()
+
+    FakeBackend().check_options({"fp16": True}, "1")
+    Plain().check_options({}, "1")
+    with pytest.raises(EngineBuildError, match="plain has no build options: drop fp16, tf32"):
+        Plain().check_options({"tf32": True, "fp16": True}, "1")

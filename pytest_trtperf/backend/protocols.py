@@ -190,13 +190,16 @@ class Backend(Protocol):
         return [path]
 
     def check_options(self, options: Mapping[str, Any], version: str) -> None:
-        """Refuses build options before anything is built.
+        """Refuses build options before anything is built; unless it is overridden, all of them.
 
         Raises:
             EngineBuildError: the backend lacks an option.
             ValueError: two options contradict each other.
         """
-        return
+        if options:
+            raise EngineBuildError(
+                f"the backend {self.name} has no build options: drop {', '.join(sorted(options))}"
+            )
 
     def trtexec_defaults(self) -> Mapping[str, Any]:
         """Build options that trtexec has by default, and `trt_engine` has not."""

@@ -129,7 +129,7 @@ def _device_zero(
 def _check(trace: Trace) -> None:
     if not trace.stages or trace.enqueue is None:
         raise MeasurementError(
-            "trtexec's times come from a GPU's events, which a measurement on the CPU does not have"
+            "trtexec's times come from a GPU's events, and this backend records none"
         )
     if "gpu_compute" not in trace.starts:
         raise MeasurementError(

@@ -70,7 +70,9 @@ def test_operator_that_does_not_exist_is_named(project):
 def test_plan_needs_a_gpu(project):
     (project.path / "model.plan").write_bytes(b"plan")
     project.tests(measure(model="model.plan"))
-    project.run().stdout.fnmatch_lines(["*EngineLoadError*model.plan*onnxruntime needs ONNX*"])
+    project.run().stdout.fnmatch_lines(
+        ["*EngineLoadError*model.plan is a plan, and the backend onnxruntime loads none*"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 KEY = "test_perf.py::test_model"
 HASTY = "--trtperf-max-warm-up=0.02"
 
-NO_TIMES = "trtexec's times come from a GPU's events, which a measurement on the CPU does not have"
+NO_TIMES = "trtexec's times come from a GPU's events, and this backend records none"
 NO_PROFILE = "the CPU backend has no layer profile"
 
 
@@ -26,9 +26,9 @@ def test_what_only_a_gpu_has_is_refused(repository):
                 (lambda: perf.layers(queries=7), "no layer profile"),
                 (lambda: perf.export_profile("profile.json"), "no layer profile"),
                 (lambda: perf.export_times("times.json"), "come from a GPU's events"),
-                (lambda: perf.device_memory, "the CPU backend takes no device memory"),
-                (lambda: perf.assert_device_memory(mib=100), "takes no device memory"),
-                (lambda: perf.assert_device_memory({"cpu:*": 1}), "takes no device memory"),
+                (lambda: perf.device_memory, "this backend does not report device memory"),
+                (lambda: perf.assert_device_memory(mib=100), "does not report device memory"),
+                (lambda: perf.assert_device_memory({"cpu:*": 1}), "does not report device memory"),
             ):
                 with pytest.raises(MeasurementError, match=why):
                     ask()

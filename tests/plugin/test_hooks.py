@@ -112,6 +112,28 @@ def test_an_implementation_that_raises_fails_the_run_and_loses_nothing(
     assert [one.key for one in run.measurements] == ["test_perf.py::test_model"]
 
 
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=str)
+def test_a_measurement_that_cannot_be_recorded_fails_the_run_and_not_pytest(project, workers):
+    project.model()
+    project.tests(
+        """
+        def test_lost(trt_engine, trt_measure, monkeypatch):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
+            record = "pytest_trtperf.fixtures.judged.JudgedMeasurement.record"
+            monkeypatch.setattr(record, lambda judged: judged.absent)
+
+        def test_next(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
+        """
+    )
+    result = project.run(*workers)
+    result.assert_outcomes(passed=2)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["*test_perf.py::test_lost: its measurements could not be recorded: AttributeError(*"]
+    )
+
+
 def test_nothing_is_called_without_the_option(repository):
     repository.pytester.makeconftest(CALLS)
     repository.pytester.runpytest_inprocess().assert_outcomes(skipped=1)

@@ -39,6 +39,7 @@ def types(trt_engine: TrtEngine, trt_measure: TrtMeasure, trt_compare: TrtCompar
 def wrong_names(trt_engine: TrtEngine, trt_measure: TrtMeasure, trt_compare: TrtCompare) -> None:
     """An option that does not exist is an error before anything runs."""
     engine = trt_engine("model.onnx", fp61=True)  # type: ignore[call-arg]
+    trt_engine.from_trtexec("--onnx=model.onnx", fp61=True)  # type: ignore[call-arg]
     trt_measure(engine, tolerence=0.1)  # type: ignore[call-arg]
     trt_measure.sweep(engine, batch_size=(1, 8))  # type: ignore[call-arg]
     trt_compare(engine, engine, cuda_graphs=True)  # type: ignore[call-arg]
