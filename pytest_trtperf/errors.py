@@ -46,7 +46,7 @@ class CacheError(TrtPerfError):
 
 
 class ShapeError(TrtPerfError, ValueError):
-    """A shape, rank or tensor name does not fit the model or its optimisation profile."""
+    """A shape, rank or tensor name does not fit the model or its optimization profile."""
 
 
 class MeasurementError(TrtPerfError):

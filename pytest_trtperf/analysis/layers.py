@@ -73,7 +73,7 @@ def _checked(name: str, values: ArrayLike) -> np.ndarray:
 
 
 class _Index:
-    """Entries by name, then by name without the optimisation profile; ambiguity finds none."""
+    """Entries by name, then by name without the optimization profile; ambiguity finds none."""
 
     def __init__(self, information: Sequence[Mapping[str, Any]]) -> None:
         self._exact: dict[str, Mapping[str, Any] | None] = {}
@@ -90,7 +90,7 @@ class _Index:
 
 
 def _plain(name: str) -> str:
-    """The name of a layer as it is in every optimisation profile."""
+    """The name of a layer as it is in every optimization profile."""
     return _PROFILE.sub("", name.strip())
 
 

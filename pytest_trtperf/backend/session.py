@@ -114,7 +114,7 @@ def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]
 
 
 def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:
-    """Refuses a shape outside of its optimisation profile.
+    """Refuses a shape outside of its optimization profile.
 
     Raises:
         ShapeError: names the input, its shape and the profile.

@@ -194,7 +194,7 @@ class Comparison:
         verdict = self._decided(gate, change, host_bound, doubt)
         if change.improved:
             self.notes.append(words.improved(gate, change, self._policy.remedy))
-        judged = words.Judged(
+        judged = words.JudgedGate(
             gate=gate,
             change=change,
             verdict=verdict,

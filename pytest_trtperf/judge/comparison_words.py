@@ -26,7 +26,7 @@ _EXPLAINED = (Reason.WITHIN_LIMIT, Reason.OVER_LIMIT, Reason.UNDER_LIMIT)
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedGate:
     """A gate with its last change, and what the policy made of it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Judged:
     disturbance: float
 
 
-def comparison_message(key: str, device: str, judged: Judged) -> str:
+def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
     """A gate's numbers, and what they come to."""
     gate, change, verdict = judged.gate, judged.change, judged.verdict
     queries = sum(round.queries for round in judged.rounds)
@@ -63,7 +63,7 @@ def comparison_message(key: str, device: str, judged: Judged) -> str:
     )
 
 
-def _widened(judged: Judged) -> str:
+def _widened(judged: JudgedGate) -> str:
     supported, runs = judged.change.supported, judged.runs
     if supported <= judged.tolerance:
         return ""

@@ -155,7 +155,7 @@ class Measurement:
         with self._lock, ExitStack() as at_end:
             at_end.callback(self._report, None)
             if self._warm:
-                self._settle()
+                self._warm_again()
             else:
                 self._warm_up()
             while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
@@ -196,7 +196,7 @@ class Measurement:
         expected = self.seconds / max(measured, 1)
         return measured < 2 or self.seconds + expected <= self.effort.max_time
 
-    def _settle(self) -> None:
+    def _warm_again(self) -> None:
         # Since the last rounds the clocks may have dropped: run queries until they are up again.
         extent = self._extent(self.effort.warm_up_ms / 2, 1)
         self.session.run_closed(extent, idle_ms=self.load.idle_ms)
