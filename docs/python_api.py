@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest_trtperf
 from pytest_trtperf import errors
-from pytest_trtperf.analysis.diagnosis import Finding
+from pytest_trtperf.analysis.diagnosis import Finding, FindingCode
 from pytest_trtperf.analysis.max_qps import Trial
 from pytest_trtperf.analysis.paired import Ratio
+from pytest_trtperf.analysis.verdict import Reason, Status
 from pytest_trtperf.backend.session import DeviceMemory
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.fixtures import provide
+from pytest_trtperf.fixtures.result import Result
 
 HELD: Mapping[str, tuple[str, str]] = {
     "TrtEngine": ("trt_engine", "The fixture `trt_engine`."),
@@ -30,6 +32,9 @@ HELD: Mapping[str, tuple[str, str]] = {
 VALUES = ("Round", "Summary", "Layer", "Verdict")
 OTHER_VALUES = (Finding, Ratio, Trial, DeviceMemory, TensorInfo)
 """Values without a public name: nothing but the plugin makes them."""
+
+CODES = (Status, Reason, FindingCode)
+"""Members are text, so that a test compares them with text: `finding.code == "bimodal"`."""
 
 ALIASES: Mapping[str, str] = {
     "ShapeLike": '`(8, 3, 224, 224)` or `"8x3x224x224"`',
@@ -68,6 +73,7 @@ def section() -> Iterator[str]:
     yield ""
     for name, (owner, origin) in HELD.items():
         yield from _held(getattr(pytest_trtperf, name), owner, origin)
+    yield from _held(Result, "result", "What `pair.new` and `pair.reference` are.")
     for name in VALUES:
         yield from (f"### `{name}`", "")
         yield from _value(getattr(pytest_trtperf, name))
@@ -75,6 +81,11 @@ def section() -> Iterator[str]:
     for kind in OTHER_VALUES:
         yield from (f"**`{kind.__name__}`**", "")
         yield from _value(kind)
+    yield from ("### Codes", "", "| | | values, which are text |", "|---|---|---|")
+    for kind in CODES:
+        values = ", ".join(f"`{member.value}`" for member in kind)
+        yield row(f"`{kind.__name__}`", parse(kind)[0], values)
+    yield ""
     yield from ("### Errors and warnings", "", "| | base | |", "|---|---|---|")
     for name, kind in vars(errors).items():
         if inspect.isclass(kind):
