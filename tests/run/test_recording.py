@@ -13,11 +13,20 @@ from pytest_trtperf.run.recording import record_baselines
 def record(begin, measured):
     """Records tests of `test_x.py` with a run of its own; returns that."""
 
-    def record(*names, passed=True, complete=True, collected=None, prepare=None, **options):
+    def record(
+        *names,
+        passed=True,
+        complete=True,
+        collected=None,
+        prepare=None,
+        baseline="missing",
+        **options,
+    ):
         run = begin(**options)
         run.note_collected(f"test_x.py::{name}" for name in (collected or names))
         for name in names:
-            run.add([measured(f"test_x.py::{name}", module="test_x.py")], passed=passed)
+            one = measured(f"test_x.py::{name}", module="test_x.py", baseline=baseline)
+            run.add([one], passed=passed)
         if prepare:
             prepare(run)
         record_baselines(run, complete=complete)
@@ -56,6 +65,19 @@ def test_a_failed_test_records_nothing_and_its_entry_stays(record, entries):
     record("test_a", update=True)
     run = record("test_a", passed=False, update=True)
     assert (run.recorded.written, run.recorded.stale) == ([], [])
+    assert entries() == {"test_a": 1}
+
+
+@pytest.mark.parametrize("option", ["update", "update_new"])
+def test_what_has_no_baseline_records_nothing(record, tmp_path, option):
+    run = record("test_a", baseline="off", **{option: True})
+    assert (run.recorded.written, run.recorded.stale) == ([], [])
+    assert not list((tmp_path / "perf-baselines").iterdir())
+
+
+def test_an_entry_of_what_has_no_baseline_any_more_stays(record, entries):
+    record("test_a", update=True)
+    record("test_a", baseline="off", update=True)
     assert entries() == {"test_a": 1}
 
 
