@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,25 +9,10 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.analysis.gates import Gate, closed_load_gates, judge_gate
 from pytest_trtperf.analysis.verdict import Status, keeps_limit
+from tests.analysis.rounds import Round
 
 GATES = closed_load_gates({"latency"})
 TOLERANCE = 0.05
-
-
-@dataclass(frozen=True)
-class Round:
-    """Queries of an engine that takes so many milliseconds."""
-
-    ms: float
-    queries: int = 1000
-
-    @property
-    def throughput(self) -> float:
-        return 1e3 / self.ms
-
-    @property
-    def quantiles(self) -> dict[str, list[float]]:
-        return {"latency": [self.ms] * 21}
 
 
 def rounds(level: float = 1.0, seed: int = 0, noise: float = 0.003) -> list[Round]:
