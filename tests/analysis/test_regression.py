@@ -47,6 +47,20 @@ def test_verdict_has_change_interval_and_tolerance() -> None:
     assert verdict.limit == 1.05
 
 
+@pytest.mark.parametrize(("rounds", "others"), [(4, 12), (12, 4)])
+@pytest.mark.parametrize("noise", [0.001, 0.01, 0.1])
+def test_interval_is_welchs_where_the_sides_have_other_numbers_of_rounds(
+    rounds: int, others: int, noise: float
+) -> None:
+    now, before = noisy(0, 1.1, rounds, noise), noisy(1, 1.0, others, noise=0.01)
+    change = judge_change(now, [before[::2], before[1::2]], 0.05, alpha=0.02)
+    welch = stats.ttest_ind(np.log(now), np.log(before), equal_var=False)
+    low, high = welch.confidence_interval(0.96)
+    assert change.ratio == pytest.approx(math.exp((low + high) / 2), rel=1e-9)
+    assert change.lower == pytest.approx(math.exp(low), rel=1e-9)
+    assert change.upper == pytest.approx(math.exp(high), rel=1e-9)
+
+
 @pytest.mark.parametrize("higher_is_better", [False, True])
 def test_change_of_exactly_the_tolerance_without_noise_passes(higher_is_better: bool) -> None:
     current = [1 / 1.05] * 5 if higher_is_better else [1.05] * 5
