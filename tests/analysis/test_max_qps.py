@@ -137,6 +137,25 @@ def test_few_disturbed_trials_do_not_move_the_rate():
     assert found.rate == pytest.approx(rate_at(4 * SERVICE_MS), rel=0.05)
 
 
+@pytest.mark.parametrize("slope", [0.2, 0.0, -1.0])
+def test_response_is_taken_to_grow_at_least_with_the_root_of_the_rate(slope):
+    """However little the last trials seem to depend on their rate, or fall with it."""
+    quiet = Device(4 * SERVICE_MS)
+    last: list[Trial] = []
+
+    def flat(rate, draw, rounds):
+        if rounds != LAST_ROUNDS:
+            return quiet(rate, draw, rounds)
+        last.append(Trial(rate, quiet.limit_ms / 1.2 * (rate / 200) ** slope))
+        return last[-1]
+
+    found = search_max_qps(flat, 100, quiet.limit_ms)
+    moved = sorted(one.rate * (quiet.limit_ms / one.response_ms) ** 2 for one in last)
+    assert [found.lower, found.rate, found.upper] == pytest.approx(
+        [moved[0], moved[LAST_TRIALS // 2], moved[-1]]
+    )
+
+
 def test_device_that_breaks_down_at_once_is_bounded_by_the_bracket():
     def cliff(rate, _draw, _rounds):
         """Quick up to 300 qps, where it breaks down; what it then completed was quick too."""
