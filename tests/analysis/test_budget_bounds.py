@@ -106,7 +106,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
-@pytest.mark.parametrize("p", [90, 99])
+@pytest.mark.parametrize("p", [60, 90, 99])
 @pytest.mark.parametrize("case", CASES)
 def test_bounds_are_the_outermost_undecided_limits(case: str, p: float, alpha: float) -> None:
     make, levels = CASES[case]
