@@ -1,7 +1,7 @@
 """The dating of changes in a series of nightly values, afterwards; `series` has the alarm.
 
-Nights, missing nights and the unit of the values are as there. Everything works on ranks and
-medians of logarithms. `benchmarks/trend/nightly.py` measures what both functions find and miss.
+Nights, missing nights and the unit of the values are as in `series`. Everything works on ranks
+and medians of logarithms. `benchmarks/trend/nightly.py` measures what both functions find and miss.
 """
 
 from __future__ import annotations

@@ -27,8 +27,11 @@ CHANCE_OUTLIERS = 0.01
 MODE_SHARE = 0.04
 
 MODES_APART = 0.015
-"""The minimum share of the queries in a mode, and minimum distance of two levels: below 5 and
-2 %, so that modes of 5 % of the queries, and such 2 % apart, are found whatever the draw."""
+"""The minimum share of the queries in a mode, and the minimum distance of two levels.
+
+They are below 5 and 2 %, so that modes of 5 % of the queries, and modes 2 % apart, are found
+whatever the draw.
+"""
 
 VALLEY_DEPTH = 0.5
 """How high the density between two modes may be, as a share of the lower mode's."""
@@ -42,11 +45,12 @@ ASHMANS_D = 3.0
 def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
     """Queries far above the rest (code `outliers`), from each round's queries in milliseconds.
 
-    The rest is all queries, or the slowest mode where there are several (`bimodal`). An outlier
-    lies where n queries have 0.01 on average (the outlier region of Davies & Gather 1993) if their
-    tail is exponential, and if it is lognormal, with the scale of the tail from the upper quartile
-    or decile, whichever says more; it takes at least 1.2 times the median, and three steps of an
-    event's clock more. Neither the order of queries nor that of rounds matters.
+    The rest is all queries, or the slowest mode where there are several (`bimodal`). Outliers lie
+    beyond a limit that 0.01 of n queries exceed on average (the outlier region of Davies & Gather
+    1993). The limit is the larger of two: for an exponential tail, and for a lognormal one. The
+    scale of each comes from the upper quartile or decile, whichever gives more. An outlier also
+    takes at least 1.2 times the median, and three steps of an event's clock more than it. Neither
+    the order of queries nor that of rounds matters.
 
     Raises:
         ValueError: there are no rounds, or one is empty or not finite.
@@ -78,13 +82,13 @@ def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
 def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
     """Two or more modes clearly apart (code `bimodal`), such as clock levels; in milliseconds.
 
-    A valley in a kernel density of the logarithms, at any width from Silverman's rule of thumb
-    (1986) up, with a share of the queries on either side that matters; at most half as high as the
-    lower of the peaks beside it, and deeper than the noise of independent queries makes one. Of
-    several, the first is that with the greatest variance between its sides (Otsu 1979), and each
-    side is looked at again. The sides' medians are apart by a share that matters and by D > 3
-    (Ashman, Bird & Zepf 1994), with quartiles for standard deviations. The order of the queries
-    does not matter.
+    Two modes are parted by a valley in a kernel density of the logarithms, at any width from
+    Silverman's rule of thumb (1986) up. Each side of it has at least `MODE_SHARE` of the queries.
+    It is at most half as high as the lower of the peaks beside it, and deeper than the noise of
+    independent queries makes one. Of several valleys, the first is that with the greatest variance
+    between its sides (Otsu 1979); each side is then searched again. The sides' medians are apart
+    by at least `MODES_APART` and by D > 3 (Ashman, Bird & Zepf 1994), with quartiles for standard
+    deviations. The order of the queries does not matter.
 
     Raises:
         ValueError: `samples` is empty or not finite.

@@ -1,4 +1,4 @@
-"""Two engines measured in turns: what the one takes of the other's time."""
+"""Two engines measured in turns: the ratio of their times."""
 
 from __future__ import annotations
 

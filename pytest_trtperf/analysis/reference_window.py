@@ -66,9 +66,10 @@ IntArray = npt.NDArray[np.intp]
 def estimate(logs: FloatArray, floor: float = 0.0) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean, standard deviation and lag-1 autocorrelation along the last axis.
 
-    Values are first drawn in to three standard deviations (1.4826 times the median absolute
-    deviation, at least `floor`) around the median (winsorised, Tukey 1962). The autocorrelation is
-    corrected for the bias of an estimated mean, about -(1 + 3 phi) / n (Kendall 1954).
+    Values are first drawn in to three standard deviations around the median (winsorised, Tukey
+    1962). The standard deviation for this is 1.4826 times the median absolute deviation, at least
+    `floor`. The autocorrelation is corrected for the bias of an estimated mean, about
+    -(1 + 3 phi) / n (Kendall 1954).
     """
     size = logs.shape[-1]
     kept = _drawn_in(logs, floor)
@@ -86,9 +87,9 @@ def estimate(logs: FloatArray, floor: float = 0.0) -> tuple[FloatArray, FloatArr
 def threshold(window: int, phi: float) -> float:
     """The CUSUM at which to alarm, for a window's length and its estimated autocorrelation.
 
-    From `THRESHOLDS` at one standard error, 1 / sqrt(window) (Bartlett 1946), above the estimate,
-    since an autocorrelation taken for too small is what makes false alarms; linear between the
-    columns and, in 1 / window, between the rows. At least `LEAST_THRESHOLD`.
+    It is read from `THRESHOLDS` at one standard error, 1 / sqrt(window) (Bartlett 1946), above the
+    estimate: too small an estimate makes false alarms. Between columns it is linear in phi, between
+    rows in 1 / window. It is at least `LEAST_THRESHOLD`.
     """
     upper = phi + 1 / math.sqrt(window)
     column = [float(np.interp(upper, PHIS, row)) for row in THRESHOLDS]
@@ -126,8 +127,9 @@ def _drawn_in(logs: FloatArray, floor: float) -> FloatArray:
 def step_inside(logs: FloatArray, floor: float) -> int:
     """Where the level of a reference window moves; 0 where it does not.
 
-    The largest t statistic over all splits, its variance inflated by (1 + phi) / (1 - phi) of what
-    is left after the split, phi one standard error above the estimate here too.
+    The split is that with the largest t statistic. Its variance is inflated by
+    (1 + phi) / (1 - phi), where phi is the autocorrelation of what is left after the split. As in
+    `threshold`, phi is taken one standard error above its estimate.
     """
     kept = _drawn_in(logs, floor)
     size = kept.size

@@ -45,7 +45,7 @@ class JudgedGate:
 
 
 def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
-    """A gate's numbers, and what they come to."""
+    """A gate's numbers and its verdict."""
     gate, change, verdict = judged.gate, judged.change, judged.verdict
     queries = sum(round.queries for round in judged.rounds)
     interval = percent_interval(change.lower - 1, change.upper - 1)
@@ -58,12 +58,12 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
         f"{key}: {gate.name} {_STATUS[evident_status(verdict)]}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
         f"in the baseline, {signed_percent(change.ratio - 1)} {interval}, "
-        f"tolerance {judged.tolerance:.1%}{_widened(judged)} "
+        f"tolerance {judged.tolerance:.1%}{_raised(judged)} "
         f"({len(judged.rounds)} rounds, {queries} queries on {device}{why})"
     )
 
 
-def _widened(judged: JudgedGate) -> str:
+def _raised(judged: JudgedGate) -> str:
     supported, runs = judged.change.supported, judged.runs
     if supported <= judged.tolerance:
         return ""
@@ -71,9 +71,9 @@ def _widened(judged: JudgedGate) -> str:
     fall = 1 - 1 / (1 + supported)
     most = f"{fall if judged.gate.kind == 'throughput' else supported:.1%}"
     if supported <= judged.disturbance:
-        return f", widened to {most} since other processes took so much time"
-    support = "the baseline's run supports" if runs == 1 else f"the baseline's {runs} runs support"
-    return f", widened to the {most} that {support}"
+        return f", raised to {most}: other processes took so much time"
+    found = "only run" if runs == 1 else f"{runs} runs"
+    return f", raised to {most}: judging by the baseline's {found}, runs may differ by that much"
 
 
 def other_mode(key: str, differences: Sequence[str], remedy: Remedy) -> str:

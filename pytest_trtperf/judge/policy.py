@@ -10,7 +10,7 @@ from pytest_trtperf.analysis.gates import Gate
 
 @dataclass(frozen=True)
 class Remedy:
-    """What helps against a flaw of what is compared with.
+    """Advice for a faulty baseline.
 
     Attributes:
         renew: makes it anew.

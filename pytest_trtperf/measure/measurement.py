@@ -73,7 +73,7 @@ class Round:
         after: the device's state after it.
         started: seconds of CLOCK_MONOTONIC, which all processes of a host share.
         ended: seconds of the same clock.
-        disturbances: what else the numbers show beside the engine; empty for a good round.
+        disturbances: what affected the round besides the engine; empty for a good round.
         contention: on the CPU, the share of time that other processes took; None where unknown.
         yardstick_ms: on the CPU, what a fixed calculation took around the round, see
             `read_yardstick`; None where unknown.

@@ -27,7 +27,7 @@ def progress_at(step: int) -> BuildProgress:
 
 
 class Clock:
-    """Tells the time that it was set to."""
+    """Returns the time that it was set to."""
 
     now = 0.0
 

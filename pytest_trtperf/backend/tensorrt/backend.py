@@ -39,7 +39,7 @@ class TensorRTBackend(Backend):
         check_options(options, self.name, version)
 
     def trtexec_defaults(self) -> Mapping[str, Any]:
-        """trtexec's networks are weakly typed as long as there are such networks."""
+        """trtexec's networks are weakly typed where TensorRT still has such networks."""
         if self.name != "tensorrt":  # the others have no such networks, or build nothing
             return {}
         from pytest_trtperf.backend.tensorrt.build import has_weakly_typed_networks
