@@ -20,6 +20,7 @@ from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
 from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
+from pytest_trtperf.judge.limits import others_took
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
@@ -231,7 +232,7 @@ class Comparison:
         if host_bound and gate.kind != "p99":
             return Reason.ENQUEUE_BOUND, words.HOST_BOUND
         if self._blames_others(gate, change):
-            return Reason.CONTENDED, words.contended(self._contention())
+            return Reason.CONTENDED, others_took(self._contention())
         if not _is_open(change):
             return None
         reason = change.verdict.reason

@@ -103,11 +103,6 @@ def improved(gate: Gate, change: Change, remedy: Remedy) -> str:
     return f"{gate.name} improved by {abs(change.ratio - 1):.1%}{hint}"
 
 
-def contended(share: float) -> str:
-    """That other processes took a share of the time."""
-    return f"other processes took {share:.0%} of the time: free the machine"
-
-
 def undecided(reason: Reason, why: str, remedy: Remedy) -> str:
     """What helps where not even the estimate may decide."""
     if reason is Reason.MACHINE_CHANGED:

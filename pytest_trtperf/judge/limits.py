@@ -79,6 +79,11 @@ def settle(
     return verdict
 
 
+def others_took(share: float) -> str:
+    """Why a verdict is open where other processes took this share of the time."""
+    return f"other processes took {share:.0%} of the time: free the machine"
+
+
 def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = ()) -> None:
     """Fails the test for failed verdicts, or else warns of inconclusive ones.
 
