@@ -58,5 +58,14 @@ def test_noise_excuses_a_change_of_at_most_5_percent(change, steady):
     assert is_steady(medians) == steady
 
 
+@pytest.mark.parametrize(("change", "steady"), [(0.03, True), (0.034, False)])
+def test_noise_excuses_twice_the_standard_error_of_the_difference(change, steady):
+    """The deviation is 0.02 * sqrt(4 / 3), so that 2 * 0.0231 * sqrt(2 / 4) = 0.0327 is excused."""
+    noisy = [0.98, 0.98, 1.02, 1.02]
+    medians = [*noisy, *(value + change for value in noisy)]
+    assert trend(medians) == pytest.approx(change)
+    assert is_steady(medians) == steady
+
+
 def test_slow_drift_is_not_steady():
     assert not is_steady([1.0 - 0.005 * window for window in range(8)])
