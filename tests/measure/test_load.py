@@ -64,6 +64,13 @@ def test_constant_arrivals_are_as_many_as_the_duration_takes():
     ]
 
 
+@pytest.mark.parametrize(("lead_in_ms", "last"), [(0, 10), (4, 13)])
+def test_constant_arrivals_are_as_many_as_the_queries_where_they_take_longer(lead_in_ms, last):
+    """After a lead-in of 4 ms the first that counts is due at 4 ms, the tenth at 13."""
+    due = Load(1000.0, "constant").schedule(1, 10, 0, lead_in_ms)
+    assert due.tolist() == [number * 10**6 for number in range(1, last + 1)]
+
+
 @given(load=st.builds(Load, RATES, st.just("poisson"), seed=SEEDS), round=st.integers(0, 100))
 def test_poisson_arrivals_have_exponential_intervals_of_the_rate(load, round):
     """The mean and deviation of 20 000 are within 7 sigma of one, as is each share beyond."""
