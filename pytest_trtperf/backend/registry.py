@@ -27,7 +27,7 @@ def builtin_backends() -> tuple[Backend, ...]:
 
 
 def find_backend(name: str, backends: Sequence[Backend]) -> Backend:
-    """The backend of a name; of several the first.
+    """The backend of a name.
 
     Raises:
         BackendUnavailable: there is none; lists the known ones.
@@ -68,6 +68,8 @@ def usable_backend(names: Sequence[str], backends: Sequence[Backend]) -> Usable:
             return Usable(backend, backend.probe())
         except BackendUnavailable as error:
             reasons.append(str(error))
+        except Exception as error:  # noqa: BLE001  # of another package's backend: any
+            reasons.append(f"backend {backend.name}: {type(error).__name__}: {error}")
     lines = ["no usable backend:", *(f"  {reason}" for reason in reasons)]
     if _ON_CPU not in names:
         lines.append(

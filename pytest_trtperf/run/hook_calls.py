@@ -18,7 +18,8 @@ def call_backends(config: pytest.Config) -> list[Backend]:
     """Calls `pytest_trtperf_backends`: the backends of all plugins, those of this package last.
 
     Raises:
-        pytest.UsageError: an implementation raised, or returned something else than backends.
+        pytest.UsageError: an implementation raised, returned something else than backends, or
+            gave one a name that another has.
     """
     name = "pytest_trtperf_backends"
     try:
@@ -31,6 +32,11 @@ def call_backends(config: pytest.Config) -> list[Backend]:
         if not isinstance(some, Iterable) or not all(hasattr(one, "probe") for one in listed):
             raise pytest.UsageError(f"{name}: expected a list of backends, got {some!r}")
         backends += listed
+    names = [one.name for one in backends]
+    if twice := sorted({one for one in names if names.count(one) > 1}):
+        raise pytest.UsageError(
+            f"{name}: several backends have the name {', '.join(twice)}: give each its own"
+        )
     return backends
 
 

@@ -9,7 +9,14 @@ import pytest
 pytest.importorskip("msgspec")
 
 from pytest_trtperf.backend.probe import Gpu, Probe
-from pytest_trtperf.run.hosts import HERE, Host, place, refuse_another, registered_backends
+from pytest_trtperf.run.hosts import (
+    HERE,
+    Host,
+    describe,
+    place,
+    refuse_another,
+    registered_backends,
+)
 from pytest_trtperf.run.run import Target
 from pytest_trtperf.testing import FakeBackend
 from tests.run.fakes import fake
@@ -79,9 +86,29 @@ def configured(implementation):
 
 
 def test_backends_of_all_plugins_are_known():
-    first, second = FakeBackend(), FakeBackend()
+    first, second = FakeBackend(), named("other")
     hook = fake(pytest_trtperf_backends=lambda config: [[first], (one for one in [second])])
     assert registered_backends(fake(hook=hook)) == [first, second]
+
+
+def named(name):
+    backend = FakeBackend()
+    backend.name = name
+    return backend
+
+
+def test_a_name_that_another_backend_has_is_refused():
+    hook = fake(pytest_trtperf_backends=lambda config: [[named("a"), named("b")], [named("b")]])
+    with pytest.raises(pytest.UsageError, match="several backends have the name b: give each"):
+        registered_backends(fake(hook=hook))
+
+
+def test_a_probe_that_fails_is_a_reason_why_a_backend_is_not_usable():
+    broken = named("broken")
+    broken.probe = lambda: 1 / 0
+    error = describe(["broken"], [broken])["error"]
+    assert "backend broken: ZeroDivisionError: division by zero" in error
+    assert describe(["broken", "fake"], [broken, FakeBackend()])["probe"]["backend"] == "fake"
 
 
 @pytest.mark.parametrize("returned", [3, "fake", [3], FakeBackend()], ids=type)
