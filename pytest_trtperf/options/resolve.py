@@ -10,6 +10,9 @@ from pytest_trtperf.options.declared import DECLARED, Settings
 from pytest_trtperf.options.option import Option
 from pytest_trtperf.options.values import parse_path
 
+_NEARLY = 0.9
+"""The share of letters in common, as difflib counts, from which a name is a misspelt one."""
+
 
 class Sources(NamedTuple):
     """Where the options of a run may be given.
@@ -40,6 +43,8 @@ def resolve(sources: Sources) -> Settings:
     updates = ("trtperf_update", "trtperf_update_new")
     if any(sources.command_line(key) for key in updates) and not settings.enabled:
         raise ValueError("--trtperf-update records what is measured: give --trtperf as well")
+    if settings.enabled:
+        _check_variables(sources.environment)
     return settings
 
 
@@ -70,6 +75,18 @@ def _check(settings: Settings) -> None:
         raise ValueError("--trtperf-against compares with a record: leave --trtperf-update out")
     if settings.request_rate is not None and settings.idle_ms:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """Refuses a variable that is nearly that of an option; others may be of other tools."""
+    from difflib import get_close_matches
+
+    known = [option.variable for option in DECLARED]
+    for name in environment:
+        if not name.startswith("TRTPERF_") or name in known:
+            continue
+        if meant := get_close_matches(name, known, 1, _NEARLY):
+            raise ValueError(f"unknown environment variable {name}: write {meant[0]}")
 
 
 def _look_up(option: Option, sources: Sources) -> tuple[str, Any] | None:

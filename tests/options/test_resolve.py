@@ -63,3 +63,22 @@ def test_policies(policy):
     assert override(Settings(), {"inconclusive": policy}, "mark").inconclusive == policy
     with pytest.raises(ValueError, match=r"mark: inconclusive: expected one of.*estimate"):
         override(Settings(), {"inconclusive": policy.upper()}, "mark")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TRTPERF_TOLERANC", "TRTPERF_TOLERANCE"),
+        ("TRTPERF_CACHEDIR", "TRTPERF_CACHE_DIR"),
+        ("TRTPERF_STREAM", "TRTPERF_STREAMS"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_where_the_run_measures(name, meant):
+    assert resolve(sources(environment={name: "3"})) == Settings()
+    with pytest.raises(ValueError, match=f"unknown environment variable {name}: write {meant}$"):
+        resolve(sources({"trtperf": True}, {name: "3"}))
+
+
+@pytest.mark.parametrize("name", ["TRTPERF_EXTRA", "TRTPERF_MODEL_DIR", "TOLERANCE"])
+def test_variables_of_other_tools_are_left_alone(name):
+    assert resolve(sources({"trtperf": True}, {name: "3"})) == Settings(enabled=True)
