@@ -67,7 +67,7 @@ def public_attributes(kind: type) -> set[str]:
 
 def test_names_are_exactly_these():
     assert {*pytest_trtperf.__all__} == ERRORS | CLASSES | {"__version__"}
-    assert {*pytest_trtperf.__all__} <= {*dir(pytest_trtperf)}
+    assert dir(pytest_trtperf) == sorted(pytest_trtperf.__all__)
 
 
 def test_every_error_is_public():
