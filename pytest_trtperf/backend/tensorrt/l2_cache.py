@@ -2,7 +2,8 @@
 
 What the cache holds can decide for minutes how fast an engine runs. On an NVIDIA H200
 efficientnet_b0 ran 5 % faster in the process that had compiled its kernels, with shorter gaps
-between equally long kernels, until something evicted the cache; nothing made it that fast again.
+between equally long kernels, until something evicted the cache. Only compiling could make it that
+fast again.
 """
 
 from __future__ import annotations
