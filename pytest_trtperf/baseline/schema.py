@@ -1,7 +1,6 @@
 """The baseline file: its types, and reading and writing them with checks.
 
-A file is JSON made for review: sorted keys, an indent of 2, lists of numbers on one line, measured
-values rounded to 5 significant digits. A file that breaks the schema is neither read nor written.
+A file that breaks the schema is neither read nor written. `review_json` has its layout.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from numbers import Integral, Real
@@ -18,15 +17,13 @@ from typing import Annotated, Any
 
 import msgspec
 
+from pytest_trtperf.baseline.review_json import json_for_review
 from pytest_trtperf.errors import BaselineError
 
 SCHEMA = "trtperf-baseline/1"
 QUANTILE_COUNT = 21
-DIGITS = 5
-_FORMAT = f"%.{DIGITS}g"
 
 _HELP = "repair the file, restore it from version control, or delete it and record again"
-_MODE_FIELD = "mode"
 _MEDIAN = 8  # where 0.5 stands among the 21 fractions of analysis.summary.QUANTILES
 
 # NaN and infinity are excluded by finite bounds, since msgspec takes no infinite ones.
@@ -141,7 +138,7 @@ def encode_and_read_back(file: BaselineFile) -> tuple[bytes, BaselineFile]:
     """
     try:
         content = msgspec.to_builtins(file, enc_hook=_plain)
-        data = (_text(content, _rounded) + "\n").encode("utf-8")
+        data = (json_for_review(content) + "\n").encode("utf-8")
         return data, _decode_at_once(data) or _decode_by_steps(data)
     except (_SchemaError, ValueError, TypeError, OverflowError) as error:
         raise BaselineError(f"this measurement cannot be stored as a baseline: {error}") from error
@@ -276,36 +273,3 @@ def _plain(value: Any) -> int | float:
     if isinstance(value, Real):
         return float(value)
     raise TypeError(f"{type(value).__name__} is not a type that JSON has")
-
-
-def _text(value: Any, render: Callable[[Any], str], line: str = "\n") -> str:
-    """JSON of `value`: objects and lists spread out, except lists of plain values.
-
-    Args:
-        render: JSON of a plain value, or of a list of them.
-        line: what begins a line at this depth.
-    """
-    inner = line + "  "
-    if isinstance(value, dict) and value:
-        # a mode is a setting, not a measurement
-        items = [
-            f"{_exact(key)}: {_text(value[key], _exact if key == _MODE_FIELD else render, inner)}"
-            for key in sorted(value)
-        ]
-        return "{" + inner + f",{inner}".join(items) + line + "}"
-    if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
-        items = [_text(one, render, inner) for one in value]
-        return "[" + inner + f",{inner}".join(items) + line + "]"
-    return render(value)
-
-
-_exact = json.JSONEncoder().encode
-
-
-def _rounded(value: Any) -> str:
-    """Like `_exact`, but rounded; NaN and infinity stay, so that decoding names their place."""
-    if isinstance(value, float) and math.isfinite(value):
-        return repr(float(_FORMAT % value))
-    if isinstance(value, list) and {*map(type, value)} == {float} and math.isfinite(sum(value)):
-        return f"[{', '.join([_FORMAT] * len(value)) % tuple(value)}]"
-    return _exact(value)
