@@ -205,7 +205,9 @@ class FakeEngine(LoadedEngine):
         Values of inputs change nothing.
         """
         concrete = {
-            tensor.name: shapes.get(tensor.name, tuple(size or 1 for size in tensor.shape))
+            tensor.name: shapes.get(
+                tensor.name, tuple(1 if size is None else size for size in tensor.shape)
+            )
             for tensor in self.inputs
         }
         self.sessions.append(FakeSession(self._backend, concrete, mode))

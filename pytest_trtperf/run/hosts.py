@@ -45,15 +45,6 @@ class Host:
         return ordinal
 
 
-def registered_backends(config: pytest.Config) -> list[Backend]:
-    """The backends of all plugins, those of this package last.
-
-    Raises:
-        pytest.UsageError: an implementation of the hook raised, or returned something else.
-    """
-    return call_backends(config)
-
-
 def describe(names: Sequence[str], backends: Sequence[Backend]) -> dict[str, Any]:
     """What is usable on the host that this runs on, or why nothing is, as plain data.
 
@@ -76,12 +67,12 @@ def first_host(config: pytest.Config, names: Sequence[str]) -> Host:
     """
     given = config.getoption("tx", None) or ()
     if not given or config.getoption("dist", "no") == "no":
-        return _host(describe(names, registered_backends(config)), "--trtperf")
+        return _host(describe(names, call_backends(config)), "--trtperf")
     import execnet
 
     specs = [execnet.XSpec(re.sub(r"^\d+\*", "", one)) for one in given]
     if any(not place(spec) or spec.via for spec in specs):
-        return _host(describe(names, registered_backends(config)), "--trtperf")
+        return _host(describe(names, call_backends(config)), "--trtperf")
     try:
         gateway = execnet.makegateway(specs[0])
     except execnet.HostNotFound as error:

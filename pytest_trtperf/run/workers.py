@@ -17,6 +17,7 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.run.controller import Controller
+from pytest_trtperf.run.hook_calls import call_backends
 from pytest_trtperf.run.hosts import (
     HERE,
     Host,
@@ -24,7 +25,6 @@ from pytest_trtperf.run.hosts import (
     host_of,
     place,
     refuse_another,
-    registered_backends,
 )
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN, Run, Target
@@ -53,7 +53,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
         )
     host = find_devices(config, settings)
     config.stash[RUN] = run = Run(
-        settings, Target(host.probe), config.rootpath, registered_backends(config)
+        settings, Target(host.probe), config.rootpath, call_backends(config)
     )
     run.against = _read_against(run)
     run.note_selection(config)
@@ -94,9 +94,7 @@ def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, A
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_device(target.ordinal)
     against = msgspec.json.decode(given["against"], type=EntriesByTest | None)
     home = Path(given["rootdir"])
-    return Run(
-        settings, target, config.rootpath, registered_backends(config), home, against=against
-    )
+    return Run(settings, target, config.rootpath, call_backends(config), home, against=against)
 
 
 def _visible_device(ordinal: int) -> str:

@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("msgspec")
 
 from pytest_trtperf.backend.probe import Gpu, Probe
+from pytest_trtperf.run.hook_calls import call_backends
 from pytest_trtperf.run.hosts import (
     HERE,
     Host,
     describe,
     place,
     refuse_another,
-    registered_backends,
 )
 from pytest_trtperf.run.run import Target
 from pytest_trtperf.testing import FakeBackend
@@ -88,7 +88,7 @@ def configured(implementation):
 def test_backends_of_all_plugins_are_known():
     first, second = FakeBackend(), named("other")
     hook = fake(pytest_trtperf_backends=lambda config: [[first], (one for one in [second])])
-    assert registered_backends(fake(hook=hook)) == [first, second]
+    assert call_backends(fake(hook=hook)) == [first, second]
 
 
 def named(name):
@@ -100,7 +100,7 @@ def named(name):
 def test_a_name_that_another_backend_has_is_refused():
     hook = fake(pytest_trtperf_backends=lambda config: [[named("a"), named("b")], [named("b")]])
     with pytest.raises(pytest.UsageError, match="several backends have the name b: give each"):
-        registered_backends(fake(hook=hook))
+        call_backends(fake(hook=hook))
 
 
 def test_a_probe_that_fails_is_a_reason_why_a_backend_is_not_usable():
@@ -115,7 +115,7 @@ def test_a_probe_that_fails_is_a_reason_why_a_backend_is_not_usable():
 def test_what_is_no_list_of_backends_is_refused(returned):
     words = r"^pytest_trtperf_backends: expected a list of backends, got "
     with pytest.raises(pytest.UsageError, match=words):
-        registered_backends(configured(lambda: returned))
+        call_backends(configured(lambda: returned))
 
 
 def test_an_implementation_that_raises_is_named():
@@ -124,4 +124,4 @@ def test_an_implementation_that_raises_is_named():
 
     words = rf"^pytest_trtperf_backends at {__file__}:\d+: RuntimeError: no such library$"
     with pytest.raises(pytest.UsageError, match=words):
-        registered_backends(configured(implementation))
+        call_backends(configured(implementation))
