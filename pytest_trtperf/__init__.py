@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_trtperf.fixtures.trt_compare import TrtCompare
     from pytest_trtperf.fixtures.trt_engine import TrtEngine
     from pytest_trtperf.fixtures.trt_measure import TrtMeasure
-    from pytest_trtperf.measure.measurement import Round
+    from pytest_trtperf.measure.rounds import Round
 
 __version__ = "0.1.0"
 
@@ -77,7 +77,7 @@ _MODULES = {
     "MaxQps": "fixtures.max_qps",
     "Pair": "fixtures.pair",
     "Perf": "fixtures.perf",
-    "Round": "measure.measurement",
+    "Round": "measure.rounds",
     "Summary": "analysis.summary",
     "Sweep": "fixtures.sweep",
     "TrtCompare": "fixtures.trt_compare",

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine, Session
-from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
+from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
 from pytest_trtperf.backend.trace import STAGES, Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
@@ -96,9 +96,10 @@ class FakeSession(Session):
         self.mode = {**asdict(mode), "concurrency": concurrency, "inputs": "seeded"}
         self.cold_start_ms = backend.cold_start_ms
         self.memory = backend.gpu.memory if backend.gpu else None
+        self.kernels = backend.kernels
         self.clock = backend.clock
         self.backend, self.closed = backend, False
-        self._mode = mode
+        self._mode, self._factor = mode, backend.draw_session()
 
     def run_closed(
         self, extent: Extent, *, idle_ms: float = 0.0, starts: bool = False, **_: Any
@@ -149,7 +150,7 @@ class FakeSession(Session):
         return round(1e9 * self.clock())
 
     def _draw_ns(self, queries: int) -> Times:
-        return np.rint(1e6 * self.backend.draw(queries)).astype(np.int64)
+        return np.rint(1e6 * self._factor * self.backend.draw(queries)).astype(np.int64)
 
     def _issue(self, times: Times, earliest: Times, idle_ns: int = 0) -> Times:
         """When each query is issued: not before `earliest`, and when there is room."""
@@ -233,9 +234,12 @@ class FakeBackend(Backend):
         inputs: of the engines; one with the name `x` and a dynamic dimension unless given.
         cold_start_ms: of the first query of a session; ten times `latency_ms` unless given.
         cpu: whether the device is the host's processor, as ONNX Runtime's.
+        session_sd: of the logarithm of a factor that all queries of a session share.
+        kernels: of the sessions, as those of TensorRT for RTX.
 
     Attributes:
         latency_ms: may be set between measurements, such as to make an engine slower.
+        kernels: likewise, for sessions to come.
     """
 
     name = "fake"
@@ -252,12 +256,14 @@ class FakeBackend(Backend):
         inputs: Sequence[TensorInfo] = (ROWS,),
         cold_start_ms: float | None = None,
         cpu: bool = False,
+        session_sd: float = 0.0,
+        kernels: Kernels | None = None,
     ) -> None:
         self.latency_ms, self.noise = latency_ms, noise or lognormal(0.001)
         self.clock = clock or FakeClock()
         self.gpu, self.layers, self.inputs = gpu, dict(layers or {}), inputs
         self.cold_start_ms = 10 * latency_ms if cold_start_ms is None else cold_start_ms
-        self.cpu = cpu
+        self.cpu, self.session_sd, self.kernels = cpu, session_sd, kernels
         self._random = np.random.default_rng(seed)
 
     def probe(self) -> Probe:
@@ -281,6 +287,10 @@ class FakeBackend(Backend):
         if not self.layers:
             raise MeasurementError("this backend has no engine inspector")
         return [{"Name": name} for name in self.layers]
+
+    def draw_session(self) -> float:
+        """The factor of a session's latencies."""
+        return float(np.exp(self._random.normal(0.0, self.session_sd))) if self.session_sd else 1.0
 
     def draw(self, queries: int) -> npt.NDArray[np.float64]:
         """Milliseconds of so many queries of one round, shape (queries,)."""

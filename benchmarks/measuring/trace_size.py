@@ -35,7 +35,8 @@ from pytest_trtperf.backend.trace import STAGES, Extent, Trace
 from pytest_trtperf.fixtures.judged import JudgedMeasurement
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.load import Load
-from pytest_trtperf.measure.measurement import Effort, Measurement, Round
+from pytest_trtperf.measure.measurement import Effort, Measurement
+from pytest_trtperf.measure.rounds import Round
 from pytest_trtperf.options.declared import Settings
 
 MILLION = 1_000_000
@@ -105,7 +106,8 @@ class Measured(Measurement):
     def __init__(self, session: TensorRTSession, load: Load, traces: list[Trace]) -> None:
         super().__init__(session, Effort(), load, contextlib.nullcontext(), None)
         state = DeviceState()
-        self.rounds = [Round(trace, state, state, i, i + 1.0) for i, trace in enumerate(traces)]
+        for number, trace in enumerate(traces):
+            self.sessions[0].rounds.append(Round(trace, state, state, number, number + 1.0))
 
     def extend(self, rounds: int) -> bool:
         """Adds nothing."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_trtperf.backend.probe import Probe
     from pytest_trtperf.backend.progress import Report
-    from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
+    from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
     from pytest_trtperf.backend.trace import Extent, Times, Trace
     from pytest_trtperf.engine.shapes import Shape, TensorInfo
     from pytest_trtperf.engine.spec import EngineSpec
@@ -37,6 +37,7 @@ class Session(Protocol):
         in_flight: the maximum number of queries in flight.
         cold_start_ms: the first query with its copies, by the host's clock.
         memory: device memory of the engine and the session; None where the backend has none.
+        kernels: those that were compiled when the engine was loaded; None where none are.
         pid: of the process that uses the device; None for the process of the test.
         can_restart: whether `restart` gives a session in a fresh process.
         clock: seconds; what bounds warm-up and rounds.
@@ -47,6 +48,7 @@ class Session(Protocol):
     in_flight: int
     cold_start_ms: float
     memory: DeviceMemory | None = None
+    kernels: Kernels | None = None
     pid: int | None = None
     can_restart: bool = False
     clock: Callable[[], float] = time.monotonic

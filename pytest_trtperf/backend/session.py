@@ -35,6 +35,19 @@ class DeviceMemory:
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """The kernels that TensorRT for RTX compiled when an engine was loaded.
+
+    Attributes:
+        state: `cached` if all came from the runtime cache, `fresh` if some were compiled anew.
+        digest: of the kernels, whatever their order in the cache.
+    """
+
+    state: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class Mode:
     """How queries are issued: trtexec's switches, each stored with the baseline.
 

@@ -1,4 +1,4 @@
-"""Rounds of one session under one load."""
+"""Rounds of an engine under one load, from one session or from several."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session_pids import session_pids
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError
-from pytest_trtperf.measure.device_state import SAMPLED_S, DeviceState, read_device_state
+from pytest_trtperf.measure.device_state import SAMPLED_S, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances, stall
 from pytest_trtperf.measure.host_state import contention, read_host_state
 from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.progress import MeasureProgress
+from pytest_trtperf.measure.rounds import Round, SessionRounds, WarmUp
 from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
 from pytest_trtperf.measure.yardstick import read_yardstick
 
@@ -37,7 +38,7 @@ class Effort:
     """How long to warm up and how long each round is.
 
     Attributes:
-        max_warm_up: seconds. max_time: seconds of timed rounds in all.
+        max_warm_up: seconds. max_time: seconds of timed rounds in each session.
         starts: whether traces keep when each stage began.
     """
 
@@ -49,53 +50,8 @@ class Effort:
     starts: bool = False
 
 
-@dataclass(frozen=True)
-class WarmUp:
-    """How the warm-up ended.
-
-    Attributes:
-        trend: the last change between groups of windows, as a share; None with too few of them.
-    """
-
-    queries: int
-    seconds: float
-    steady: bool
-    trend: float | None
-
-
-@dataclass(frozen=True)
-class Round:
-    """One trace with the device's state before and after, and its bounds on the host's clock.
-
-    Attributes:
-        trace: the times of each query; `trace.samples(metric)` are a metric's, ms.
-        before: the device's state before the round.
-        after: the device's state after it.
-        started: seconds of CLOCK_MONOTONIC, which all processes of a host share.
-        ended: seconds of the same clock.
-        disturbances: what affected the round besides the engine; empty for a good round.
-        contention: on the CPU, the share of time that other processes took; None where unknown.
-        yardstick_ms: on the CPU, what a fixed calculation took around the round, see
-            `read_yardstick`; None where unknown.
-    """
-
-    trace: Trace
-    before: DeviceState
-    after: DeviceState
-    started: float
-    ended: float
-    disturbances: tuple[str, ...] = ()
-    contention: float | None = None
-    yardstick_ms: float | None = None
-
-    @property
-    def sm_clock_mhz(self) -> float | None:
-        """The SM clock right after the round, while it is still what the round ran at."""
-        return self.after.sm_clock_mhz
-
-
 class Measurement:
-    """Measures a session round by round; more rounds can be added at any time.
+    """Measures an engine round by round; rounds and sessions can be added at any time.
 
     Args:
         lock: held while queries run, so that one process uses the device at a time.
@@ -104,8 +60,8 @@ class Measurement:
         report: called with the progress before each part, and with None when none follows.
 
     Attributes:
-        rounds: what verdicts rest on.
-        set_aside: disturbed rounds, which were measured again.
+        session: the one that measures now.
+        sessions: what each session measured, the present one last.
     """
 
     def __init__(
@@ -118,13 +74,12 @@ class Measurement:
         label: str | None = None,
         report: Callable[[MeasureProgress | None], None] | None = None,
     ) -> None:
-        self.session, self.effort, self.load = session, effort, load
-        self.rounds: list[Round] = []
-        self.set_aside: list[Round] = []
-        self.warm_up: WarmUp | None = None
+        self.effort, self.load = effort, load
+        self.sessions: list[SessionRounds] = []
+        self.renew(session)
         self._lock, self._uuid, self._label = lock, uuid, label
         self._report = report or (lambda progress: None)
-        self._rate, self._warm, self._released = 0.0, False, False
+        self._rate, self._released = 0.0, False
 
     @property
     def mode(self) -> dict[str, bool | int | float | str]:
@@ -132,9 +87,28 @@ class Measurement:
         return {**self.session.mode, **self.load.mode}
 
     @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds of all sessions, which verdicts rest on."""
+        return tuple(round for session in self.sessions for round in session.rounds)
+
+    @property
+    def set_aside(self) -> tuple[Round, ...]:
+        """The disturbed rounds of all sessions, which were measured again."""
+        return tuple(round for session in self.sessions for round in session.set_aside)
+
+    @property
+    def warm_up(self) -> WarmUp | None:
+        """The first warm-up that did not end steady, since it makes all doubtful; else the first.
+
+        None before the first round.
+        """
+        ended = [session.warm_up for session in self.sessions if session.warm_up]
+        return next((one for one in ended if not one.steady), ended[0] if ended else None)
+
+    @property
     def seconds(self) -> float:
-        """Time spent in rounds so far."""
-        return sum(round.ended - round.started for round in (*self.rounds, *self.set_aside))
+        """Time spent in rounds so far, in all sessions."""
+        return sum(session.seconds for session in self.sessions)
 
     @property
     def saturated(self) -> bool:
@@ -154,19 +128,20 @@ class Measurement:
             raise MeasurementError("the test that measured this has ended: no rounds can be added")
         with self._lock, ExitStack() as at_end:
             at_end.callback(self._report, None)
-            if self._warm:
+            if self.sessions[-1].warm_up:
                 self._warm_again()
             else:
                 self._warm_up()
-            while len(self.rounds) < rounds and (len(self.rounds) < 2 or self._fits()):
-                left_s = self.effort.max_time - self.seconds
+            here = self.sessions[-1]
+            while len(self.rounds) < rounds and (len(here.rounds) < 2 or self._fits()):
+                left_s = self.effort.max_time - here.seconds
                 number, disturbed = len(self.rounds) + 1, len(self.set_aside)
                 self._report(MeasureProgress(number, rounds, disturbed, left_s))
                 round = self._round()
                 saturated = round.trace.saturated
                 again = round.disturbances and not saturated and self._fits()
                 again = again and len(self.set_aside) < AGAIN * rounds
-                (self.set_aside if again else self.rounds).append(round)
+                (here.set_aside if again else here.rounds).append(round)
                 if saturated:
                     return False
         return len(self.rounds) >= rounds
@@ -182,9 +157,24 @@ class Measurement:
         with self._lock:
             return self.session.profile_layers(queries)
 
+    def new_session(self) -> None:
+        """Continues in a fresh process: rounds to come belong to another session.
+
+        It is warmed up like the first, and `max_time` holds for it alone.
+
+        Raises:
+            MeasurementError: the backend has no fresh sessions, or the test has ended.
+        """
+        if self._released:
+            raise MeasurementError("the test that measured this has ended: start no session")
+        with self._lock:
+            self.session.close()
+            self.renew(self.session.restart())
+
     def renew(self, session: Session) -> None:
-        """Continues with another session of the same kind, warmed up like the first."""
-        self.session, self._warm = session, False
+        """Continues with this session of the same engine, as `new_session` does."""
+        self.session = session
+        self.sessions.append(SessionRounds(session.cold_start_ms, session.kernels))
 
     def release(self) -> None:
         """Frees the session; its rounds are kept."""
@@ -192,9 +182,10 @@ class Measurement:
         self.session.close()
 
     def _fits(self) -> bool:
-        measured = len(self.rounds) + len(self.set_aside)
-        expected = self.seconds / max(measured, 1)
-        return measured < 2 or self.seconds + expected <= self.effort.max_time
+        here = self.sessions[-1]
+        measured = len(here.rounds) + len(here.set_aside)
+        expected = here.seconds / max(measured, 1)
+        return measured < 2 or here.seconds + expected <= self.effort.max_time
 
     def _warm_again(self) -> None:
         # Since the last rounds the clocks may have dropped: run queries until they are up again.
@@ -218,10 +209,7 @@ class Measurement:
             elapsed = self.session.clock() - start
             steady = elapsed * 1e3 >= self.effort.warm_up_ms and is_steady(medians)
         drift = trend(medians) if len(medians) >= 2 * GROUP else None
-        # One session that was never steady makes the whole measurement doubtful.
-        if self.warm_up is None or self.warm_up.steady:
-            self.warm_up = WarmUp(queries, elapsed, steady, drift)
-        self._warm = True
+        self.sessions[-1].warm_up = WarmUp(queries, elapsed, steady, drift)
 
     def _round(self) -> Round:
         own = {self.session.pid or os.getpid()}

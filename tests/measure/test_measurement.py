@@ -56,7 +56,7 @@ def test_rounds_are_as_many_and_have_as_many_queries_as_asked_for(session):
 def test_more_rounds_keep_those_there_are_and_the_warm_up(session):
     measurement = measure(session)
     measurement.extend(2)
-    before, warm_up = list(measurement.rounds), measurement.warm_up
+    before, warm_up = measurement.rounds, measurement.warm_up
     assert measurement.extend(4)
     assert measurement.rounds[:2] == before
     assert len(measurement.rounds) == 4
