@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,15 @@ import pytest
 from pytest_trtperf.analysis.layers import summarize_layers
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.process.spare import LEAST_CORES, SPARE
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Extent
-from pytest_trtperf.errors import EngineLoadError, MeasurementError, ShapeError
+from pytest_trtperf.errors import (
+    EngineCacheWarning,
+    EngineLoadError,
+    MeasurementError,
+    ShapeError,
+)
 from pytest_trtperf.measure.load import Load
 
 SHAPES = {"x": (8, 64)}
@@ -95,6 +102,43 @@ def test_process_that_crashes_is_an_error_and_the_next_one_works(isolated: Isola
     again = isolated.create_session(SHAPES, Mode())
     assert again.run_closed(Extent(0, 10, 10)).queries == 10
     again.close()
+
+
+def test_process_that_waits_asks_nothing_of_the_gpu_and_is_the_next(
+    isolated: IsolatedEngine,
+) -> None:
+    if len(os.sched_getaffinity(0)) < LEAST_CORES:
+        pytest.skip(f"needs {LEAST_CORES} cores")
+    session = isolated.create_session(SHAPES, Mode())
+    waiting = SPARE._process
+    assert waiting is not None
+    limit = time.monotonic() + 60
+    while not waiting._connection.poll(0) and time.monotonic() < limit:
+        time.sleep(0.01)
+    opened = [path.readlink() for path in Path(f"/proc/{waiting.pid}/fd").iterdir()]
+    assert not [path for path in opened if "nvidia" in str(path)]
+    again = session.restart()
+    assert again.pid == waiting.pid
+    assert again.run_closed(Extent(0, 10, 10)).queries == 10
+    assert min(vars(again.steps).values()) >= 0
+    again.close()
+    session.close()
+
+
+def test_kernels_that_are_none_are_compiled_anew_with_one_warning(
+    probe: Probe, plan: bytes
+) -> None:
+    if probe.backend != "tensorrt-rtx":
+        pytest.skip("TensorRT for RTX alone compiles kernels when it runs")
+    engine = IsolatedEngine(probe.backend, plan, b"no kernels" * 1000)
+    with pytest.warns(EngineCacheWarning, match="refuses the kernels") as warned:
+        sessions = [engine.create_session(SHAPES, Mode()) for _ in range(2)]
+    assert len(warned) == 1
+    assert engine.new_runtime_cache()
+    for session in sessions:
+        assert session.run_closed(Extent(0, 10, 10)).queries == 10
+        session.close()
+    engine.close()
 
 
 def test_this_process_gets_no_context(probe: Probe, plan: bytes, tmp_path: Path) -> None:

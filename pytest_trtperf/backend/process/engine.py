@@ -8,18 +8,31 @@ and heap it has. A crash there is an error here.
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pytest_trtperf.backend.process.messages import pack_array, unpack_array, unpack_trace
 from pytest_trtperf.backend.process.session_process import SessionProcess
+from pytest_trtperf.backend.process.shared_bytes import SharedBytes
+from pytest_trtperf.backend.process.spare import SPARE
 from pytest_trtperf.backend.protocols import LoadedEngine, Session
 from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
+from pytest_trtperf.errors import EngineCacheWarning
+
+KERNELS_REFUSED = (
+    "TensorRT for RTX refuses the kernels that were stored for this engine: they are damaged, or "
+    "of another driver or plan. They are compiled anew, and stored again"
+)
 
 
 class IsolatedEngine(LoadedEngine):
@@ -43,17 +56,28 @@ class IsolatedEngine(LoadedEngine):
         runtime_cache: bytes | None = None,
         load_options: LoadOptions | None = None,
     ) -> None:
-        self._backend, self._plan, self._load_options = backend, plan, load_options or LoadOptions()
-        self._runtime_cache, self._has_new_runtime_cache = runtime_cache, False
-        # Loaded to read inputs and outputs from it, and used for the first session.
-        self._spare: SessionProcess | None = None
-        self._spare, about = self._load()
-        self.inputs = [_tensor(packed) for packed in about["inputs"]]
-        self.outputs = [_tensor(packed) for packed in about["outputs"]]
+        self._backend, self._load_options = backend, load_options or LoadOptions()
+        self._new_runtime_cache: bytes | None = None
+        self._warned = False
+        with ExitStack() as resources:
+            SPARE.enter()
+            resources.callback(SPARE.leave)
+            self._plan = resources.enter_context(closing(SharedBytes(plan)))
+            self._runtime_cache = SharedBytes(runtime_cache or b"")
+            # The one that there is then.
+            resources.callback(lambda: self._runtime_cache.close())  # noqa: PLW0108
+            # Loaded to read inputs and outputs from it, and used for the first session.
+            self._loaded: _LoadedProcess | None = self._load()
+            self._resources = resources.pop_all()
+        self.inputs = [_tensor(packed) for packed in self._loaded.about["inputs"]]
+        self.outputs = [_tensor(packed) for packed in self._loaded.about["outputs"]]
 
-    def _load(self) -> tuple[SessionProcess, dict[str, Any]]:
-        process = SessionProcess()
+    def _load(self) -> _LoadedProcess:
+        begun = time.monotonic()
+        process = SPARE.take(self._backend)
         try:
+            # While this one loads, and is not yet timed.
+            SPARE.start(self._backend)
             about = process.call(
                 "load",
                 backend=self._backend,
@@ -64,11 +88,14 @@ class IsolatedEngine(LoadedEngine):
         except BaseException:
             process.close()
             raise
-        return process, about
+        ended, waited = time.monotonic(), max(0.0, process.ready - begun)
+        deserialise = about["deserialise_s"]
+        mapped = ended - begun - waited - deserialise
+        return _LoadedProcess(process, about, Steps(waited, mapped, deserialise))
 
     def inspect(self) -> list[dict[str, Any]]:
         """See `TensorRTEngine.inspect`; in a process that measures nothing afterwards."""
-        process, _ = self._load()
+        process = self._load().process
         try:
             layers: list[dict[str, Any]] = process.call("inspect")["layers"]
         finally:
@@ -77,8 +104,8 @@ class IsolatedEngine(LoadedEngine):
 
     def new_runtime_cache(self) -> bytes | None:
         """See `LoadedEngine.new_runtime_cache`."""
-        has_new, self._has_new_runtime_cache = self._has_new_runtime_cache, False
-        return self._runtime_cache if has_new else None
+        new, self._new_runtime_cache = self._new_runtime_cache, None
+        return new
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -88,27 +115,65 @@ class IsolatedEngine(LoadedEngine):
         Raises:
             ShapeError, MeasurementError: as there, or the process ended.
         """
-        process = self._spare or self._load()[0]
-        self._spare = None
+        loaded = self._loaded or self._load()
+        self._loaded = None
+        begun = time.monotonic()
         try:
-            about = process.call(
+            about = loaded.process.call(
                 "create_session",
                 shapes=dict(shapes),
                 mode=vars(mode),
                 inputs={name: _packed(value) for name, value in (inputs or {}).items()},
             )
         except BaseException:
-            process.close()
+            loaded.process.close()
             raise
         if (runtime_cache := about["runtime_cache"]) is not None:
-            self._runtime_cache, self._has_new_runtime_cache = runtime_cache, True
-        return IsolatedSession(process, about, lambda: self.create_session(shapes, mode, inputs))
+            self._runtime_cache.close()
+            self._runtime_cache = SharedBytes(runtime_cache)
+            self._new_runtime_cache = runtime_cache
+        if about["kernels_refused"] and not self._warned:
+            self._warned = True
+            warnings.warn(KERNELS_REFUSED, EngineCacheWarning, stacklevel=2)
+        first = about["cold_start_ms"] / 1e3
+        steps = replace(loaded.steps, context=time.monotonic() - begun - first, first_query=first)
+        another = partial(self.create_session, shapes, mode, inputs)
+        return IsolatedSession(loaded.process, about, steps, another)
 
     def close(self) -> None:
         """Ends what no session took over; sessions close by themselves."""
-        if self._spare is not None:
-            self._spare.close()
-            self._spare = None
+        if self._loaded is not None:
+            self._loaded.process.close()
+            self._loaded = None
+        self._resources.close()
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Seconds of what happened until a session was ready, as its owner waited for it.
+
+    Attributes:
+        start: until the process was there and had imported everything.
+        map: until the plan was mapped there.
+        deserialise: CUDA's initialisation included.
+        context: with the inputs, and all but the first query.
+        first_query: what is compiled then included.
+    """
+
+    start: float
+    map: float
+    deserialise: float
+    context: float = 0.0
+    first_query: float = 0.0
+
+
+@dataclass(frozen=True)
+class _LoadedProcess:
+    """A process that has loaded an engine and has no session yet."""
+
+    process: SessionProcess
+    about: Mapping[str, Any]
+    steps: Steps
 
 
 class IsolatedSession(Session):
@@ -116,6 +181,7 @@ class IsolatedSession(Session):
 
     Attributes:
         pid: of the process that uses the GPU.
+        steps: what it took until the session was ready.
     """
 
     can_restart = True
@@ -126,9 +192,10 @@ class IsolatedSession(Session):
         self,
         process: SessionProcess,
         about: Mapping[str, Any],
+        steps: Steps,
         create_another: Callable[[], IsolatedSession],
     ) -> None:
-        self._process, self._create_another = process, create_another
+        self._process, self._create_another, self.steps = process, create_another, steps
         self.pid = process.pid
         self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
         self.mode: dict[str, bool | int | float | str] = about["mode"]

@@ -4,38 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from pytest_trtperf.backend.process.shared_bytes import SharedBytes, map_bytes
 from pytest_trtperf.backend.trace import Trace
 
 _RAW = "raw"
 
 
 def send(connection: Connection, message: Mapping[str, Any]) -> None:
-    """Sends a message; bytes at its top, such as a plan, follow it as they are.
+    """Sends a message; bytes at its top follow it as they are, shared ones as a descriptor.
 
     Raises:
         ConnectionError: nobody reads any more.
     """
-    raw = {name: value for name, value in message.items() if isinstance(value, bytes | memoryview)}
+    raw = {
+        name: value
+        for name, value in message.items()
+        if isinstance(value, bytes | memoryview | SharedBytes)
+    }
     packed = {name: value for name, value in message.items() if name not in raw}
-    connection.send_bytes(msgspec.msgpack.encode({**packed, _RAW: list(raw)}))
+    is_shared = {name: isinstance(value, SharedBytes) for name, value in raw.items()}
+    connection.send_bytes(msgspec.msgpack.encode({**packed, _RAW: is_shared}))
     for value in raw.values():
-        connection.send_bytes(value)
+        if isinstance(value, SharedBytes):
+            send_handle(connection, value.fileno(), None)
+        else:
+            connection.send_bytes(value)
 
 
 def receive(connection: Connection) -> dict[str, Any] | None:
-    """The next message; None when its sender is gone, be it halfway."""
+    """The next message; None when its sender is gone, be it halfway. Shared bytes are mapped."""
     try:
         message: dict[str, Any] = msgspec.msgpack.decode(connection.recv_bytes())
-        for name in message.pop(_RAW):
-            message[name] = connection.recv_bytes()
+        for name, is_shared in message.pop(_RAW).items():
+            take = _receive_shared if is_shared else Connection.recv_bytes
+            message[name] = take(connection)
     except (EOFError, OSError):
         return None
     return message
+
+
+def _receive_shared(connection: Connection) -> memoryview:
+    return map_bytes(recv_handle(connection))
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -50,12 +51,14 @@ class _Server:
         self,
         *,
         backend: str,
-        plan: bytes,
-        runtime_cache: bytes | None,
+        plan: bytes | memoryview,
+        runtime_cache: bytes | memoryview,
         load_options: dict[str, Any],
     ) -> dict[str, Any]:
+        begun = time.monotonic()
         self._engine = TensorRTEngine(backend, plan, runtime_cache, LoadOptions(**load_options))
         return {
+            "deserialise_s": time.monotonic() - begun,
             "inputs": [asdict(tensor) for tensor in self._engine.inputs],
             "outputs": [asdict(tensor) for tensor in self._engine.outputs],
         }
@@ -76,6 +79,7 @@ class _Server:
             "cold_start_ms": session.cold_start_ms,
             "memory": asdict(session.memory),
             "runtime_cache": self._engine.new_runtime_cache(),
+            "kernels_refused": self._engine.kernels_refused,
         }
 
     def run_closed(self, *, extent: dict[str, Any], **how: Any) -> dict[str, Any]:
@@ -98,20 +102,18 @@ def _unpacked(value: Any) -> np.ndarray | bytes:
     return value if isinstance(value, bytes) else unpack_array(value)
 
 
-def main(descriptor: int) -> None:
-    """Answers requests until `close`, or until nobody can ask any more.
-
-    Args:
-        descriptor: this end of the connection.
-    """
+def serve(connection: Connection) -> None:
+    """Answers requests until `close`, or until nobody can ask any more."""
     server = _Server()
     try:
-        _serve(server.operations, Connection(descriptor))
+        _answer(server.operations, connection)
     finally:
         server.close()
 
 
-def _serve(operations: Mapping[str, Callable[..., dict[str, Any]]], connection: Connection) -> None:
+def _answer(
+    operations: Mapping[str, Callable[..., dict[str, Any]]], connection: Connection
+) -> None:
     while (request := receive(connection)) is not None:
         operation = request.pop("operation")
         if operation == "close":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -22,8 +23,8 @@ import sys
 sys.path[:] = [path for path in sys.path if path]
 import json
 sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
-from pytest_trtperf.backend.process.server import main
-main(int(sys.argv[2]))
+from pytest_trtperf.backend.process.first_steps import main
+main(int(sys.argv[2]), sys.argv[3], is_spare=sys.argv[4] == "spare")
 """
 """What the test process can import, the standard library first: the working directory and the
 folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
@@ -34,17 +35,23 @@ _PATIENCE_S = 10.0
 class SessionProcess:
     """The process of one session; a call that does not come back whole ends it.
 
+    Args:
+        backend: whose packages it imports at once.
+        is_spare: it starts while another one measures.
+
     Attributes:
-        used: when it was started or last answered, in seconds of `time.monotonic`.
+        used: when it was first asked or last answered, in seconds of `time.monotonic`.
+        ready: when it was known to have imported everything; infinite before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str = "", *, is_spare: bool = False) -> None:
         self._connection, theirs = Pipe()
         paths = [path or os.curdir for path in sys.path]
-        command = [sys.executable, "-c", PROGRAM, json.dumps(paths), str(theirs.fileno())]
+        kind = "spare" if is_spare else "wanted"
+        about = [json.dumps(paths), str(theirs.fileno()), backend, kind]
         try:
             self._process = subprocess.Popen(  # noqa: S603
-                command,
+                [sys.executable, "-c", PROGRAM, *about],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 # Ctrl-C is for this process, which then ends that one.
@@ -55,13 +62,18 @@ class SessionProcess:
             raise
         finally:
             theirs.close()
-        self._open, self.used = True, time.monotonic()
-        remember(self)
+        self._open = True
+        self.used, self.ready = time.monotonic(), math.inf
 
     @property
     def pid(self) -> int:
         """Its number, which stays when it has ended."""
         return self._process.pid
+
+    def becomes_ready(self, within_s: float) -> bool:
+        """Whether it lives and has imported everything, be it after a wait."""
+        is_ready = self._connection.poll(within_s) and self._take_ready()
+        return is_ready and self._process.poll() is None
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """What the process answers.
@@ -73,14 +85,15 @@ class SessionProcess:
         if not self._open:
             raise MeasurementError("the process of this session has ended: no more can be measured")
         try:
+            if self.ready == math.inf:
+                self._take_ready()
             with suppress(ConnectionError):
                 send(self._connection, {"operation": operation, **arguments})
             reply = receive(self._connection)
             self.used = time.monotonic()
         except BaseException:
             # Ctrl-C: whatever it is doing, its answer is no longer waited for.
-            self._process.kill()
-            self.close()
+            self.kill()
             raise
         if reply is None:
             self.close()
@@ -91,11 +104,25 @@ class SessionProcess:
             raise getattr(errors, name, MeasurementError)(reply["message"])
         return reply
 
+    def _take_ready(self) -> bool:
+        """Reads its first message, and counts it among those that use the GPU from now on."""
+        if receive(self._connection) is None:
+            return False
+        self.ready = self.used = time.monotonic()
+        remember(self)
+        return True
+
     def _fate(self) -> str:
         code = self._process.returncode
         if code >= 0:
             return f"exit status {code}; its output says more"
         return f"killed by {signal.Signals(-code).name}"
+
+    def kill(self) -> None:
+        """Ends the process at once, whatever it does."""
+        if self._open:
+            self._process.kill()
+            self.close()
 
     def close(self) -> None:
         """Ends the process."""

@@ -51,8 +51,12 @@ class TensorRTEngine(LoadedEngine):
     """A deserialised plan of TensorRT, TensorRT for RTX or the lean runtime, in this process.
 
     Args:
-        runtime_cache: RTX's, from an earlier session; None where there is none.
+        runtime_cache: RTX's, from an earlier session; None or empty where there is none.
         load_options: what else it takes to load it.
+
+    Attributes:
+        kernels_refused: whether the runtime cache was of no use: damaged, of another driver or
+            plan. Kernels are compiled then as without one.
 
     Raises:
         EngineLoadError: the plan does not run on this device or with this version.
@@ -64,7 +68,7 @@ class TensorRTEngine(LoadedEngine):
         self,
         backend: str,
         plan: bytes | memoryview,
-        runtime_cache: bytes | None = None,
+        runtime_cache: bytes | memoryview | None = None,
         load_options: LoadOptions | None = None,
     ) -> None:
         self._load_options = load_options or LoadOptions()
@@ -91,7 +95,8 @@ class TensorRTEngine(LoadedEngine):
                 f"{backend} {self._trt.__version__} cannot deserialise the plan: {reasons}. "
                 "It may be of another version or GPU, or damaged: build it anew"
             )
-        self._runtime_cache, self._has_new_runtime_cache = runtime_cache or b"", False
+        self._runtime_cache = b"" if runtime_cache is None else bytes(runtime_cache)
+        self._has_new_runtime_cache, self.kernels_refused = False, False
         # A context reads its config again when it changes profiles, and does not keep it alive.
         self._configs: list[Any] = []
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
@@ -157,8 +162,10 @@ class TensorRTEngine(LoadedEngine):
         strategies = self._trt.DynamicShapesKernelSpecializationStrategy
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         cache = config.create_runtime_cache()
-        if self._runtime_cache:
-            cache.deserialize(self._runtime_cache)
+        if self._runtime_cache and not cache.deserialize(self._runtime_cache):
+            # What it took of them may be anything: the next one is empty.
+            self._runtime_cache, self.kernels_refused = b"", True
+            cache = config.create_runtime_cache()
         config.set_runtime_cache(cache)
         self._configs.append(config)
         return self._engine.create_execution_context(config), cache
