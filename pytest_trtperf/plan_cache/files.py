@@ -255,6 +255,12 @@ def explained(directory: Path) -> Iterator[None]:
         raise CacheError(f"engine cache {directory}: {explain(error)}") from error
 
 
+def is_full(error: CacheError) -> bool:
+    """Whether a cache could not be written for want of room, and not of permission."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _NO_SPACE
+
+
 def explain(error: OSError) -> str:
     """An error of the operating system in words, and what to do."""
     if error.errno in _NO_LOCKS:
