@@ -24,7 +24,6 @@ import numpy.typing as npt
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.regression import LOOKS, judge_change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
-from pytest_trtperf.fixtures.judged_pair import TURN_AFTER
 
 Rounds = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Rounds]
@@ -123,10 +122,9 @@ def rows(pairs: int) -> Iterator[dict[str, Any]]:
 
 def paired_alarm(random: np.random.Generator, start_noise: float) -> bool:
     """Whether two equal engines in turns fail at 0.5 %; rounds vary by 0.1 %, orders by 0.3 %."""
-    turns = (np.arange(BLOCK_LOOKS[-1]) + TURN_AFTER) // (2 * TURN_AFTER)
-    new_first = turns % 2 == 0
-    starts = random.normal(0, start_noise, (2, turns[-1] + 1))[:, turns]
-    sides = random.normal(0, 0.001, (2, turns.size, 2)) + starts[:, :, None]
+    new_first = np.arange(BLOCK_LOOKS[-1]) % 2 == 0
+    starts = random.normal(0, start_noise, (2, new_first.size))
+    sides = random.normal(0, 0.001, (2, new_first.size, 2)) + starts[:, :, None]
     sides[0] += np.where(new_first, 0.003, -0.003)[:, None]
     for look in BLOCK_LOOKS:
         new, reference = np.exp(sides[:, :look])
