@@ -181,6 +181,13 @@ class Backend(Protocol):
         """
         ...
 
+    def prepare(self) -> None:
+        """Starts what the first session waits for otherwise; called early where tests will run.
+
+        Returns at once. What it started ends with this process at the latest.
+        """
+        return
+
     def model_files(self, path: Path) -> Sequence[Path]:
         """All files that a model consists of, itself first: their bytes identify the engine.
 

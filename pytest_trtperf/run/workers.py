@@ -45,6 +45,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[WORKER_INPUT])
         config.pluginmanager.register(JUnitProperties())
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
+        run.backend.prepare()
         return
     if config.getoption("dist", "no") == "each":
         raise pytest.UsageError(
@@ -64,6 +65,8 @@ def register(config: pytest.Config, settings: Settings) -> None:
     for sink in reversed(sinks):
         config.pluginmanager.register(sink)
     config.pluginmanager.register(WorkerAssignment(run, host), "trtperf-worker-assignment")
+    if config.getoption("dist", "no") == "no":
+        run.backend.prepare()
 
 
 def find_devices(config: pytest.Config, settings: Settings) -> Host:

@@ -104,6 +104,17 @@ def test_tests_on_every_worker_are_refused(config):
     assert added(config) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "prepared"), [({}, 1), ({"dist": "no"}, 1), ({"dist": "load"}, 0)], ids=str
+)
+def test_backend_prepares_where_tests_will_run(config, options, prepared, monkeypatch):
+    calls = []
+    monkeypatch.setattr(FakeBackend, "prepare", lambda self: calls.append(self.name))
+    config.options.update(options)
+    register(config, FAKE)
+    assert calls == [config.backend.name] * prepared
+
+
 @pytest.fixture
 def earlier(tmp_path, make_run, make_measurement):
     """The record of an earlier run on the same device."""
@@ -150,8 +161,11 @@ def worker(config, earlier, tmp_path, monkeypatch):
     )
 
 
-def test_a_worker_reports_and_writes_nothing_itself(worker, config, tmp_path):
+def test_a_worker_reports_and_writes_nothing_itself(worker, config, tmp_path, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(FakeBackend, "prepare", lambda self: prepared.append(self.name))
     register(worker, FAKE)
+    assert prepared == [config.backend.name]
     assert added(worker) == ["JUnitProperties", "Worker"]
     assert worker.pluginmanager.has_plugin("trtperf-worker")
     run = worker.stash[RUN]

@@ -8,6 +8,7 @@ and none where cores are few.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -48,6 +49,12 @@ class Spare:
             if self._users <= 0:
                 self._users = 0
                 self._end()
+
+    def prepare(self, backend: str) -> None:
+        """Starts the first process before anybody entered; it ends with this process if unused."""
+        self.enter()
+        atexit.register(self.leave)
+        self.start(backend)
 
     def start(self, backend: str) -> None:
         """Starts the next process, unless there is one or cores are few."""

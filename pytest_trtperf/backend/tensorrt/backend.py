@@ -34,6 +34,12 @@ class TensorRTBackend(Backend):
             import_tensorrt(self.name)  # which raises, and says how to install it
         return probe_in_subprocess("pytest_trtperf.backend.tensorrt.probe", self.name)
 
+    def prepare(self) -> None:
+        """See `Backend.prepare`: the process of the first session starts."""
+        from pytest_trtperf.backend.process.spare import SPARE
+
+        SPARE.prepare(self.name)
+
     def check_options(self, options: Mapping[str, Any], version: str) -> None:
         """See `Backend.check_options`."""
         check_options(options, self.name, version)

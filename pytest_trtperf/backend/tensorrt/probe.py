@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from pytest_trtperf.backend.probe import Gpu, Probe, answer, python_version
 from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
@@ -17,9 +18,12 @@ def probe(name: str) -> Probe:
     Raises:
         BackendUnavailable: TensorRT, cuda-python or a GPU is missing.
     """
-    version = str(import_tensorrt(name).__version__)
+    # CUDA takes as long to initialise as TensorRT takes to import, and lets Python run meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(lambda: cudart().cudaGetDeviceCount())
+        version = str(import_tensorrt(name).__version__)
     runtime = cudart()
-    error, count = runtime.cudaGetDeviceCount()
+    error, count = counting.result()
     if error or count == 0:
         raise BackendUnavailable(
             f"backend {name} {version}: no usable GPU ({error.name}); "

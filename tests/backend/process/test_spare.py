@@ -205,3 +205,26 @@ def test_process_that_waited_measures_at_the_priority_of_its_owner(spare):
     spare.start("")
     waiting = pid_of_the_next(spare)
     assert os.getpriority(os.PRIO_PROCESS, waiting) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+EARLY = """
+import os, sys
+os.sched_getaffinity = lambda pid: set(range(8))
+from pytest_trtperf.backend.process.spare import SPARE
+from pytest_trtperf.backend.registry import builtin_backends
+backend, = (one for one in builtin_backends() if one.name == "tensorrt-rtx")
+backend.prepare()
+waiting = SPARE._process.pid
+SPARE.enter()
+SPARE.leave()
+assert SPARE._process.pid == waiting, "an engine that ended took it along"
+print(waiting)
+"""
+
+
+def test_first_one_is_started_before_any_engine_and_ends_with_this_process_at_the_latest():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", EARLY], capture_output=True, check=True
+    )
+    assert not done.stderr
+    assert not is_running(int(done.stdout))
