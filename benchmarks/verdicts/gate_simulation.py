@@ -5,8 +5,7 @@
 Needs no GPU. Rounds are normal on a logarithmic scale around the level of their run, which is
 normal around the level of the engine; `SHAPES` are rounds of other kinds, with one level for all
 runs. Each pair has baseline runs of five rounds and a run that is judged at the looks, by the
-package's own rule and default policy. Last come equal engines in turns, where each start of a
-session draws its own level.
+package's own rule and default policy.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pytest_trtperf.analysis.paired import BLOCK_LOOKS, judge_ratio, paired_ratio
 from pytest_trtperf.analysis.regression import LOOKS, judge_change, why_undecidable
 from pytest_trtperf.analysis.verdict import Status, decide_by_estimate
 
@@ -34,7 +32,6 @@ ROUND_NOISES = (0.002, 0.01, 0.03)
 RUN_NOISES = (0.0, 0.003, 0.01, 0.03)
 SLOWDOWNS = (0.0, 2.0)
 """In tolerances."""
-START_NOISES = (0.0, 0.001, 0.003, 0.01)
 
 
 def normal(round_noise: float, run_noise: float) -> Draw:
@@ -120,21 +117,6 @@ def rows(pairs: int) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def paired_alarm(random: np.random.Generator, start_noise: float) -> bool:
-    """Whether two equal engines in turns fail at 0.5 %; rounds vary by 0.1 %, orders by 0.3 %."""
-    new_first = np.arange(BLOCK_LOOKS[-1]) % 2 == 0
-    starts = random.normal(0, start_noise, (2, new_first.size))
-    sides = random.normal(0, 0.001, (2, new_first.size, 2)) + starts[:, :, None]
-    sides[0] += np.where(new_first, 0.003, -0.003)[:, None]
-    for look in BLOCK_LOOKS:
-        new, reference = np.exp(sides[:, :look])
-        ratio = paired_ratio(new.ravel(), reference.ravel(), new_first[:look].tolist())
-        verdict = judge_ratio(ratio, 1.005)
-        if verdict.status is not Status.INCONCLUSIVE:
-            break
-    return decide_by_estimate(verdict).status is Status.FAIL
-
-
 def main() -> None:
     """Print a table, and write it where that is asked for."""
     parser = argparse.ArgumentParser(description="Simulate alarms and power of the gate.")
@@ -148,14 +130,8 @@ def main() -> None:
         found.append(row)
         shown = {**row, **{word: f"{row[word]:.1%}" for word in ("fail", "warn", "pass")}}
         print("| " + " | ".join(str(value) for value in shown.values()) + " |", flush=True)
-    random = np.random.default_rng(0)
-    turns = {
-        f"{noise:.1%}": sum(paired_alarm(random, noise) for _ in range(options.pairs))
-        for noise in START_NOISES
-    }
-    print(f"\nequal engines in turns that fail, by how much starts vary: {turns}")
     if options.json:
-        head = f'"pairs": {options.pairs}, "in_turns": {json.dumps(turns)}'
+        head = f'"pairs": {options.pairs}'
         lines = ",\n".join(map(json.dumps, found))
         options.json.write_text(f'{{{head}, "rows": [\n{lines}\n]}}\n')
 
