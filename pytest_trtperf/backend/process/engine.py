@@ -64,8 +64,6 @@ class IsolatedEngine(LoadedEngine):
             resources.callback(SPARE.leave)
             self._plan = resources.enter_context(closing(SharedBytes(plan)))
             self._runtime_cache = SharedBytes(runtime_cache or b"")
-            # The one that there is then.
-            resources.callback(lambda: self._runtime_cache.close())  # noqa: PLW0108
             # Loaded to read inputs and outputs from it, and used for the first session.
             self._loaded: _LoadedProcess | None = self._load()
             self._resources = resources.pop_all()
@@ -129,7 +127,6 @@ class IsolatedEngine(LoadedEngine):
             loaded.process.close()
             raise
         if (runtime_cache := about["runtime_cache"]) is not None:
-            self._runtime_cache.close()
             self._runtime_cache = SharedBytes(runtime_cache)
             self._new_runtime_cache = runtime_cache
         if about["kernels_refused"] and not self._warned:
@@ -145,6 +142,7 @@ class IsolatedEngine(LoadedEngine):
         if self._loaded is not None:
             self._loaded.process.close()
             self._loaded = None
+        self._runtime_cache.close()
         self._resources.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import weakref
 
 
 class SharedBytes:
@@ -15,22 +16,18 @@ class SharedBytes:
 
     def __init__(self, data: bytes | memoryview) -> None:
         self._descriptor = os.memfd_create("trtperf")
-        try:
-            with os.fdopen(self._descriptor, "wb", closefd=False) as file:
-                file.write(data)
-        except BaseException:
-            self.close()
-            raise
+        # A thread may be sending it while another one has no more use for it.
+        self._free = weakref.finalize(self, os.close, self._descriptor)
+        with os.fdopen(self._descriptor, "wb", closefd=False) as file:
+            file.write(data)
 
     def fileno(self) -> int:
         """The descriptor."""
         return self._descriptor
 
     def close(self) -> None:
-        """Frees the bytes here; who mapped them keeps them."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Frees the bytes here, as the end of this object does; who mapped them keeps them."""
+        self._free()
 
 
 def map_bytes(descriptor: int) -> memoryview:
