@@ -149,10 +149,9 @@ def _compare(
         shapes=new.shapes,
     )
     found = {finding.code: finding.message for finding in new.findings}
-    verdicts = comparison.judge(
-        host_bound=FindingCode.ENQUEUE_BOUND in found,
-        doubt=found.get(FindingCode.NOT_STEADY) or found.get(FindingCode.SATURATED),
-    )
+    doubtful = (FindingCode.NOT_STEADY, FindingCode.SATURATED, FindingCode.DRIFTING)
+    why = next((found[code] for code in doubtful if code in found), None)
+    verdicts = comparison.judge(host_bound=FindingCode.ENQUEUE_BOUND in found, doubt=lambda: why)
     layers = {layer.name: layer.median_ms for layer in new.layers}
     failed = any(verdict.failed for verdict in verdicts)
     return Compared(

@@ -58,12 +58,12 @@ class Comparison:
         self._looked_at: dict[Gate, int] = {}
         self.notes: list[str] = []
 
-    def judge(self, *, host_bound: bool, doubt: str | None = None) -> list[VerdictRecord]:
+    def judge(self, *, host_bound: bool, doubt: Callable[[], str | None]) -> list[VerdictRecord]:
         """A verdict for each gate, or the one that the modes differ.
 
         Args:
             host_bound: enqueueing takes longer than the engine, so only P99 is about the model.
-            doubt: why no gate may be conclusive.
+            doubt: asked at each look, why no gate may be conclusive.
         """
         if modes := self._mode_differences():
             return [self._other_mode(modes)]
@@ -73,14 +73,15 @@ class Comparison:
         self._look(gates, changes, len(gates))
         open_gates = gates if not host_bound else [gate for gate in gates if gate.kind == "p99"]
         for look in LOOKS:
-            if doubt or self._is_settled(open_gates, changes):
+            if doubt() or self._is_settled(open_gates, changes):
                 break
             if look > len(self._rounds()):
                 complete = self._extend(look)
                 self._look(open_gates, changes, len(gates))
                 if not complete:
                     break
-        return [self._record(gate, changes[gate], host_bound, doubt) for gate in gates]
+        why = doubt()
+        return [self._record(gate, changes[gate], host_bound, why) for gate in gates]
 
     def differences(
         self, layers: Mapping[str, float], tactics: Mapping[str, str] | None = None

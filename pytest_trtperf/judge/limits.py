@@ -54,29 +54,28 @@ def settle(
     looks: Sequence[int],
     *,
     extend: Callable[[int], bool],
-    steady: bool,
+    steady: Callable[[], bool],
 ) -> Verdict:
     """The first conclusive verdict at the preset looks, or what it is at the last.
 
     Args:
         looks: those that lie ahead. extend: measures up to one; False when the time limit came
             first.
-        steady: whether anything can be concluded at all, save that a saturated load misses.
+        steady: asked at each look, whether anything can be concluded at all, save that a saturated
+            load misses.
     """
     verdict = judge()
-    if not steady and verdict.reason != Reason.SATURATED:
-        message = f"{verdict.message}; not steady"
-        return replace(
-            verdict, status=Status.INCONCLUSIVE, reason=Reason.NOT_STEADY, message=message
-        )
     for look in looks:
-        if verdict.status is not Status.INCONCLUSIVE:
+        if verdict.status is not Status.INCONCLUSIVE or not steady():
             break
         complete = extend(look)
         verdict = judge()
         if not complete:
             break
-    return verdict
+    if steady() or verdict.reason == Reason.SATURATED:
+        return verdict
+    message = f"{verdict.message}; not steady"
+    return replace(verdict, status=Status.INCONCLUSIVE, reason=Reason.NOT_STEADY, message=message)
 
 
 def others_took(share: float) -> str:

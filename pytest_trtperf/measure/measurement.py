@@ -21,7 +21,7 @@ from pytest_trtperf.measure.host_state import contention, read_host_state
 from pytest_trtperf.measure.load import LEAD_IN, Load
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.measure.rounds import Round, SessionRounds, WarmUp
-from pytest_trtperf.measure.steady import GROUP, WINDOW_MS, is_steady, trend
+from pytest_trtperf.measure.steady import WINDOW_MS, Windows
 from pytest_trtperf.measure.yardstick import read_yardstick
 
 AGAIN = 2
@@ -79,7 +79,8 @@ class Measurement:
         self.renew(session)
         self._lock, self._uuid, self._label = lock, uuid, label
         self._report = report or (lambda progress: None)
-        self._rate, self._released = 0.0, False
+        self._rate, self._began, self._released = 0.0, 0.0, False
+        self._windows = Windows()
 
     @property
     def mode(self) -> dict[str, bool | int | float | str]:
@@ -128,11 +129,12 @@ class Measurement:
             raise MeasurementError("the test that measured this has ended: no rounds can be added")
         with self._lock, ExitStack() as at_end:
             at_end.callback(self._report, None)
-            if self.sessions[-1].warm_up:
-                self._warm_again()
-            else:
-                self._warm_up()
             here = self.sessions[-1]
+            fresh = here.warm_up is None
+            if fresh:
+                self._warm_up()
+            else:
+                self._warm_again()
             while len(self.rounds) < rounds and (len(here.rounds) < 2 or self._fits()):
                 left_s = self.effort.max_time - here.seconds
                 number, disturbed = len(self.rounds) + 1, len(self.set_aside)
@@ -144,6 +146,8 @@ class Measurement:
                 (here.set_aside if again else here.rounds).append(round)
                 if saturated:
                     return False
+                if fresh and len(here.rounds) == LEAST_ROUNDS:
+                    fresh = self._takes_for_warm_up(here)
         return len(self.rounds) >= rounds
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
@@ -195,21 +199,39 @@ class Measurement:
     def _warm_up(self) -> None:
         if not self._uuid:
             read_yardstick()  # loads it now, and not between the warm-up and the rounds
-        start = self.session.clock()
-        medians: list[float] = []
+        start, windows = self.session.clock(), Windows()
+        self._began, self._windows = start, windows
         queries, steady, elapsed = 0, False, 0.0
         extent = Extent(0, 1, 1)
         while elapsed < self.effort.max_warm_up and not steady:
             self._report(MeasureProgress(None, 0, 0, self.effort.max_warm_up - elapsed))
             trace = self.session.run_closed(extent, idle_ms=self.load.idle_ms)
             queries += trace.queries
-            medians.append(float(np.median(trace.compute)))
+            ended = self.session.clock()
+            windows.add(trace, ended)
             self._rate = max(trace.throughput, self._rate / 2)
             extent = self._extent(WINDOW_MS, 1)
-            elapsed = self.session.clock() - start
-            steady = elapsed * 1e3 >= self.effort.warm_up_ms and is_steady(medians)
-        drift = trend(medians) if len(medians) >= 2 * GROUP else None
-        self.sessions[-1].warm_up = WarmUp(queries, elapsed, steady, drift)
+            elapsed = ended - start
+            steady = elapsed * 1e3 >= self.effort.warm_up_ms and windows.are_steady
+        self.sessions[-1].warm_up = WarmUp(queries, elapsed, steady, windows.trend)
+
+    def _takes_for_warm_up(self, here: SessionRounds) -> bool:
+        """Whether the first rounds of a session drift: then they are dropped, and more follow.
+
+        They show a trend that the windows of a warm-up hide in their noise. Where `max_warm_up`
+        leaves no time for as many again, they are kept, and not steady.
+        """
+        warm_up, rounds = here.warm_up, here.rounds
+        drift = self._windows.drift(rounds)
+        if not drift or warm_up is None or not warm_up.steady:
+            return False
+        spent, taken = self.session.clock() - self._began, rounds[-1].ended - rounds[0].started
+        if spent + taken > self.effort.max_warm_up:
+            here.warm_up = replace(warm_up, seconds=spent, steady=False, trend=drift)
+            return False
+        queries = warm_up.queries + sum(round.trace.queries for round in rounds)
+        here.warm_up, here.rounds = replace(warm_up, queries=queries, seconds=spent), []
+        return True
 
     def _round(self) -> Round:
         own = {self.session.pid or os.getpid()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.analysis.layers import Layer
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
 from pytest_trtperf.errors import BaselineError
@@ -53,12 +54,16 @@ def baseline_entry(
         rounds=rounds,
         layers={layer.name: layer.median_ms for layer in record.layers},
         tactics=tactics(record.layers),
-        steady=record.warm_up.get("steady", True),
+        steady=record.warm_up.get("steady", True) and not _drifts(record),
         power_limit_w=record.rounds[-1].after.get("power_limit_w"),
     )
     return BaselineEntry(
         engine=record.engine.digest, mode=record.mode, shapes=record.shapes, runs=[run]
     )
+
+
+def _drifts(record: MeasurementRecord) -> bool:
+    return any(finding.code == FindingCode.DRIFTING.value for finding in record.findings)
 
 
 def against_record(entry: BaselineEntry) -> AgainstRecord:

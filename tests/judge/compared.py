@@ -66,7 +66,9 @@ def verdicts(
     comparison = Comparison(
         subject, entry, policy, rounds=lambda: taken, extend=extend, mode=MODE, shapes={}
     )
-    found = {one.metric: one for one in comparison.judge(host_bound=host_bound, doubt=doubt)}
+    found = {
+        one.metric: one for one in comparison.judge(host_bound=host_bound, doubt=lambda: doubt)
+    }
     if notes is not None:
         notes += comparison.notes
     return found

@@ -23,7 +23,9 @@ SATURATED = replace(OPEN, status=Status.FAIL, reason=Reason.SATURATED)
 def settled(*verdicts: Verdict, steady: bool = True, complete: bool = True) -> tuple[str, int]:
     """The reason that these verdicts, one a look, come to, and how many were asked for."""
     left = list(verdicts)
-    found = settle(lambda: left.pop(0), [8, 12, 16], extend=lambda look: complete, steady=steady)
+    found = settle(
+        lambda: left.pop(0), [8, 12, 16], extend=lambda look: complete, steady=lambda: steady
+    )
     return found.reason, len(verdicts) - len(left)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.measure import measurement as measurement_module
+from pytest_trtperf.measure import steady as steady_module
 from pytest_trtperf.measure.device_lock import device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.measure.load import Load
@@ -160,7 +160,7 @@ def test_one_session_that_never_settles_makes_the_whole_measurement_unsteady(
     effort = Effort(warm_up_ms=0, max_warm_up=0.02, round_ms=1, round_queries=2)
     measurement = measure(engine.create_session({"x": (16, 256)}, Mode()), effort)
     for number, steady in enumerate(settled, 1):
-        monkeypatch.setattr(measurement_module, "is_steady", lambda medians, steady=steady: steady)
+        monkeypatch.setattr(steady_module.Windows, "are_steady", steady)
         if number > 1:
             measurement.session.close()
             measurement.renew(engine.create_session({"x": (16, 256)}, Mode()))
