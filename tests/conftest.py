@@ -77,9 +77,17 @@ def on_terminal() -> Callable[[Sequence[str]], str]:
 
 @pytest.fixture(scope="session")
 def make_measurement() -> Callable[..., Any]:
-    """Makes the record of a measurement on a GPU: five rounds around `level` ms."""
+    """Makes the record of a measurement on a GPU: a session of five rounds around `level` ms.
+
+    What is given of `rounds`, `set_aside` and `warm_up` is that of the session.
+    """
     from pytest_trtperf.analysis.summary import QUANTILES
-    from pytest_trtperf.record.model import EngineRecord, MeasurementRecord, RoundRecord
+    from pytest_trtperf.record.model import (
+        EngineRecord,
+        MeasurementRecord,
+        RoundRecord,
+        SessionRecord,
+    )
 
     def make(key: str = "tests/test_x.py::test_a", level: float = 1.0, **changes: Any) -> Any:
         engine = EngineRecord(name="m", backend="tensorrt", digest="d", plan_sha256="p")
@@ -93,13 +101,21 @@ def make_measurement() -> Callable[..., Any]:
             )
             for number, wobble in enumerate((0.999, 1.001, 1.0, 1.0005, 0.9995))
         ]  # fmt: skip
+        of_session = {
+            name: changes.pop(name)
+            for name in ("rounds", "set_aside", "warm_up")
+            if name in changes
+        }
+        session = SessionRecord(
+            **{"cold_start_ms": 1.0, "warm_up": {}, "rounds": rounds, **of_session}
+        )
         fields: dict[str, Any] = {
             "test": key.partition("#")[0], "key": key, "module": key.partition("::")[0],
             "baseline_dir": "perf-baselines", "device": "NVIDIA H200", "engine": engine,
-            "shapes": {"x": [8]}, "mode": {"load": "closed"}, "warm_up": {}, "cold_start_ms": 1.0,
+            "shapes": {"x": [8]}, "mode": {"load": "closed"},
             "time_to_steady_s": 0.3, "energy_per_query_mj": None, "device_memory": {},
             "judged_metric": "latency", "summary": dict.fromkeys(METRICS, figures),
-            "throughput": 1e3 / level, "rounds": rounds, "set_aside": [], "layers": [],
+            "throughput": 1e3 / level, "sessions": [session], "layers": [],
             "verdicts": [], "findings": [], "baseline": "missing",
         }  # fmt: skip
         return MeasurementRecord(**{**fields, **changes})

@@ -24,7 +24,12 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineRound,
+    BaselineRun,
+    BaselineSession,
+)
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.judge.comparison import Comparison
 from pytest_trtperf.judge.policy import Policy
@@ -59,8 +64,8 @@ def entry(random: np.random.Generator) -> BaselineEntry:
             )
         )
     run = BaselineRun(
-        recorded="2026-01-01T00:00:00Z", plan="0" * 64, software=SOFTWARE, rounds=rounds,
-        power_limit_w=700.0,
+        recorded="2026-01-01T00:00:00Z", plan="0" * 64, software=SOFTWARE,
+        sessions=[BaselineSession(rounds=rounds)], power_limit_w=700.0,
     )  # fmt: skip
     return BaselineEntry(engine="0" * 64, mode=MODE, shapes={"x": [8, 3, 224, 224]}, runs=[run])
 

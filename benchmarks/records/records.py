@@ -32,6 +32,7 @@ from pytest_trtperf.record.model import (
     MeasurementRecord,
     RoundRecord,
     RunRecord,
+    SessionRecord,
     VerdictRecord,
 )
 
@@ -73,11 +74,11 @@ def measurement(test: int, level: float, random: np.random.Generator) -> Measure
             "transfers": True, "spin_wait": True, "cuda_graph": False, "streams": 1,
             "concurrency": 2, "inputs": "seeded", "seed": 0, "load": "closed", "idle_ms": 0.0,
         },
-        warm_up={}, cold_start_ms=1.0, time_to_steady_s=0.3, energy_per_query_mj=1.0,
+        time_to_steady_s=0.3, energy_per_query_mj=1.0,
         device_memory={}, judged_metric="latency", throughput=1e3 / level,
         summary={name: {"count": 2500, **dict.fromkeys(FIGURES, level)} for name in METRICS},
-        rounds=rounds, set_aside=[], layers=[], verdicts=[verdict] * 4, findings=[],
-        baseline="compared",
+        sessions=[SessionRecord(cold_start_ms=1.0, warm_up={}, rounds=rounds)],
+        layers=[], verdicts=[verdict] * 4, findings=[], baseline="compared",
     )  # fmt: skip
 
 

@@ -48,13 +48,17 @@ class Run:
         rounds, first = self.rounds, min(self.measurements, key=lambda one: one.rounds[0].started)
         last = max(one.ended for one in rounds)
         known = {
-            "start": min(one.started for one in rounds) - first.warm_up["seconds"] - self.begun,
-            "warm-ups": sum(one.warm_up["seconds"] for one in self.measurements) / gpus,
+            "start": min(one.started for one in rounds) - _warm_up_s(first) - self.begun,
+            "warm-ups": sum(map(_warm_up_s, self.measurements)) / gpus,
             "rounds": sum(one.ended - one.started for one in rounds) / gpus,
             "end": self.ended - last,
         }
         total = self.ended - self.begun
         return {"total": total, **known, "between": total - sum(known.values())}
+
+
+def _warm_up_s(one: MeasurementRecord) -> float:
+    return sum(float(session.warm_up["seconds"]) for session in one.sessions)
 
 
 class Project:

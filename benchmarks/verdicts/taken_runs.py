@@ -114,8 +114,8 @@ class Taken:
             "sm_clock_mhz": [one.after.get("sm_clock_mhz") for one in self.record.rounds],
             "queries": self.record.rounds[0].queries,
             "set_aside": len(self.record.set_aside),
-            "steady": self.record.warm_up["steady"],
-            "warm_up_s": round(self.record.warm_up["seconds"], 3),
+            "steady": self.record.sessions[0].warm_up["steady"],
+            "warm_up_s": round(self.record.sessions[0].warm_up["seconds"], 3),
             "rounds_s": round(sum(one.ended - one.started for one in self.record.rounds), 3),
             "seconds": round(self.seconds, 3),
         }

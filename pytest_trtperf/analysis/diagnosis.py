@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,6 +27,9 @@ MOST_ROUNDS_FOR_TREND = 256
 
 LATE_SHARE = 0.01
 
+SESSIONS_TOLERANCE = 0.02
+"""How far apart the medians of sessions may be: users see the difference as latency."""
+
 
 class FindingCode(str, Enum):
     """What a finding is about; records keep the value."""
@@ -42,6 +45,7 @@ class FindingCode(str, Enum):
     TOO_FEW_QUERIES = "too_few_queries"
     LATE = "late"
     NOT_STEADY = "not_steady"
+    SESSIONS_DIFFER = "sessions_differ"
     SATURATED = "saturated"
     DISTURBED = "disturbed"
     CONTENDED = "contended"
@@ -146,6 +150,27 @@ def drifting(round_medians: npt.ArrayLike) -> Finding | None:
         f"{100 * abs(change):.2g} % from first to last (p = {chance:.2g}): {advice}"
     )
     return Finding(FindingCode.DRIFTING, message)
+
+
+def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()) -> Finding | None:
+    """Sessions of one engine that are far apart (code `sessions_differ`).
+
+    Args:
+        medians: of each session, milliseconds.
+        kernels: the state of each session's kernels, see `backend.session.Kernels`.
+    """
+    apart = max(medians) / min(medians) - 1
+    if apart <= SESSIONS_TOLERANCE:
+        return None
+    states = [state for state in kernels if state]
+    shown = [f"{median:.5g}" for median in medians]
+    if len(states) == len(medians):
+        shown = [f"{one} (kernels {state})" for one, state in zip(shown, states, strict=True)]
+    message = (
+        f"the medians of {len(medians)} sessions are {apart:.1%} apart, and so is what users see "
+        f"of processes: {', '.join(shown)} ms"
+    )
+    return Finding(FindingCode.SESSIONS_DIFFER, message)
 
 
 def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding | None:

@@ -83,13 +83,13 @@ def too_few_for_p99(gate: Gate, rounds: Sequence[RoundStatistics]) -> bool:
 def judge_gate(
     gate: Gate,
     current: Sequence[RoundStatistics],
-    runs: Sequence[Sequence[RoundStatistics]],
+    sessions: Sequence[Sequence[RoundStatistics]],
     tolerance: float,
     disturbance: float = 0.0,
     gates: int = 1,
     machine: float | None = None,
 ) -> Change:
-    """The change of a gate's number against the runs of a baseline, see `judge_change`.
+    """The change of a gate's number against the sessions of a baseline, see `judge_change`.
 
     Args:
         gates: how many numbers are compared: each has its share of the error (Bonferroni).
@@ -98,7 +98,7 @@ def judge_gate(
     """
     change = judge_change(
         gate.values(current),
-        [gate.values(run) for run in runs],
+        [gate.values(session) for session in sessions],
         tolerance,
         higher_is_better=gate.kind == "throughput",
         alpha=ALPHA / len(LOOKS) / gates,

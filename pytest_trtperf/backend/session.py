@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -34,6 +35,10 @@ class DeviceMemory:
     peak_bytes: int
 
 
+KernelState: TypeAlias = Literal["cached", "fresh", "unknown"]
+"""Of a session's kernels; `unknown` only where a record or a baseline of the older form is read."""
+
+
 @dataclass(frozen=True)
 class Kernels:
     """The kernels that TensorRT for RTX compiled when an engine was loaded.
@@ -43,7 +48,7 @@ class Kernels:
         digest: of the kernels, whatever their order in the cache.
     """
 
-    state: str
+    state: KernelState
     digest: str
 
 

@@ -17,10 +17,12 @@ from typing import Annotated, Any
 
 import msgspec
 
+from pytest_trtperf.backend.session import KernelState
+from pytest_trtperf.baseline.older_form import OLDER_SCHEMA, UNKNOWN_KERNELS, in_present_form
 from pytest_trtperf.baseline.review_json import json_for_review
 from pytest_trtperf.errors import BaselineError
 
-SCHEMA = "trtperf-baseline/1"
+SCHEMA = "trtperf-baseline/2"
 QUANTILE_COUNT = 21
 
 _HELP = "repair the file, restore it from version control, or delete it and record again"
@@ -59,21 +61,43 @@ class BaselineRound(_Record, frozen=True):
     yardstick_ms: Positive | None = None
 
 
+class BaselineSession(_Record, frozen=True):
+    """One session, which is one process that loaded the engine.
+
+    `kernels` is `cached` or `fresh`, see `backend.session.Kernels`; `unknown` in a baseline of the
+    older form; None where a backend compiles none. `kernels_digest` is theirs. `steady` is False if
+    the warm-up ended at its time limit and not because the numbers were steady.
+    """
+
+    rounds: Annotated[list[BaselineRound], msgspec.Meta(min_length=1)]
+    kernels: KernelState | None = None
+    kernels_digest: str | None = None
+    steady: bool = True
+
+
 class BaselineRun(_Record, frozen=True):
     """One run: when it was recorded (ISO 8601, UTC), its plan (SHA-256) and its software.
 
-    Only the newest run keeps `layers` (median milliseconds) and `tactics`. `steady` is False if the
-    warm-up ended at its time limit and not because the numbers were steady.
+    Only the newest run keeps `layers` (median milliseconds) and `tactics`.
     """
 
     recorded: str
     plan: str
     software: dict[str, str]
-    rounds: Annotated[list[BaselineRound], msgspec.Meta(min_length=1)]
+    sessions: Annotated[list[BaselineSession], msgspec.Meta(min_length=1)]
     layers: dict[str, NotNegative] = {}
     tactics: dict[str, str] = {}
     power_limit_w: Positive | None = None
-    steady: bool = True
+
+    @property
+    def rounds(self) -> list[BaselineRound]:
+        """The rounds of all sessions."""
+        return [round for session in self.sessions for round in session.rounds]
+
+    @property
+    def steady(self) -> bool:
+        """Whether each session was steady before its rounds."""
+        return all(session.steady for session in self.sessions)
 
 
 class BaselineEntry(_Record, frozen=True):
@@ -83,6 +107,21 @@ class BaselineEntry(_Record, frozen=True):
     mode: dict[str, bool | int | Finite | str]
     shapes: dict[str, list[Dimension]]
     runs: Annotated[list[BaselineRun], msgspec.Meta(min_length=1)]
+
+    @property
+    def rounds(self) -> list[BaselineRound]:
+        """The rounds of all sessions."""
+        return [round for session in self.sessions for round in session.rounds]
+
+    @property
+    def sessions(self) -> list[BaselineSession]:
+        """The sessions of all runs."""
+        return [session for run in self.runs for session in run.sessions]
+
+    @property
+    def is_of_older_form(self) -> bool:
+        """Whether the newest run was recorded before sessions were kept apart."""
+        return self.runs[-1].sessions[-1].kernels == UNKNOWN_KERNELS
 
 
 class BaselineFile(_Record, frozen=True, omit_defaults=False):
@@ -104,7 +143,7 @@ class _SchemaError(Exception):
 
     def __init__(self, place: str, reason: str, remedy: str = _HELP) -> None:
         super().__init__(f"at {place}: {reason}")
-        self.remedy = remedy
+        self.place, self.reason, self.remedy = place, reason, remedy
 
 
 def decode(data: bytes, path: str | PathLike[str]) -> BaselineFile:
@@ -169,10 +208,11 @@ def _decode_by_steps(data: bytes) -> BaselineFile:
     """The content, read step by step, so that an error names its place."""
     content = _parse(data)
     schema = content.get("schema")
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, OLDER_SCHEMA):
         raise _SchemaError(
             "$.schema",
-            f"{schema!r} is not a schema this version knows; it reads {SCHEMA!r}",
+            f"{schema!r} is not a schema this version knows; it reads {SCHEMA!r} and "
+            f"{OLDER_SCHEMA!r}",
             "upgrade pytest-trtperf, or delete the file and record again with --trtperf-update",
         )
     for name in sorted(set(content) - {"schema", "entries"}):
@@ -180,7 +220,14 @@ def _decode_by_steps(data: bytes) -> BaselineFile:
     entries = content.get("entries")
     if not isinstance(entries, dict):
         raise _SchemaError("$.entries", "an object is expected")
-    return BaselineFile(entries={key: _entry(key, raw) for key, raw in entries.items()})
+    if schema == SCHEMA:
+        return BaselineFile(entries={key: _entry(key, raw) for key, raw in entries.items()})
+    try:
+        return BaselineFile(
+            entries={key: _entry(key, in_present_form(raw)) for key, raw in entries.items()}
+        )
+    except _SchemaError as flaw:
+        raise _SchemaError(flaw.place.replace(".sessions[0]", ""), flaw.reason) from flaw
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -242,18 +289,25 @@ def _flaws(entry: BaselineEntry) -> Iterator[tuple[str, str]]:
         place = f".runs[{index}]"
         if not _is_utc(run.recorded):
             yield f"{place}.recorded", f"{run.recorded!r} is not an ISO 8601 date and time in UTC"
-        metrics = set(run.rounds[0].quantiles)
-        for number, one in enumerate(run.rounds):
-            inner = f"{place}.rounds[{number}].quantiles"
-            if "latency" not in one.quantiles:
-                yield inner, "there is no latency"
-            if set(one.quantiles) != metrics:
-                yield inner, "the rounds of a run must all have the same metrics"
-            for metric, values in one.quantiles.items():
-                if values != sorted(values):
-                    yield f"{inner}.{metric}", "quantiles must not decrease"
-                if values[_MEDIAN] <= 0:
-                    yield f"{inner}.{metric}", "the median must be above 0"
+        metrics = set(run.sessions[0].rounds[0].quantiles)
+        for at, session in enumerate(run.sessions):
+            for number, one in enumerate(session.rounds):
+                inner = f"{place}.sessions[{at}].rounds[{number}].quantiles"
+                yield from _quantile_flaws(inner, one.quantiles, metrics)
+
+
+def _quantile_flaws(
+    place: str, quantiles: dict[str, list[float]], metrics: set[str]
+) -> Iterator[tuple[str, str]]:
+    if "latency" not in quantiles:
+        yield place, "there is no latency"
+    if set(quantiles) != metrics:
+        yield place, "the rounds of a run must all have the same metrics"
+    for metric, values in quantiles.items():
+        if values != sorted(values):
+            yield f"{place}.{metric}", "quantiles must not decrease"
+        if values[_MEDIAN] <= 0:
+            yield f"{place}.{metric}", "the median must be above 0"
 
 
 def _is_utc(text: str) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
-from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.commands.common import (
     ExitStatus,
@@ -255,7 +255,7 @@ def _gates(entry: BaselineEntry) -> tuple[Gate, ...]:
 
 def _figures(entry: BaselineEntry) -> dict[str, float]:
     """Of each gated metric the median over the rounds of all runs."""
-    rounds = [round for run in entry.runs for round in run.rounds]
+    rounds = entry.rounds
     return {
         f"{gate.name} {gate.unit}": float(np.median(gate.values(rounds))) for gate in _gates(entry)
     }
@@ -274,7 +274,12 @@ def _details(one: Stored) -> Iterator[str]:
         alone = msgspec.structs.replace(entry, runs=[run])
         figures = ", ".join(f"{name} {value:.5g}" for name, value in _figures(alone).items())
         software = ", ".join(f"{name} {version}" for name, version in sorted(run.software.items()))
-        yield f"{run.recorded}: {figures} ({len(run.rounds)} rounds; {software})"
+        yield f"{run.recorded}: {figures} ({_extent(run)}; {software})"
+
+
+def _extent(run: BaselineRun) -> str:
+    sessions = len(run.sessions)
+    return f"{len(run.rounds)} rounds" + (f" in {sessions} sessions" if sessions > 1 else "")
 
 
 def _compact_json(values: object) -> str:

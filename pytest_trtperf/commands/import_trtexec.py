@@ -182,7 +182,7 @@ def _stored_rounds(entry: BaselineEntry) -> list[BaselineRound]:
 
 
 def _all_rounds(entry: BaselineEntry) -> list[list[BaselineRound]]:
-    return [run.rounds for run in entry.runs]
+    return [session.rounds for session in entry.sessions]
 
 
 def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None:

@@ -55,7 +55,7 @@ def _engine(
 
 def doubts(baseline: BaselineEntry) -> Iterator[str]:
     """What makes the baseline itself doubtful: it may be slower than its engine."""
-    lost = mean_contention(round.contention for run in baseline.runs for round in run.rounds)
+    lost = mean_contention(round.contention for round in baseline.rounds)
     if lost is not None and lost >= CONTENDED:
         yield (
             f"other processes took {lost:.0%} of the time when the baseline was recorded, so that "

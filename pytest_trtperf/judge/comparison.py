@@ -99,7 +99,7 @@ class Comparison:
 
     @property
     def _stored(self) -> list[BaselineRound]:
-        return [round for run in self._baseline.runs for round in run.rounds]
+        return self._baseline.rounds
 
     def _gates(self) -> tuple[Gate, ...]:
         if self._mode["load"] == "open":
@@ -116,7 +116,7 @@ class Comparison:
 
     def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change], compared: int) -> None:
         """Judges the gates without a conclusive verdict: a conclusive one never changes."""
-        runs = [run.rounds for run in self._baseline.runs]
+        sessions = [session.rounds for session in self._baseline.sessions]
         machine, disturbance = self._machine(), self._disturbance()
         for gate in gates:
             if gate not in changes or _is_open(changes[gate]):
@@ -124,7 +124,7 @@ class Comparison:
                 changes[gate] = judge_gate(
                     gate,
                     self._rounds(),
-                    runs,
+                    sessions,
                     self._policy.tolerance_of(gate),
                     disturbance=disturbance,
                     gates=compared,
@@ -202,7 +202,7 @@ class Comparison:
             verdict=verdict,
             tolerance=self._policy.tolerance_of(gate),
             rounds=self._rounds()[: self._looked_at[gate]],
-            runs=len(self._baseline.runs),
+            sessions=len(self._baseline.sessions),
             disturbance=self._disturbance(),
         )
         message = words.comparison_message(self._subject.key, self._subject.device, judged)

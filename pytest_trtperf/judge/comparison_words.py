@@ -31,7 +31,7 @@ class JudgedGate:
 
     Attributes:
         rounds: those that the change comes from.
-        runs: how many the baseline has.
+        sessions: how many the baseline has, in all runs.
         disturbance: see `analysis.regression.judge_change`.
     """
 
@@ -40,7 +40,7 @@ class JudgedGate:
     verdict: Verdict
     tolerance: float
     rounds: Sequence[RoundStatistics]
-    runs: int
+    sessions: int
     disturbance: float
 
 
@@ -64,7 +64,7 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
 
 
 def _raised(judged: JudgedGate) -> str:
-    supported, runs = judged.change.supported, judged.runs
+    supported, sessions = judged.change.supported, judged.sessions
     if supported <= judged.tolerance:
         return ""
     # A rate falls by this much when queries take so much longer.
@@ -72,7 +72,7 @@ def _raised(judged: JudgedGate) -> str:
     most = f"{fall if judged.gate.kind == 'throughput' else supported:.1%}"
     if supported <= judged.disturbance:
         return f", raised to {most}: other processes took so much time"
-    found = "only run" if runs == 1 else f"{runs} runs"
+    found = "only session" if sessions == 1 else f"{sessions} sessions"
     return f", raised to {most}: judging by the baseline's {found}, runs may differ by that much"
 
 

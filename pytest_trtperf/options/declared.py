@@ -157,10 +157,18 @@ class Settings:
         metavar="POLICY",
         per_measurement=True,
     )
+    sessions: int = _option(
+        3,
+        parse_count(1, 100),
+        "Number of sessions that a recorded baseline rests on, each in a fresh process "
+        "(default: 3).",
+        metavar="N",
+        per_measurement=True,
+    )
     max_time: float = _option(
         30.0,
         parse_positive,
-        "Maximum total time of a measurement's timed rounds, in seconds (default: 30).",
+        "Maximum total time of a session's timed rounds, in seconds (default: 30).",
         metavar="SECONDS",
         per_measurement=True,
     )

@@ -18,6 +18,7 @@ class MeasureOptions(TypedDict, total=False):
 
     tolerance: float | str | Mapping[ToleranceKind, float] | None
     inconclusive: InconclusivePolicy | None
+    sessions: int | None
     max_time: float | None
     warm_up_ms: float | None
     max_warm_up: float | None

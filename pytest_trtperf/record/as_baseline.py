@@ -8,12 +8,18 @@ import numpy as np
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.analysis.layers import Layer
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineRound,
+    BaselineRun,
+    BaselineSession,
+)
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.model import (
     AgainstRecord,
     LayerRecord,
     MeasurementRecord,
+    RoundRecord,
     RunRecord,
     utc_now,
 )
@@ -32,29 +38,23 @@ def baseline_entry(
     record: MeasurementRecord, software: Mapping[str, str], recorded: str | None = None
 ) -> BaselineEntry:
     """A measurement as the only run of a baseline entry; `recorded` is now unless given."""
-    rounds = [
-        BaselineRound(
-            queries=round.queries,
-            throughput=round.throughput,
-            quantiles={
-                name: values
-                for name, values in round.quantiles.items()
-                if name in ("latency", "gpu_compute", record.judged_metric)
-            },
-            sm_clock_mhz=round.after.get("sm_clock_mhz"),
-            contention=round.contention,
-            yardstick_ms=round.yardstick_ms,
-        )
-        for round in record.rounds
-    ]
+    drifts = any(finding.code == FindingCode.DRIFTING.value for finding in record.findings)
     run = BaselineRun(
         recorded=recorded or utc_now(),
         plan=record.engine.plan_sha256,
         software=dict(software),
-        rounds=rounds,
+        sessions=[
+            BaselineSession(
+                rounds=[_baseline_round(round, record.judged_metric) for round in session.rounds],
+                kernels=session.kernels,
+                kernels_digest=session.kernels_digest,
+                steady=session.warm_up.get("steady", True) and not drifts,
+            )
+            for session in record.sessions
+            if session.rounds
+        ],
         layers={layer.name: layer.median_ms for layer in record.layers},
         tactics=tactics(record.layers),
-        steady=record.warm_up.get("steady", True) and not _drifts(record),
         power_limit_w=record.rounds[-1].after.get("power_limit_w"),
     )
     return BaselineEntry(
@@ -62,16 +62,28 @@ def baseline_entry(
     )
 
 
-def _drifts(record: MeasurementRecord) -> bool:
-    return any(finding.code == FindingCode.DRIFTING.value for finding in record.findings)
+def _baseline_round(round: RoundRecord, judged_metric: str) -> BaselineRound:
+    return BaselineRound(
+        queries=round.queries,
+        throughput=round.throughput,
+        quantiles={
+            name: values
+            for name, values in round.quantiles.items()
+            if name in ("latency", "gpu_compute", judged_metric)
+        },
+        sm_clock_mhz=round.after.get("sm_clock_mhz"),
+        contention=round.contention,
+        yardstick_ms=round.yardstick_ms,
+    )
 
 
 def against_record(entry: BaselineEntry) -> AgainstRecord:
     """What a record keeps of the entry that a measurement was compared with."""
-    rounds = [round for run in entry.runs for round in run.rounds]
+    rounds = entry.rounds
     last = entry.runs[-1]
     return AgainstRecord(
         runs=len(entry.runs),
+        sessions=len(entry.sessions),
         rounds=len(rounds),
         throughput=float(np.median([round.throughput for round in rounds])),
         quantiles={
@@ -82,6 +94,7 @@ def against_record(entry: BaselineEntry) -> AgainstRecord:
         plan=last.plan,
         software=last.software,
         layers=last.layers,
+        of_older_form=entry.is_of_older_form,
     )
 
 

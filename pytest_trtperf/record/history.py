@@ -18,6 +18,7 @@ from pytest_trtperf.analysis.gates import (
 )
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.model import MERGED_SCHEMA, RUN_SCHEMA
+from pytest_trtperf.record.older_form import OLDER_MERGED, OLDER_RUN
 
 
 class Night(msgspec.Struct, frozen=True):
@@ -77,7 +78,15 @@ class _Merged(msgspec.Struct, tag_field="schema", tag=MERGED_SCHEMA):
     runs: list[_Run]
 
 
-_DECODER = msgspec.json.Decoder(_Run | _Merged)
+class _OlderRun(_Run, tag=OLDER_RUN):
+    pass
+
+
+class _OlderMerged(msgspec.Struct, tag_field="schema", tag=OLDER_MERGED):
+    runs: list[_OlderRun]
+
+
+_DECODER = msgspec.json.Decoder(_Run | _Merged | _OlderRun | _OlderMerged)
 
 _SeriesId = tuple[str, str, str, str, str, Gate]
 
@@ -102,7 +111,7 @@ def read_history(directory: Path) -> History:
             continue
         history.records += 1
         name = path.relative_to(directory).as_posix()
-        for run in found.runs if isinstance(found, _Merged) else [found]:
+        for run in [found] if isinstance(found, _Run) else found.runs:
             tests = (one.test + one.key for one in run.measurements)
             itself = (run.created, run.hardware_class, run.backend, *tests)
             if itself not in seen:  # a record may lie beside the one that it was merged into

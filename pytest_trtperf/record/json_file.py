@@ -19,9 +19,12 @@ from pytest_trtperf.record.model import (
     MergedRecord,
     RunRecord,
 )
+from pytest_trtperf.record.older_form import PRESENT_SCHEMAS, in_present_form
 from pytest_trtperf.record.text import shortened
 
 _DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
+
+_KNOWN = (RUN_SCHEMA, MERGED_SCHEMA, *PRESENT_SCHEMAS)
 
 
 class _Header(msgspec.Struct):
@@ -50,7 +53,7 @@ def read_runs(path: Path) -> list[RunRecord]:
     except OSError as error:
         raise BaselineError(f"{path}: the record cannot be read: {error.strerror}") from error
     try:
-        record = _DECODER.decode(data)
+        record = _decoded(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BaselineError(f"{path}: {_problem(data, error)}") from error
     runs = record.runs if isinstance(record, MergedRecord) else [record]
@@ -86,21 +89,36 @@ def measurement_id(run: RunRecord, one: Measured) -> MeasurementId:
     return MeasurementId(run.hardware_class, run.backend, one.test, one.key)
 
 
+def _decoded(data: bytes) -> RunRecord | MergedRecord:
+    record: RunRecord | MergedRecord
+    if _schema(data) in PRESENT_SCHEMAS:
+        plain = in_present_form(msgspec.json.decode(data))
+        record = msgspec.convert(plain, RunRecord | MergedRecord)
+    else:
+        record = _DECODER.decode(data)
+    return record
+
+
+def _schema(data: bytes) -> str:
+    """The schema of a file; empty without one."""
+    try:
+        return msgspec.json.decode(data, type=_Header).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
 def _problem(data: bytes, error: Exception) -> str:
     """What is wrong with a file; another version comes first, since it may fail anywhere."""
     if not isinstance(error, msgspec.ValidationError):
         return f"not a whole record of --trtperf-json: {error} ({len(data)} bytes)"
-    try:
-        schema = msgspec.json.decode(data, type=_Header).schema
-    except msgspec.DecodeError:
-        schema = ""
-    known = (RUN_SCHEMA, MERGED_SCHEMA)
-    if schema in known:
-        return f"not a record of --trtperf-json: {error}"
-    if schema.startswith(tuple(one.partition("/")[0] + "/" for one in known)):
+    schema = _schema(data)
+    if schema in _KNOWN:
+        place = str(error).replace(".sessions[0]", "") if schema in PRESENT_SCHEMAS else error
+        return f"not a record of --trtperf-json: {place}"
+    if schema.startswith(tuple(one.partition("/")[0] + "/" for one in _KNOWN)):
         return (
             f"the record has the schema {schema!r}, and this version of pytest-trtperf reads "
-            f"{' and '.join(map(repr, known))}: record it with this version"
+            f"{', '.join(map(repr, _KNOWN))}: record it with this version"
         )
     its = f"its schema is {schema!r}" if schema else "it has no schema"
     return f"not a record of --trtperf-json, {its}: give a file that this option wrote"
@@ -111,6 +129,8 @@ def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
     for run in runs:
         for index, one in enumerate(run.measurements):
             place = f"at `$.measurements[{index}]` ({one.key})"
+            if not one.rounds:
+                yield f"there is no round - {place}"
             if one.judged_metric not in one.summary:
                 yield f"there is no summary of {one.judged_metric} - {place}"
             if _metrics_differ(one):

@@ -8,14 +8,19 @@ they are provisional, as the hooks that are given them: see `pytest_trtperf.hook
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from statistics import median
 from typing import Annotated, Any
 
 import msgspec
 
+from pytest_trtperf.analysis.metrics import engine_metric
 from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.backend.session import KernelState
 
-RUN_SCHEMA = "trtperf-run/2"
-MERGED_SCHEMA = "trtperf-runs/2"
+RUN_SCHEMA = "trtperf-run/3"
+MERGED_SCHEMA = "trtperf-runs/3"
+
+_MEDIAN = QUANTILES.index(0.5)
 
 Number = float | None
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -115,13 +120,32 @@ class RoundRecord(Record, frozen=True, kw_only=True):
     yardstick_ms: Number = None
 
 
+class SessionRecord(Record, frozen=True, kw_only=True):
+    """What was measured in one session, which is one process that loaded the engine.
+
+    `kernels` is `cached` or `fresh`, see `backend.session.Kernels`; `unknown` in a record that was
+    made before sessions were kept apart; None where a backend compiles none. `kernels_digest` is
+    theirs. `set_aside` are disturbed rounds, which were measured again.
+    """
+
+    cold_start_ms: float
+    warm_up: dict[str, Any]
+    rounds: list[RoundRecord]
+    set_aside: list[RoundRecord] = []
+    kernels: KernelState | None = None
+    kernels_digest: str | None = None
+
+
 class AgainstRecord(Record, frozen=True, kw_only=True):
     """What a measurement was compared with: the middle over the rounds of all baseline runs.
 
+    `sessions` is their number in all runs; None in records made before they were kept apart.
+    `of_older_form` is whether the baseline was recorded before that.
     `recorded`, `plan`, `software` and `layers` (median milliseconds) are those of the last run.
     """
 
     runs: Count
+    sessions: Count | None = None
     rounds: Count
     throughput: Positive
     quantiles: dict[str, Quantiles]
@@ -129,6 +153,7 @@ class AgainstRecord(Record, frozen=True, kw_only=True):
     plan: str
     software: dict[str, str]
     layers: dict[str, float] = {}
+    of_older_form: bool = False
 
 
 class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
@@ -147,16 +172,13 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     engine: EngineRecord
     shapes: dict[str, list[int]]
     mode: dict[str, Any]
-    warm_up: dict[str, Any]
-    cold_start_ms: float
     time_to_steady_s: Number
     energy_per_query_mj: Number
     device_memory: dict[str, int]
     judged_metric: str
     summary: dict[str, dict[str, float]]
     throughput: Positive
-    rounds: Annotated[list[RoundRecord], msgspec.Meta(min_length=1)]
-    set_aside: list[RoundRecord]
+    sessions: Annotated[list[SessionRecord], msgspec.Meta(min_length=1)]
     layers: list[LayerRecord]
     verdicts: list[VerdictRecord]
     findings: list[FindingRecord]
@@ -166,6 +188,26 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     differences: list[str] = []
     sweep: SweepRecord | None = None
     traces: str | None = None
+
+    @property
+    def rounds(self) -> list[RoundRecord]:
+        """The rounds of all sessions."""
+        return [round for session in self.sessions for round in session.rounds]
+
+    @property
+    def set_aside(self) -> list[RoundRecord]:
+        """The disturbed rounds of all sessions."""
+        return [round for session in self.sessions for round in session.set_aside]
+
+    @property
+    def session_medians(self) -> list[float]:
+        """The median of the engine's own time in each session, ms: the middle of its rounds."""
+        metric = engine_metric(self.summary)
+        return [
+            median([round.quantiles[metric][_MEDIAN] for round in session.rounds])
+            for session in self.sessions
+            if session.rounds
+        ]
 
 
 class MaxQpsRecord(Record, frozen=True, kw_only=True, tag="max_qps"):

@@ -28,6 +28,7 @@ def summary_lines(
     stale: Sequence[str],
     removed: bool,
     errors: Sequence[str],
+    of_older_form: int = 0,
     against: Path | None = None,
     waited_s: float = 0.0,
     verbosity: int = 0,
@@ -35,6 +36,7 @@ def summary_lines(
     """The section that a run ends with.
 
     Args:
+        of_older_form: how many baselines know of no sessions.
         against: the record in the place of baselines, where there is one.
         waited_s: seconds that tests waited for other processes.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
@@ -50,6 +52,12 @@ def summary_lines(
             f"  measure it in {against}, too"
             if against
             else "  record one with --trtperf-update-new and commit it"
+        )
+    if of_older_form:
+        baselines = "baseline" if of_older_form == 1 else "baselines"
+        lines.append(
+            f"{of_older_form} {baselines} of the older form, without sessions: record anew with "
+            "--trtperf-update"
         )
     if verbosity >= 0:
         lines += [f"baseline written: {path}" for path in written]
@@ -86,5 +94,14 @@ def _extent(record: MeasurementRecord) -> str:
     """How much was measured."""
     queries = sum(round.queries for round in record.rounds)
     again = f", {len(record.set_aside)} disturbed ones set aside" if record.set_aside else ""
-    warm_up = f", after {record.warm_up['seconds']:.2g} s of warm-up" if record.warm_up else ""
-    return f"{queries} queries in {len(record.rounds)} rounds{again}{warm_up}"
+    first = record.sessions[0].warm_up
+    warm_up = f", after {first['seconds']:.2g} s of warm-up" if first else ""
+    return f"{queries} queries in {len(record.rounds)} rounds{_sessions(record)}{again}{warm_up}"
+
+
+def _sessions(record: MeasurementRecord) -> str:
+    medians = record.session_medians
+    if len(medians) < 2:
+        return ""
+    apart = max(medians) / min(medians) - 1
+    return f" of {len(medians)} sessions, whose medians are {apart:.2%} apart"

@@ -226,6 +226,12 @@ class Run:
             if record.baseline == "missing" and not (passed and self.settings.update_new)
         ]
 
+    @property
+    def of_older_form(self) -> int:
+        """How many measurements were compared with a baseline that knows of no sessions."""
+        found = [record.against for record, _ in self.measurements if record.against]
+        return sum(one.of_older_form for one in found) if self.settings.against is None else 0
+
     def put_in_order(self) -> None:
         """Sorts what was measured as the tests were collected: workers end in any order."""
         self.measurements.sort(key=lambda one: self._place(one[0].test))

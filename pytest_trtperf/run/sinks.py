@@ -182,6 +182,7 @@ class TerminalTable:
             stale=run.recorded.stale,
             removed=run.settings.update,
             errors=run.errors,
+            of_older_form=run.of_older_form,
             against=run.settings.against,
             waited_s=run.waited_s,
             verbosity=terminalreporter.verbosity,

@@ -11,7 +11,12 @@ import numpy.typing as npt
 
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.summary import quantiles
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineRound,
+    BaselineRun,
+    BaselineSession,
+)
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.trtexec.read_exports import TimedQuery
 
@@ -69,7 +74,7 @@ def imported_run(
         recorded=recorded,
         plan=plan,
         software=dict(software or {}),
-        rounds=rounds,
+        sessions=[BaselineSession(rounds=rounds)],
         layers=dict(layers or {}),
     )
 

@@ -18,6 +18,7 @@ from pytest_trtperf.baseline.schema import (
     BaselineFile,
     BaselineRound,
     BaselineRun,
+    BaselineSession,
     decode,
     encode,
 )
@@ -34,12 +35,19 @@ ROUNDS = st.builds(
     ),
     sm_clock_mhz=st.none() | POSITIVE,
 )
+SESSIONS = st.builds(
+    BaselineSession,
+    rounds=st.lists(ROUNDS, min_size=1, max_size=3),
+    kernels=st.sampled_from(["cached", "fresh", "unknown", None]),
+    kernels_digest=st.none() | st.text(),
+    steady=st.booleans(),
+)
 RUNS = st.builds(
     BaselineRun,
     recorded=st.just("2026-01-02T03:04:05+00:00"),
     plan=st.text(),
     software=st.dictionaries(st.text(), st.text(), max_size=3),
-    rounds=st.lists(ROUNDS, min_size=1, max_size=3),
+    sessions=st.lists(SESSIONS, min_size=1, max_size=3),
 )
 ENTRIES = st.builds(
     BaselineEntry,
@@ -85,7 +93,7 @@ def test_text_is_made_to_be_reviewed(entry: Maker) -> None:
     assert '      "engine": "' + "cd" * 32 + '",' in lines
     assert '        "input": [8, 3, 224, 224]' in lines
     assert any(line.strip().startswith('"latency": [0.33333, 0.33667,') for line in lines)
-    assert '  "schema": "trtperf-baseline/1"' in lines
+    assert '  "schema": "trtperf-baseline/2"' in lines
 
 
 def test_values_of_numpy_are_stored_as_numbers(entry: Maker) -> None:
@@ -109,13 +117,14 @@ def put(content: dict[str, Any], place: list[Any], value: Any) -> bytes:
 
 ENTRY: list[Any] = ["entries", "test_a[8]"]
 RUN = [*ENTRY, "runs", 0]
-ROUND = [*RUN, "rounds", 1]
+SESSION = [*RUN, "sessions", 0]
+ROUND = [*SESSION, "rounds", 1]
 
 
 @pytest.mark.parametrize(
     ("place", "value", "named"),
     [
-        (["schema"], "trtperf-baseline/2", "$.schema"),
+        (["schema"], "trtperf-baseline/3", "$.schema"),
         (["schema"], None, "$.schema"),
         (["entries"], [], "$.entries"),
         (["extra"], 1, "$.extra"),
@@ -125,12 +134,14 @@ ROUND = [*RUN, "rounds", 1]
         ([*ENTRY, "mode"], {"a": []}, ".mode"),
         ([*ENTRY, "mode"], {"a": math.nan}, '["mode"]["a"]'),
         ([*ENTRY, "shapes"], {"a": [1.5]}, ".shapes"),
-        ([*RUN, "rounds"], [], ".runs[0].rounds"),
+        ([*RUN, "sessions"], [], ".runs[0].sessions"),
+        ([*SESSION, "rounds"], [], ".runs[0].sessions[0].rounds"),
+        ([*SESSION, "kernels"], "warm", ".sessions[0].kernels"),
         ([*RUN, "recorded"], "yesterday", ".runs[0].recorded"),
         ([*RUN, "recorded"], "2026-01-02T03:04:05", ".runs[0].recorded"),
         ([*RUN, "recorded"], "2026-01-02T03:04:05+02:00", ".runs[0].recorded"),
         ([*RUN, "unknown"], 1, ".runs[0]"),
-        ([*ROUND, "queries"], 0, ".runs[0].rounds[1].queries"),
+        ([*ROUND, "queries"], 0, ".sessions[0].rounds[1].queries"),
         ([*ROUND, "queries"], True, ".rounds[1].queries"),
         ([*ROUND, "throughput"], -1.0, ".rounds[1].throughput"),
         ([*ROUND, "throughput"], math.nan, '["rounds"][1]["throughput"]'),
@@ -168,9 +179,9 @@ def test_missing_fields_are_named(content: dict[str, Any]) -> None:
         (b"\xff", "byte 0"),
         (b"\xef\xbb\xbf{}", "BOM"),
         (b"[" * 100_000, "$"),
-        (b'{"schema": "trtperf-baseline/1", "entries": {}, "entries": {}}', "'entries' occurs"),
-        (b'{"schema": "x", "schema": "trtperf-baseline/1"}', "'schema' occurs"),
-        (b'{"schema": "trtperf-baseline/1", "entries": 1e999}', "$.entries: an object"),
+        (b'{"schema": "trtperf-baseline/2", "entries": {}, "entries": {}}', "'entries' occurs"),
+        (b'{"schema": "x", "schema": "trtperf-baseline/2"}', "'schema' occurs"),
+        (b'{"schema": "trtperf-baseline/2", "entries": 1e999}', "$.entries: an object"),
         (b"1" * 5000, "$"),
     ],
 )
@@ -186,7 +197,7 @@ def test_bytes_that_are_no_baseline_are_refused(data: bytes, named: str) -> None
     [
         (b"", b""),
         (b"T03:04", b"T03\\u003a04"),
-        (b',\n  "schema": "trtperf-baseline/1"', b""),
+        (b',\n  "schema": "trtperf-baseline/2"', b""),
         (b'{\n  "entries"', b'{\n  "schema": "x",\n  "entries"'),
     ],
     ids=["alone", "beside a hidden colon", "without a schema", "beside a second schema"],
@@ -235,9 +246,10 @@ def test_median_above_0_may_have_zeros_below_it(entry: Maker) -> None:
     def stored(zeros: int) -> BaselineFile:
         quantiles = [0.0] * zeros + [1.0] * (21 - zeros)
         run = entry().runs[0]
-        rounds = [msgspec.structs.replace(run.rounds[0], quantiles={"latency": quantiles})]
+        round = msgspec.structs.replace(run.rounds[0], quantiles={"latency": quantiles})
+        sessions = [BaselineSession(rounds=[round])]
         return BaselineFile(
-            entries={"a": entry(runs=[msgspec.structs.replace(run, rounds=rounds)])}
+            entries={"a": entry(runs=[msgspec.structs.replace(run, sessions=sessions)])}
         )
 
     assert decode(encode(stored(8)), "x.json") == stored(8)

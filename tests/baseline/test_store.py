@@ -114,7 +114,7 @@ def test_change_wins_over_removal_of_the_same_key(store: BaselineStore, entry: M
     [
         lambda data: b"",
         lambda data: data[: len(data) // 2],
-        lambda data: data.replace(b"trtperf-baseline/1", b"trtperf-baseline/9"),
+        lambda data: data.replace(b"trtperf-baseline/2", b"trtperf-baseline/9"),
         lambda data: data.replace(b'"throughput": 1000.0', b'"throughput": NaN'),
         lambda data: b"<<<<<<< HEAD\n" + data,
         lambda data: b"\x00\xff" + data,

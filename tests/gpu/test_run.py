@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.plain_records import rounds_of
+
 TEST = """
 def test_chain(trt_engine, trt_measure):
     engine = trt_engine("chain.onnx", shapes={"x": ("1x64", "8x64", "32x64")})
@@ -102,12 +104,12 @@ def test_exports_layers_memory_and_ranges(project: pytest.Pytester) -> None:
     times = json.loads((project.path / "out" / name).read_text())
     profile = json.loads((project.path / "out" / name.replace("times", "profile")).read_text())
     (measurement,) = json.loads((project.path / "run.json").read_text())["measurements"]
-    assert len(times) == sum(round["queries"] for round in measurement["rounds"])
+    assert len(times) == sum(round["queries"] for round in rounds_of(measurement))
     assert [layer["name"] for layer in profile[1:]] == [
         layer["name"] for layer in measurement["layers"]
     ]
     assert measurement["device_memory"]["peak_bytes"] > 0
-    assert measurement["cold_start_ms"] > 0
+    assert measurement["sessions"][0]["cold_start_ms"] > 0
 
 
 def test_regression_names_the_layers(
@@ -148,7 +150,7 @@ def test_open_load_sweep_and_highest_rate(project: pytest.Pytester) -> None:
 
 def _spans(path: Path) -> list[tuple[float, float]]:
     record: dict[str, Any] = json.loads(path.read_text())
-    rounds = [r for measurement in record["measurements"] for r in measurement["rounds"]]
+    rounds = [r for measurement in record["measurements"] for r in rounds_of(measurement)]
     return [(r["started"], r["ended"]) for r in rounds]
 
 

@@ -7,7 +7,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineRound,
+    BaselineRun,
+    BaselineSession,
+)
 from pytest_trtperf.judge.comparison import Comparison
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.subject import Subject
@@ -44,7 +49,7 @@ def verdicts(
     yardstick_ms: float | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
     policy: Policy = Policy(),  # noqa: B008  # frozen
-    change: Callable[[BaselineRun], BaselineRun] = lambda run: run,
+    change: Callable[[BaselineSession], BaselineSession] = lambda session: session,
     now: list[RoundRecord] | None = None,
     extend: Callable[[int], bool] = lambda look: False,
     host_bound: bool = False,
@@ -56,8 +61,13 @@ def verdicts(
         BaselineRound(queries=one.queries, throughput=one.throughput, quantiles=one.quantiles)
         for one in rounds(1.0, noise)
     ]
-    run = BaselineRun(recorded="2026-01-01T00:00:00Z", plan="p", software={}, rounds=before)
-    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[change(run)])
+    run = BaselineRun(
+        recorded="2026-01-01T00:00:00Z",
+        plan="p",
+        software={},
+        sessions=[change(BaselineSession(rounds=before))],
+    )
+    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[run])
     subject = Subject(
         test="t", key="t", module="t", baseline_dir="", device="cpu", engine=ENGINE,
         software=software, baseline=entry, compares=True, records=True,

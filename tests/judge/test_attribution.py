@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound, BaselineRun
+from pytest_trtperf.baseline.schema import (
+    BaselineEntry,
+    BaselineRound,
+    BaselineRun,
+    BaselineSession,
+)
 from pytest_trtperf.judge.attribution import MOST_LAYERS, differences, doubts
 from pytest_trtperf.record.model import RoundRecord
 
@@ -28,8 +33,8 @@ def lines(
     """The lines on a run beside a baseline of the same, but for what is named."""
     before = BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, sm_clock_mhz=1980)
     run = BaselineRun(
-        recorded="2026-01-01T00:00:00Z", plan="plan", software=SOFTWARE, rounds=[before],
-        power_limit_w=700, **(then or {}),
+        recorded="2026-01-01T00:00:00Z", plan="plan", software=SOFTWARE,
+        sessions=[BaselineSession(rounds=[before])], power_limit_w=700, **(then or {}),
     )  # fmt: skip
     state = {"sm_clock_mhz": clock, "power_limit_w": limit}
     now = RoundRecord(
@@ -103,15 +108,15 @@ def test_many_changes_are_counted_rather_than_listed() -> None:
     assert found[-1] == "3 more layers have another tactic"
 
 
-def entry(**run: Any) -> BaselineEntry:
+def entry(steady: bool = True) -> BaselineEntry:
     """A baseline of two runs of two rounds; others took 20 % of the second one's time."""
     runs = [
         BaselineRun(
-            recorded="2026-01-01T00:00:00Z", plan="plan", software={}, **run,
-            rounds=[
+            recorded="2026-01-01T00:00:00Z", plan="plan", software={},
+            sessions=[BaselineSession(steady=steady, rounds=[
                 BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, contention=share)
                 for share in shares
-            ],
+            ])],
         )
         for shares in ((0.0, 0.0), (0.2, 0.2))
     ]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.analysis.gates import closed_load_gates, judge_gate
-from pytest_trtperf.baseline.schema import BaselineRun
+from pytest_trtperf.baseline.schema import BaselineSession
 from pytest_trtperf.judge.policy import BASELINE, RECORD, Policy, Remedy
 from tests.judge.compared import TAIL, rounds, verdicts
 
@@ -37,10 +37,10 @@ def test_regression_beyond_what_others_took_still_fails_in_the_median_alone() ->
     assert found["latency P99"].status == "inconclusive"
 
 
-def with_yardstick(run: BaselineRun) -> BaselineRun:
+def with_yardstick(session: BaselineSession) -> BaselineSession:
     """A run with a yardstick of 0.25 ms beside each round."""
-    beside = [msgspec.structs.replace(one, yardstick_ms=0.25) for one in run.rounds]
-    return msgspec.structs.replace(run, rounds=beside)
+    beside = [msgspec.structs.replace(one, yardstick_ms=0.25) for one in session.rounds]
+    return msgspec.structs.replace(session, rounds=beside)
 
 
 @pytest.mark.parametrize("inconclusive", ["estimate", "warn", "fail"])
@@ -79,14 +79,14 @@ def test_policy_may_fail_what_others_made_inconclusive() -> None:
     assert "regressed" not in message
 
 
-def noisy_rounds(run: BaselineRun) -> BaselineRun:
-    """The rounds of a run, spread by 3 % and for the rest as they were."""
-    levels = np.exp(np.random.default_rng(1).normal(0, 0.03, len(run.rounds)))
+def noisy_rounds(session: BaselineSession) -> BaselineSession:
+    """The rounds of a session, spread by 3 % and for the rest as they were."""
+    levels = np.exp(np.random.default_rng(1).normal(0, 0.03, len(session.rounds)))
     return msgspec.structs.replace(
-        run,
+        session,
         rounds=[
             msgspec.structs.replace(one, quantiles={"latency": (level * TAIL).tolist()})
-            for one, level in zip(run.rounds, levels, strict=True)
+            for one, level in zip(session.rounds, levels, strict=True)
         ],
     )
 
@@ -110,9 +110,9 @@ def test_what_the_estimate_could_decide_says_what_would(inconclusive: str, faile
 
 
 def test_baseline_of_one_round_bounds_nothing_and_is_to_be_recorded_anew() -> None:
-    found = verdicts(1.5, change=lambda run: msgspec.structs.replace(run, rounds=run.rounds[:1]))[
-        "latency median"
-    ]
+    found = verdicts(
+        1.5, change=lambda session: msgspec.structs.replace(session, rounds=session.rounds[:1])
+    )["latency median"]
     assert (found.status, found.reason) == ("inconclusive", "too_few_rounds")
     assert "+49.9% [?, ?]" in found.message or "+50.0% [?, ?]" in found.message
     assert "record the baseline anew with --trtperf-update" in found.message
@@ -120,12 +120,12 @@ def test_baseline_of_one_round_bounds_nothing_and_is_to_be_recorded_anew() -> No
 
 @pytest.mark.parametrize("lacking", [1, 5])
 def test_baseline_without_a_metric_fails_and_names_it(lacking: int) -> None:
-    def other_metric(run: BaselineRun) -> BaselineRun:
+    def other_metric(session: BaselineSession) -> BaselineSession:
         changed = [
             msgspec.structs.replace(one, quantiles={"response": one.quantiles["latency"]})
-            for one in run.rounds[:lacking]
+            for one in session.rounds[:lacking]
         ]
-        return msgspec.structs.replace(run, rounds=[*changed, *run.rounds[lacking:]])
+        return msgspec.structs.replace(session, rounds=[*changed, *session.rounds[lacking:]])
 
     (found,) = verdicts(1.0, change=other_metric).values()
     assert (found.failed, found.reason) == (True, "other_mode")
@@ -142,7 +142,7 @@ def test_record_in_place_of_a_baseline_is_not_to_be_updated() -> None:
 def test_noise_of_the_baseline_widens_the_tolerance_and_is_reported() -> None:
     found = verdicts(1.08, noise=0.05)["latency median"]
     assert found.status == "inconclusive"
-    assert "judging by the baseline's only run, runs may differ by that much" in found.message
+    assert "judging by the baseline's only session, runs may differ by that much" in found.message
     assert "record more runs (--trtperf-update)" in found.message
     assert found.limit is not None
     assert found.limit > 0.08
@@ -169,9 +169,9 @@ def test_improvement_is_noted_with_how_to_keep_it(remedy: Remedy, hint: str) -> 
 
 @pytest.mark.parametrize("short", ["now", "baseline"])
 def test_rounds_too_short_for_a_p99_leave_it_out_and_say_so(short: str) -> None:
-    def change(run: BaselineRun) -> BaselineRun:
-        changed = [msgspec.structs.replace(one, queries=499) for one in run.rounds]
-        return run if short == "now" else msgspec.structs.replace(run, rounds=changed)
+    def change(session: BaselineSession) -> BaselineSession:
+        changed = [msgspec.structs.replace(one, queries=499) for one in session.rounds]
+        return session if short == "now" else msgspec.structs.replace(session, rounds=changed)
 
     queries = 499 if short == "now" else 1000
     now = [msgspec.structs.replace(one, queries=queries) for one in rounds(1.0, 0.0)]
@@ -185,7 +185,7 @@ def test_rounds_too_short_for_a_p99_leave_it_out_and_say_so(short: str) -> None:
 
 def test_doubtful_baseline_is_noted() -> None:
     notes: list[str] = []
-    verdicts(change=lambda run: msgspec.structs.replace(run, steady=False), notes=notes)
+    verdicts(change=lambda session: msgspec.structs.replace(session, steady=False), notes=notes)
     assert notes == [
         "recorded before the numbers were steady: 1 of the baseline's 1 run(s); record anew"
     ]

@@ -17,6 +17,7 @@ import pytest
 import pytest_trtperf
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.probe import Probe
+from tests.plain_records import rounds_of
 
 # Runs in this process forget what they imported, and extension modules load only once.
 for _name in ("numpy", "scipy.special", "msgspec", "filelock", "onnx", "onnxruntime"):
@@ -96,7 +97,7 @@ class Project:
             content = json.loads(path.read_text())
             for entry in content["entries"].values():
                 for run in entry["runs"]:
-                    self.slow_down(run["rounds"])
+                    self.slow_down(rounds_of(run))
             path.write_text(json.dumps(content))
 
     @staticmethod

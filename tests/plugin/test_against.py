@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.record.model import MERGED_SCHEMA
+from tests.plain_records import rounds_of
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def recorded(repository):
     record = repository.path / "before.json"
     content = json.loads(record.read_text())
     for measurement in content["measurements"]:
-        repository.slow_down(measurement["rounds"])
+        repository.slow_down(rounds_of(measurement))
     record.write_text(json.dumps(content))
     return repository
 
@@ -84,7 +85,7 @@ def test_model(trt_engine, trt_measure):
         ]
         assert measurement["key"] == "test_perf.py::test_model"
         assert measurement["against"]["throughput"] == np.median(
-            [one["throughput"] for one in then["rounds"]]
+            [one["throughput"] for one in rounds_of(then)]
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.record.json_file import read_runs
+from tests.plain_records import rounds_of
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ def test_measurement(record):
     latency = measurement["summary"]["latency"]
     ordered = [latency[name] for name in ("min", "median", "p90", "p95", "p99", "max")]
     assert ordered == sorted(ordered)
-    assert latency["count"] == sum(round["queries"] for round in measurement["rounds"])
-    for round in measurement["rounds"]:
+    assert latency["count"] == sum(round["queries"] for round in rounds_of(measurement))
+    for round in rounds_of(measurement):
         assert round["queries"] >= 20
         assert round["quantiles"]["latency"] == sorted(round["quantiles"]["latency"])
         assert round["ended"] > round["started"]
@@ -80,8 +81,8 @@ def test_baseline_is_summed_up(repository):
     (stored,) = entry["runs"]
     against = run.measurements[0].against
     assert against is not None
-    assert (against.runs, against.rounds) == (1, len(stored["rounds"]))
-    medians = [round["quantiles"]["latency"][8] for round in stored["rounds"]]
+    assert (against.runs, against.rounds) == (1, len(rounds_of(stored)))
+    medians = [round["quantiles"]["latency"][8] for round in rounds_of(stored)]
     assert math.isclose(against.quantiles["latency"][8], float(np.median(medians)))
     assert against.plan == run.measurements[0].engine.plan_sha256
 

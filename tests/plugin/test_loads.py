@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.plain_records import rounds_of
 from tests.plugin.bodies import HASTY, KEY
 
 RATE = 800.0
@@ -64,10 +65,10 @@ class TestOpenLoad:
         mode = record["mode"]
         assert (mode["load"], mode["arrivals"], mode["concurrency"]) == ("open", "constant", 1)
         assert record["judged_metric"] == "response"
-        assert record["cold_start_ms"] > 0
-        assert record["time_to_steady_s"] == record["warm_up"]["seconds"] > 0
+        assert record["sessions"][0]["cold_start_ms"] > 0
+        assert record["time_to_steady_s"] == record["sessions"][0]["warm_up"]["seconds"] > 0
         assert set(record["summary"]) == {"latency", "response", "lateness"}
-        for round in record["rounds"]:
+        for round in rounds_of(record):
             quantiles = round["quantiles"]
             assert len(quantiles["response"]) == 21
             assert quantiles["response"] == sorted(quantiles["response"])
@@ -106,7 +107,7 @@ class TestOpenLoad:
         measure(load, "pass", "--trtperf-update")
         (entry,) = project.baselines().values()
         assert entry["mode"]["request_rate"] == RATE
-        for round in entry["runs"][0]["rounds"]:
+        for round in rounds_of(entry["runs"][0]):
             assert set(round["quantiles"]) == {"latency", "response"}
         scale(project, 1e-6, "response")
         result, record = measure(load)
@@ -145,7 +146,7 @@ class TestOpenLoad:
     def test_exact_query_counts_of_constant_arrivals(self, measure):
         """Of 60 ms at 500 a second a third is lead-in, as is said of rounds of 40 ms."""
         _, record = measure("request_rate=500, arrivals='constant', round_ms=40", "pass", HASTY)
-        assert [round["queries"] for round in record["rounds"]] == [21] * 5
+        assert [round["queries"] for round in rounds_of(record)] == [21] * 5
 
 
 def scale(project, factor, metric):
@@ -153,7 +154,7 @@ def scale(project, factor, metric):
     for path in project.baseline_files():
         content = json.loads(path.read_text())
         for entry in content["entries"].values():
-            for round in (round for run in entry["runs"] for round in run["rounds"]):
+            for round in (round for run in entry["runs"] for round in rounds_of(run)):
                 values = round["quantiles"][metric]
                 values[:] = [float(f"{factor * value:.5g}") for value in values]
         path.write_text(json.dumps(content))
@@ -174,7 +175,7 @@ class TestRateThatIsNotReached:
         (verdict,) = record["verdicts"]
         assert (verdict["status"], verdict["reason"]) == ("fail", "saturated")
         assert record["throughput"] < 1e6
-        assert len(record["rounds"]) == 1
+        assert len(rounds_of(record)) == 1
 
     def test_wide_budget_of_the_response_fails_as_well(self, measure):
         """What was completed before it was given up is quick enough: more would not be."""
@@ -216,7 +217,7 @@ class TestNotSteady:
         result.stdout.re_match_lines(
             [rf"{KEY}: not steady after 0\.\d s of warm-up \(too short to judge\).*"]
         )
-        assert record["warm_up"]["steady"] is False
+        assert record["sessions"][0]["warm_up"]["steady"] is False
         assert record["time_to_steady_s"] is None
 
     def test_budgets_are_inconclusive(self, measure):

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import pytest
 
+from tests.plain_records import rounds_of
+
 pytest.importorskip("xdist")
 
 DISTRIBUTIONS = [
@@ -96,7 +98,7 @@ def test_rounds_of_different_workers_never_overlap(suite):
     suite.run("-n2", "--trtperf-json=run.json", *NO_WARM_UP, "-v").stdout.fnmatch_lines(["*gw1*"])
     measurements = suite.measurements()
     assert len(measurements) == 12
-    rounds = [(r["started"], r["ended"]) for m in measurements for r in m["rounds"]]
+    rounds = [(r["started"], r["ended"]) for m in measurements for r in rounds_of(m)]
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(sorted(rounds)))
 
 
@@ -109,7 +111,7 @@ def test_rounds_of_two_runs_never_overlap(suite):
         [
             (round["started"], round["ended"])
             for measurement in suite.measurements(f"{name}.json")
-            for round in measurement["rounds"]
+            for round in rounds_of(measurement)
         ]
         for name in ("a", "b")
     )

@@ -77,6 +77,7 @@ def spoilt(content: Any, *place: Any, value: Any) -> None:
 
 
 M = ("measurements", 0)
+S = (*M, "sessions", 0)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ M = ("measurements", 0)
         (
             ("schema",),
             "trtperf-run/1",
-            r"has the schema 'trtperf-run/1', and .* reads 'trtperf-run/2' and",
+            r"has the schema 'trtperf-run/1', and .* reads 'trtperf-run/3', ",
         ),
         (("schema",), "trtperf-run/9", r"has the schema 'trtperf-run/9', .*: record it with"),
         (
@@ -98,10 +99,12 @@ M = ("measurements", 0)
         (("measurements",), {}, r"Expected `array`, got `object` - at `\$.measurements`"),
         ((*M, "key"), 1, r"\$.measurements\[.+\].key"),
         ((*M, "throughput"), -1, r"`float` > 0.0 - at `\$.measurements\[.+\].throughput`"),
-        ((*M, "rounds"), [], r"`array` of length >= 1 - at `\$.measurements\[.+\].rounds`"),
-        ((*M, "rounds", 0, "queries"), 0, r"`int` >= 1"),
-        ((*M, "rounds", 0, "quantiles", "latency"), [1.0], r"length >= 21"),
-        ((*M, "rounds", 0, "quantiles"), {}, r"at `\$.measurements\[0\]` \(tests/test_x.py::"),
+        ((*M, "sessions"), [], r"`array` of length >= 1 - at `\$.measurements\[.+\].sessions`"),
+        ((*S, "rounds"), [], r"there is no round - at `\$.measurements\[0\]` \(tests/test_x.py::"),
+        ((*S, "kernels"), "warm", r"Invalid enum value 'warm'"),
+        ((*S, "rounds", 0, "queries"), 0, r"`int` >= 1"),
+        ((*S, "rounds", 0, "quantiles", "latency"), [1.0], r"length >= 21"),
+        ((*S, "rounds", 0, "quantiles"), {}, r"at `\$.measurements\[0\]` \(tests/test_x.py::"),
         ((*M, "judged_metric"), "response", r"no summary of response"),
     ],
 )

@@ -161,7 +161,10 @@ def test_details_of_a_measurement(page, make_measurement):
     ]
     found = page(
         msgspec.structs.replace(
-            one, rounds=rounds, set_aside=[aside], against=against, layers=layers
+            one,
+            sessions=[msgspec.structs.replace(one.sessions[0], rounds=rounds, set_aside=[aside])],
+            against=against,
+            layers=layers,
         )
     )
     (details,) = found.details["measurements"]

@@ -7,20 +7,27 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.record.model import FindingRecord, MeasurementRecord, VerdictRecord
+from pytest_trtperf.record.model import (
+    FindingRecord,
+    MeasurementRecord,
+    SessionRecord,
+    VerdictRecord,
+)
 from pytest_trtperf.report.outcomes import COLUMNS
 from pytest_trtperf.report.terminal import header, summary_lines
+
+SESSION = SessionRecord(cold_start_ms=3.0, warm_up={}, rounds=[])
 
 
 def measured(key="tests/test_x.py::test_a", **changes: Any) -> MeasurementRecord:
     summary = {"median": 1.25, "p99": 2.5}
     fields: dict[str, Any] = {
         "test": key, "key": key, "module": "tests/test_x.py", "baseline_dir": "perf-baselines",
-        "device": "NVIDIA H200", "engine": {}, "shapes": {}, "mode": {}, "warm_up": {},
-        "summary": {"latency": summary}, "throughput": 800.0, "rounds": [], "verdicts": [],
+        "device": "NVIDIA H200", "engine": {}, "shapes": {}, "mode": {},
+        "summary": {"latency": summary}, "throughput": 800.0, "sessions": [SESSION], "verdicts": [],
         "findings": [], "baseline": "missing",
-        "cold_start_ms": 3.0, "time_to_steady_s": 0.3, "energy_per_query_mj": None,
-        "device_memory": {}, "judged_metric": "latency", "set_aside": [], "layers": [],
+        "time_to_steady_s": 0.3, "energy_per_query_mj": None,
+        "device_memory": {}, "judged_metric": "latency", "layers": [],
     }  # fmt: skip
     return MeasurementRecord(**{**fields, **changes})
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_trtperf.record.model import (
+    AgainstRecord,
     EngineRecord,
     MaxQpsRecord,
     MeasurementRecord,
@@ -21,8 +22,7 @@ def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
         **_engine(one.engine),
         "shapes": _shapes(one.shapes),
         **_mode(one.mode),
-        **{f"warm-up {name}": _text(value) for name, value in one.warm_up.items()},
-        "cold start": f"{one.cold_start_ms:.4g} ms",
+        **_sessions(one),
         "time to steady": _measured(one.time_to_steady_s, "s"),
         "energy per query": _measured(one.energy_per_query_mj, "mJ"),
         **{name.replace("_", " "): f"{size:,} bytes" for name, size in one.device_memory.items()},
@@ -32,7 +32,7 @@ def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
     }
     if then := one.against:
         facts |= {
-            "baseline recorded": f"{then.recorded} ({then.runs} runs, {then.rounds} rounds)",
+            "baseline recorded": f"{then.recorded} ({_extent(then)})",
             "baseline plan": then.plan,
             "baseline software": _pairs(then.software),
         }
@@ -57,6 +57,27 @@ def pair_facts(one: PairRecord) -> dict[str, str]:
         facts |= {f"{role} {name}": text for name, text in _engine(engine).items()}
     for role, mode in one.modes.items():
         facts |= {f"{role} {name}": text for name, text in _mode(mode).items()}
+    return facts
+
+
+def _extent(then: AgainstRecord) -> str:
+    sessions = [f"{then.sessions} sessions"] if then.sessions else []
+    return ", ".join([f"{then.runs} runs", *sessions, f"{then.rounds} rounds"])
+
+
+def _sessions(one: MeasurementRecord) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    for number, session in enumerate(one.sessions, 1):
+        which = f"session {number} " if len(one.sessions) > 1 else ""
+        warm_up = {f"{which}warm-up {key}": _text(v) for key, v in session.warm_up.items()}
+        facts |= {**warm_up, f"{which}cold start": f"{session.cold_start_ms:.4g} ms"}
+        if session.kernels:
+            digest = f" {session.kernels_digest}" if session.kernels_digest else ""
+            facts[f"{which}kernels"] = session.kernels + digest
+    medians = one.session_medians
+    if len(medians) > 1:
+        shown = ", ".join(f"{value:.5g}" for value in medians)
+        facts["medians of sessions"] = f"{shown} ms ({max(medians) / min(medians) - 1:.2%} apart)"
     return facts
 
 
