@@ -101,7 +101,7 @@ def make_measurement() -> Callable[..., Any]:
             )
             for number, wobble in enumerate((0.999, 1.001, 1.0, 1.0005, 0.9995))
         ]  # fmt: skip
-        of_session = {
+        of_session: dict[str, Any] = {
             name: changes.pop(name)
             for name in ("rounds", "set_aside", "warm_up")
             if name in changes

@@ -41,7 +41,7 @@ def test_schema_knows_both_kinds_of_record(generate: ModuleType) -> None:
     schema = json.loads(generate.schema_text())
     kinds = [schema["$defs"][choice["$ref"].rpartition("/")[2]] for choice in schema["anyOf"]]
     names = {kind["properties"]["schema"]["enum"][0] for kind in kinds}
-    assert names == {"trtperf-run/2", "trtperf-runs/2"}
+    assert names == {"trtperf-run/3", "trtperf-runs/3"}
 
 
 def test_every_variable_of_the_environment_is_reported(generate: ModuleType) -> None:

@@ -18,6 +18,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {
         "tolerance": 0.02,
         "inconclusive": "fail",
+        "sessions": 5,
         "max_time": 1.5,
         "warm_up_ms": 100.0,
         "max_warm_up": 2.5,
@@ -47,7 +48,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {"max_warm_up": None, "round_ms": None, "round_queries": None, "transfers": None},
     {"spin_wait": None, "cuda_graph": None, "streams": None, "concurrency": None},
     {"idle_ms": None, "request_rate": None, "arrivals": None, "layers": None},
-    {"inputs": None, "seed": None},
+    {"inputs": None, "seed": None, "sessions": None},
 )
 HINTS = get_type_hints(MeasureOptions)
 
