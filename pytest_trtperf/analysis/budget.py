@@ -13,6 +13,9 @@ from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import FloatArray, finite_samples, percentile, positive_samples
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
+PERCENTILE_ALPHA = 0.05
+"""The level of a percentile's bound, on either side."""
+
 WINDOWS = (50, 20, 10, 5)
 """The windows of consecutive queries that a round is cut into to see slow ones cluster."""
 
@@ -34,7 +37,7 @@ def least_queries(p: float, alpha: float) -> int:
 
 
 def judge_percentile(
-    rounds: Sequence[npt.ArrayLike], p: float, limit: float, alpha: float = 0.05
+    rounds: Sequence[npt.ArrayLike], p: float, limit: float, alpha: float = PERCENTILE_ALPHA
 ) -> Verdict:
     """Judge whether the `p`-th percentile (0 to 100) is within `limit`; all in milliseconds.
 

@@ -43,6 +43,7 @@ class FindingCode(str, Enum):
     BIMODAL = "bimodal"
     OUTLIERS = "outliers"
     TOO_FEW_QUERIES = "too_few_queries"
+    SLOW_ENGINE = "slow_engine"
     LATE = "late"
     NOT_STEADY = "not_steady"
     SESSIONS_DIFFER = "sessions_differ"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.analysis.affordable import too_slow_for_p99
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session_pids import session_pids
 from pytest_trtperf.backend.trace import Extent, Trace
@@ -116,6 +117,21 @@ class Measurement:
         """Whether the device could not keep up with an open load."""
         return any(round.trace.saturated for round in self.rounds)
 
+    @property
+    def limits(self) -> str | None:
+        """What `max_time` does not support under a closed load, as the warm-up shows."""
+        if self.load.is_open or not self._rate:
+            return None
+        effort = self.effort
+        return too_slow_for_p99(self._rate, effort.max_time, effort.round_queries)
+
+    @property
+    def most_queries(self) -> int:
+        """About how many queries there are when `max_time` of this session is used up."""
+        left_s = max(0.0, self.effort.max_time - self.sessions[-1].seconds)
+        rate = self.load.request_rate or self._rate
+        return sum(round.trace.queries for round in self.rounds) + int(left_s * rate)
+
     def extend(self, rounds: int) -> bool:
         """Adds rounds until there are `rounds`; False if the time limit was reached before.
 
@@ -138,7 +154,7 @@ class Measurement:
             while len(self.rounds) < rounds and (len(here.rounds) < 2 or self._fits()):
                 left_s = self.effort.max_time - here.seconds
                 number, disturbed = len(self.rounds) + 1, len(self.set_aside)
-                self._report(MeasureProgress(number, rounds, disturbed, left_s))
+                self._report(MeasureProgress(number, rounds, disturbed, left_s, self.limits))
                 round = self._round()
                 saturated = round.trace.saturated
                 again = round.disturbances and not saturated and self._fits()

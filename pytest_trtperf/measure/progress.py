@@ -13,9 +13,11 @@ class MeasureProgress:
         round: the number of the round, from 1; None for the warm-up.
         wanted: rounds that were asked for. set_aside: disturbed rounds, measured again.
         seconds_left: until the time limit of the rounds, or of the warm-up.
+        limits: what the time limit does not support, in a sentence; None where it is enough.
     """
 
     round: int | None
     wanted: int
     set_aside: int
     seconds_left: float
+    limits: str | None = None

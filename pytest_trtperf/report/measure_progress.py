@@ -69,4 +69,5 @@ def _described(progress: MeasureProgress, looks: Sequence[int]) -> str:
     # Rounds go on after the first look only while there is no verdict.
     verdict = ", inconclusive so far" if looks and number > looks[0] else ""
     disturbed = f", {progress.set_aside} disturbed" if progress.set_aside else ""
-    return f"round {number} of at least {next_look}{verdict}{disturbed}, {left}"
+    limits = f": {progress.limits}" if progress.limits else ""
+    return f"round {number} of at least {next_look}{verdict}{disturbed}, {left}{limits}"
