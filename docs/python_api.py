@@ -11,8 +11,8 @@ from typing import Any
 import pytest_trtperf
 from pytest_trtperf import errors
 from pytest_trtperf.analysis.diagnosis import Finding, FindingCode
-from pytest_trtperf.analysis.max_qps import Trial
 from pytest_trtperf.analysis.paired import Ratio
+from pytest_trtperf.analysis.rate_estimate import Trial
 from pytest_trtperf.analysis.verdict import Reason, Status
 from pytest_trtperf.backend.session import DeviceMemory
 from pytest_trtperf.engine.shapes import TensorInfo

@@ -76,9 +76,11 @@ def search(plan: bytes, model: harness.Model, gpu: Gpu, limit_ms: float, seed: i
     start = time.perf_counter()
     with harness.open_session(plan, model.shapes, MODE) as session:
 
-        def measure(rate: float | None, draw: int, queries: int) -> Measurement:
+        def measure(rate: float | None, draw: int, queries: int, max_time: float) -> Measurement:
             load = Load(rate, seed=DRAWS * seed + draw)
-            return harness.measurement(session, Effort(round_queries=queries), load, gpu)
+            return harness.measurement(
+                session, Effort(round_queries=queries, max_time=max_time), load, gpu
+            )
 
         judged = JudgedMaxQps(measure, limit_ms, subject(gpu.name), Settings())
         found = judged.found

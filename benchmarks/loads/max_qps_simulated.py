@@ -52,10 +52,6 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.model import EngineRecord
 from pytest_trtperf.testing import FakeBackend, FakeSession, Noise
 
-RESULTS = Path(__file__).parent.parent / "results" / "max_qps_simulated.jsonl"
-PHASES = 20
-"""Of the Erlang distribution that stands for a constant service time in no calculation."""
-
 MIN_COVERAGE = 0.90
 MAX_BIAS = 0.02
 NEARLY_NOTHING = 0.05
@@ -79,7 +75,7 @@ class PhaseType:
     @property
     def leaving(self) -> Matrix:
         """Rates of absorption."""
-        return -self.rates.sum(axis=1)
+        return np.asarray(-self.rates.sum(axis=1))
 
     def beyond(self, time: float) -> float:
         """The probability that it takes longer."""
@@ -87,7 +83,7 @@ class PhaseType:
 
 
 def hyperexponential(scv: float) -> PhaseType:
-    """A mixture of two exponentials with balanced means and this squared coefficient of variation."""
+    """Two exponentials, balanced means, this squared coefficient of variation."""
     share = (1 + math.sqrt((scv - 1) / (scv + 1))) / 2
     return PhaseType(np.array([share, 1 - share]), -2 * np.diag([share, 1 - share]))
 
@@ -207,9 +203,9 @@ def search(cell: Cell, seed: int) -> Search:
     session = FakeSession(backend, {"x": (1,)}, Mode(concurrency=1))
     uuid, began = backend.probe().gpus[0].uuid, backend.clock()
 
-    def measure(rate: float | None, draw: int, queries: int) -> Measurement:
+    def measure(rate: float | None, draw: int, queries: int, max_time: float) -> Measurement:
         load = Load(rate, seed=DRAWS * seed + draw)
-        effort = Effort(round_queries=queries)
+        effort = Effort(round_queries=queries, max_time=max_time)
         return Measurement(session, effort, load, contextlib.nullcontext(), uuid)
 
     try:
@@ -249,7 +245,9 @@ class Outcome:
     def bias(self) -> float:
         """Of the median found rate, as a share; nan where there is none."""
         rates = [one.rate for one in self.answered]
-        return float(np.median(rates)) / self.true_rate - 1 if rates and self.true_rate else math.nan
+        return (
+            float(np.median(rates)) / self.true_rate - 1 if rates and self.true_rate else math.nan
+        )
 
     @property
     def missed(self) -> list[str]:
@@ -315,7 +313,7 @@ def main() -> int:
         kept = kept and not (outcome.cell.judged and outcome.missed)
         if options.json:
             with options.json.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(outcome.plain()) + "\n")
+                file.write(json.dumps({"seed": options.seed, **outcome.plain()}) + "\n")
     print(f"\n{time.perf_counter() - start:.0f} s of real time; ", end="")
     print("all targets kept" if kept else "TARGETS MISSED")
     return 0 if kept else 1

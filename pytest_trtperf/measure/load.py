@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_trtperf.analysis.queueing import relaxation_s
 from pytest_trtperf.backend.trace import Times
 
 MOST_QUERIES = 100_000_000
 
-LEAD_IN = 0.25
-"""A share of a round. An open load starts with an empty queue, so this much is not counted."""
+LEAD_IN = 3
+"""Relaxation times of the queue. An open load starts with an empty one, so they are not counted."""
+
+LEAD_IN_OF_OVERLOAD = 0.25
+"""A share of a round: no queue of more than the device can do ever becomes steady."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,18 @@ class Load:
         if self.request_rate is None:
             return {"load": "closed", "idle_ms": self.idle_ms}
         return {"load": "open", "request_rate": self.request_rate, "arrivals": self.arrivals}
+
+    def lead_in_ms(self, capacity: float, round_ms: float, most_ms: float) -> float:
+        """How long queries are issued before those that count.
+
+        Args:
+            capacity: queries per second that the device can do.
+            round_ms: what a round is to last. most_ms: what there is time for.
+        """
+        assert self.request_rate is not None
+        relaxation_ms = 1e3 * relaxation_s(self.request_rate, capacity)
+        wanted = LEAD_IN * relaxation_ms
+        return min(wanted if math.isfinite(wanted) else LEAD_IN_OF_OVERLOAD * round_ms, most_ms)
 
     def schedule(
         self,

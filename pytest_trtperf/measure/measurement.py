@@ -19,7 +19,7 @@ from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import SAMPLED_S, read_device_state
 from pytest_trtperf.measure.disturbance import disturbances, stall
 from pytest_trtperf.measure.host_state import contention, read_host_state
-from pytest_trtperf.measure.load import LEAD_IN, Load
+from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.measure.rounds import Round, SessionRounds, WarmUp
 from pytest_trtperf.measure.steady import WINDOW_MS, Windows
@@ -29,6 +29,14 @@ AGAIN = 2
 """The maximum number of disturbed rounds that are measured again, for each round asked for."""
 
 LEAST_ROUNDS = 5
+ROUNDS_IN_TIME = LEAST_ROUNDS + 0.5
+"""Rounds that must fit into the time limit, with something to spare."""
+
+MOST_LEAD_IN = 1 / 3
+"""Of a round's share of the time limit; a queue that needs longer is measured as it is."""
+
+CAPACITY_WINDOWS = 8
+"""Of a warm-up, the last, which show what a device can do: one has few queries of a slow engine."""
 
 BACKLOG_QUERIES = 100
 """An open load is given up when a query waits for a whole round and for this many queries."""
@@ -63,6 +71,7 @@ class Measurement:
     Attributes:
         session: the one that measures now.
         sessions: what each session measured, the present one last.
+        capacity: queries per second under a closed load, at the end of the warm-up; 0 before it.
     """
 
     def __init__(
@@ -81,6 +90,7 @@ class Measurement:
         self._lock, self._uuid, self._label = lock, uuid, label
         self._report = report or (lambda progress: None)
         self._rate, self._began, self._released = 0.0, 0.0, False
+        self.capacity = 0.0
         self._windows = Windows()
 
     @property
@@ -218,6 +228,7 @@ class Measurement:
         start, windows = self.session.clock(), Windows()
         self._began, self._windows = start, windows
         queries, steady, elapsed = 0, False, 0.0
+        latest: list[Trace] = []
         extent = Extent(0, 1, 1)
         while elapsed < self.effort.max_warm_up and not steady:
             self._report(MeasureProgress(None, 0, 0, self.effort.max_warm_up - elapsed))
@@ -226,9 +237,12 @@ class Measurement:
             ended = self.session.clock()
             windows.add(trace, ended)
             self._rate = max(trace.throughput, self._rate / 2)
+            latest = [*latest[1 - CAPACITY_WINDOWS :], trace]
             extent = self._extent(WINDOW_MS, 1)
             elapsed = ended - start
             steady = elapsed * 1e3 >= self.effort.warm_up_ms and windows.are_steady
+        served = sum(trace.queries for trace in latest)
+        self.capacity = 1e3 * served / sum(trace.span_ms for trace in latest)
         self.sessions[-1].warm_up = WarmUp(queries, elapsed, steady, windows.trend)
 
     def _takes_for_warm_up(self, here: SessionRounds) -> bool:
@@ -279,16 +293,18 @@ class Measurement:
         )
 
     def _open(self) -> Trace:
-        rate = self.load.request_rate or 0.0
-        queries = self._round_queries(rate / (1 + LEAD_IN))
-        least_s = LEAST_ROUNDS * queries / rate * (1 + LEAD_IN)
+        rate, budget_s = self.load.request_rate or 0.0, self.effort.max_time / ROUNDS_IN_TIME
+        wanted_ms = max(self.effort.round_ms, 1e3 * self.effort.round_queries / rate)
+        lead_in_ms = self.load.lead_in_ms(self.capacity, wanted_ms, 1e3 * budget_s * MOST_LEAD_IN)
+        affordable = int((budget_s - lead_in_ms / 1e3) * rate)
+        queries = max(2, min(self.effort.round_queries, affordable))
+        least_s = LEAST_ROUNDS * (queries / rate + lead_in_ms / 1e3)
         if least_s > max(self.effort.max_time, LEAST_ROUNDS * self.effort.round_ms / 1e3):
             raise MeasurementError(
                 f"{LEAST_ROUNDS} rounds of {queries} queries at {rate:g} qps take {least_s:.3g} s, "
                 f"and max_time is {self.effort.max_time:g} s: raise it, or the rate"
             )
         duration_ms = max(self.effort.round_ms, 1e3 * queries / rate)
-        lead_in_ms = LEAD_IN * duration_ms
         number = len(self.rounds) + len(self.set_aside)
         backlog_ms = max(duration_ms, BACKLOG_QUERIES * 1e3 / self._rate)
         # At a rate far beyond the device, no more queries are served before the load is given up.
@@ -311,7 +327,7 @@ class Measurement:
 
     def _round_queries(self, rate: float) -> int:
         """The queries asked for, or fewer if five rounds of them do not fit into the time limit."""
-        affordable = int(rate * self.effort.max_time / (LEAST_ROUNDS + 0.5))
+        affordable = int(rate * self.effort.max_time / ROUNDS_IN_TIME)
         return max(2, min(self.effort.round_queries, affordable))
 
     def _extent(self, duration_ms: float, queries: int) -> Extent:

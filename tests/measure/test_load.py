@@ -16,9 +16,10 @@ from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_state import DeviceState
-from pytest_trtperf.measure.load import LEAD_IN, Load
+from pytest_trtperf.measure.load import LEAD_IN, LEAD_IN_OF_OVERLOAD, Load
 from pytest_trtperf.measure.measurement import AGAIN, Effort, Measurement
 from pytest_trtperf.options.values import ARRIVALS
+from pytest_trtperf.testing import FakeBackend, FakeSession, lognormal
 
 RATES = st.floats(0.1, 1e6)
 KINDS = st.sampled_from(ARRIVALS)
@@ -152,16 +153,57 @@ def measure(tmp_path, write_model):
     return start
 
 
-class TestOpenRounds:
+LEAD_IN_MS = 5.0
+
+
+@pytest.fixture
+def lead_in(monkeypatch):
+    """Of a length that does not depend on how fast this machine is."""
+    monkeypatch.setattr(Load, "lead_in_ms", lambda *_: LEAD_IN_MS)
+
+
+class TestLeadIn:
+    """How long a queue needs to forget that it was empty."""
+
+    @pytest.mark.parametrize(
+        ("load", "services"), [(0.01, 1.23), (0.25, 4), (0.81, 100), (0.9801, 10_000)]
+    )
+    def test_follows_the_relaxation_time_of_the_queue(self, load, services):
+        """S / (1 - sqrt(load))^2, with an S of 2 ms."""
+        lead_in_ms = Load(500 * load).lead_in_ms(500.0, 200.0, 1e9)
+        assert lead_in_ms == pytest.approx(LEAD_IN * 2 * services, rel=0.01)
+
+    def test_takes_no_more_than_there_is_time_for(self):
+        assert Load(499.0).lead_in_ms(500.0, 200.0, 700.0) == 700.0
+
+    @pytest.mark.parametrize("rate", [500.0, 1e9])
+    def test_of_more_than_the_device_can_do_waits_for_nothing(self, rate):
+        assert Load(rate).lead_in_ms(500.0, 200.0, 1e9) == LEAD_IN_OF_OVERLOAD * 200.0
+
+
+def test_rounds_that_begin_with_an_empty_queue_are_not_biased():
+    """Many rounds shorter than the queue's memory: the mean response of M/D/1 at a load of 0.8."""
+    backend = FakeBackend(1.0, lognormal(0.0))
+    session = FakeSession(backend, {"x": (1,)}, Mode(concurrency=1))
+    effort = Effort(round_ms=20, round_queries=16, max_time=1e6)
+    uuid = backend.probe().gpus[0].uuid
+    measurement = Measurement(session, effort, Load(800.0), contextlib.nullcontext(), uuid)
+    measurement.extend(2000)
+    responses = np.concatenate([one.trace.samples("response") for one in measurement.rounds])
+    assert responses.mean() == pytest.approx(1 + 0.8 / (2 * 0.2), rel=0.05)
+
+
+@pytest.mark.usefixtures("lead_in")
+class TestCountedPart:
     @pytest.mark.parametrize("arrivals", ARRIVALS)
-    def test_have_the_queries_that_were_due_after_the_lead_in(self, measure, arrivals):
+    def test_has_the_queries_that_were_due_after_the_lead_in(self, measure, arrivals):
         load = Load(2000.0, arrivals)
         measurement = measure(load)
         assert measurement.extend(3)
         assert not measurement.saturated
         for number, round in enumerate(measurement.rounds):
-            due = load.schedule(20, 20, number, LEAD_IN * 20)
-            counted = due[due >= LEAD_IN * 20e6]
+            due = load.schedule(20, 20, number, LEAD_IN_MS)
+            counted = due[due >= LEAD_IN_MS * 1e6]
             assert round.trace.due is not None
             assert round.trace.queries == len(counted) > 0
             assert np.array_equal(np.diff(round.trace.due), np.diff(counted))
@@ -169,7 +211,7 @@ class TestOpenRounds:
             # The span begins with the part that counts, and not with its first query.
             begin = round.trace.done.max() - round.trace.span_ms * 1e6
             first = round.trace.due[0] - begin
-            assert first == pytest.approx(counted[0] - LEAD_IN * 20e6, abs=1e6)
+            assert first == pytest.approx(counted[0] - LEAD_IN_MS * 1e6, abs=1e6)
 
     def test_throughput_is_the_rate_that_was_asked_for(self, measure):
         """Constant arrivals that are served: what is left is the last query's own time."""
@@ -177,8 +219,9 @@ class TestOpenRounds:
         measurement.extend(1)
         (round,) = measurement.rounds
         last_ms = float(round.trace.samples("response")[-1])
+        # From 6 to 206 ms, of a part that begins at 5.
         assert round.trace.queries == 101
-        assert round.trace.throughput == pytest.approx(101e3 / (200 + last_ms), rel=1e-3)
+        assert round.trace.throughput == pytest.approx(101e3 / (201 + last_ms), rel=1e-3)
 
     def test_each_draws_its_own_arrivals_and_a_repeat_draws_the_same(self, measure):
         first, second = measure(Load(2000.0)), measure(Load(2000.0))
@@ -188,6 +231,8 @@ class TestOpenRounds:
         assert all(map(np.array_equal, *gaps))
         assert not any(np.array_equal(a, b) for a, b in pairwise(gaps[0]))
 
+
+class TestOpenRounds:
     def test_last_as_long_as_their_queries_need(self, measure):
         """A rate too low for the least length: 30 queries at 400 a second are 75 ms."""
         effort = Effort(warm_up_ms=5, max_warm_up=0.05, round_ms=1, round_queries=30, max_time=60)
@@ -195,7 +240,7 @@ class TestOpenRounds:
         measurement.extend(1)
         (round,) = measurement.rounds
         assert round.trace.queries >= 30
-        assert round.ended - round.started >= (1 + LEAD_IN) * 0.075
+        assert round.ended - round.started >= 0.075
 
     @pytest.mark.parametrize("seed", range(5))
     def test_are_never_empty_however_low_the_rate(self, measure, seed):
