@@ -47,6 +47,7 @@ class FindingCode(str, Enum):
     LATE = "late"
     NOT_STEADY = "not_steady"
     SESSIONS_DIFFER = "sessions_differ"
+    SHORT_ROUNDS = "short_rounds"
     SATURATED = "saturated"
     DISTURBED = "disturbed"
     CONTENDED = "contended"

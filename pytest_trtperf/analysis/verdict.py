@@ -35,6 +35,8 @@ class Reason(str, Enum):
     TOO_NOISY = "too_noisy"
     MACHINE_CHANGED = "machine_changed"
     OTHER_MODE = "other_mode"
+    SHORT_ROUNDS = "short_rounds"
+    """Rounds of this measurement or of its baseline are too short for any verdict."""
 
 
 @dataclass(frozen=True)

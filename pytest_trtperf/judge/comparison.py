@@ -56,6 +56,7 @@ class Comparison:
         self._rounds, self._extend = rounds, extend
         self._mode, self._shapes = mode, shapes
         self._looked_at: dict[Gate, int] = {}
+        self._too_short: str | None = None
         self.notes: list[str] = []
 
     def judge(self, *, host_bound: bool, doubt: Callable[[], str | None]) -> list[VerdictRecord]:
@@ -72,8 +73,11 @@ class Comparison:
         changes: dict[Gate, Change] = {}
         self._look(gates, changes, len(gates))
         open_gates = gates if not host_bound else [gate for gate in gates if gate.kind == "p99"]
+        self._too_short = words.too_short_rounds(
+            self._rounds(), [run.rounds for run in self._baseline.runs], self._policy.remedy
+        )
         for look in LOOKS:
-            if doubt() or self._is_settled(open_gates, changes):
+            if doubt() or self._too_short or self._is_settled(open_gates, changes):
                 break
             if look > len(self._rounds()):
                 complete = self._extend(look)
@@ -194,7 +198,7 @@ class Comparison:
         self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
     ) -> VerdictRecord:
         verdict = self._decided(gate, change, host_bound, doubt)
-        if change.improved:
+        if change.improved and not self._too_short:
             self.notes.append(words.improved(gate, change, self._policy.remedy))
         judged = words.JudgedGate(
             gate=gate,
@@ -230,6 +234,8 @@ class Comparison:
         """Reason and message where not even the estimate may decide."""
         if doubt:
             return Reason.DOUBTFUL, doubt
+        if self._too_short:
+            return Reason.SHORT_ROUNDS, self._too_short
         if host_bound and gate.kind != "p99":
             return Reason.ENQUEUE_BOUND, words.HOST_BOUND
         if self._blames_others(gate, change):

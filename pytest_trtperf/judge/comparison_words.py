@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99, Gate, RoundStatistics
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.regression import LOOKS, Change
+from pytest_trtperf.analysis.round_length import mean_round_ms, too_short
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, evident_status
 from pytest_trtperf.judge.policy import Remedy
 
@@ -95,6 +96,16 @@ def too_short_for_p99(
         f"{stored[0].queries} in the baseline, and {LEAST_QUERIES_FOR_P99} are needed "
         f"(round_queries={LEAST_QUERIES_FOR_P99}, and max_time of at least {seconds:.1f} s)"
     )
+
+
+def too_short_rounds(
+    rounds: Sequence[RoundStatistics], runs: Sequence[Sequence[RoundStatistics]], remedy: Remedy
+) -> str | None:
+    """Why rounds are too short to be compared, of this run or stored ones; None where they fit."""
+    if here := too_short(mean_round_ms(rounds)):
+        return here
+    there = too_short(min(map(mean_round_ms, runs)), " in the baseline")
+    return there and f"{there} and {remedy.renew}"
 
 
 def improved(gate: Gate, change: Change, remedy: Remedy) -> str:

@@ -55,6 +55,7 @@ def settle(
     *,
     extend: Callable[[int], bool],
     steady: Callable[[], bool],
+    too_short: str | None = None,
 ) -> Verdict:
     """The first conclusive verdict at the preset looks, or what it is at the last.
 
@@ -63,8 +64,14 @@ def settle(
             first.
         steady: asked at each look, whether anything can be concluded at all, save that a saturated
             load misses.
+        too_short: why the rounds are too short for that; None where they are not.
     """
     verdict = judge()
+    if too_short and verdict.reason != Reason.SATURATED:
+        message = f"{verdict.message}; {too_short}"
+        return replace(
+            verdict, status=Status.INCONCLUSIVE, reason=Reason.SHORT_ROUNDS, message=message
+        )
     for look in looks:
         if verdict.status is not Status.INCONCLUSIVE or not steady():
             break

@@ -26,7 +26,7 @@ for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf.")
     importlib.import_module(_module.name)
 
 QUICK = (
-    "--trtperf-round-ms=20",
+    "--trtperf-round-ms=50",
     "--trtperf-round-queries=20",
     "--trtperf-warm-up-ms=20",
     "--trtperf-max-warm-up=5",
