@@ -18,8 +18,7 @@ from python_api import row
 import pytest_trtperf
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
-from pytest_trtperf.options.declared import DECLARED
-from pytest_trtperf.options.option import Option
+from pytest_trtperf.options import DECLARED, Option
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest_trtperf
-from pytest_trtperf import errors
+from pytest_trtperf import errors, plugin
 from pytest_trtperf.analysis.diagnosis import Finding, FindingCode
 from pytest_trtperf.analysis.paired import Ratio
 from pytest_trtperf.analysis.rate_estimate import Trial
 from pytest_trtperf.analysis.verdict import Reason, Status
 from pytest_trtperf.backend.session import DeviceMemory
 from pytest_trtperf.engine.shapes import TensorInfo
-from pytest_trtperf.fixtures import provide
 from pytest_trtperf.fixtures.result import Result
 
 HELD: Mapping[str, tuple[str, str]] = {
@@ -65,8 +64,8 @@ an underscore, and all that stands in other modules, may change in any release.
 def section() -> Iterator[str]:
     """The lines of the section."""
     yield from _INTRODUCTION.splitlines()
-    for name in sorted(provide.FIXTURES):
-        yield row(f"`{name}`", parse(getattr(provide, name))[0])
+    for name in sorted(plugin.FIXTURES):
+        yield row(f"`{name}`", parse(getattr(plugin, name))[0])
     yield ""
     yield from ("| in signatures | |", "|---|---|")
     yield from (row(f"`{name}`", about) for name, about in ALIASES.items())

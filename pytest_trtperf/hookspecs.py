@@ -9,14 +9,21 @@ None of them is called without --trtperf.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_trtperf.backend.protocols import Backend
     from pytest_trtperf.record.model import Measured, RunRecord
+
+
+def __dir__() -> list[str]:
+    """The hooks alone, since pytest inspects each name that it finds here (PEP 562)."""
+    return [*filter(methodcaller("startswith", "pytest_"), globals())]
 
 
 @pytest.hookspec()

@@ -1,34 +1,49 @@
-"""The pytest hooks. Each only delegates; what is heavy is imported when --trtperf is given."""
+"""What pytest finds in every run: hooks, options and fixtures; each only delegates.
+
+What a run without --trtperf does not need is imported when it is needed. pytest loads the modules
+of plugins slowly, to rewrite their asserts, so there are few on this path, and they are small.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from argparse import BooleanOptionalAction
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_trtperf import hookspecs
-from pytest_trtperf.fixtures.provide import FIXTURES, trt_compare, trt_engine, trt_measure
-from pytest_trtperf.options.declared import Settings
-from pytest_trtperf.run.pytest_options import WORKER_INPUT, add_options, settings_of_run
+import pytest_trtperf.hookspecs as hookspecs  # noqa: PLR0402 - `from` would load the public names
+from pytest_trtperf.options import DECLARED
 
 if TYPE_CHECKING:
-    from pytest_trtperf.backend.protocols import Backend
+    from collections.abc import Iterator
 
-__all__ = ["trt_compare", "trt_engine", "trt_measure"]
+    from pytest_trtperf import TrtCompare, TrtEngine, TrtMeasure
+    from pytest_trtperf.options.declared import Settings
 
-SETTINGS = pytest.StashKey[Settings]()
+FIXTURES = frozenset({"trt_engine", "trt_measure", "trt_compare"})
+SETTINGS: pytest.StashKey[Settings | None] = pytest.StashKey()
 
 
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_addhooks"""
+def __dir__() -> list[str]:
+    """Hooks and fixtures alone, since pytest inspects each name that it finds here (PEP 562)."""
+    return [*filter(methodcaller("startswith", ("pytest_", "trt_")), globals())]
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Adds the hooks that others may implement, and each option to command line and ini file."""
     pluginmanager.add_hookspecs(hookspecs)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_addoption"""
-    add_options(parser)
+    # Text is always a type of an ini key: our own parser says what does not fit.
+    has_unions = pytest.version_tuple >= (9, 2)
+    group = parser.getgroup("trtperf", "performance of TensorRT engines")
+    for option in DECLARED:
+        how: dict[str, Any] = {"metavar": option.metavar}
+        if option.kind == "bool":
+            how = {"action": BooleanOptionalAction}
+        group.addoption(option.flag, dest=option.key, help=option.help, **how)
+        ini: Any = option.ini | str if has_unions and option.ini is not str else "string"
+        parser.addini(option.key, option.help, type=ini, default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,45 +53,22 @@ def pytest_configure(config: pytest.Config) -> None:
         "trtperf(**options): options of this test's measurements, such as cuda_graph=True or "
         "tolerance=0.02. Tests that use trt_engine or trt_measure carry it by themselves.",
     )
-    if _measures(config):
+    if settings := _measuring(config):
         from pytest_trtperf.fixtures.item_hooks import ItemHooks
         from pytest_trtperf.run.workers import register
 
-        config.pluginmanager.register(ItemHooks(config.stash[SETTINGS]), "trtperf-items")
-        register(config, config.stash[SETTINGS])
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_trtperf_backends() -> Sequence[Backend]:
-    """The TensorRT family, and ONNX Runtime on the CPU."""
-    from pytest_trtperf.backend.registry import builtin_backends
-
-    return builtin_backends()
+        config.pluginmanager.register(ItemHooks(settings), "trtperf-items")
+        register(config, settings)
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Under --trtperf, `-n auto` means a worker for each GPU; this comes before configure."""
-    if not _measures(config):
+    if (settings := _measuring(config)) is None:
         return None
     from pytest_trtperf.run.workers import find_devices
 
-    return len(find_devices(config, config.stash[SETTINGS]).probe.gpus) or None
-
-
-def _measures(config: pytest.Config) -> bool:
-    """Whether this run measures; resolves the settings when first asked."""
-    if SETTINGS not in config.stash:
-        _take_environment(config)
-        config.stash[SETTINGS] = settings_of_run(config)
-    return config.stash[SETTINGS].enabled and not config.getoption("collectonly")
-
-
-def _take_environment(config: pytest.Config) -> None:
-    """On a worker of another host, the controller's variables where that host has none."""
-    given = getattr(config, "workerinput", {}).get(WORKER_INPUT, {})
-    for name, value in given.get("environment", {}).items():
-        os.environ.setdefault(name, value)
+    return len(find_devices(config, settings).probe.gpus) or None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -84,5 +76,60 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return
     item.add_marker("trtperf", append=False)
-    if not item.config.stash[SETTINGS].enabled:
+    settings = item.config.stash[SETTINGS]
+    if settings is None or not settings.enabled:
         item.add_marker(pytest.mark.skip(reason="needs --trtperf"))
+
+
+@pytest.fixture(scope="session")
+def trt_engine(request: pytest.FixtureRequest) -> Iterator[TrtEngine]:
+    """Builds an engine from an ONNX file, or loads it from the cache or from a plan."""
+    from pytest_trtperf.fixtures.provide import provide_engine
+
+    yield from provide_engine(request)
+
+
+@pytest.fixture
+def trt_measure(request: pytest.FixtureRequest, trt_engine: TrtEngine) -> Iterator[TrtMeasure]:
+    """Measures an engine; the result holds it to budgets and to its baseline."""
+    from pytest_trtperf.fixtures.provide import provide_measure
+
+    yield from provide_measure(request, trt_engine)
+
+
+@pytest.fixture
+def trt_compare(request: pytest.FixtureRequest, trt_measure: TrtMeasure) -> TrtCompare:
+    """Measures a new engine and its reference in turns."""
+    from pytest_trtperf.fixtures.provide import provide_compare
+
+    return provide_compare(request)
+
+
+def _measuring(config: pytest.Config) -> Settings | None:
+    """The settings of a run that measures, resolved when first asked; else None."""
+    if SETTINGS not in config.stash:
+        settings = None
+        if _is_given(config):
+            from pytest_trtperf.run import own_backends
+            from pytest_trtperf.run.pytest_options import settings_of_run
+
+            settings = settings_of_run(config)
+            config.pluginmanager.register(own_backends, "trtperf-backends")
+        config.stash[SETTINGS] = settings
+    settings = config.stash[SETTINGS]
+    measures = settings and settings.enabled and not config.getoption("collectonly")
+    return settings if measures else None
+
+
+def _is_given(config: pytest.Config) -> bool:
+    """Whether any option may be given. Most runs give none, and need no parsers."""
+    # The controller of pytest-xdist may give its worker a value.
+    if "trtperf" in getattr(config, "workerinput", ()) or "TRTPERF" in "".join(os.environ):
+        return True
+    try:
+        for option in DECLARED:
+            if config.getoption(option.key) is not None or config.getini(option.key) != "":
+                return True
+    except (TypeError, pytest.UsageError):
+        return True  # of a wrong type: `settings_of_run` says which
+    return False

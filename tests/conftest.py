@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.options.declared import DECLARED
+from pytest_trtperf.options import DECLARED
 
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.cli import build_parser
-from pytest_trtperf.options.declared import DECLARED
+from pytest_trtperf.options import DECLARED
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

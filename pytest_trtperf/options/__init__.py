@@ -1,1 +1,308 @@
-"""Every option, declared once and resolved into one value for each measurement."""
+"""Every option of the plugin, declared once: `DECLARED`.
+
+Each run of pytest reads this module, with or without --trtperf. So it imports nothing, and an
+option names its parser instead of holding it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Option:
+    """One option, with its names in each place where it is given.
+
+    Attributes:
+        name: the attribute of `Settings`.
+        kind: what its values are; `values.PARSERS` has the parser.
+        default: its value where it is not given.
+        help: what the command line's help says of it.
+        metavar: what stands for a value in the help; a switch has none.
+        per_measurement: whether marks and calls take it, too.
+        ini: the type of its value in a configuration file, which text may stand for.
+        key: the option in the ini file; also what pytest calls the value of the flag.
+        flag: the option on the command line.
+        variable: the option in the environment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        default: Any,
+        help: str,
+        *,
+        metavar: str | None = None,
+        per_measurement: bool = False,
+        ini: type | None = None,
+    ) -> None:
+        self.name, self.kind, self.default, self.help = name, kind, default, help
+        self.metavar, self.per_measurement = metavar, per_measurement
+        is_typed = isinstance(default, (bool, int, float))
+        self.ini: type = ini or (type(default) if is_typed else str)
+        self.key = "trtperf" if name == "enabled" else f"trtperf_{name}"
+        self.flag = "--" + self.key.replace("_", "-")
+        self.variable = self.key.upper()
+
+
+DECLARED: tuple[Option, ...] = (
+    Option("enabled", "bool", False, "Measure the tests that use trt_measure."),
+    Option(
+        "backend",
+        "backends",
+        ("auto",),
+        "Backends in order of preference, comma-separated: auto (tensorrt, then tensorrt-rtx), "
+        "tensorrt, tensorrt-rtx, tensorrt-lean (only loads version-compatible plans), "
+        "onnxruntime (CPU).",
+        metavar="LIST",
+    ),
+    Option(
+        "cache_dir",
+        "path",
+        None,
+        "Where built engines are kept (default: the user's cache directory).",
+        metavar="DIR",
+    ),
+    Option(
+        "shared_cache",
+        "bool",
+        False,
+        "Accept a cache directory that other users may write to. They can then replace the plans "
+        "that run here.",
+    ),
+    Option(
+        "cache_size",
+        "size",
+        None,
+        "Size limit of the engine cache, such as 20GiB, or none. After a build, the least "
+        "recently used engines are removed (default: 50GiB; none for a shared cache).",
+        metavar="SIZE",
+        ini=float,
+    ),
+    Option(
+        "baseline_dir",
+        "path",
+        None,
+        "Where baselines are kept (default: the nearest perf-baselines directory above the test, "
+        "else in rootdir).",
+        metavar="DIR",
+    ),
+    Option(
+        "lock_dir",
+        "path",
+        None,
+        "Where the lock file of each GPU is. Containers that share a GPU must share this "
+        "directory (default: in the temporary directory).",
+        metavar="DIR",
+    ),
+    Option(
+        "against",
+        "path",
+        None,
+        "Compare with this record instead of the baselines. Write it with --trtperf-json on this "
+        "machine, a few minutes before.",
+        metavar="FILE",
+    ),
+    Option("update", "bool", False, "Record this run's measurements as baselines."),
+    Option("update_new", "bool", False, "Record baselines only for measurements that have none."),
+    Option(
+        "require_baseline", "bool", False, "Fail a test if one of its measurements has no baseline."
+    ),
+    Option("json", "path", None, "Write all results to this JSON file.", metavar="FILE"),
+    Option(
+        "html",
+        "path",
+        None,
+        "Write an HTML report to this file. It needs no network.",
+        metavar="FILE",
+    ),
+    Option(
+        "traces",
+        "path",
+        None,
+        "Write the raw times of all queries to this file, a compressed .npz.",
+        metavar="FILE",
+    ),
+    Option(
+        "github",
+        "bool",
+        True,
+        "In GitHub Actions, annotate failures and append a table to the step summary.",
+    ),
+    Option(
+        "export_times",
+        "path",
+        None,
+        "Write the times of each measurement's queries to this directory, as trtexec "
+        "--exportTimes does.",
+        metavar="DIR",
+    ),
+    Option(
+        "export_profile",
+        "path",
+        None,
+        "Write the times of each measurement's layers to this directory, as trtexec "
+        "--exportProfile does.",
+        metavar="DIR",
+    ),
+    Option(
+        "nvtx",
+        "bool",
+        False,
+        "Mark timed rounds for Nsight with NVTX ranges, cudaProfilerStart and cudaProfilerStop.",
+    ),
+    Option(
+        "tolerance",
+        "tolerance",
+        None,
+        "Tolerated change against the baseline. One number, such as 0.02, holds for the median, "
+        "P99 and throughput alike; median=0.02,p99=0.1,throughput=0.02 sets each "
+        "(default: 0.05, and 0.1 for P99).",
+        metavar="SHARE",
+        per_measurement=True,
+        ini=float,
+    ),
+    Option(
+        "inconclusive",
+        "inconclusive",
+        "estimate",
+        "What to do if a comparison stays inconclusive: estimate (the estimated change decides), "
+        "fail, or warn (default: estimate).",
+        metavar="POLICY",
+        per_measurement=True,
+    ),
+    Option(
+        "sessions",
+        "sessions",
+        3,
+        "Number of sessions that a recorded baseline rests on, each in a fresh process "
+        "(default: 3).",
+        metavar="N",
+        per_measurement=True,
+    ),
+    Option(
+        "max_time",
+        "positive",
+        30.0,
+        "Maximum total time of a session's timed rounds, in seconds (default: 30).",
+        metavar="SECONDS",
+        per_measurement=True,
+    ),
+    Option(
+        "warm_up_ms",
+        "positive",
+        200.0,
+        "Minimum warm-up in ms; warm-up continues until the numbers are steady (default: 200).",
+        metavar="MS",
+        per_measurement=True,
+    ),
+    Option(
+        "max_warm_up",
+        "positive",
+        10.0,
+        "Maximum warm-up in seconds; then rounds start even if the numbers are not steady "
+        "(default: 10).",
+        metavar="SECONDS",
+        per_measurement=True,
+    ),
+    Option(
+        "round_ms",
+        "positive",
+        200.0,
+        "Minimum length of a round in ms (default: 200).",
+        metavar="MS",
+        per_measurement=True,
+    ),
+    Option(
+        "round_queries",
+        "round_queries",
+        500,
+        "Minimum number of queries in a round; a P99 needs 500 (default: 500).",
+        metavar="N",
+        per_measurement=True,
+    ),
+    Option(
+        "transfers",
+        "bool",
+        True,
+        "Copy inputs to the GPU and outputs back in each query.",
+        per_measurement=True,
+    ),
+    Option("spin_wait", "bool", True, "Wait for the GPU in a busy loop.", per_measurement=True),
+    Option(
+        "cuda_graph",
+        "bool",
+        False,
+        "Capture a query's compute as a CUDA graph.",
+        per_measurement=True,
+    ),
+    Option(
+        "streams",
+        "streams",
+        1,
+        "Number of inference streams, each with its own context and buffers (default: 1).",
+        metavar="N",
+        per_measurement=True,
+    ),
+    Option(
+        "concurrency",
+        "concurrency",
+        None,
+        "Number of queries in flight on each stream (default: 2, on the CPU 1).",
+        metavar="N",
+        per_measurement=True,
+        ini=int,
+    ),
+    Option(
+        "idle_ms",
+        "not_negative",
+        0.0,
+        "Pause in ms between the end of a query and the next one (default: 0).",
+        metavar="MS",
+        per_measurement=True,
+    ),
+    Option(
+        "request_rate",
+        "rate",
+        None,
+        "Queries per second of an open load, where response time counts from when a query was "
+        "due; or closed, where each query waits for an earlier one (default: closed).",
+        metavar="QPS",
+        per_measurement=True,
+        ini=float,
+    ),
+    Option(
+        "arrivals",
+        "arrivals",
+        "poisson",
+        "Intervals between the queries of an open load: poisson or constant (default: poisson).",
+        metavar="KIND",
+        per_measurement=True,
+    ),
+    Option(
+        "layers",
+        "bool",
+        False,
+        "Profile layers after the timed rounds. The baseline keeps their times, and a regression "
+        "shows which layers changed.",
+        per_measurement=True,
+    ),
+    Option(
+        "inputs",
+        "inputs",
+        None,
+        "Values of inputs: name:file,name:file (.npy or raw bytes), or one .npz file "
+        "(default: generated as trtexec does).",
+        metavar="FILES",
+        per_measurement=True,
+    ),
+    Option(
+        "seed",
+        "seed",
+        0,
+        "Seed of generated inputs (default: 0).",
+        metavar="N",
+        per_measurement=True,
+    ),
+)
+"""All options, in the order of the help."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_trtperf.options.declared import DECLARED, Settings
-from pytest_trtperf.options.option import Option
-from pytest_trtperf.options.values import parse_path
+from pytest_trtperf.options import DECLARED, Option
+from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.options.values import PARSERS
 
 _NEARLY = 0.9
 """The share of letters in common, as difflib counts, from which a name is a misspelt one."""
@@ -97,13 +97,13 @@ def _look_up(option: Option, sources: Sources) -> tuple[str, Any] | None:
         return option.name, _parse(option, value, f"environment variable {option.variable}")
     if (value := sources.ini(option.key)) == "":
         return None
-    if option.parse is parse_path and sources.folder and not str(value).startswith("~"):
+    if option.kind == "path" and sources.folder and not str(value).startswith("~"):
         value = sources.folder / str(value)
     return option.name, _parse(option, value, f"ini key {option.key}")
 
 
 def _parse(option: Option, value: object, source: str) -> Any:
     try:
-        return option.parse(value)
+        return PARSERS[option.kind](value)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None

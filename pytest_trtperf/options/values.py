@@ -1,7 +1,4 @@
-"""Parsers of option values, from text or from Python; each raises a ValueError that says why.
-
-Imports nothing heavy: pytest asks for the options of every run.
-"""
+"""Parsers of option values, from text or from Python; each raises a ValueError that says why."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 Tolerance = float | Mapping[str, float]
 ToleranceKind: TypeAlias = Literal["median", "p99", "throughput"]
@@ -219,3 +216,24 @@ def parse_path(value: object) -> Path:
         raise ValueError(f"the home directory of {str(value)!r} cannot be found") from None
     # Not resolve(): a link in the caller's path stays one.
     return Path(os.path.abspath(expanded))  # noqa: PTH100
+
+
+PARSERS: Mapping[str, Callable[[object], Any]] = {
+    "arrivals": parse_choice(*ARRIVALS),
+    "backends": parse_backends,
+    "bool": parse_bool,
+    "concurrency": parse_count(1, 4096),
+    "inconclusive": parse_choice(*INCONCLUSIVE_POLICIES),
+    "inputs": parse_inputs,
+    "not_negative": parse_not_negative,
+    "path": parse_path,
+    "positive": parse_positive,
+    "rate": parse_rate,
+    "round_queries": parse_count(2),
+    "seed": parse_count(0),
+    "sessions": parse_count(1, 100),
+    "size": parse_size,
+    "streams": parse_count(1, 1024),
+    "tolerance": parse_tolerance,
+}
+"""What parses an option's values, by its kind."""

@@ -1,40 +1,17 @@
-"""The options in pytest: added to its parser, and read from its configuration.
-
-Imports nothing heavy: pytest asks for the options of every run.
-"""
+"""The options as pytest has them, read from its command line and its configuration."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from typing import Any
 
 import pytest
 
-from pytest_trtperf.options.declared import DECLARED, Settings
-from pytest_trtperf.options.option import Option
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import Sources, resolve
 
 WORKER_INPUT = "trtperf"
 """Where pytest-xdist's workers find what the controller gives them."""
-
-_HAS_UNIONS = pytest.version_tuple >= (9, 2)
-
-
-def add_options(parser: pytest.Parser) -> None:
-    """Declares each option on the command line and in the ini file."""
-    group = parser.getgroup("trtperf", "performance of TensorRT engines")
-    for option in DECLARED:
-        how: dict[str, Any] = {"metavar": option.metavar}
-        if isinstance(option.default, bool):
-            how = {"action": argparse.BooleanOptionalAction}
-        group.addoption(option.flag, dest=option.key, default=None, help=option.help, **how)
-        parser.addini(option.key, option.help, type=_ini_type(option), default="")
-
-
-def _ini_type(option: Option) -> Any:
-    """pytest's type of an ini key. Text is always one: our own parser says what does not fit."""
-    return option.ini | str if option.ini is not str and _HAS_UNIONS else "string"
 
 
 def settings_of_run(config: pytest.Config) -> Settings:
@@ -43,6 +20,7 @@ def settings_of_run(config: pytest.Config) -> Settings:
     Raises:
         pytest.UsageError: a value is not acceptable; names where it was given.
     """
+    _take_environment(config)
 
     def ini(key: str) -> object:
         try:
@@ -57,3 +35,10 @@ def settings_of_run(config: pytest.Config) -> Settings:
         return resolve(Sources(config.getoption, os.environ, ini, folder))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _take_environment(config: pytest.Config) -> None:
+    """On a worker of another host, the controller's variables where that host has none."""
+    given = getattr(config, "workerinput", {}).get(WORKER_INPUT, {})
+    for name, value in given.get("environment", {}).items():
+        os.environ.setdefault(name, value)

@@ -8,7 +8,8 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from pytest_trtperf.options.declared import DECLARED, Settings
+from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
 from pytest_trtperf.options.typed import MeasureOptions
 from tests.options.members import is_shown, members_of
