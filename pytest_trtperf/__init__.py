@@ -4,8 +4,6 @@ The public names, which `__init__.pyi` lists, are for annotations, `isinstance` 
 Each is imported when it is first used, so that importing this package costs nothing.
 """
 
-from __future__ import annotations
-
 __version__ = "0.1.0"
 
 
@@ -18,6 +16,6 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    from pytest_trtperf.public_names import MODULES
+    from pytest_trtperf.public_names import NAMES
 
-    return sorted([*MODULES, "__version__"])
+    return NAMES

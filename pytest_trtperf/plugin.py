@@ -38,10 +38,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     has_unions = pytest.version_tuple >= (9, 2)
     group = parser.getgroup("trtperf", "performance of TensorRT engines")
     for option in DECLARED:
-        how: dict[str, Any] = {"metavar": option.metavar}
+        how: dict[str, Any] = {"dest": option.key, "help": option.help, "metavar": option.metavar}
         if option.kind == "bool":
-            how = {"action": BooleanOptionalAction}
-        group.addoption(option.flag, dest=option.key, help=option.help, **how)
+            how["action"] = BooleanOptionalAction
+        group.addoption(option.flag, **how)
         ini: Any = option.ini | str if has_unions and option.ini is not str else "string"
         parser.addini(option.key, option.help, type=ini, default="")
 
@@ -53,18 +53,18 @@ def pytest_configure(config: pytest.Config) -> None:
         "trtperf(**options): options of this test's measurements, such as cuda_graph=True or "
         "tolerance=0.02. Tests that use trt_engine or trt_measure carry it by themselves.",
     )
-    if settings := _measuring(config):
-        from pytest_trtperf.fixtures.item_hooks import ItemHooks
-        from pytest_trtperf.run.workers import register
+    settings = _settings(config)
+    if settings and not config.getoption("collectonly"):
+        from pytest_trtperf.fixtures.item_hooks import start
 
-        config.pluginmanager.register(ItemHooks(settings), "trtperf-items")
-        register(config, settings)
+        start(config, settings)
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Under --trtperf, `-n auto` means a worker for each GPU; this comes before configure."""
-    if (settings := _measuring(config)) is None:
+    settings = _settings(config)
+    if settings is None or config.getoption("collectonly"):
         return None
     from pytest_trtperf.run.workers import find_devices
 
@@ -76,60 +76,49 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
         return
     item.add_marker("trtperf", append=False)
-    settings = item.config.stash[SETTINGS]
-    if settings is None or not settings.enabled:
+    if item.config.stash[SETTINGS] is None:
         item.add_marker(pytest.mark.skip(reason="needs --trtperf"))
 
 
 @pytest.fixture(scope="session")
 def trt_engine(request: pytest.FixtureRequest) -> Iterator[TrtEngine]:
     """Builds an engine from an ONNX file, or loads it from the cache or from a plan."""
-    from pytest_trtperf.fixtures.provide import provide_engine
+    from pytest_trtperf.fixtures import provide
 
-    yield from provide_engine(request)
+    yield from provide.engines(request)
 
 
 @pytest.fixture
 def trt_measure(request: pytest.FixtureRequest, trt_engine: TrtEngine) -> Iterator[TrtMeasure]:
     """Measures an engine; the result holds it to budgets and to its baseline."""
-    from pytest_trtperf.fixtures.provide import provide_measure
+    from pytest_trtperf.fixtures import provide
 
-    yield from provide_measure(request, trt_engine)
+    yield from provide.measure(request, trt_engine)
 
 
 @pytest.fixture
 def trt_compare(request: pytest.FixtureRequest, trt_measure: TrtMeasure) -> TrtCompare:
     """Measures a new engine and its reference in turns."""
-    from pytest_trtperf.fixtures.provide import provide_compare
+    from pytest_trtperf.fixtures import provide
 
-    return provide_compare(request)
+    return provide.compare(request)
 
 
-def _measuring(config: pytest.Config) -> Settings | None:
-    """The settings of a run that measures, resolved when first asked; else None."""
+def _settings(config: pytest.Config) -> Settings | None:
+    """The settings of a run with --trtperf, resolved when first asked; else None."""
     if SETTINGS not in config.stash:
+        # Most runs give no option at all, and need no parsers. A worker's may be its controller's.
+        given = "trtperf" in getattr(config, "workerinput", ()) or "TRTPERF" in "".join(os.environ)
+        try:
+            for option in DECLARED:
+                given |= getattr(config.option, option.key) is not None
+                given |= config.getini(option.key) != ""
+        except (TypeError, pytest.UsageError):
+            given = True  # of a wrong type: `take_settings` says which
         settings = None
-        if _is_given(config):
-            from pytest_trtperf.run import own_backends
-            from pytest_trtperf.run.pytest_options import settings_of_run
+        if given:
+            from pytest_trtperf.run.pytest_options import take_settings
 
-            settings = settings_of_run(config)
-            config.pluginmanager.register(own_backends, "trtperf-backends")
+            settings = take_settings(config)
         config.stash[SETTINGS] = settings
-    settings = config.stash[SETTINGS]
-    measures = settings and settings.enabled and not config.getoption("collectonly")
-    return settings if measures else None
-
-
-def _is_given(config: pytest.Config) -> bool:
-    """Whether any option may be given. Most runs give none, and need no parsers."""
-    # The controller of pytest-xdist may give its worker a value.
-    if "trtperf" in getattr(config, "workerinput", ()) or "TRTPERF" in "".join(os.environ):
-        return True
-    try:
-        for option in DECLARED:
-            if config.getoption(option.key) is not None or config.getini(option.key) != "":
-                return True
-    except (TypeError, pytest.UsageError):
-        return True  # of a wrong type: `settings_of_run` says which
-    return False
+    return config.stash[SETTINGS]

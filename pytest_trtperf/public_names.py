@@ -34,6 +34,8 @@ MODULES: Mapping[str, str] = {
     "Verdict": "analysis.verdict",
 }
 
+NAMES = sorted([*MODULES, "__version__"])
+
 
 def find(name: str) -> object:
     """The object of a public name, from its module.
@@ -42,7 +44,7 @@ def find(name: str) -> object:
         AttributeError: there is no such name.
     """
     if name == "__all__":
-        return [*MODULES, "__version__"]
+        return NAMES
     if name not in MODULES:
         raise AttributeError(f"module 'pytest_trtperf' has no attribute {name!r}")
     return getattr(import_module(f"pytest_trtperf.{MODULES[name]}"), name)

@@ -36,10 +36,13 @@ class Option:
         per_measurement: bool = False,
         ini: type | None = None,
     ) -> None:
-        self.name, self.kind, self.default, self.help = name, kind, default, help
-        self.metavar, self.per_measurement = metavar, per_measurement
-        is_typed = isinstance(default, (bool, int, float))
-        self.ini: type = ini or (type(default) if is_typed else str)
+        self.name = name
+        self.kind = kind
+        self.default = default
+        self.help = help
+        self.metavar = metavar
+        self.per_measurement = per_measurement
+        self.ini = ini or (type(default) if isinstance(default, (int, float)) else str)
         self.key = "trtperf" if name == "enabled" else f"trtperf_{name}"
         self.flag = "--" + self.key.replace("_", "-")
         self.variable = self.key.upper()

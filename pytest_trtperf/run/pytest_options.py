@@ -9,9 +9,23 @@ import pytest
 
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import Sources, resolve
+from pytest_trtperf.run import own_backends
 
 WORKER_INPUT = "trtperf"
 """Where pytest-xdist's workers find what the controller gives them."""
+
+
+def take_settings(config: pytest.Config) -> Settings | None:
+    """The settings of a run with --trtperf, which has the backends of this package from now on.
+
+    Raises:
+        pytest.UsageError: a value is not acceptable, also without --trtperf.
+    """
+    settings = settings_of_run(config)
+    if not settings.enabled:
+        return None
+    config.pluginmanager.register(own_backends, "trtperf-backends")
+    return settings
 
 
 def settings_of_run(config: pytest.Config) -> Settings:

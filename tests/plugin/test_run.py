@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from pytest_trtperf import hookspecs, plugin
 
 
 @pytest.fixture
@@ -88,6 +92,35 @@ def test_without_the_option_nothing_heavy_is_imported(repository):
     plugins = ("-p", "no:xdist", "-p", "no:hypothesispytest")
     result = repository.pytester.runpytest_subprocess(*plugins)
     result.assert_outcomes(passed=1, skipped=1)
+
+
+UNUSED = {"", ".plugin", ".hookspecs", ".options"}
+"""What the package is and what pytest finds of it. Each more module is paid for by every run."""
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=" ".join)
+def test_without_the_option_few_modules_are_loaded(repository, monkeypatch, options):
+    for name in [name for name in os.environ if name.startswith("TRTPERF")]:
+        monkeypatch.delenv(name)
+    repository.tests(
+        """
+        import sys
+
+        def test_modules():
+            loaded = {name for name in sys.modules if name.startswith("pytest_trtperf")}
+            assert loaded == UNUSED
+        """.replace("UNUSED", repr({f"pytest_trtperf{name}" for name in UNUSED})),
+        "test_modules",
+    )
+    result = repository.pytester.runpytest_subprocess("-p", "no:hypothesispytest", *options)
+    result.assert_outcomes(passed=1, skipped=1)
+
+
+def test_pytest_inspects_hooks_and_fixtures_alone():
+    for module in (plugin, hookspecs):
+        found = {name for name in vars(module) if name.startswith(("pytest_", "trt_"))}
+        assert set(dir(module)) == found
+    assert {name for name in dir(plugin) if name.startswith("trt_")} == plugin.FIXTURES
 
 
 def test_nothing_measured_is_not_green(project):
