@@ -14,8 +14,8 @@ pytest.importorskip("onnxruntime")
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 QUICK = (
-    *("--trtperf", "--trtperf-backend=onnxruntime", "--trtperf-round-ms=20"),
-    *("--trtperf-round-queries=20", "--trtperf-warm-up-ms=20", "--trtperf-max-warm-up=0.05"),
+    *("--trtperf", "--trtperf-backend=onnxruntime", "--trtperf-round-ms=60"),
+    *("--trtperf-round-queries=20", "--trtperf-warm-up-ms=100", "--trtperf-max-warm-up=0.5"),
 )
 TESTS = """
     def test_keeps(trt_engine, trt_measure):

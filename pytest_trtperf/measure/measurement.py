@@ -284,13 +284,15 @@ class Measurement:
 
     def _closed(self) -> Trace:
         extent = self._extent(self.effort.round_ms, self._round_queries(self._rate))
-        idle_ms = self.load.idle_ms
-        return self.session.run_closed(
+        trace = self.session.run_closed(
             extent,
-            idle_ms=idle_ms,
+            idle_ms=self.load.idle_ms,
             starts=self.effort.starts,
             label=self._round_label,
         )
+        # A warm-up that other work slowed down has underestimated what the next rounds need.
+        self._rate = max(self._rate, trace.throughput)
+        return trace
 
     def _open(self) -> Trace:
         rate, budget_s = self.load.request_rate or 0.0, self.effort.max_time / ROUNDS_IN_TIME
