@@ -290,8 +290,9 @@ class Measurement:
             starts=self.effort.starts,
             label=self._round_label,
         )
-        # A warm-up that other work slowed down has underestimated what the next rounds need.
-        self._rate = max(self._rate, trace.throughput)
+        if trace.throughput > 2 * self._rate:
+            # Other work slowed the warm-up down: the next rounds hold more queries than it said.
+            self._rate = trace.throughput
         return trace
 
     def _open(self) -> Trace:
