@@ -63,6 +63,20 @@ def find_gpu() -> Gpu:
     return usable_backend([BACKEND], builtin_backends()).probe.gpus[0]
 
 
+def compile_kernels(plan: bytes, shapes: Shapes, mode: Mode) -> bytes | None:
+    """RTX's runtime cache after a first session; None where there is nothing to compile."""
+    compiled: list[bytes] = []
+
+    def keep(kernels: bytes) -> bool:
+        compiled.append(kernels)
+        return True
+
+    with contextlib.closing(IsolatedEngine(BACKEND, plan)) as engine:
+        engine.keep_kernels = keep
+        engine.create_session(shapes, mode).close()
+    return compiled[0] if compiled else None
+
+
 @contextlib.contextmanager
 def open_session(
     plan: bytes, shapes: Shapes, mode: Mode, runtime_cache: bytes | None = None

@@ -16,7 +16,13 @@ import numpy.typing as npt
 
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine, Session
-from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
+from pytest_trtperf.backend.session import (
+    DeviceMemory,
+    GivenInputs,
+    Kernels,
+    Mode,
+    describe_kernels,
+)
 from pytest_trtperf.backend.trace import STAGES, Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
@@ -97,6 +103,8 @@ class FakeSession(Session):
         self.cold_start_ms = backend.cold_start_ms
         self.memory = backend.gpu.memory if backend.gpu else None
         self.kernels = backend.kernels
+        self.mode.pop("kernels")
+        self.mode |= describe_kernels(self.kernels, mode)
         self.clock = backend.clock
         self.backend, self.closed = backend, False
         self._mode, self._factor = mode, backend.draw_session()

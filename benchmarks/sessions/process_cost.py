@@ -35,7 +35,7 @@ from typing import Any
 from benchmarks import harness
 from benchmarks.runs.equal_tests import TESTS, Project
 from benchmarks.sessions.kernel_state import PIXELS, export
-from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
+from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.spare import SPARE
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Extent
@@ -97,10 +97,7 @@ def take_sessions(engine: IsolatedEngine) -> list[dict[str, float]]:
 def measure_session(directory: Path) -> dict[str, Any]:
     """A further session of a cached engine, with the spare process and without."""
     plan = export("resnet50", directory / "resnet50.onnx").build()
-    with closing(IsolatedEngine(harness.BACKEND, plan)) as engine:
-        first: IsolatedSession = engine.create_session(SHAPES, Mode(cuda_graph=True))
-        first.close()
-        kernels = engine.new_runtime_cache()
+    kernels = harness.compile_kernels(plan, SHAPES, Mode(cuda_graph=True))
     rows: dict[str, list[dict[str, float]]] = {}
     start = SPARE.start
     for way in ("with the spare process", "without"):

@@ -19,7 +19,6 @@ from benchmarks.verdicts.peer_gates import Samples, alarms
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.backend.probe import Gpu
-from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.baseline.schema import BaselineEntry
@@ -48,12 +47,8 @@ class Served:
     def build(cls, chain: str) -> Served:
         """Builds the engine of a chain, and compiles what it needs."""
         model = harness.chain(chain)
-        served = cls(model, model.build())
-        engine = IsolatedEngine(harness.BACKEND, served.plan)
-        engine.create_session(model.shapes, Mode(cuda_graph=True)).close()
-        served.runtime_cache = engine.new_runtime_cache()
-        engine.close()
-        return served
+        plan = model.build()
+        return cls(model, plan, harness.compile_kernels(plan, model.shapes, Mode(cuda_graph=True)))
 
     def session(self) -> AbstractContextManager[Session]:
         """A session in a process of its own."""

@@ -37,7 +37,7 @@ class Session(Protocol):
         in_flight: the maximum number of queries in flight.
         cold_start_ms: the first query with its copies, by the host's clock.
         memory: device memory of the engine and the session; None where the backend has none.
-        kernels: those that were compiled when the engine was loaded; None where none are.
+        kernels: those that were compiled up to the first query; None where none are.
         pid: of the process that uses the device; None for the process of the test.
         can_restart: whether `restart` gives a session in a fresh process.
         clock: seconds; what bounds warm-up and rounds.
@@ -124,11 +124,15 @@ class LoadedEngine(Protocol):
     Attributes:
         inputs, outputs: a dynamic dimension is None.
         can_inspect: whether `inspect` gives the layers.
+        keep_kernels: its owner sets it. Called with the runtime cache when a session has compiled
+            kernels that it was not given, unless the mode asks for fresh ones. Returns whether they
+            are stored: then sessions to come are given them. None where there is no such place.
     """
 
     inputs: Sequence[TensorInfo]
     outputs: Sequence[TensorInfo]
     can_inspect: bool = False
+    keep_kernels: Callable[[bytes], bool] | None = None
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -151,10 +155,6 @@ class LoadedEngine(Protocol):
             MeasurementError: the backend has no engine inspector.
         """
         raise MeasurementError("this backend has no engine inspector")
-
-    def new_runtime_cache(self) -> bytes | None:
-        """The runtime cache if kernels were compiled since this was last asked, else None."""
-        return None
 
     def close(self) -> None:
         """Frees the engine; its sessions are closed before."""
@@ -244,7 +244,7 @@ class Backend(Protocol):
         Args:
             options: build options; those that matter when a plan is loaded are taken.
             onnx: what the plan was built from, where it was built here.
-            runtime_cache: what `LoadedEngine.new_runtime_cache` gave earlier.
+            runtime_cache: what `LoadedEngine.keep_kernels` was called with earlier.
 
         Raises:
             EngineLoadError: the plan does not run here.

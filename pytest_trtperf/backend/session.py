@@ -41,15 +41,17 @@ KernelState: TypeAlias = Literal["cached", "fresh", "unknown"]
 
 @dataclass(frozen=True)
 class Kernels:
-    """The kernels that TensorRT for RTX compiled when an engine was loaded.
+    """The kernels that TensorRT for RTX compiled up to a session's first query.
 
     Attributes:
         state: `cached` if all came from the runtime cache, `fresh` if some were compiled anew.
-        digest: of the kernels, whatever their order in the cache.
+        digest: of all in the runtime cache, whatever their order; None where it is not known.
+        kept: False if new ones could not be stored, so that the next session compiles them, too.
     """
 
     state: KernelState
-    digest: str
+    digest: str | None = None
+    kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Mode:
         concurrency: queries in flight on each stream; None is 2 on a GPU, so that copies overlap
             compute as in trtexec (1 is its --exposeDMA), and 1 on the CPU.
         seed: of generated inputs.
+        kernels: `cached` gives a session the kernels that an earlier one compiled, `fresh` gives it
+            none. For TensorRT for RTX alone, see `describe_kernels`.
     """
 
     transfers: bool = True
@@ -69,6 +73,7 @@ class Mode:
     streams: int = 1
     concurrency: int | None = None
     seed: int = 0
+    kernels: Literal["cached", "fresh"] = "cached"
 
 
 def resolve_shapes(
@@ -119,6 +124,11 @@ def describe_inputs(
     """What a mode records of the inputs: the seed, or a digest of given values."""
     fed = {name: values[name] for name in given}
     return {"inputs": inputs_digest(fed) if fed else "seeded", "seed": seed}
+
+
+def describe_kernels(kernels: Kernels | None, mode: Mode) -> dict[str, str]:
+    """What a mode records of kernels: only that they are fresh, where the runtime compiles any."""
+    return {"kernels": mode.kernels} if kernels and mode.kernels == "fresh" else {}
 
 
 def check_profiles(inputs: Sequence[TensorInfo], profiles: Mapping[str, Profile]) -> None:

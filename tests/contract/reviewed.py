@@ -60,8 +60,11 @@ REVIEW = Review(
         },
         "backend/tensorrt/memory.py": {"error": OURS},  # CUDA's
         "backend/tensorrt/output_memory.py": {},
-        "backend/tensorrt/engine.py": {
+        "backend/tensorrt/session_kernels.py": {
             "cache": "IRuntimeCache",
+            "engine": "ICudaEngine",
+        },
+        "backend/tensorrt/engine.py": {
             "context": "IExecutionContext",
             "TensorRTEngine:self._allocator": "IGpuAsyncAllocator",
             "TensorRTEngine:self._engine": "ICudaEngine",
@@ -123,8 +126,8 @@ REVIEW = Review(
         "backend/tensorrt/apply_options.py:_set_dtype": "BuilderFlag.FP16",
         # Other backends than RTX are refused before, by the table of options.
         "backend/tensorrt/apply_options.py:_set_compute_capabilities": "ComputeCapability",
-        # There is a cache only where _create_context could create one.
-        "backend/tensorrt/engine.py:_keep_runtime_cache": "IRuntimeConfig.create_runtime_cache",
+        # There is a cache only where create_context could create one.
+        "backend/tensorrt/session_kernels.py:take": "IRuntimeConfig.create_runtime_cache",
     },
 )
 

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,11 @@ from pytest_trtperf.analysis.layers import summarize_layers
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.spare import LEAST_CORES, SPARE
-from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.session import Kernels, Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.trace import Extent
+from pytest_trtperf.engine.shapes import parse_profiles
+from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import (
     EngineCacheWarning,
     EngineLoadError,
@@ -128,17 +133,92 @@ def test_process_that_waits_asks_nothing_of_the_gpu_and_is_the_next(
 def test_kernels_that_are_none_are_compiled_anew_with_one_warning(
     probe: Probe, plan: bytes
 ) -> None:
-    if probe.backend != "tensorrt-rtx":
-        pytest.skip("TensorRT for RTX alone compiles kernels when it runs")
-    engine = IsolatedEngine(probe.backend, plan, b"no kernels" * 1000)
+    stored: list[bytes] = []
+    engine = compiling(probe, plan, stored, b"no kernels" * 1000)
     with pytest.warns(EngineCacheWarning, match="refuses the kernels") as warned:
         sessions = [engine.create_session(SHAPES, Mode()) for _ in range(2)]
     assert len(warned) == 1
-    assert engine.new_runtime_cache()
+    assert [one.kernels.state for one in sessions if one.kernels] == ["fresh", "cached"]
+    assert len(stored) == 1
     for session in sessions:
         assert session.run_closed(Extent(0, 10, 10)).queries == 10
         session.close()
     engine.close()
+
+
+def compiling(
+    probe: Probe, plan: bytes, stored: list[bytes] | None, given: bytes | None = None
+) -> IsolatedEngine:
+    """An engine of TensorRT for RTX, whose kernels go into a list."""
+    if probe.backend != "tensorrt-rtx":
+        pytest.skip("TensorRT for RTX alone compiles kernels when it runs")
+    engine = IsolatedEngine(probe.backend, plan, given)
+    if stored is not None:
+        engine.keep_kernels = lambda kernels: stored.append(kernels) is None  # type: ignore[func-returns-value]
+    return engine
+
+
+def states(engine: IsolatedEngine, mode: Mode, restarts: int = 1) -> list[Kernels]:
+    """The kernels of a session and of those that take its place."""
+    session, found = engine.create_session(SHAPES, mode), []
+    for _ in range(restarts):
+        found.append(session.kernels)
+        session.close()
+        session = session.restart()
+    found.append(session.kernels)
+    session.close()
+    assert None not in found
+    return [kernels for kernels in found if kernels]
+
+
+def test_kernels_are_compiled_once_and_then_cached(probe: Probe, plan: bytes) -> None:
+    stored: list[bytes] = []
+    with closing(compiling(probe, plan, stored)) as engine:
+        fresh, cached = states(engine, Mode(streams=2))
+    assert (fresh.state, cached.state) == ("fresh", "cached")
+    assert fresh.digest == cached.digest
+    (kernels,) = stored
+    with closing(compiling(probe, plan, None, kernels)) as engine:
+        assert states(engine, Mode()) == [cached, cached]
+
+
+def test_kernels_of_another_plan_do_no_harm(
+    probe: Probe, plan: bytes, write_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    profiles = parse_profiles({"x": ("1x256", "8x256", "8x256")})
+    other = build_plan(EngineSpec(write_model(tmp_path / "other.onnx"), profiles), probe.backend)
+    stored: list[bytes] = []
+    with closing(compiling(probe, other, stored)) as engine:
+        engine.create_session({"x": (8, 256)}, Mode()).close()
+    engine = compiling(probe, plan, [], stored[0])
+    with closing(engine), warnings.catch_warnings():
+        warnings.simplefilter("ignore", EngineCacheWarning)
+        session = engine.create_session(SHAPES, Mode())
+        assert session.kernels
+        assert session.kernels.state == "fresh"
+        assert session.run_closed(Extent(0, 10, 10)).queries == 10
+        session.close()
+
+
+def test_kernels_without_a_place_are_fresh_each_time(probe: Probe, plan: bytes) -> None:
+    with closing(compiling(probe, plan, None)) as engine:
+        found = states(engine, Mode())
+    assert [(one.state, one.kept) for one in found] == [("fresh", False)] * 2
+
+
+def test_fresh_kernels_are_compiled_in_each_session_and_not_stored(
+    probe: Probe, plan: bytes
+) -> None:
+    stored: list[bytes] = []
+    with closing(compiling(probe, plan, stored)) as engine:
+        session = engine.create_session(SHAPES, Mode(kernels="fresh"))
+        assert session.mode["kernels"] == "fresh"
+        session.close()
+        assert [one.state for one in states(engine, Mode(kernels="fresh"))] == ["fresh"] * 2
+        assert stored == []
+        session = engine.create_session(SHAPES, Mode())
+        assert "kernels" not in session.mode
+        session.close()
 
 
 def test_this_process_gets_no_context(probe: Probe, plan: bytes, tmp_path: Path) -> None:
@@ -148,7 +228,8 @@ import sys
 from pathlib import Path
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.trace import Extent
-from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.session import Kernels, Mode
+from pytest_trtperf.backend.tensorrt.build import build_plan
 engine = IsolatedEngine(sys.argv[1], Path(sys.argv[2]).read_bytes())
 session = engine.create_session({"x": (8, 64)}, Mode())
 session.run_closed(Extent(0, 5, 5))

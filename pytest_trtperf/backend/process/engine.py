@@ -23,7 +23,7 @@ from pytest_trtperf.backend.process.session_process import SessionProcess
 from pytest_trtperf.backend.process.shared_bytes import SharedBytes
 from pytest_trtperf.backend.process.spare import SPARE
 from pytest_trtperf.backend.protocols import LoadedEngine, Session
-from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode
+from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
@@ -57,7 +57,6 @@ class IsolatedEngine(LoadedEngine):
         load_options: LoadOptions | None = None,
     ) -> None:
         self._backend, self._load_options = backend, load_options or LoadOptions()
-        self._new_runtime_cache: bytes | None = None
         self._warned = False
         with ExitStack() as resources:
             SPARE.enter()
@@ -100,11 +99,6 @@ class IsolatedEngine(LoadedEngine):
             process.close()
         return layers
 
-    def new_runtime_cache(self) -> bytes | None:
-        """See `LoadedEngine.new_runtime_cache`."""
-        new, self._new_runtime_cache = self._new_runtime_cache, None
-        return new
-
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
     ) -> IsolatedSession:
@@ -126,16 +120,23 @@ class IsolatedEngine(LoadedEngine):
         except BaseException:
             loaded.process.close()
             raise
-        if (runtime_cache := about["runtime_cache"]) is not None:
-            self._runtime_cache = SharedBytes(runtime_cache)
-            self._new_runtime_cache = runtime_cache
+        kernels = Kernels(**about["kernels"]) if about["kernels"] else None
+        if kernels and (runtime_cache := about["runtime_cache"]) is not None:
+            kernels = replace(kernels, kept=self._keep(runtime_cache))
         if about["kernels_refused"] and not self._warned:
             self._warned = True
             warnings.warn(KERNELS_REFUSED, EngineCacheWarning, stacklevel=2)
         first = about["cold_start_ms"] / 1e3
         steps = replace(loaded.steps, context=time.monotonic() - begun - first, first_query=first)
         another = partial(self.create_session, shapes, mode, inputs)
-        return IsolatedSession(loaded.process, about, steps, another)
+        return IsolatedSession(loaded.process, about, kernels, steps, another)
+
+    def _keep(self, runtime_cache: bytes) -> bool:
+        """Whether new kernels are kept; then sessions to come are given them, and no others."""
+        if self.keep_kernels is None or not self.keep_kernels(runtime_cache):
+            return False
+        self._runtime_cache = SharedBytes(runtime_cache)
+        return True
 
     def close(self) -> None:
         """Ends what no session took over; sessions close by themselves."""
@@ -190,11 +191,12 @@ class IsolatedSession(Session):
         self,
         process: SessionProcess,
         about: Mapping[str, Any],
+        kernels: Kernels | None,
         steps: Steps,
         create_another: Callable[[], IsolatedSession],
     ) -> None:
         self._process, self._create_another, self.steps = process, create_another, steps
-        self.pid = process.pid
+        self.pid, self.kernels = process.pid, kernels
         self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
         self.mode: dict[str, bool | int | float | str] = about["mode"]
         self.in_flight: int = about["in_flight"]

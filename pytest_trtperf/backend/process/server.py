@@ -78,6 +78,7 @@ class _Server:
             "in_flight": session.in_flight,
             "cold_start_ms": session.cold_start_ms,
             "memory": asdict(session.memory),
+            "kernels": asdict(session.kernels) if session.kernels else None,
             "runtime_cache": self._engine.new_runtime_cache(),
             "kernels_refused": self._engine.kernels_refused,
         }

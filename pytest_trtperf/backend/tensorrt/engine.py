@@ -40,6 +40,7 @@ from pytest_trtperf.backend.tensorrt.memory import (
     device_memory,
 )
 from pytest_trtperf.backend.tensorrt.session import TensorRTSession
+from pytest_trtperf.backend.tensorrt.session_kernels import SessionKernels
 from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS, TensorLayout
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
@@ -141,9 +142,10 @@ class TensorRTEngine(LoadedEngine):
         described = str(self._engine.get_tensor_format_desc(name, profile))
         return "LINEAR" if "linear" in described.lower() else described
 
-    def _create_context(self) -> tuple[Any, Any]:
+    def _create_context(self, kernels: SessionKernels) -> tuple[Any, Any]:
         """A context with its profile, and RTX's runtime cache that its kernels go into."""
-        context, cache = self._new_context()
+        context, config, cache = kernels.create_context(self._trt, self._engine)
+        self._configs.append(config)
         profile = self._load_options.optimization_profile
         if context is not None and profile:
             if not context.set_optimization_profile_async(profile, _DEFAULT_STREAM):
@@ -151,27 +153,8 @@ class TensorRTEngine(LoadedEngine):
             value_or_raise(cudart().cudaStreamSynchronize(_DEFAULT_STREAM))
         return context, cache
 
-    def _new_context(self) -> tuple[Any, Any]:
-        if not hasattr(self._engine, "create_runtime_config"):
-            return self._engine.create_execution_context(), None
-        # A second context made with the same runtime config gets unspecialised, slow kernels.
-        config = self._engine.create_runtime_config()
-        if not hasattr(config, "create_runtime_cache"):
-            return self._engine.create_execution_context(config), None
-        # LAZY would run, and capture into a graph, slow fallback kernels while others compile.
-        strategies = self._trt.DynamicShapesKernelSpecializationStrategy
-        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-        cache = config.create_runtime_cache()
-        if self._runtime_cache and not cache.deserialize(self._runtime_cache):
-            # What it took of them may be anything: the next one is empty.
-            self._runtime_cache, self.kernels_refused = b"", True
-            cache = config.create_runtime_cache()
-        config.set_runtime_cache(cache)
-        self._configs.append(config)
-        return self._engine.create_execution_context(config), cache
-
     def new_runtime_cache(self) -> bytes | None:
-        """RTX's runtime cache if kernels were compiled since loading, else None."""
+        """RTX's runtime cache if it has kernels that were not in the one given, else None."""
         return self._runtime_cache if self._has_new_runtime_cache else None
 
     def create_session(
@@ -191,33 +174,39 @@ class TensorRTEngine(LoadedEngine):
         for name, shape in resolved.items():
             self._check_input(name, shape, given)
         values = input_values(self.inputs, resolved, given, mode.seed)
+        kernels = SessionKernels(b"" if mode.kernels == "fresh" else self._runtime_cache)
         streams: list[InferenceStream] = []
         try:
             with self._record.watch() as contexts:
                 while len(streams) < mode.streams:
-                    streams.append(self._create_stream(values, mode))
+                    streams.append(self._create_stream(values, mode, kernels))
             l2_cache.evict_l2_cache()
         except BaseException:
             for stream in streams:
                 stream.close()
             raise
-        memory = device_memory(self._loading, contexts)
-        return TensorRTSession(
-            streams, values, mode, given, memory, partial(self.profile_layers, values)
-        )
+        memory, described = device_memory(self._loading, contexts), kernels.described
+        self.kernels_refused = self.kernels_refused or kernels.refused
+        if mode.kernels == "cached" and described and described.state == "fresh":
+            self._runtime_cache, self._has_new_runtime_cache = kernels.now, True
+        profile = partial(self.profile_layers, values, kernels.now)
+        return TensorRTSession(streams, values, mode, given, memory, profile, described)
 
     def profile_layers(
-        self, values: Mapping[str, np.ndarray], queries: int
+        self, values: Mapping[str, np.ndarray], kernels: bytes, queries: int
     ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
         """Each layer's milliseconds, shape (queries,), and what the engine inspector knows of it.
 
         Profiled in a context of its own, with events between layers, which costs time: the sum
         is above the engine's own.
 
+        Args:
+            kernels: RTX's runtime cache, of the session whose layers are wanted.
+
         Raises:
             MeasurementError: the engine cannot be profiled.
         """
-        context, _ = self._create_context()
+        context, _ = self._create_context(SessionKernels(kernels))
         if context is None:
             raise MeasurementError("no execution context for the layer profile: out of memory?")
         mode = Mode(concurrency=1)
@@ -234,7 +223,7 @@ class TensorRTEngine(LoadedEngine):
         Raises:
             MeasurementError: the engine cannot be inspected.
         """
-        context, _ = self._create_context()
+        context, _ = self._create_context(SessionKernels(self._runtime_cache))
         if context is None:
             raise MeasurementError("no execution context for the inspector: out of memory?")
         for tensor in self.inputs:
@@ -254,9 +243,11 @@ class TensorRTEngine(LoadedEngine):
         low, best, high = self._engine.get_tensor_profile_shape(name, profile)
         return tuple(low), tuple(best), tuple(high)
 
-    def _create_stream(self, values: Mapping[str, np.ndarray], mode: Mode) -> InferenceStream:
+    def _create_stream(
+        self, values: Mapping[str, np.ndarray], mode: Mode, kernels: SessionKernels
+    ) -> InferenceStream:
         with collected(self._trt) as errors:
-            context, cache = self._create_context()
+            context, cache = self._create_context(kernels)
             self._allocator.check()
             if context is None:
                 reasons = "; ".join(errors()) or self._allocator.failure or "out of device memory?"
@@ -265,7 +256,7 @@ class TensorRTEngine(LoadedEngine):
                 stream = self._open_stream(context, values, mode)
             except MeasurementError as error:
                 raise MeasurementError("; ".join([str(error), *errors()])) from error
-        self._keep_runtime_cache(cache)
+        kernels.take(cache)
         return stream
 
     def _open_stream(
@@ -274,12 +265,6 @@ class TensorRTEngine(LoadedEngine):
         return InferenceStream(
             self._trt, context, values, self.outputs, self._shape_tensors, self._layouts, mode
         )
-
-    def _keep_runtime_cache(self, cache: Any) -> None:
-        runtime_cache = bytes(cache.serialize()) if cache is not None else b""
-        # The order of the kernels changes each time; only the size shows that there are new ones.
-        if len(runtime_cache) > len(self._runtime_cache):
-            self._runtime_cache, self._has_new_runtime_cache = runtime_cache, True
 
     def _check_input(self, name: str, shape: Shape, given: GivenInputs) -> None:
         if name in self._shape_tensors:

@@ -8,7 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pytest_trtperf.backend.protocols import ModeRecord, Session
-from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Mode, describe_inputs
+from pytest_trtperf.backend.session import (
+    DeviceMemory,
+    GivenInputs,
+    Kernels,
+    Mode,
+    describe_inputs,
+    describe_kernels,
+)
 from pytest_trtperf.backend.tensorrt import loop
 from pytest_trtperf.backend.tensorrt.cuda import cudart, profiler_capture, value_or_raise
 from pytest_trtperf.backend.tensorrt.inference_stream import CONCURRENCY, InferenceStream
@@ -27,6 +34,7 @@ class TensorRTSession(Session):
             stream that each belongs to: neighbours are of different streams.
         cold_start_ms: the first query of all, with its copies, on the host's clock.
         memory: of the engine and of this session's contexts.
+        kernels: what TensorRT for RTX compiled; None with other runtimes.
     """
 
     memory: DeviceMemory
@@ -39,8 +47,9 @@ class TensorRTSession(Session):
         given: GivenInputs,
         memory: DeviceMemory,
         profile: Callable[[int], LayerProfile],
+        kernels: Kernels | None = None,
     ) -> None:
-        self.memory, self._profile = memory, profile
+        self.memory, self.kernels, self._profile = memory, kernels, profile
         self.streams = tuple(streams)
         self.shapes = {name: tuple(array.shape) for name, array in values.items()}
         self.transfers = mode.transfers
@@ -53,6 +62,7 @@ class TensorRTSession(Session):
             "streams": len(self.streams),
             "concurrency": concurrency,
             **describe_inputs(given, values, mode.seed),
+            **describe_kernels(kernels, mode),
         }
         self.slots = [
             (stream, stream.slots[place])
