@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
+from pytest_trtperf.commands import cache_references
+from pytest_trtperf.commands.cache_references import references_of
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
@@ -25,6 +26,7 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
+from pytest_trtperf.commands.printed import moment, printable, total_size
 from pytest_trtperf.commands.this_machine import Fit, ThisMachine
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
@@ -33,6 +35,7 @@ from pytest_trtperf.plan_cache.entries import Entry, entries, find_problem
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
 from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
 from pytest_trtperf.plan_cache.place import cache_place
+from pytest_trtperf.plan_cache.references import ReferenceEntry
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
 from pytest_trtperf.plan_cache.trust import Damaged, check_directory
 from pytest_trtperf.report.tables import aligned
@@ -56,7 +59,8 @@ def add(commands: Parsers) -> None:
         actions, "list", _list,
         help="list the engines, least recently used first, and whether this machine can use them",
         example="  trtperf cache list --json",
-        details="An engine for another GPU or version is listed, but never used here.",
+        details="An engine for another GPU or version is listed, but never used here. References "
+        "are the engines that baselines were recorded with.",
     )  # fmt: skip
     show = _add_action(
         actions, "show", _show,
@@ -83,13 +87,18 @@ def add(commands: Parsers) -> None:
     )  # fmt: skip
     prune.add_argument(
         "--older-than", type=parsed(parse_age), metavar="AGE",
-        help="remove engines not used for this long, such as 30d or 12h",
+        help="remove engines not used for this long, such as 30d or 12h; of references those that "
+        "were not used for 60 days as well",
     )  # fmt: skip
-    _add_action(
+    clear = _add_action(
         actions, "clear", _clear,
         help="remove all engines, without confirmation",
         example="  trtperf cache clear --cache-dir /var/cache/engines",
         details="Engines in use are kept. Exits with 1 if one was.",
+    )  # fmt: skip
+    clear.add_argument(
+        "--references", action="store_true",
+        help="remove references, too: the engines that baselines were recorded with",
     )  # fmt: skip
 
 
@@ -115,14 +124,19 @@ def _list(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     fits = [machine.fits(identity) for identity in identities]
     listed = list(zip(found, identities, fits, strict=True))
     if arguments.json:
-        say_json({"directory": str(files.directory), "engines": [
-            {**_summary(files, entry, identity), "here": fit.here, "why": fit.why}
-            for entry, identity, fit in listed
-        ]})  # fmt: skip
+        say_json({
+            "directory": str(files.directory),
+            "engines": [
+                {**_summary(files, entry, identity), "here": fit.here, "why": fit.why}
+                for entry, identity, fit in listed
+            ],
+            "references": cache_references.summaries(references_of(files)),
+        })  # fmt: skip
         return ExitStatus.OK
-    rows = [[_printable(cell) for cell in _row(*one)] for one in listed]
+    rows = [[printable(cell) for cell in _row(*one)] for one in listed]
     say(*aligned([_COLUMNS, *rows], left=range(len(_COLUMNS))))
-    say(f"engines in {files.directory}: {len(found)}, {_size(entry.size for entry in found)}")
+    say(f"engines in {files.directory}: {len(found)}, {total_size(entry.size for entry in found)}")
+    say(*cache_references.listed(references_of(files)))
     return ExitStatus.OK
 
 
@@ -143,8 +157,8 @@ def _row(entry: Entry, identity: PlanIdentity | None, fit: Fit) -> tuple[str, ..
         about.onnx or "?",
         built_by,
         about.device or "?",
-        _size([entry.size]),
-        _moment(entry.used),
+        total_size([entry.size]),
+        moment(entry.used),
         f"{here}: {fit.why}" if fit.why else here,
     )
 
@@ -157,7 +171,7 @@ def _summary(files: CacheFiles, entry: Entry, identity: PlanIdentity | None) -> 
         "key": entry.key,
         "path": str(files.path(entry.key, PLAN)),
         "size": entry.size,
-        "last_used": _moment(entry.used),
+        "last_used": moment(entry.used),
         "identity": known,
     }
 
@@ -172,12 +186,12 @@ def _show(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
         say_json({**_summary(files, entry, identity), "identity": known})
         return ExitStatus.OK
     about, layers = known.pop("about"), known.pop("layers")
-    path, used = files.path(entry.key, PLAN), _moment(entry.used)
+    path, used = files.path(entry.key, PLAN), moment(entry.used)
     known["built because"] = known.pop("why")
     shown = {"key": entry.key, "path": path, "last used": used, **known, **about}
-    say(*(_printable(f"{name}: {value}") for name, value in shown.items()))
+    say(*(printable(f"{name}: {value}") for name, value in shown.items()))
     say("layers: not known" if layers is None else f"layers: {len(layers)}")
-    say(*(_printable(f"  {_layer(layer)}") for layer in layers or ()))
+    say(*(printable(f"  {_layer(layer)}") for layer in layers or ()))
     return ExitStatus.OK
 
 
@@ -192,11 +206,16 @@ def _verify(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
         check_directory(files.directory)
     problems = {entry.key: _problem(files, entry.key) for entry in chosen}
     bad = {key: problem for key, problem in problems.items() if problem}
+    references = 0
+    if not arguments.keys:
+        references, damaged = cache_references.verify(references_of(files))
+        bad |= damaged
     if arguments.json:
-        say_json({"verified": len(chosen), "bad": bad})
+        say_json({"verified": len(chosen) + references, "bad": bad})
     else:
         say(*(f"{key}: {problem}" for key, problem in bad.items()))
-        say(f"engines verified: {len(chosen)}, bad: {len(bad)}")
+        also = f", references: {references}" if references else ""
+        say(f"engines verified: {len(chosen)}{also}, bad: {len(bad)}")
     return ExitStatus.FOUND if bad else ExitStatus.OK
 
 
@@ -210,33 +229,53 @@ def _problem(files: CacheFiles, key: str) -> str | None:
 
 
 def _prune(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
-    removal = Removal()
+    removal, references = Removal(), references_of(files)
+    old: list[ReferenceEntry] = []
     if arguments.older_than is not None:
+        old = cache_references.remove_old(references, arguments.older_than)
         latest = time.time() - arguments.older_than
         removal = remove(files, [entry for entry in entries(files) if entry.used < latest])
     by_size = shrink(files, arguments.size)
     removal.removed += by_size.removed
     removal.kept |= by_size.kept
-    return _report_removal(arguments, removal, remove_leftovers(files))
+    leftovers = [*remove_leftovers(files), *references.sweep()]
+    return _report_removal(arguments, removal, leftovers, old)
 
 
 def _clear(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
-    return _report_removal(arguments, remove(files, entries(files)), remove_leftovers(files))
+    removal, references = remove(files, entries(files)), references_of(files)
+    gone: list[ReferenceEntry] = []
+    if arguments.references:
+        gone, kept = cache_references.remove_all(references)
+        removal.kept |= kept
+    elif left := len(references.entries()):
+        note(f"note: {left} references stay; --references removes them as well")
+    leftovers = [*remove_leftovers(files), *references.sweep()]
+    return _report_removal(arguments, removal, leftovers, gone)
 
 
 def _report_removal(
-    arguments: argparse.Namespace, removal: Removal, leftovers: Sequence[str]
+    arguments: argparse.Namespace,
+    removal: Removal,
+    leftovers: Sequence[str],
+    references: Sequence[ReferenceEntry],
 ) -> ExitStatus:
     removed = [entry.key for entry in removal.removed]
-    freed = sum(entry.size for entry in removal.removed)
+    freed = sum(one.size for one in removal.removed) + sum(one.size for one in references)
     if arguments.json:
         say_json({
-            "removed": removed, "freed": freed, "kept": removal.kept, "leftovers": list(leftovers)
+            "removed": removed,
+            "references": [entry.key for entry in references],
+            "freed": freed,
+            "kept": removal.kept,
+            "leftovers": list(leftovers),
         })  # fmt: skip
     else:
         say(*(f"removed {key}" for key in removed), *(f"removed {name}" for name in leftovers))
         say(*(f"kept {key}: {reason}" for key, reason in removal.kept.items()))
-        say(f"engines removed: {len(removed)}, {_size([freed])}")
+        say(*(f"removed reference {entry.key}" for entry in references))
+        also = f", references: {len(references)}" if references else ""
+        say(f"engines removed: {len(removed)}{also}, {total_size([freed])}")
     return ExitStatus.FOUND if removal.kept else ExitStatus.OK
 
 
@@ -260,21 +299,3 @@ def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
             )
         chosen += fitting
     return chosen
-
-
-def _printable(text: str) -> str:
-    """Without control characters: others write the names in a shared cache."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-def _size(sizes: Iterable[int]) -> str:
-    size = float(sum(sizes))
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.4g} {unit}"
-        size /= 1024
-    return f"{size:.4g} GiB"
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -83,6 +83,16 @@ DECLARED: tuple[Option, ...] = (
         ini=float,
     ),
     Option(
+        "reference_size",
+        "size",
+        None,
+        "Size limit of the references, the engines that baselines were recorded with and that the "
+        "cache keeps for a race. Beyond it, those that were not used for 60 days are removed "
+        "(default: 50GiB; none for a shared cache).",
+        metavar="SIZE",
+        ini=float,
+    ),
+    Option(
         "baseline_dir",
         "path",
         None,

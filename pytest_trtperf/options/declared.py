@@ -26,6 +26,7 @@ class Settings:
     cache_dir: Path | None
     shared_cache: bool
     cache_size: float | None
+    reference_size: float | None
     baseline_dir: Path | None
     lock_dir: Path | None
     against: Path | None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from pytest_trtperf.files.digests import read_and_digest
 from pytest_trtperf.plan_cache.files import PLAN, RUNTIME_CACHE, CacheFiles
 from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
-from pytest_trtperf.plan_cache.trust import Damaged
+from pytest_trtperf.plan_cache.trust import Damaged, open_cached
 
 _SHA256_BYTES = 32
 
@@ -69,8 +70,17 @@ def read_runtime_cache(files: CacheFiles, key: str) -> bytes | None:
     Raises:
         Damaged: it is not what was written, or not to be trusted.
     """
+    return read_checked(files.path(key, RUNTIME_CACHE), shared=files.shared)
+
+
+def read_checked(path: Path, *, shared: bool) -> bytes | None:
+    """What `with_checksum` made the bytes of a file from, None if there is no file.
+
+    Raises:
+        Damaged: it is not what was written, or not to be trusted.
+    """
     try:
-        with files.open(key, RUNTIME_CACHE) as file:
+        with open_cached(path, shared=shared) as file:
             stored = file.read()
     except FileNotFoundError:
         return None

@@ -1,0 +1,26 @@
+"""Sizes, moments and names of files, as the subcommands print them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+
+
+def printable(text: str) -> str:
+    """Without control characters: others write the names in a shared cache."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def total_size(sizes: Iterable[int]) -> str:
+    """The sum of bytes, in a unit that suits it."""
+    size = float(sum(sizes))
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since the epoch as date and time in UTC."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

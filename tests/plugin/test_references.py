@@ -1,0 +1,62 @@
+"""References in whole runs: kept when a baseline is recorded, and only then."""
+
+from __future__ import annotations
+
+import json
+
+from pytest_trtperf.plan_cache.references import References
+
+UPDATES = "--trtperf-update"
+
+
+def kept(project):
+    directory = project.path.parent / f"{project.path.name}-state" / "cache" / "references"
+    found = References(directory)
+    return [found.read(entry.key) for entry in found.entries()]
+
+
+def test_what_becomes_a_baseline_is_kept(repository):
+    assert repository.run().ret == 0
+    assert kept(repository) == []
+    assert repository.run(UPDATES).ret == 0
+    (one,) = kept(repository)
+    (entry,) = repository.baselines().values()
+    assert (one.engine, one.plan_sha256) == (entry["engine"], entry["runs"][-1]["plan"])
+    assert (one.name, one.backend) == ("model.onnx", "onnxruntime")
+
+
+def test_each_engine_is_kept_once_and_old_ones_stay(repository):
+    repository.run(UPDATES)
+    repository.run(UPDATES)
+    assert len(kept(repository)) == 1
+    repository.model(layers=3)
+    repository.run(UPDATES)
+    assert len(kept(repository)) == 2
+
+
+def test_update_new_keeps_what_it_adds(repository):
+    repository.run("--trtperf-update-new")
+    assert len(kept(repository)) == 1
+    repository.model(layers=3)
+    repository.run("--trtperf-update-new", "--trtperf-tolerance=0.99")
+    assert len(kept(repository)) == 1
+
+
+def test_a_failed_test_keeps_nothing(repository):
+    repository.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}).assert_p99(ms=1e-4)
+        """
+    )
+    assert repository.run(UPDATES).ret == 1
+    assert kept(repository) == []
+
+
+def test_what_does_not_fit_is_said_beside_the_test(repository):
+    result = repository.run(UPDATES, "--trtperf-reference-size=1kB", "--trtperf-json=run.json")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*this engine is not kept as a reference: *"])
+    assert kept(repository) == []
+    (record,) = json.loads((repository.path / "run.json").read_text())["measurements"]
+    assert any("--trtperf-reference-size" in note for note in record["notes"])
