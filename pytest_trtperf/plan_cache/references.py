@@ -147,6 +147,12 @@ class References:
         self.touch(key)
         return found
 
+    def store_runtime_cache(self, key: str, data: bytes) -> None:
+        """Replaces the kernels of a reference that `open` gave; a read-only one has none stored."""
+        with suppress(OSError):
+            path = self.path(key) / RUNTIME_CACHE
+            write_in_order({path: with_checksum(data)}, mode=self._file_mode, sync=True)
+
     def check_trusted(self) -> None:
         """Refuses a directory that others may write to, unless it is shared.
 
