@@ -95,19 +95,27 @@ class FakeSession(Session):
 
     can_restart = True
 
-    def __init__(self, backend: FakeBackend, shapes: Mapping[str, Shape], mode: Mode) -> None:
+    def __init__(
+        self,
+        backend: FakeBackend,
+        shapes: Mapping[str, Shape],
+        mode: Mode,
+        engine: FakeEngine | None = None,
+    ) -> None:
         self.shapes = shapes
         concurrency = mode.concurrency or 1
         self.in_flight = mode.streams * concurrency
         self.mode = {**asdict(mode), "concurrency": concurrency, "inputs": "seeded"}
         self.cold_start_ms = backend.cold_start_ms
         self.memory = backend.gpu.memory if backend.gpu else None
-        self.kernels = backend.kernels
+        self.kernels = engine.compile(mode) if engine else backend.kernels
         self.mode.pop("kernels")
         self.mode |= describe_kernels(self.kernels, mode)
         self.clock = backend.clock
         self.backend, self.closed = backend, False
-        self._mode, self._factor = mode, backend.draw_session()
+        self._mode, self._factor, self._engine = mode, backend.draw_session(), engine
+        if self.kernels and self.kernels.state == "fresh":
+            self._factor *= backend.fresh_factor
 
     def run_closed(
         self, extent: Extent, *, idle_ms: float = 0.0, starts: bool = False, **_: Any
@@ -148,7 +156,7 @@ class FakeSession(Session):
 
     def restart(self) -> FakeSession:
         """See `Session.restart`; there is no process."""
-        return type(self)(self.backend, self.shapes, self._mode)
+        return type(self)(self.backend, self.shapes, self._mode, self._engine)
 
     def close(self) -> None:
         """See `Session.close`."""
@@ -205,15 +213,18 @@ class FakeSession(Session):
 class FakeEngine(LoadedEngine):
     """An engine of a `FakeBackend`.
 
+    Args:
+        runtime_cache: what `keep_kernels` was called with earlier.
+
     Attributes:
-        sessions: those that it created, in their order.
+        sessions: those that it created, in their order, without those that took their place.
     """
 
-    def __init__(self, backend: FakeBackend) -> None:
+    def __init__(self, backend: FakeBackend, runtime_cache: bytes | None = None) -> None:
         self.inputs, self.outputs = backend.inputs, []
         self.can_inspect = bool(backend.layers)
         self.sessions: list[FakeSession] = []
-        self._backend = backend
+        self._backend, self._runtime_cache = backend, runtime_cache or b""
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
@@ -228,8 +239,22 @@ class FakeEngine(LoadedEngine):
             )
             for tensor in self.inputs
         }
-        self.sessions.append(FakeSession(self._backend, concrete, mode))
+        self.sessions.append(FakeSession(self._backend, concrete, mode, self))
         return self.sessions[-1]
+
+    def compile(self, mode: Mode) -> Kernels | None:
+        """The kernels of a session to come; it compiles one that it is not given."""
+        backend = self._backend
+        if not backend.compiles:
+            return backend.kernels
+        given = b"" if mode.kernels == "fresh" else self._runtime_cache
+        if len(given) >= backend.compiles:
+            return Kernels("cached", f"{len(given)} kernels")
+        new, kept = given + b"k", True
+        if mode.kernels == "cached":
+            kept = self.keep_kernels is not None and self.keep_kernels(new)
+            self._runtime_cache = new if kept else given
+        return Kernels("fresh", f"{len(new)} kernels", kept)
 
     def inspect(self) -> list[dict[str, Any]]:
         """See `LoadedEngine.inspect`."""
@@ -253,6 +278,9 @@ class FakeBackend(Backend):
         cpu: whether the device is the host's processor, as ONNX Runtime's.
         session_sd: of the logarithm of a factor that all queries of a session share.
         kernels: of the sessions, as those of TensorRT for RTX.
+        compiles: in place of `kernels`, how many sessions compile a kernel until all are stored, if
+            they can be; math.inf for kernels that are never complete.
+        fresh_factor: how much longer queries take in a session that compiled.
 
     Attributes:
         latency_ms: may be set between measurements, such as to make an engine slower.
@@ -275,12 +303,15 @@ class FakeBackend(Backend):
         cpu: bool = False,
         session_sd: float = 0.0,
         kernels: Kernels | None = None,
+        compiles: float = 0,
+        fresh_factor: float = 1.0,
     ) -> None:
         self.latency_ms, self.noise = latency_ms, noise or lognormal(0.001)
         self.clock = clock or FakeClock()
         self.gpu, self.layers, self.inputs = gpu, dict(layers or {}), inputs
         self.cold_start_ms = 10 * latency_ms if cold_start_ms is None else cold_start_ms
         self.cpu, self.session_sd, self.kernels = cpu, session_sd, kernels
+        self.compiles, self.fresh_factor = compiles, fresh_factor
         self._random = np.random.default_rng(seed)
 
     def probe(self) -> Probe:

@@ -47,6 +47,8 @@ class FindingCode(str, Enum):
     LATE = "late"
     NOT_STEADY = "not_steady"
     SESSIONS_DIFFER = "sessions_differ"
+    KERNELS_DIFFER = "kernels_differ"
+    KERNELS_NOT_KEPT = "kernels_not_kept"
     SHORT_ROUNDS = "short_rounds"
     SATURATED = "saturated"
     DISTURBED = "disturbed"
@@ -173,6 +175,43 @@ def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()
         f"of processes: {', '.join(shown)} ms"
     )
     return Finding(FindingCode.SESSIONS_DIFFER, message)
+
+
+def kernels_differ(fresh_ms: float, cached_ms: float) -> Finding | None:
+    """Newly compiled kernels that take another time than cached ones (code `kernels_differ`).
+
+    Args:
+        fresh_ms, cached_ms: medians, milliseconds.
+    """
+    change = fresh_ms / cached_ms - 1
+    if abs(change) <= SESSIONS_TOLERANCE:
+        return None
+    message = (
+        f"a session that had just compiled its kernels took {fresh_ms:.5g} ms, those that take "
+        f"them from the cache take {cached_ms:.5g} ms (compiled {change:+.1%}), and so is what "
+        "users see: choose with kernels= what runs in production"
+    )
+    return Finding(FindingCode.KERNELS_DIFFER, message)
+
+
+def kernels_not_kept(fresh: int, sessions: int, *, stored: bool) -> Finding | None:
+    """Sessions that were to have stored kernels and compiled some (code `kernels_not_kept`).
+
+    Args:
+        fresh: how many of the sessions did.
+        stored: whether those that they compiled are stored.
+    """
+    if not fresh:
+        return None
+    which = f"{fresh} of {sessions} sessions compiled kernels anew (kernels fresh)"
+    why = (
+        "though those of the sessions before are stored: this engine is never complete in the "
+        "cache, and each start of a process compiles, too"
+        if stored
+        else "and they are not kept: the engine cache cannot be written, or the plan is not in it. "
+        "Where kernels are stored, other ones are measured"
+    )
+    return Finding(FindingCode.KERNELS_NOT_KEPT, f"{which}, {why}")
 
 
 def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding | None:

@@ -14,6 +14,7 @@ from pytest_trtperf.record.model import RoundRecord
 
 READING_TOLERANCE = 0.01
 MOST_LAYERS = 5
+_DIGITS = 12
 LEAST_SHARE = 0.01
 """Share of what all slower layers add: a layer that adds less is not named."""
 
@@ -27,16 +28,19 @@ def differences(
     rounds: Sequence[RoundRecord],
     layers: Mapping[str, float],
     tactics: Mapping[str, str],
+    kernels: str | None = None,
 ) -> list[str]:
     """A line for each thing that differs from the baseline's last run, the likeliest cause first.
 
     Args:
         digest, plan_sha256: of the engine that was measured now.
         layers: median milliseconds by name. tactics: by layer. Empty where they are not known.
+        kernels: the digest of those that TensorRT for RTX compiled; None where it is not known.
     """
     last = baseline.runs[-1]
     return [
         *_engine(baseline, last, digest, plan_sha256),
+        *_kernels(last, kernels),
         *_software(last.software, software),
         *_device(last, rounds),
         *_tactics(last.tactics, tactics),
@@ -51,6 +55,15 @@ def _engine(
         yield "the engine was built from another model, options, version or GPU"
     elif plan_sha256 != last.plan:
         yield "the plan's bytes differ: the same model was built anew"
+
+
+def _kernels(last: BaselineRun, digest: str | None) -> Iterator[str]:
+    then = [session.kernels_digest for session in last.sessions if session.kernels_digest]
+    if digest and then and digest not in then:
+        yield (
+            f"other kernels run than in the baseline: {then[-1][:_DIGITS]} there, "
+            f"{digest[:_DIGITS]} here, compiled anew or for more shapes of the engine"
+        )
 
 
 def doubts(baseline: BaselineEntry) -> Iterator[str]:

@@ -88,7 +88,10 @@ class Comparison:
         return [self._record(gate, changes[gate], host_bound, why) for gate in gates]
 
     def differences(
-        self, layers: Mapping[str, float], tactics: Mapping[str, str] | None = None
+        self,
+        layers: Mapping[str, float],
+        tactics: Mapping[str, str] | None = None,
+        kernels: str | None = None,
     ) -> list[str]:
         """What else changed since the baseline's last run, see `attribution.differences`."""
         return attribution.differences(
@@ -99,6 +102,7 @@ class Comparison:
             rounds=self._rounds(),
             layers=layers,
             tactics=tactics or {},
+            kernels=kernels,
         )
 
     @property
@@ -256,4 +260,6 @@ def _is_open(change: Change) -> bool:
 
 
 def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    # A mode records kernels only where they are fresh.
+    mode = {"kernels": "cached", **mode}
     return {**mode, **{f"shape of {name}": list(shape) for name, shape in shapes.items()}}

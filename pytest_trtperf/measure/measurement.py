@@ -71,6 +71,7 @@ class Measurement:
     Attributes:
         session: the one that measures now.
         sessions: what each session measured, the present one last.
+        compiled: an earlier session, which compiled kernels and was given up; if it was measured.
         capacity: queries per second under a closed load, at the end of the warm-up; 0 before it.
     """
 
@@ -90,6 +91,7 @@ class Measurement:
         self._lock, self._uuid, self._label = lock, uuid, label
         self._report = report or (lambda progress: None)
         self._rate, self._began, self._released = 0.0, 0.0, False
+        self.compiled: SessionRounds | None = None
         self.capacity = 0.0
         self._windows = Windows()
 

@@ -267,6 +267,15 @@ DECLARED: tuple[Option, ...] = (
         ini=int,
     ),
     Option(
+        "kernels",
+        "kernels",
+        "cached",
+        "Which kernels of TensorRT for RTX are measured: cached (those that an earlier session "
+        "compiled and stored) or fresh (each session compiles its own) (default: cached).",
+        metavar="STATE",
+        per_measurement=True,
+    ),
+    Option(
         "idle_ms",
         "not_negative",
         0.0,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.options import DECLARED
-from pytest_trtperf.options.values import Tolerance
+from pytest_trtperf.options.values import KernelsChoice, Tolerance
 
 
 class Settings:
@@ -53,6 +53,7 @@ class Settings:
     cuda_graph: bool
     streams: int
     concurrency: int | None
+    kernels: KernelsChoice
     idle_ms: float
     request_rate: float | None
     arrivals: str

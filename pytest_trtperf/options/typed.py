@@ -6,7 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 
-from pytest_trtperf.options.values import Arrivals, InconclusivePolicy, ToleranceKind
+from pytest_trtperf.options.values import (
+    Arrivals,
+    InconclusivePolicy,
+    KernelsChoice,
+    ToleranceKind,
+)
 
 
 class MeasureOptions(TypedDict, total=False):
@@ -29,6 +34,7 @@ class MeasureOptions(TypedDict, total=False):
     cuda_graph: bool | None
     streams: int | None
     concurrency: int | None
+    kernels: KernelsChoice | None
     idle_ms: float | None
     request_rate: float | Literal["closed"] | None
     arrivals: Arrivals | None

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 Tolerance = float | Mapping[str, float]
+KernelsChoice: TypeAlias = Literal["cached", "fresh"]
 ToleranceKind: TypeAlias = Literal["median", "p99", "throughput"]
 InconclusivePolicy: TypeAlias = Literal["estimate", "fail", "warn"]
 Arrivals: TypeAlias = Literal["poisson", "constant"]
 TOLERANCE_KINDS: tuple[str, ...] = get_args(ToleranceKind)
 INCONCLUSIVE_POLICIES: tuple[str, ...] = get_args(InconclusivePolicy)
 ARRIVALS: tuple[str, ...] = get_args(Arrivals)
+KERNELS: tuple[str, ...] = get_args(KernelsChoice)
 MAX_NUMBER = 1e7
 MAX_RATE = 1e9
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -225,6 +227,7 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
     "concurrency": parse_count(1, 4096),
     "inconclusive": parse_choice(*INCONCLUSIVE_POLICIES),
     "inputs": parse_inputs,
+    "kernels": parse_choice(*KERNELS),
     "not_negative": parse_not_negative,
     "path": parse_path,
     "positive": parse_positive,

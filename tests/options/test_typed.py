@@ -30,6 +30,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
         "cuda_graph": True,
         "streams": 2,
         "concurrency": 3,
+        "kernels": "fresh",
         "idle_ms": 0.5,
         "request_rate": 99.5,
         "arrivals": "constant",
@@ -40,6 +41,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {
         "tolerance": {"median": 0.02, "p99": 0.1, "throughput": 0.02},
         "inconclusive": "warn",
+        "kernels": "cached",
         "request_rate": "closed",
         "arrivals": "poisson",
         "inputs": "x:x.npy,y:y.dat",
@@ -49,7 +51,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {"max_warm_up": None, "round_ms": None, "round_queries": None, "transfers": None},
     {"spin_wait": None, "cuda_graph": None, "streams": None, "concurrency": None},
     {"idle_ms": None, "request_rate": None, "arrivals": None, "layers": None},
-    {"inputs": None, "seed": None, "sessions": None},
+    {"inputs": None, "seed": None, "sessions": None, "kernels": None},
 )
 HINTS = get_type_hints(MeasureOptions)
 
