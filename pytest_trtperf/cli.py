@@ -18,7 +18,7 @@ from pytest_trtperf.commands.common import STATUSES, ExitStatus, note
 from pytest_trtperf.errors import TrtPerfError
 
 COMMANDS = (
-    "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec",
+    "build", "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec",
     "doctor",
 )  # fmt: skip
 
@@ -64,8 +64,10 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """`--command VALUE` as one word: argparse takes a VALUE that begins with -- for an option."""
+    """Words that argparse does not take for options: VALUE of `--command`, and all of pytest's."""
     words = list(argv)
+    if words[:1] == ["build"] and words[1:] not in (["-h"], ["--help"]):
+        return ["build", "--", *words[1:]]
     if "--command" in words[:-1]:
         place = words.index("--command")
         words[place : place + 2] = [f"--command={words[place + 1]}"]

@@ -93,6 +93,29 @@ DECLARED: tuple[Option, ...] = (
         ini=float,
     ),
     Option(
+        "reference",
+        "reference",
+        None,
+        "Where the engine of a baseline is found that a measurement is raced against: dir:PATH, a "
+        "copy of the references of a cache; cache:PATH, another engine cache; git:REV, what the "
+        "tests of a revision ask for, built here (default: the references of the cache).",
+        metavar="PLACE",
+    ),
+    Option(
+        "reference_setup",
+        "text",
+        None,
+        "Shell command that runs first in the tree of --trtperf-reference=git:REV, to make models "
+        "that are not in git.",
+        metavar="COMMAND",
+    ),
+    Option(
+        "build_only",
+        "bool",
+        False,
+        "Build the engines that the tests ask for, and measure nothing; --trtperf is not needed.",
+    ),
+    Option(
         "baseline_dir",
         "path",
         None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.options import DECLARED
-from pytest_trtperf.options.values import KernelsChoice, Tolerance
+from pytest_trtperf.options.values import KernelsChoice, ReferencePlace, Tolerance
 
 
 class Settings:
@@ -27,6 +27,9 @@ class Settings:
     shared_cache: bool
     cache_size: float | None
     reference_size: float | None
+    reference: ReferencePlace | None
+    reference_setup: str | None
+    build_only: bool
     baseline_dir: Path | None
     lock_dir: Path | None
     against: Path | None

@@ -39,10 +39,18 @@ def resolve(sources: Sources) -> Settings:
     """
     given = (_look_up(option, sources) for option in DECLARED)
     settings = Settings(**dict(filter(None, given)))
+    if settings.build_only:
+        settings = settings.replaced(enabled=True)
     _check(settings)
     updates = ("trtperf_update", "trtperf_update_new")
     if any(sources.command_line(key) for key in updates) and not settings.enabled:
         raise ValueError("--trtperf-update records what is measured: give --trtperf as well")
+    is_of_git = settings.reference is not None and settings.reference.kind == "git"
+    if sources.command_line("trtperf_reference_setup") and not is_of_git:
+        raise ValueError(
+            "--trtperf-reference-setup runs in the tree of a revision: give "
+            "--trtperf-reference=git:REV as well"
+        )
     if settings.enabled:
         _check_variables(sources.environment)
     return settings
@@ -73,6 +81,11 @@ def _check(settings: Settings) -> None:
         raise ValueError("--trtperf-update and --trtperf-update-new exclude each other")
     if settings.against and (settings.update or settings.update_new):
         raise ValueError("--trtperf-against compares with a record: leave --trtperf-update out")
+    if settings.build_only and (settings.update or settings.update_new or settings.against):
+        raise ValueError(
+            "--trtperf-build-only measures nothing: leave --trtperf-update and --trtperf-against "
+            "out"
+        )
     if settings.request_rate is not None and settings.idle_ms:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
 
@@ -97,9 +110,17 @@ def _look_up(option: Option, sources: Sources) -> tuple[str, Any] | None:
         return option.name, _parse(option, value, f"environment variable {option.variable}")
     if (value := sources.ini(option.key)) == "":
         return None
-    if option.kind == "path" and sources.folder and not str(value).startswith("~"):
-        value = sources.folder / str(value)
+    if option.kind in ("path", "reference") and sources.folder:
+        value = _from_folder(option.kind, str(value), sources.folder)
     return option.name, _parse(option, value, f"ini key {option.key}")
+
+
+def _from_folder(kind: str, value: str, folder: Path) -> object:
+    """A path of the ini file, which starts from that file's folder."""
+    what, colon, place = value.partition(":") if kind == "reference" else ("", "", value)
+    if what == "git" or place.startswith("~") or not place:
+        return value
+    return f"{what}{colon}{folder / place}"
 
 
 def _parse(option: Option, value: object, source: str) -> Any:

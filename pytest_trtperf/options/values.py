@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 Tolerance = float | Mapping[str, float]
 KernelsChoice: TypeAlias = Literal["cached", "fresh"]
@@ -220,6 +220,38 @@ def parse_path(value: object) -> Path:
     return Path(os.path.abspath(expanded))  # noqa: PTH100
 
 
+class ReferencePlace(NamedTuple):
+    """Where references are.
+
+    Attributes:
+        kind: what `place` is: a directory of references, an engine cache, or a revision of git.
+    """
+
+    kind: Literal["dir", "cache", "git"]
+    place: str
+
+
+def parse_reference(value: object) -> ReferencePlace:
+    """A place such as `dir:PATH`, `cache:PATH` or `git:REV`; paths as of `parse_path`."""
+    if isinstance(value, ReferencePlace):
+        return value
+    kind, colon, place = str(value).partition(":")
+    if kind not in ("dir", "cache", "git") or not colon or not place.strip():
+        raise ValueError(f"expected dir:PATH, cache:PATH or git:REV, got {value!r}")
+    if kind == "git":
+        if place.startswith("-") or not place.isprintable():
+            raise ValueError(f"{place!r} is no revision of git")
+        return ReferencePlace("git", place)
+    return ReferencePlace("dir" if kind == "dir" else "cache", str(parse_path(place)))
+
+
+def parse_text(value: object) -> str:
+    """A text with more than blanks."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"expected a text, got {value!r}")
+    return value
+
+
 PARSERS: Mapping[str, Callable[[object], Any]] = {
     "arrivals": parse_choice(*ARRIVALS),
     "backends": parse_backends,
@@ -232,11 +264,13 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
     "path": parse_path,
     "positive": parse_positive,
     "rate": parse_rate,
+    "reference": parse_reference,
     "round_queries": parse_count(2),
     "seed": parse_count(0),
     "sessions": parse_count(1, 100),
     "size": parse_size,
     "streams": parse_count(1, 1024),
+    "text": parse_text,
     "tolerance": parse_tolerance,
 }
 """What parses an option's values, by its kind."""

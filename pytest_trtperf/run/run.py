@@ -102,6 +102,7 @@ class Run:
         against: what --trtperf-against names, in the place of baselines.
         errors: what went wrong beside the tests, a line each.
         waited_s: seconds that tests waited for other processes.
+        engines: by digest, whether this run built them.
     """
 
     settings: Settings
@@ -119,6 +120,7 @@ class Run:
     against: EntriesByTest | None = None
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
+    engines: dict[str, bool] = field(default_factory=dict)
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
@@ -143,7 +145,7 @@ class Run:
     @property
     def compares(self) -> bool:
         """Whether there is something to compare with: not where everything is recorded anew."""
-        return not self.settings.update
+        return not (self.settings.update or self.settings.build_only)
 
     def baseline_of(self, module: Path) -> tuple[BaselineStore, str]:
         """The store of a test module, and the module's name in it."""

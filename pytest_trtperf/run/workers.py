@@ -16,6 +16,7 @@ from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
 from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.run.building import BuildController
 from pytest_trtperf.run.controller import Controller
 from pytest_trtperf.run.hook_calls import call_backends
 from pytest_trtperf.run.hosts import (
@@ -32,6 +33,7 @@ from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
 
 _HOST = pytest.StashKey[Host]()
 _WORKER_OUTPUT = "trtperf_deselected"
+_ENGINES = "trtperf_engines"
 
 
 def register(config: pytest.Config, settings: Settings) -> None:
@@ -58,15 +60,22 @@ def register(config: pytest.Config, settings: Settings) -> None:
     )
     run.against = _read_against(run)
     run.note_selection(config)
+    if settings.build_only:
+        config.pluginmanager.register(BuildController(run), "trtperf-controller")
+    else:
+        _register_outputs(config, run)
+    config.pluginmanager.register(WorkerAssignment(run, host), "trtperf-worker-assignment")
+    if config.getoption("dist", "no") == "no":
+        run.backend.prepare()
+
+
+def _register_outputs(config: pytest.Config, run: Run) -> None:
     sinks = sinks_of(run, os.environ)
     config.pluginmanager.register(JUnitProperties())
     config.pluginmanager.register(Controller(run, sinks), "trtperf-controller")
     # What is registered last is called first: traces before the controller takes a report.
     for sink in reversed(sinks):
         config.pluginmanager.register(sink)
-    config.pluginmanager.register(WorkerAssignment(run, host), "trtperf-worker-assignment")
-    if config.getoption("dist", "no") == "no":
-        run.backend.prepare()
 
 
 def find_devices(config: pytest.Config, settings: Settings) -> Host:
@@ -120,6 +129,8 @@ class Worker:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_sessionfinish"""
         output: dict[str, Any] = getattr(self._config, "workeroutput", {})
         output[_WORKER_OUTPUT] = sorted(self._run.deselected)
+        if self._run.settings.build_only:
+            output[_ENGINES] = self._run.engines
 
 
 class WorkerAssignment:
@@ -177,6 +188,8 @@ class WorkerAssignment:
         if _WORKER_OUTPUT not in output:
             self._run.selective = True
         self._run.deselected.update(output.get(_WORKER_OUTPUT, ()))
+        for digest, built in output.get(_ENGINES, {}).items():
+            self._run.engines[digest] = built or self._run.engines.get(digest, False)
 
     def _host(self, gateway: Any) -> Host:
         where = place(gateway.spec)

@@ -45,6 +45,35 @@ def test_relative_paths_of_an_ini_file_start_from_it():
     assert resolve(sources(ini=given)).lock_dir == Path("locks").absolute()
 
 
+def test_paths_of_references_start_from_the_ini_file_and_revisions_do_not():
+    folder = Path("/repository")
+    of_ini = [
+        resolve(sources(ini={"trtperf_reference": place}, folder=folder)).reference
+        for place in ("dir:kept", "cache:/cache", "git:main")
+    ]
+    assert of_ini == [("dir", "/repository/kept"), ("cache", "/cache"), ("git", "main")]
+
+
+def test_building_alone_needs_no_other_option():
+    assert resolve(sources({"trtperf_build_only": True})).enabled
+
+
+@pytest.mark.parametrize("other", ["update", "update_new", "against"])
+def test_building_alone_records_and_compares_nothing(other):
+    given = {"trtperf_build_only": True, f"trtperf_{other}": "1"}
+    with pytest.raises(ValueError, match="--trtperf-build-only measures nothing"):
+        resolve(sources(given))
+
+
+def test_a_setup_is_for_a_revision():
+    given = {"trtperf_reference_setup": "make"}
+    with pytest.raises(ValueError, match="give --trtperf-reference=git:REV as well"):
+        resolve(sources(given | {"trtperf_reference": "dir:/kept"}))
+    assert resolve(sources(given | {"trtperf_reference": "git:main"})).reference_setup == "make"
+    # An ini file says what a revision takes, for the runs that ask for one.
+    assert resolve(sources(ini=given)).reference_setup == "make"
+
+
 def test_override_changes_what_was_given_and_nothing_else():
     settings = Settings(seed=3)
     changed = override(settings, {"tolerance": "0.02", "cuda_graph": True, "seed": None}, "mark")

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.options.values import (
     TOLERANCE_KINDS,
+    ReferencePlace,
     parse_age,
     parse_backends,
     parse_bool,
     parse_count,
     parse_path,
     parse_positive,
+    parse_reference,
     parse_size,
+    parse_text,
     parse_tolerance,
 )
 
@@ -29,7 +32,9 @@ PARSERS = (
     parse_count(1),
     parse_path,
     parse_positive,
+    parse_reference,
     parse_size,
+    parse_text,
     parse_tolerance,
 )
 SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -154,3 +159,39 @@ def test_path_expands_the_home_directory(monkeypatch):
 def test_home_directory_that_there_is_not_is_named(path):
     with pytest.raises(ValueError, match=f"home directory of '{path}' cannot be found"):
         parse_path(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("dir:/kept", ("dir", "/kept")),
+        ("cache:/a:b", ("cache", "/a:b")),
+        ("git:main", ("git", "main")),
+        ("git:HEAD~3", ("git", "HEAD~3")),
+    ],
+)
+def test_places_of_references(text, place):
+    assert parse_reference(text) == ReferencePlace(*place)
+    assert parse_reference(parse_reference(text)) == place
+
+
+def test_paths_of_references_are_absolute():
+    assert parse_reference("dir:kept").place == str(Path("kept").absolute())
+
+
+@pytest.mark.parametrize("text", ["main", "git", "git:", "git: ", "svn:4", "dir:", ""])
+def test_what_is_no_place_of_references(text):
+    with pytest.raises(ValueError, match="expected dir:PATH, cache:PATH or git:REV"):
+        parse_reference(text)
+
+
+@pytest.mark.parametrize("revision", ["--upload-pack=x", "-p", "main\n"])
+def test_what_can_be_no_revision(revision):
+    with pytest.raises(ValueError, match="is no revision of git"):
+        parse_reference(f"git:{revision}")
+
+
+@pytest.mark.parametrize("value", ["", " ", 3, None])
+def test_what_is_no_text(value):
+    with pytest.raises(ValueError, match="expected a text"):
+        parse_text(value)

@@ -1,0 +1,35 @@
+"""A run that builds engines and measures nothing, as its controlling process sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_trtperf.report.terminal import header
+from pytest_trtperf.run.run import Run
+
+
+class BuildController:
+    """Reports which engines there are; there is nothing to record or to write."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def pytest_report_header(self) -> str:
+        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
+        target = self._run.target
+        return header(target.probe.backend, target.device, target.probe.software)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """A run that no test asks for an engine is not green."""
+        if exitstatus == pytest.ExitCode.OK and not self._run.engines:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_terminal_summary"""
+        engines = self._run.engines
+        built = sum(engines.values())
+        terminalreporter.section(self._run.title)
+        terminalreporter.write_line(
+            f"engines ready: {len(engines)}, built by this run: {built}; nothing was measured"
+        )
