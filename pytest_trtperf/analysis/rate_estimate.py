@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from pytest_trtperf.analysis.queueing import bounded_load, clumping, slope_of_misses
 
@@ -149,7 +149,7 @@ def _estimate(
 
     share = queries * np.exp(slope * away)
     clump, tail = dispersion(slope), (1 + CONFIDENCE) / 2
-    wider = clump * (stats.t.ppf(tail, max(freedom, LEAST_FREEDOM)) / stats.norm.ppf(tail)) ** 2
+    wider = clump * (special.stdtrit(max(freedom, LEAST_FREEDOM), tail) / special.ndtri(tail)) ** 2
     middle = clump * special.gammaincinv(total / clump + 0.5, 0.5)
     most = wider * special.gammaincinv(total / wider + 0.5, tail)
     least = wider * special.gammaincinv(total / wider, 1 - tail) if total else 0.0
