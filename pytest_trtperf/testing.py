@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -89,7 +90,7 @@ class FakeSession(Session):
     Queries in flight do not slow each other down: two of them double the throughput.
 
     Attributes:
-        backend: gives the times.
+        backend: gives the noise and the clock.
         closed: whether `close` was called.
     """
 
@@ -106,7 +107,6 @@ class FakeSession(Session):
         concurrency = mode.concurrency or 1
         self.in_flight = mode.streams * concurrency
         self.mode = {**asdict(mode), "concurrency": concurrency, "inputs": "seeded"}
-        self.cold_start_ms = backend.cold_start_ms
         self.memory = backend.gpu.memory if backend.gpu else None
         self.kernels = engine.compile(mode) if engine else backend.kernels
         self.mode.pop("kernels")
@@ -116,12 +116,20 @@ class FakeSession(Session):
         self._mode, self._factor, self._engine = mode, backend.draw_session(), engine
         if self.kernels and self.kernels.state == "fresh":
             self._factor *= backend.fresh_factor
+        given = backend.cold_start_ms
+        self.cold_start_ms = 10 * self.latency_ms if given is None else given
+
+    @property
+    def latency_ms(self) -> float:
+        """Of a query before noise."""
+        own = self._engine.latency_ms if self._engine else None
+        return self.backend.latency_ms if own is None else own
 
     def run_closed(
         self, extent: Extent, *, idle_ms: float = 0.0, starts: bool = False, **_: Any
     ) -> Trace:
         """See `Session.run_closed`."""
-        per_ms = self.in_flight / (self.backend.latency_ms + idle_ms)
+        per_ms = self.in_flight / (self.latency_ms + idle_ms)
         expected = int(extent.duration_ms * per_ms) + 1
         queries = max(1, min(max(extent.queries, expected), extent.capacity))
         times = self._draw_ns(queries)
@@ -166,7 +174,8 @@ class FakeSession(Session):
         return round(1e9 * self.clock())
 
     def _draw_ns(self, queries: int) -> Times:
-        return np.rint(1e6 * self._factor * self.backend.draw(queries)).astype(np.int64)
+        ns = 1e6 * self.latency_ms * self._factor * self.backend.draw(queries)
+        return np.rint(ns).astype(np.int64)
 
     def _issue(self, times: Times, earliest: Times, idle_ns: int = 0) -> Times:
         """When each query is issued: not before `earliest`, and when there is room."""
@@ -217,6 +226,7 @@ class FakeEngine(LoadedEngine):
         runtime_cache: what `keep_kernels` was called with earlier.
 
     Attributes:
+        latency_ms: of its queries before noise; None for that of the backend.
         sessions: those that it created, in their order, without those that took their place.
     """
 
@@ -224,6 +234,7 @@ class FakeEngine(LoadedEngine):
         self.inputs, self.outputs = backend.inputs, []
         self.can_inspect = bool(backend.layers)
         self.sessions: list[FakeSession] = []
+        self.latency_ms: float | None = None
         self._backend, self._runtime_cache = backend, runtime_cache or b""
 
     def create_session(
@@ -268,13 +279,15 @@ class FakeBackend(Backend):
 
     Args:
         latency_ms: of a query before noise.
+        latency_of: the same of a model, given its file; called when the model is loaded, and
+            takes the place of `latency_ms`.
         noise: see `Noise`; a log-normal one of 0.1 % unless given.
         seed: of the noise; each draw continues where the last one ended.
         clock: shared by all sessions.
         gpu: stages and memory; without it, traces are those of a host's clock: latency alone.
         layers: ms of each layer, in execution order; without them there is no layer profile.
         inputs: of the engines; one with the name `x` and a dynamic dimension unless given.
-        cold_start_ms: of the first query of a session; ten times `latency_ms` unless given.
+        cold_start_ms: of the first query of a session; ten times its latency unless given.
         cpu: whether the device is the host's processor, as ONNX Runtime's.
         session_sd: of the logarithm of a factor that all queries of a session share.
         kernels: of the sessions, as those of TensorRT for RTX.
@@ -296,6 +309,7 @@ class FakeBackend(Backend):
         seed: int = 0,
         clock: FakeClock | None = None,
         *,
+        latency_of: Callable[[Path], float] | None = None,
         gpu: FakeGpu | None = None,
         layers: Mapping[str, float] | None = None,
         inputs: Sequence[TensorInfo] = (ROWS,),
@@ -306,11 +320,12 @@ class FakeBackend(Backend):
         compiles: float = 0,
         fresh_factor: float = 1.0,
     ) -> None:
-        self.latency_ms, self.noise = latency_ms, noise or lognormal(0.001)
+        self.latency_ms, self.latency_of = latency_ms, latency_of
+        self.noise = noise or lognormal(0.001)
         self.clock = clock or FakeClock()
         self.gpu, self.layers, self.inputs = gpu, dict(layers or {}), inputs
-        self.cold_start_ms = 10 * latency_ms if cold_start_ms is None else cold_start_ms
-        self.cpu, self.session_sd, self.kernels = cpu, session_sd, kernels
+        self.cold_start_ms, self.cpu = cold_start_ms, cpu
+        self.session_sd, self.kernels = session_sd, kernels
         self.compiles, self.fresh_factor = compiles, fresh_factor
         self._random = np.random.default_rng(seed)
 
@@ -324,7 +339,9 @@ class FakeBackend(Backend):
 
     def load_model(self, spec: EngineSpec) -> FakeEngine:
         """See `Backend.load_model`."""
-        return FakeEngine(self)
+        engine = FakeEngine(self)
+        engine.latency_ms = self.latency_of(spec.onnx) if self.latency_of else None
+        return engine
 
     def inspect(self) -> list[dict[str, Any]]:
         """The entry of each layer, as an engine inspector has it: its name.
@@ -341,5 +358,5 @@ class FakeBackend(Backend):
         return float(np.exp(self._random.normal(0.0, self.session_sd))) if self.session_sd else 1.0
 
     def draw(self, queries: int) -> npt.NDArray[np.float64]:
-        """Milliseconds of so many queries of one round, shape (queries,)."""
-        return self.latency_ms * self.noise(self._random, queries)
+        """The noise of so many queries of one round: factors, shape (queries,)."""
+        return self.noise(self._random, queries)

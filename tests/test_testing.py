@@ -152,6 +152,25 @@ def test_a_first_query_takes_longer(session):
     assert session(cold_start_ms=0.0).cold_start_ms == 0.0
 
 
+def test_each_model_may_have_a_latency_of_its_own(tmp_path):
+    backend = FakeBackend(5.0, noise=lognormal(0.0), latency_of=lambda path: len(path.name))
+    sessions = [
+        backend.load_model(EngineSpec(tmp_path / name)).create_session({"x": (8,)}, Mode())
+        for name in ("a", "abc")
+    ]
+    assert [one.cold_start_ms for one in sessions] == [10, 30]
+    for one, ms in zip([*sessions, sessions[1].restart()], (1, 3, 3), strict=True):
+        trace = one.run_closed(Extent(30.0, 1, 1000))
+        assert np.allclose(trace.samples("latency"), ms)
+        assert trace.queries == 30 // ms + 1
+
+
+def test_an_engine_made_slower_later_is_slower_from_there_on(session):
+    one = session(noise=lognormal(0.0))
+    one.backend.latency_ms = 2.0
+    assert np.allclose(one.run_closed(Extent(0, 3, 3)).samples("latency"), 2.0)
+
+
 def test_an_engine_has_the_inputs_of_its_backend_and_keeps_its_sessions():
     tensors = [TensorInfo("a", (None, 3), "float32"), TensorInfo("b", (2,), "int64")]
     engine = FakeEngine(FakeBackend(inputs=tensors))
