@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 KEY = "test_perf.py::test_model"
-# A warm-up that ends at once where nothing is held against a limit that would need a steady one.
-HASTY = "--trtperf-max-warm-up=0.05"
 
 
 def run_body(project, body, *options):

@@ -1,10 +1,13 @@
-"""A model repository in small, on which `pytest --trtperf` runs with ONNX Runtime."""
+"""A model repository in small, on which `pytest --trtperf` runs: on a fake GPU, or on the CPU."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import itertools
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -17,15 +20,18 @@ import pytest
 import pytest_trtperf
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.probe import Probe
-from tests.plain_records import rounds_of
 
 # Runs in this process forget what they imported, and extension modules load only once.
 for _name in ("numpy", "scipy.special", "msgspec", "filelock", "onnx", "onnxruntime"):
     pytest.importorskip(_name)
 for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf."):
     importlib.import_module(_module.name)
+with contextlib.suppress(ImportError):
+    importlib.import_module("xdist.workermanage")
 
-QUICK = (
+PLUGINS = Path(__file__).parent / "plugins"
+ON_GPU = ("-p", "fake_gpu")
+ON_CPU = (
     "--trtperf-round-ms=50",
     "--trtperf-round-queries=20",
     "--trtperf-warm-up-ms=20",
@@ -42,11 +48,19 @@ ONE_TEST = """
 
 
 class Project:
-    """The repository's files, and runs of pytest in it."""
+    """The repository's files, and runs of pytest in it.
 
-    def __init__(self, pytester: pytest.Pytester, write_model: Any) -> None:
-        self.pytester, self._write_model = pytester, write_model
+    Attributes:
+        options: of each run.
+    """
+
+    def __init__(
+        self, pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.pytester, self._write_model, self._monkeypatch = pytester, write_model, monkeypatch
         self.path = pytester.path
+        self.options: tuple[str, ...] = ON_GPU
+        self._runs = itertools.count()
 
     def model(self, name: str = "model", **how: Any) -> Path:
         """Writes `<name>.onnx`."""
@@ -62,8 +76,9 @@ class Project:
         return self.pytester.makeini("\n".join(["[pytest]", *lines]))
 
     def run(self, *arguments: str, process: bool = False) -> pytest.RunResult:
-        """`pytest --trtperf` with short rounds, in this process unless asked otherwise."""
-        command = ("--trtperf", *QUICK, *arguments)
+        """`pytest --trtperf`, in this process unless asked otherwise."""
+        command = ("--trtperf", *self.options, *arguments)
+        self._monkeypatch.setenv("FAKE_GPU_SEED", f"{next(self._runs)}")
         if process:
             return self.pytester.runpytest_subprocess(*command, timeout=120)
         gc.freeze()  # each round collects garbage first, and this process is a large one
@@ -77,9 +92,9 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The same in a process that goes on meanwhile, in a session of its own."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--trtperf", *QUICK]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--trtperf"]
         return subprocess.Popen(
-            [*command, *arguments], cwd=self.path, text=True, stdout=subprocess.PIPE,
+            [*command, *self.options, *arguments], cwd=self.path, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
@@ -90,23 +105,8 @@ class Project:
         return found
 
     def record(self, *arguments: str, process: bool = False) -> None:
-        """Records baselines, and slows their numbers down: noise is then no regression."""
-        result = self.run("--trtperf-update", *arguments, process=process)
-        assert result.ret == 0
-        for path in self.baseline_files():
-            content = json.loads(path.read_text())
-            for entry in content["entries"].values():
-                for run in entry["runs"]:
-                    self.slow_down(rounds_of(run))
-            path.write_text(json.dumps(content))
-
-    @staticmethod
-    def slow_down(rounds: list[dict[str, Any]]) -> None:
-        """Makes stored rounds those of an engine that takes five times as long."""
-        for round in rounds:
-            round["throughput"] = float(f"{round['throughput'] / 5:.5g}")
-            for values in round["quantiles"].values():
-                values[:] = [float(f"{5 * value:.5g}") for value in values]
+        """Records baselines."""
+        assert self.run("--trtperf-update", *arguments, process=process).ret == 0
 
     def baseline_files(self) -> list[Path]:
         """All baseline files."""
@@ -128,20 +128,38 @@ def probed() -> Probe:
 
 @pytest.fixture
 def project(
-    pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch, probed: Probe
+    pytester: pytest.Pytester, write_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Project:
-    """An empty repository with locks and cache of its own, and the CPU as its backend."""
-    # A process for each run takes a third of its time; runs in other processes start theirs.
-    monkeypatch.setattr(OnnxRuntimeBackend, "probe", lambda _: probed)
+    """An empty repository with locks and cache of its own; it runs on a fake GPU."""
     state = pytester.path.parent / f"{pytester.path.name}-state"
-    monkeypatch.setenv("TRTPERF_BACKEND", "onnxruntime")
+    _make_importable(PLUGINS, monkeypatch)
+    monkeypatch.setenv("FAKE_GPU_SEED", "0")
+    monkeypatch.setenv("TRTPERF_BACKEND", "fake")
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(state / "locks"))
     monkeypatch.setenv("TRTPERF_CACHE_DIR", str(state / "cache"))
-    project = Project(pytester, write_model)
+    project = Project(pytester, write_model, monkeypatch)
     # Without these, what lies in a folder above would take their place.
     project.ini()
     pytester.mkdir("perf-baselines")
     return project
+
+
+def _make_importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs in this process, their workers, and runs in other processes."""
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+    if "xdist.workermanage" in sys.modules:
+        # pytest-xdist gives workers the path that it found when it was imported.
+        monkeypatch.setattr("xdist.workermanage._sys_path", list(sys.path))
+
+
+@pytest.fixture
+def on_cpu(project: Project, monkeypatch: pytest.MonkeyPatch, probed: Probe) -> None:
+    """The project runs with ONNX Runtime on the CPU, in short rounds."""
+    # A process for each run takes a third of its time; runs in other processes start theirs.
+    monkeypatch.setattr(OnnxRuntimeBackend, "probe", lambda _: probed)
+    monkeypatch.setenv("TRTPERF_BACKEND", "onnxruntime")
+    project.options = ON_CPU
 
 
 @pytest.fixture

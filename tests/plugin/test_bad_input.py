@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from filelock import FileLock
+
+from tests.plugin.waiting import wait_for, wait_until_taken
+
+pytestmark = pytest.mark.usefixtures("on_cpu")
 
 
 def measure(shapes="{'x': (64, 256)}", model="model.onnx"):
@@ -191,26 +194,6 @@ def interrupted(child):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return child.communicate(timeout=20)[0]
     raise AssertionError("Ctrl-C does not end it")
-
-
-def wait_for(path):
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
-        time.sleep(0.01)
-
-
-def wait_until_taken(path):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except TimeoutError:
-            return
-        lock.release()
-        time.sleep(0.01)
-    raise AssertionError(f"{path} was never taken")
 
 
 @pytest.mark.parametrize(

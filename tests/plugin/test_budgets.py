@@ -15,6 +15,15 @@ MEASURE = """
 """
 
 
+# Only a host's processor has others to share it with.
+ON_HOST = """
+    from pytest_trtperf.testing import FakeBackend
+
+    def pytest_trtperf_backends(config):
+        return [FakeBackend(cpu=True)]
+"""
+
+
 @pytest.fixture
 def check(project):
     """Runs one line on a measurement."""
@@ -40,7 +49,7 @@ def test_missed_percentile_says_by_how_much_and_from_what(check):
         [r".*P90 of latency [\d.]+ ms misses its budget of 0\.0001 ms by [\d.]+ ms \(.*%\).*"]
     )
     result.stdout.re_match_lines(
-        [r".*test_perf\.py::test_model: P90 .* \d+ queries in \d+ rounds on cpu:.* x\d+.*"]
+        [r".*test_perf\.py::test_model: P90 .* \d+ queries in \d+ rounds on Fake GPU.*"]
     )
     result.stdout.fnmatch_lines(["test_perf.py::test_model *P90<=0.0001*FAIL P90 of latency"])
 
@@ -54,14 +63,14 @@ def test_missed_throughput_says_by_how_much(check):
 
 
 def test_budget_of_the_first_matching_hardware_holds(check):
-    line = "perf.assert_p99(ms={'NVIDIA H200*': 1e-4, 'cpu:*': 5000, '*': 1e-4})"
+    line = "perf.assert_p99(ms={'NVIDIA H200*': 1e-4, 'Fake*': 5000, '*': 1e-4})"
     check(line).assert_outcomes(passed=1)
 
 
 def test_no_budget_for_this_hardware_fails_and_lists_them(check):
     result = check("perf.assert_p99(ms={'NVIDIA H200*': 2.0, 'NVIDIA L4*': 9.0})")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no entry for 'cpu:*'NVIDIA H200[*]'*'NVIDIA L4[*]'*"])
+    result.stdout.fnmatch_lines(["*no entry for 'Fake GPU'*'NVIDIA H200[*]'*'NVIDIA L4[*]'*"])
 
 
 @pytest.mark.parametrize("method", ["assert_p99", "assert_qps"])
@@ -73,7 +82,7 @@ def test_values_that_are_no_budget_are_refused(project, method):
 
         def test_model(trt_engine, trt_measure):
             perf = trt_measure(trt_engine("model.onnx"), shapes={{"x": (64, 256)}})
-            for budget in (0, -1, math.nan, math.inf, True, {{"cpu:*": 0, "*": 1.0}}):
+            for budget in (0, -1, math.nan, math.inf, True, {{"Fake*": 0, "*": 1.0}}):
                 with pytest.raises(ValueError, match="must be a number above 0, got"):
                     perf.{method}(budget)
         """
@@ -92,8 +101,8 @@ def test_percentiles_and_metrics_that_do_not_exist_are_refused(project):
             for p in (0, 100, -1, float("nan")):
                 with pytest.raises(ValueError, match="between 0 and 100"):
                     perf.assert_percentile(p, ms=1)
-            with pytest.raises(ValueError, match="gpu_compute.*latency, response"):
-                perf.assert_p99(ms=1, metric="gpu_compute")
+            with pytest.raises(ValueError, match="lateness.*latency, enqueue, h2d, gpu_compute"):
+                perf.assert_p99(ms=1, metric="lateness")
         """
     )
     project.run().assert_outcomes(passed=1)
@@ -120,6 +129,9 @@ def test_failed_budget_fails_again_in_the_same_words(project):
 
 def test_what_others_may_have_done_is_no_missed_budget(project, monkeypatch):
     monkeypatch.setattr(measurement, "contention", lambda before, after: 0.5)
+    monkeypatch.setattr(measurement, "read_yardstick", lambda: None)
+    project.options = ()
+    project.pytester.makeconftest(ON_HOST)
     project.model()
     project.tests(
         """

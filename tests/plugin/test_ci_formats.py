@@ -49,7 +49,7 @@ def check_properties(path):
     cases = properties(path)
     assert len(cases) == 3
     for found in cases.values():
-        assert found["trtperf.device"].startswith("cpu:")
+        assert found["trtperf.device"] == "Fake GPU"
         assert found["trtperf.verdict"] == "measured"
         assert found["trtperf[small].verdict"] == "fail"
         assert found["trtperf.baseline"] == "missing"
@@ -76,14 +76,14 @@ def test_junit_shows_the_change(repository):
     repository.record()
     assert repository.run("--junitxml=run.xml").ret == 0
     (found,) = properties(repository.path / "run.xml").values()
-    assert float(found["trtperf.change.latency_median"]) < 0
+    assert abs(float(found["trtperf.change.gpu_compute_median"])) < 0.01
     assert found["trtperf.verdict"] == "pass"
 
 
 def test_step_summary_is_appended(suite, github):
     assert suite.run().ret == 1
     text = github.read_text()
-    assert text.startswith("of an earlier command\n### trtperf: onnxruntime on cpu:")
+    assert text.startswith("of an earlier command\n### trtperf: fake on Fake GPU")
     rows = [line for line in text.splitlines() if line.startswith("| test\\_perf.py")]
     assert len(rows) == 6
     assert all("FAIL P99 of latency" in row for row in rows[:3])
@@ -124,7 +124,7 @@ def test_annotations_say_what_changed(repository, github):
     repository.model(layers=60)
     ((level, _, message),) = workflow_commands(repository.run())
     assert level == "error"
-    assert "latency median regressed" in message
+    assert "gpu_compute median regressed" in message
     assert "\nthe engine was built from another model" in message
 
 

@@ -15,7 +15,7 @@ def test_pair(trt_engine, trt_compare):
     pair = trt_compare(new, reference, shapes={{"x": (32, 256)}})
     {body}
 """
-RATIO = r": latency median .* ms against .* ms, [+-][\d.]+% \[.*\] \(\d+ blocks on cpu:.*"
+RATIO = r": gpu_compute median .* ms against .* ms, [+-][\d.]+% \[.*\] \(\d+ blocks on Fake GPU.*"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_blocks_take_turns_and_are_recorded(models):
     """
     result = run(models, body)
     assert result.ret == 0
-    result.stdout.re_match_lines([r"test_perf.py::test_pair: latency median of new .*"])
+    result.stdout.re_match_lines([r"test_perf.py::test_pair: gpu_compute median of new .*"])
     record = json.loads((models.path / "run.json").read_text())
     (pair,) = record["pairs"]
     assert pair["key"] == "test_perf.py::test_pair"

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 KEY = "test_perf.py::test_model"
 HASTY = "--trtperf-max-warm-up=0.02"
 

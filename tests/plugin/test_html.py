@@ -16,7 +16,7 @@ def test_page_of_a_run(repository):
     assert result.ret == 0
     text = (repository.path / "out" / "run.html").read_text(encoding="utf-8")
     assert 'data-key="test_perf.py::test_model"' in text
-    assert "<dt>onnxruntime</dt>" in text
+    assert "<dt>fake</dt>" in text
 
 
 def test_no_page_unless_asked_for(repository):

@@ -9,6 +9,8 @@ import pytest
 
 from pytest_trtperf.backend.given_inputs import inputs_digest
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 KEY = "test_perf.py::test_model"
 SHAPE = (4, 256)
 HASTY = "--trtperf-max-warm-up=0.02"

@@ -8,9 +8,10 @@ import re
 import pytest
 
 from tests.plain_records import rounds_of
-from tests.plugin.bodies import HASTY, KEY
+from tests.plugin.bodies import KEY
 
 RATE = 800.0
+STAGES = ("enqueue", "h2d", "gpu_compute", "d2h")
 
 
 @pytest.fixture
@@ -46,7 +47,6 @@ class TestOpenLoad:
         result, record = measure(
             f"request_rate={RATE}" if source == "call" else "",
             "assert perf.judged_metric == 'response'",
-            HASTY,
             *([f"--trtperf-request-rate={RATE}"] if source == "command line" else []),
             mark=f"@pytest.mark.trtperf(request_rate={RATE})" if source == "mark" else "",
         )
@@ -58,7 +58,7 @@ class TestOpenLoad:
     def test_is_recorded_with_its_responses(self, measure):
         result, record = measure(
             f"request_rate={RATE}, arrivals='constant'",
-            "assert perf.p99 == perf.percentile(99, 'response') >= perf.percentile(99, 'latency')",
+            "assert perf.p99 == perf.percentile(99, 'response') >= 0.1",
             "--trtperf-seed=3",
         )
         result.assert_outcomes(passed=1)
@@ -67,14 +67,14 @@ class TestOpenLoad:
         assert record["judged_metric"] == "response"
         assert record["sessions"][0]["cold_start_ms"] > 0
         assert record["time_to_steady_s"] == record["sessions"][0]["warm_up"]["seconds"] > 0
-        assert set(record["summary"]) == {"latency", "response", "lateness"}
+        assert set(record["summary"]) == {*STAGES, "latency", "response", "lateness"}
         for round in rounds_of(record):
             quantiles = round["quantiles"]
             assert len(quantiles["response"]) == 21
             assert quantiles["response"] == sorted(quantiles["response"])
-            # Each query's response holds its latency.
+            # Each query's response holds its latency, which is kept to fewer digits.
             pairs = zip(quantiles["response"], quantiles["latency"], strict=True)
-            assert all(response >= latency for response, latency in pairs)
+            assert all(response >= 0.999999 * latency for response, latency in pairs)
             assert 0 < round["throughput"] <= 1.1 * RATE
 
     def test_budgets_judge_the_response(self, measure):
@@ -90,25 +90,25 @@ class TestOpenLoad:
         result.stdout.fnmatch_lines([f"{KEY} *P99 of response<=5000, P50<=5000*pass*"])
 
     def test_missed_budget_of_the_response_says_so(self, measure):
-        result, _ = measure(f"request_rate={RATE}", "perf.assert_p99(ms=1e-4)", HASTY)
+        result, _ = measure(f"request_rate={RATE}", "perf.assert_p99(ms=1e-4)")
         result.assert_outcomes(failed=1)
         result.stdout.re_match_lines([r".*: P99 of response .* ms misses its budget of 0.0001 ms"])
 
     def test_closed_load_has_no_lateness(self, measure):
         """Its responses are there, and are not what budgets are about."""
-        result, record = measure("", "perf.assert_p99(ms=5000, metric='response')", HASTY)
+        result, record = measure("", "perf.assert_p99(ms=5000, metric='response')")
         result.assert_outcomes(passed=1)
         assert record["judged_metric"] == "latency"
         assert record["mode"]["load"] == "closed"
-        assert set(record["summary"]) == {"latency", "response"}
+        assert set(record["summary"]) == {*STAGES, "latency", "response"}
 
     def test_response_is_held_to_the_baseline(self, project, measure):
-        load = f"request_rate={RATE}, round_queries=20"
+        load = f"request_rate={RATE}, round_queries=20, round_ms=50"
         measure(load, "pass", "--trtperf-update")
         (entry,) = project.baselines().values()
         assert entry["mode"]["request_rate"] == RATE
         for round in rounds_of(entry["runs"][0]):
-            assert set(round["quantiles"]) == {"latency", "response"}
+            assert set(round["quantiles"]) == {"latency", "gpu_compute", "response"}
         scale(project, 1e-6, "response")
         result, record = measure(load)
         result.assert_outcomes(failed=1)
@@ -117,20 +117,21 @@ class TestOpenLoad:
         compared = [v["metric"] for v in record["verdicts"] if v["kind"] == "baseline"]
         assert compared == ["response median"]
         scale(project, 1e-6, "latency")
+        scale(project, 1e-6, "gpu_compute")
         scale(project, 1e12, "response")
         result, record = measure(load)
         result.assert_outcomes(passed=1)
         assert [v["status"] for v in record["verdicts"]] == ["pass"]
 
     def test_p99_of_the_response_is_compared_where_rounds_are_long_enough(self, measure):
-        load = "request_rate=12000, round_ms=60"
-        measure(load, "pass", "--trtperf-update", HASTY)
-        _, record = measure(load, "pass", HASTY)
+        load = "request_rate=5000"
+        measure(load, "pass", "--trtperf-update")
+        _, record = measure(load)
         compared = {v["metric"] for v in record["verdicts"] if v["kind"] == "baseline"}
         assert compared == {"response median", "response P99"}
 
     def test_other_load_is_another_mode(self, measure):
-        measure(f"request_rate={RATE}", "pass", "--trtperf-update", HASTY)
+        measure(f"request_rate={RATE}", "pass", "--trtperf-update")
         for other, difference in (
             (
                 "request_rate=400, arrivals='constant'",
@@ -138,14 +139,15 @@ class TestOpenLoad:
             ),
             ("", "load is closed here and open in the baseline; request_rate is None*"),
         ):
-            result, record = measure(other, "pass", HASTY)
+            result, record = measure(other)
             result.assert_outcomes(failed=1)
             result.stdout.fnmatch_lines([f"*{KEY}: *another mode*{difference}*--trtperf-update*"])
             assert [v["reason"] for v in record["verdicts"]] == ["other_mode"]
 
     def test_exact_query_counts_of_constant_arrivals(self, measure):
         """Of 60 ms at 500 a second a third is lead-in, as is said of rounds of 40 ms."""
-        _, record = measure("request_rate=500, arrivals='constant', round_ms=40", "pass", HASTY)
+        load = "request_rate=500, arrivals='constant', round_ms=40, round_queries=20"
+        _, record = measure(load)
         assert [round["queries"] for round in rounds_of(record)] == [21] * 5
 
 
@@ -196,7 +198,7 @@ class TestRateThatIsNotReached:
 
     def test_comparison_is_inconclusive(self, measure):
         """Whatever the numbers are, though by default the point estimate decides others."""
-        measure(self.LOAD, "pass", "--trtperf-update", HASTY)
+        measure(self.LOAD, "pass", "--trtperf-update")
         for policy, status in (("estimate", "inconclusive"), ("fail", "fail")):
             result, record = measure(self.LOAD, "pass", f"--trtperf-inconclusive={policy}")
             result.assert_outcomes(**{"failed" if status == "fail" else "passed": 1})
@@ -251,7 +253,7 @@ class TestNotSteady:
         measure(self.NEVER, "pass", "--trtperf-update")
         result, record = measure(self.NEVER)
         result.assert_outcomes(passed=1, warnings=len(record["verdicts"]))
-        assert {v["metric"] for v in record["verdicts"]} >= {"latency median", "throughput"}
+        assert {v["metric"] for v in record["verdicts"]} >= {"gpu_compute median", "throughput"}
         statuses = {(v["status"], v["reason"]) for v in record["verdicts"]}
         assert statuses == {("inconclusive", "doubtful")}
 
@@ -265,11 +267,11 @@ class TestInFlight:
         result, record = measure("concurrency=2, round_ms=50", line, "--trtperf-update")
         result.assert_outcomes(passed=1)
         assert record["mode"]["concurrency"] == 2
-        result, _ = measure("", "pass", HASTY)
+        result, _ = measure("")
         result.stdout.fnmatch_lines(["*another mode*concurrency is 1 here and 2 in the baseline*"])
 
     def test_idle_time_is_part_of_the_mode(self, measure):
-        result, record = measure("idle_ms=2", "pass", HASTY)
+        result, record = measure("idle_ms=2")
         result.assert_outcomes(passed=1)
         assert record["mode"]["idle_ms"] == 2
         # Of 20 queries the first does not wait.

@@ -10,14 +10,22 @@ import time
 import pytest
 from filelock import FileLock
 
+from pytest_trtperf.testing import FakeBackend
+from tests.plugin.waiting import wait_until_taken
+
+(GPU,) = FakeBackend().probe().gpus
 COMMAND = [
-    *(sys.executable, "-m", "pytest", "--trtperf", "-p", "no:cacheprovider"),
-    *("--trtperf-round-ms=300", "--trtperf-round-queries=2", "--trtperf-max-warm-up=0.5"),
+    *(sys.executable, "-m", "pytest", "--trtperf", "-p", "no:cacheprovider", "-p", "fake_gpu"),
+]
+# In real time, so that there is something to see.
+ON_CPU = [
+    *("--trtperf-backend=onnxruntime", "--trtperf-round-ms=300"),
+    *("--trtperf-round-queries=2", "--trtperf-max-warm-up=0.5"),
 ]
 
 
 def test_rounds_are_shown_and_erased(repository, on_terminal):
-    output = on_terminal(COMMAND)
+    output = on_terminal([*COMMAND, *ON_CPU])
     assert "trtperf: round 5 of at least 5, at most " in output
     assert "test_perf.py \r\n\rtrtperf: " in output
     # The line is erased, and the cursor is where pytest goes on.
@@ -31,35 +39,24 @@ def test_rounds_are_shown_and_erased(repository, on_terminal):
 def test_quiet_runs_and_workers_show_nothing(repository, on_terminal, option):
     if option == "-n1":
         pytest.importorskip("xdist")
-    output = on_terminal([*COMMAND, option])
+    output = on_terminal([*COMMAND, *ON_CPU, option])
     assert "1 passed" in output
     assert "trtperf: round" not in output
 
 
 def test_a_wait_for_the_device_is_reported_without_a_terminal(repository):
-    repository.tests(
-        """
-        from pathlib import Path
-
-        def test_model(trt_engine, trt_measure):
-            Path("started").touch()
-            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
-        """
-    )
     locks = repository.path.parent / f"{repository.path.name}-state" / "locks"
     locks.mkdir(parents=True)
     with subprocess.Popen(
         COMMAND, cwd=repository.path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
-        with FileLock(locks / "host.lock"):
-            deadline = time.monotonic() + 60
-            while not (repository.path / "started").exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        with FileLock(locks / f"{GPU.uuid}.lock"):
+            wait_until_taken(locks / f"{GPU.uuid}.lock.next")
             time.sleep(2)
         output, _ = child.communicate(timeout=60)
     assert child.returncode == 0, output
-    assert re.search(r"\nwaited [2-9] s in all for devices and builds of other processes\n", output)
+    (waited,) = re.findall(r"\nwaited (\d+) s in all for devices and builds of other", output)
+    assert int(waited) >= 2
     assert "\x1b" not in output
     assert "round 1" not in output
 
@@ -79,7 +76,7 @@ def test_verbose_explains_each_verdict_and_quiet_keeps_to_failures(repository):
     verbose = repository.run("-v", "--trtperf-update-new")
     verbose.stdout.fnmatch_lines(
         [
-            "test_perf.py::test_model#wide: * queries in * rounds, after * s of warm-up",
+            "test_perf.py::test_model#wide: * queries in * rounds*, after * s of warm-up",
             "test_perf.py::test_model#wide: P99 of latency * keeps its budget of 5000 ms*",
             "test_perf.py::test_misses: * misses its budget *",
             "baseline written: *",

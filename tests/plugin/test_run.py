@@ -12,6 +12,7 @@ from pytest_trtperf import hookspecs, plugin
 @pytest.fixture
 def no_gpu(project, monkeypatch):
     """Hides GPUs, and asks for nothing but them."""
+    project.options = ()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.delenv("TRTPERF_BACKEND")
 
@@ -24,7 +25,7 @@ def test_unchanged_passes_and_more_layers_fail(project):
     unchanged = project.run(process=True)
     assert unchanged.ret == 0
     unchanged.assert_outcomes(passed=1)
-    unchanged.stdout.fnmatch_lines(["test_perf.py::test_model *latency median *"])
+    unchanged.stdout.fnmatch_lines(["test_perf.py::test_model *gpu_compute median *"])
 
     project.model(layers=60)
     slower = project.run(process=True)
@@ -32,11 +33,11 @@ def test_unchanged_passes_and_more_layers_fail(project):
     slower.assert_outcomes(failed=1)
     slower.stdout.re_match_lines(
         [
-            r".*::test_model: latency median regressed: .* in the baseline, \+\d{3,}\.\d ?%.*",
+            r".*::test_model: gpu_compute median regressed: .* in the baseline, \+\d{3,}\.\d ?%.*",
             r".*the engine was built from another model.*",
         ]
     )
-    slower.stdout.fnmatch_lines(["test_perf.py::test_model *FAIL latency median*"])
+    slower.stdout.fnmatch_lines(["test_perf.py::test_model *FAIL gpu_compute median*"])
 
 
 def test_regression_is_a_failure_of_the_call_phase(repository):
@@ -47,7 +48,7 @@ def test_regression_is_a_failure_of_the_call_phase(repository):
     junit = (repository.path / "junit.xml").read_text()
     assert 'failures="1"' in junit
     assert 'errors="0"' in junit
-    assert "latency median regressed" in junit
+    assert "gpu_compute median regressed" in junit
 
 
 def test_failing_body_is_not_compared(repository):
@@ -154,13 +155,14 @@ def test_no_gpu_is_no_matter_without_the_option(repository):
     repository.pytester.runpytest_inprocess().assert_outcomes(skipped=1)
 
 
-@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.usefixtures("on_cpu", "no_gpu")
 def test_preference_list_falls_back_to_the_cpu(repository):
     result = repository.run("--trtperf-backend=auto,onnxruntime")
     assert result.ret == 0
     result.stdout.re_match_lines([r"trtperf: onnxruntime on cpu:.* x\d+ \(onnxruntime .*python .*"])
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_unknown_backend_is_a_usage_error(repository):
     result = repository.run("--trtperf-backend=onnxruntime,tensorflow")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -176,7 +178,7 @@ def test_unknown_backend_is_a_usage_error(repository):
 def test_one_header_line_and_one_table(repository):
     result = repository.run("-n2")
     lines = result.outlines
-    assert sum(line.startswith("trtperf: onnxruntime on cpu:") for line in lines) == 1
+    assert sum(line.startswith("trtperf: fake on Fake GPU") for line in lines) == 1
     titles = [" ".join(line.split()) for line in lines if line.startswith("test ")]
     assert titles == ["test P50 ms P99 ms QPS budget baseline change verdict"]
     assert sum(line.startswith("test_perf.py::test_model  ") for line in lines) == 1

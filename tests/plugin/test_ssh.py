@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("xdist")
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 CONFIG = """
