@@ -10,7 +10,7 @@ import pytest
 
 import pytest_trtperf
 from pytest_trtperf.backend.protocols import Backend
-from pytest_trtperf.backend.session import DeviceMemory, Mode
+from pytest_trtperf.backend.session import DeviceMemory, Kernels, Mode
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
@@ -181,6 +181,48 @@ def test_an_engine_has_the_inputs_of_its_backend_and_keeps_its_sessions():
         {"a": (1, 3), "b": (2,)},
         {"a": (8, 3), "b": (2,)},
     ]
+
+
+def compiled(engine, mode=Mode(), sessions=3):  # noqa: B008  # frozen
+    """The kernels of a session and of those that take its place."""
+    one = engine.create_session({}, mode)
+    found = [one.kernels]
+    while len(found) < sessions:
+        one = one.restart()
+        found.append(one.kernels)
+    return found
+
+
+def test_an_engine_compiles_until_its_kernels_are_stored():
+    stored = []
+
+    def keep(kernels):
+        stored.append(kernels)
+        return True
+
+    backend = FakeBackend(compiles=2)
+    engine = FakeEngine(backend)
+    engine.keep_kernels = keep
+    assert compiled(engine, Mode(kernels="fresh")) == [Kernels("fresh", "1 kernels")] * 3
+    assert stored == []
+    assert compiled(engine) == [
+        Kernels("fresh", "1 kernels"),
+        Kernels("fresh", "2 kernels"),
+        Kernels("cached", "2 kernels"),
+    ]
+    assert stored == [b"k", b"kk"]
+    assert compiled(FakeEngine(backend, b"kk"), sessions=1) == [Kernels("cached", "2 kernels")]
+    lost = Kernels("fresh", "1 kernels", kept=False)
+    assert compiled(FakeEngine(backend)) == [lost] * 3
+
+
+def test_a_session_that_compiled_takes_another_time():
+    backend = FakeBackend(compiles=1, fresh_factor=2.0, noise=lognormal(0.0))
+    engine = FakeEngine(backend)
+    engine.keep_kernels = lambda kernels: True
+    first = engine.create_session({}, Mode())
+    traces = [one.run_closed(Extent(0, 10, 10)) for one in (first, first.restart())]
+    assert [trace.samples("latency").max() for trace in traces] == [2.0, 1.0]
 
 
 def test_a_session_starts_anew_as_it_was(session):

@@ -16,6 +16,8 @@ from pytest_trtperf.analysis.diagnosis import (
     FindingCode,
     diagnose,
     drifting,
+    kernels_differ,
+    kernels_not_kept,
     late,
     too_few_queries,
 )
@@ -195,3 +197,29 @@ def test_empty_and_infinite_samples_are_refused(samples: list[float], message: s
     for find in (bimodal, drifting, late, lambda values: outliers([[1.0], values])):
         with pytest.raises(ValueError, match=message):
             find(samples)
+
+
+@pytest.mark.parametrize(("fresh", "cached"), [(1.0, 1.0), (1.0199, 1.0), (0.9801, 1.0)])
+def test_kernels_within_two_percent_do_not_differ(fresh: float, cached: float) -> None:
+    assert kernels_differ(fresh, cached) is None
+
+
+@pytest.mark.parametrize(("fresh", "change"), [(0.979, "-2.1%"), (1.03, "+3.0%")])
+def test_kernels_beyond_two_percent_differ(fresh: float, change: str) -> None:
+    found = kernels_differ(fresh, 1.0)
+    assert found is not None
+    assert found.code is FindingCode.KERNELS_DIFFER
+    assert f"took {fresh:g} ms" in found.message
+    assert f"(compiled {change})" in found.message
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"), [(True, "never complete in the cache"), (False, "they are not kept")]
+)
+def test_kernels_that_are_compiled_each_time_are_counted(stored: bool, words: str) -> None:
+    found = kernels_not_kept(2, 3, stored=stored)
+    assert found is not None
+    assert found.code is FindingCode.KERNELS_NOT_KEPT
+    assert found.message.startswith("2 of 3 sessions compiled kernels anew")
+    assert words in found.message
+    assert kernels_not_kept(0, 3, stored=stored) is None

@@ -29,12 +29,15 @@ def lines(
     layers: dict[str, float] | None = None,
     tactics: dict[str, str] | None = None,
     then: dict[str, Any] | None = None,
+    kernels: str | None = None,
+    kernels_then: tuple[str | None, ...] = (None,),
 ) -> list[str]:
     """The lines on a run beside a baseline of the same, but for what is named."""
     before = BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, sm_clock_mhz=1980)
     run = BaselineRun(
         recorded="2026-01-01T00:00:00Z", plan="plan", software=SOFTWARE,
-        sessions=[BaselineSession(rounds=[before])], power_limit_w=700, **(then or {}),
+        sessions=[BaselineSession(rounds=[before], kernels_digest=one) for one in kernels_then],
+        power_limit_w=700, **(then or {}),
     )  # fmt: skip
     state = {"sm_clock_mhz": clock, "power_limit_w": limit}
     now = RoundRecord(
@@ -43,7 +46,7 @@ def lines(
     return differences(
         BaselineEntry(engine="engine", mode={}, shapes={}, runs=[run]),
         digest=digest, plan_sha256=plan, software=software, rounds=[now],
-        layers=layers or {}, tactics=tactics or {},
+        layers=layers or {}, tactics=tactics or {}, kernels=kernels,
     )  # fmt: skip
 
 
@@ -56,6 +59,18 @@ def test_another_engine_is_reported_before_another_plan() -> None:
     assert lines(plan="other") == ["the plan's bytes differ: the same model was built anew"]
     (line,) = lines(digest="other", plan="other")
     assert line == "the engine was built from another model, options, version or GPU"
+
+
+def test_other_kernels_are_reported_where_both_are_known() -> None:
+    then, now = "0123456789abcdef", "f" * 16
+    (line,) = lines(kernels=now, kernels_then=(then, None))
+    assert line == (
+        "other kernels run than in the baseline: 0123456789ab there, ffffffffffff here, compiled "
+        "anew or for more shapes of the engine"
+    )
+    for unchanged in ({"kernels": then}, {"kernels": None}):
+        assert lines(kernels_then=(now, then), **unchanged) == []
+    assert lines(kernels=now, kernels_then=(None,)) == []
 
 
 def test_versions_that_came_went_or_changed_are_lines() -> None:
