@@ -34,7 +34,7 @@ RESIDUAL_GAIN = 0.25
 LAYERS = 12
 WIDTH = 768
 HEADS = 12
-HIDDEN = 3072
+HIDDEN_OF_WIDTH = 4
 VOCABULARY = 30522
 TOKENS = 128
 
@@ -50,19 +50,19 @@ def token_ids(batch: int) -> torch.Tensor:
 
 
 class Encoder(nn.Module):  # type: ignore[misc]
-    """Token ids (batch, 128) to hidden states (batch, 128, 768), with BERT base's sizes."""
+    """Token ids (batch, 128) to hidden states (batch, 128, width); BERT base's size by default."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: int = LAYERS, width: int = WIDTH, heads: int = HEADS) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Parameter(torch.randn(TOKENS, WIDTH))
-        self.norm = nn.LayerNorm(WIDTH)
+        self.tokens = nn.Embedding(VOCABULARY, width)
+        self.positions = nn.Parameter(torch.randn(TOKENS, width))
+        self.norm = nn.LayerNorm(width)
         self.layers = nn.Sequential(
             *(
                 nn.TransformerEncoderLayer(
-                    WIDTH, HEADS, HIDDEN, activation="gelu", batch_first=True
+                    width, heads, HIDDEN_OF_WIDTH * width, activation="gelu", batch_first=True
                 )
-                for _ in range(LAYERS)
+                for _ in range(layers)
             )
         )
 
