@@ -80,7 +80,7 @@ def states(engine, mode=Mode(), sessions=4):  # noqa: B008  # frozen
 
 
 def test_sessions_are_given_what_was_stored_before(load):
-    stored = []
+    stored: list[bytes] = []
     engine = load(b"k", stored)
     assert states(engine) == [
         Kernels("fresh", "kk"),
@@ -104,7 +104,7 @@ def test_without_a_place_nothing_is_stored(load):
 
 
 def test_fresh_kernels_are_given_to_nobody(load):
-    stored = []
+    stored: list[bytes] = []
     engine = load(b"kk", stored)
     assert states(engine, Mode(kernels="fresh")) == [Kernels("fresh", "k")] * 4
     assert stored == []
@@ -112,7 +112,7 @@ def test_fresh_kernels_are_given_to_nobody(load):
 
 
 def test_refused_kernels_are_replaced_with_one_warning(load):
-    stored = []
+    stored: list[bytes] = []
     engine = load(b"damaged", stored)
     with pytest.warns(EngineCacheWarning, match="refuses the kernels") as warned:
         assert states(engine, sessions=2) == [Kernels("fresh", "k"), Kernels("fresh", "kk")]
