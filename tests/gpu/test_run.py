@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_trtperf.backend.probe import Probe
 from tests.plain_records import rounds_of
 
 TEST = """
@@ -60,6 +61,30 @@ def test_record_then_pass_then_fail_when_slower(
     slower.stdout.fnmatch_lines(
         ["*test_chain: gpu_compute median regressed: * ms against * ms in the baseline, +*%*"]
     )
+
+
+def kernels(project: pytest.Pytester, *options: str) -> tuple[list[str], str]:
+    """The states of the kernels of a run that passed, and the digest of the last session's."""
+    assert run(project, *options, "--trtperf-json=run.json").ret == 0
+    (measurement,) = json.loads((project.path / "run.json").read_text())["measurements"]
+    sessions = measurement["sessions"]
+    return [one["kernels"] for one in sessions], sessions[-1].get("kernels_digest")
+
+
+def test_every_run_measures_stored_kernels(probe: Probe, project: pytest.Pytester) -> None:
+    if probe.backend != "tensorrt-rtx":
+        pytest.skip("TensorRT for RTX alone compiles kernels when it runs")
+    recorded, digest = kernels(project, "--trtperf-update")
+    assert recorded == ["cached"] * 3
+    assert kernels(project) == (["cached"], digest)
+    (stored,) = project.path.glob("cache/*.runtime")
+    stored.unlink()
+    assert kernels(project)[0] == ["cached"]
+    stored.write_bytes(b"no kernels")
+    assert kernels(project, "-Wdefault")[0] == ["cached"]
+    other = run(project, "--trtperf-kernels=fresh")
+    assert other.ret == 1
+    other.stdout.fnmatch_lines(["*another mode*kernels is fresh here and cached in the baseline*"])
 
 
 @pytest.mark.parametrize("distribution", [("-n2",), ("-n0",), ("-p", "no:xdist")])
