@@ -47,6 +47,23 @@ def sleeping(open_session):
     return create
 
 
+@pytest.fixture
+def together(open_session):
+    """A session whose queries wait for each other, and then for so many milliseconds."""
+
+    def create(ms, concurrency):
+        session, all_here = open_session(concurrency), threading.Barrier(concurrency)
+
+        def query():
+            all_here.wait(timeout=60)
+            time.sleep(ms / 1e3)
+
+        session.queries = [query] * concurrency
+        return session
+
+    return create
+
+
 def most_in_flight(trace):
     """The most queries that were issued and not complete at one time."""
     changes = [(at, 1) for at in trace.issued.tolist()] + [(at, -1) for at in trace.done.tolist()]
@@ -89,8 +106,8 @@ class TestClosedLoop:
         assert (trace.issued[1:] >= trace.done[:-1]).all()
 
     @pytest.mark.parametrize("concurrency", [2, 5])
-    def test_queries_overlap_up_to_the_concurrency(self, sleeping, concurrency):
-        trace = sleeping(2, concurrency).run_closed(Extent(50, 20, 10**5))
+    def test_queries_overlap_up_to_the_concurrency(self, together, concurrency):
+        trace = together(2, concurrency).run_closed(Extent(1e6, 1, capacity=20))
         assert trace.in_flight == most_in_flight(trace) == concurrency
         assert trace.samples("latency").min() >= 2
 
@@ -157,9 +174,9 @@ class TestOpenLoop:
         assert (np.diff(waiting) >= 1 - 1e-6).all()
 
     @pytest.mark.parametrize("concurrency", [2, 4])
-    def test_places_serve_at_the_same_time(self, sleeping, concurrency):
+    def test_places_serve_at_the_same_time(self, together, concurrency):
         at_once = np.zeros(2 * concurrency, np.int64)
-        trace = sleeping(5, concurrency).run_open(at_once, LONG_MS)
+        trace = together(5, concurrency).run_open(at_once, LONG_MS)
         assert trace.in_flight == most_in_flight(trace) == concurrency
         assert trace.queries == 2 * concurrency
         assert np.sort(trace.samples("response"))[concurrency:].min() >= 10

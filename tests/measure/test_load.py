@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure import measurement as measurement_module
 from pytest_trtperf.measure.device_state import DeviceState
@@ -139,16 +137,14 @@ def test_lead_in_comes_before_the_queries_that_count(given_, lead_in_ms):
 
 
 @pytest.fixture
-def measure(tmp_path, write_model):
-    """Starts a measurement of real inference, or of a sleep of so many milliseconds."""
-    pytest.importorskip("onnxruntime")
-    engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
+def measure():
+    """Starts a measurement of queries that take so many milliseconds, on a simulated clock."""
 
-    def start(load, effort=SHORT, concurrency=1, sleep_ms=None):
-        session = engine.create_session({"x": (16, 256)}, Mode(concurrency=concurrency))
-        if sleep_ms is not None:
-            session.queries = [lambda: time.sleep(sleep_ms / 1e3)] * concurrency
-        return Measurement(session, effort, load, contextlib.nullcontext(), None)
+    def start(load, effort=SHORT, concurrency=1, ms=0.05):
+        backend = FakeBackend(ms, lognormal(0.01))
+        session = FakeSession(backend, {"x": (16, 256)}, Mode(concurrency=concurrency))
+        uuid = backend.probe().gpus[0].uuid
+        return Measurement(session, effort, load, contextlib.nullcontext(), uuid)
 
     return start
 
@@ -253,16 +249,16 @@ class TestOpenRounds:
     def test_serve_several_at_a_time(self, measure):
         """Two of 4 ms are served at a time: 400 a second are too many for one place alone."""
         alone, both = (
-            measure(Load(400.0, "constant"), concurrency=count, sleep_ms=4) for count in (1, 2)
+            measure(Load(400.0, "constant"), concurrency=count, ms=4) for count in (1, 2)
         )
         for measurement in (alone, both):
             measurement.extend(1)
         medians = [np.median(m.rounds[0].trace.samples("response")) for m in (alone, both)]
-        assert medians[0] > medians[1] >= 4
+        assert medians[0] > medians[1] == pytest.approx(4, rel=0.01)
         assert [m.rounds[0].trace.in_flight for m in (alone, both)] == [1, 2]
 
     def test_stop_once_the_device_cannot_keep_up(self, measure):
-        measurement = measure(Load(1e5), sleep_ms=5)
+        measurement = measure(Load(1e5), ms=5)
         assert not measurement.extend(5)
         assert measurement.saturated
         (round,) = measurement.rounds
@@ -316,7 +312,7 @@ class TestDisturbedRounds:
     def test_count_towards_the_time_limit(self, measure, disturb):
         disturb(range(2, 1000))
         effort = Effort(warm_up_ms=1, max_warm_up=0.01, round_ms=5, round_queries=2, max_time=2)
-        measurement = measure(Load(), effort, sleep_ms=1)
+        measurement = measure(Load(), effort, ms=1)
         assert not measurement.extend(1000)
         assert len(measurement.rounds) == 2
         assert 0 < len(measurement.set_aside) <= 2 / 0.005
@@ -330,24 +326,24 @@ class TestDisturbedRounds:
 
 
 class TestOverload:
-    """Queries that sleep for 4 ms, so that the device does about 240 a second."""
+    """Queries of 4 ms, so that the device does 250 a second."""
 
     EFFORT = Effort(warm_up_ms=5, max_warm_up=0.3, round_ms=400, round_queries=20, max_time=60)
 
     @pytest.mark.parametrize("rate", [270, 330])
     def test_little_more_than_the_device_does_is_reported(self, measure, rate):
-        measurement = measure(Load(rate, "constant"), self.EFFORT, sleep_ms=4)
+        measurement = measure(Load(rate, "constant"), self.EFFORT, ms=4)
         assert not measurement.extend(3)
         assert measurement.saturated
 
     @pytest.mark.parametrize("rate", [60, 120])
     def test_what_it_does_is_not(self, measure, rate):
-        measurement = measure(Load(rate, "constant"), self.EFFORT, sleep_ms=4)
+        measurement = measure(Load(rate, "constant"), self.EFFORT, ms=4)
         assert measurement.extend(3)
         assert not measurement.saturated
 
     def test_rate_far_beyond_takes_no_memory_for_what_is_never_served(self, measure):
-        measurement = measure(Load(1e9), self.EFFORT, sleep_ms=4)
+        measurement = measure(Load(1e9), self.EFFORT, ms=4)
         assert not measurement.extend(1)
         assert measurement.saturated
         assert measurement.rounds[0].trace.nbytes < 1e6
