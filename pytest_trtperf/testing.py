@@ -21,6 +21,7 @@ from pytest_trtperf.backend.session import (
     DeviceMemory,
     GivenInputs,
     Kernels,
+    KernelState,
     Mode,
     describe_kernels,
 )
@@ -260,16 +261,22 @@ class FakeEngine(LoadedEngine):
             return backend.kernels
         given = b"" if mode.kernels == "fresh" else self._runtime_cache
         if len(given) >= backend.compiles:
-            return Kernels("cached", f"{len(given)} kernels")
+            return _kernels("cached", len(given))
         new, kept = given + b"k", True
         if mode.kernels == "cached":
             kept = self.keep_kernels is not None and self.keep_kernels(new)
             self._runtime_cache = new if kept else given
-        return Kernels("fresh", f"{len(new)} kernels", kept)
+        return _kernels("fresh", len(new), kept=kept)
 
     def inspect(self) -> list[dict[str, Any]]:
         """See `LoadedEngine.inspect`."""
         return self._backend.inspect()
+
+
+def _kernels(state: KernelState, count: int, *, kept: bool = True) -> Kernels:
+    """So many kernels, compiled one after the other."""
+    stages = tuple(f"{number} kernels" for number in range(1, count + 1))
+    return Kernels(state, stages[-1], stages, kept)
 
 
 class FakeBackend(Backend):

@@ -200,19 +200,20 @@ def test_an_engine_compiles_until_its_kernels_are_stored():
         stored.append(kernels)
         return True
 
+    one, two = ("1 kernels",), ("1 kernels", "2 kernels")
     backend = FakeBackend(compiles=2)
     engine = FakeEngine(backend)
     engine.keep_kernels = keep
-    assert compiled(engine, Mode(kernels="fresh")) == [Kernels("fresh", "1 kernels")] * 3
+    assert compiled(engine, Mode(kernels="fresh")) == [Kernels("fresh", "1 kernels", one)] * 3
     assert stored == []
     assert compiled(engine) == [
-        Kernels("fresh", "1 kernels"),
-        Kernels("fresh", "2 kernels"),
-        Kernels("cached", "2 kernels"),
+        Kernels("fresh", "1 kernels", one),
+        Kernels("fresh", "2 kernels", two),
+        Kernels("cached", "2 kernels", two),
     ]
     assert stored == [b"k", b"kk"]
-    assert compiled(FakeEngine(backend, b"kk"), sessions=1) == [Kernels("cached", "2 kernels")]
-    lost = Kernels("fresh", "1 kernels", kept=False)
+    assert compiled(FakeEngine(backend, b"kk"), sessions=1) == [Kernels("cached", "2 kernels", two)]
+    lost = Kernels("fresh", "1 kernels", one, kept=False)
     assert compiled(FakeEngine(backend)) == [lost] * 3
 
 

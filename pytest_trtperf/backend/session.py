@@ -46,11 +46,13 @@ class Kernels:
     Attributes:
         state: `cached` if all came from the runtime cache, `fresh` if some were compiled anew.
         digest: of all in the runtime cache, whatever their order; None where it is not known.
+        stages: digests of what it held since it was empty, and of what it holds now, the last.
         kept: False if new ones could not be stored, so that the next session compiles them, too.
     """
 
     state: KernelState
     digest: str | None = None
+    stages: tuple[str, ...] = ()
     kept: bool = True
 
 

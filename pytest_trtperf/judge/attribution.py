@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.percent import signed_percent
+from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
 from pytest_trtperf.record.model import RoundRecord
@@ -28,14 +29,14 @@ def differences(
     rounds: Sequence[RoundRecord],
     layers: Mapping[str, float],
     tactics: Mapping[str, str],
-    kernels: str | None = None,
+    kernels: Kernels | None = None,
 ) -> list[str]:
     """A line for each thing that differs from the baseline's last run, the likeliest cause first.
 
     Args:
         digest, plan_sha256: of the engine that was measured now.
         layers: median milliseconds by name. tactics: by layer. Empty where they are not known.
-        kernels: the digest of those that TensorRT for RTX compiled; None where it is not known.
+        kernels: those that TensorRT for RTX compiled; None where there are none.
     """
     last = baseline.runs[-1]
     return [
@@ -57,12 +58,15 @@ def _engine(
         yield "the plan's bytes differ: the same model was built anew"
 
 
-def _kernels(last: BaselineRun, digest: str | None) -> Iterator[str]:
+def _kernels(last: BaselineRun, now: Kernels | None) -> Iterator[str]:
     then = [session.kernels_digest for session in last.sessions if session.kernels_digest]
-    if digest and then and digest not in then:
+    if not (now and now.digest and then):
+        return
+    # A runtime cache that only grew since still has the kernels of that time.
+    if not {now.digest, *now.stages} & {*then}:
         yield (
             f"other kernels run than in the baseline: {then[-1][:_DIGITS]} there, "
-            f"{digest[:_DIGITS]} here, compiled anew or for more shapes of the engine"
+            f"{now.digest[:_DIGITS]} here, compiled anew"
         )
 
 

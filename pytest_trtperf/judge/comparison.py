@@ -17,6 +17,7 @@ from pytest_trtperf.analysis.gates import (
 )
 from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
+from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
 from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
@@ -91,7 +92,7 @@ class Comparison:
         self,
         layers: Mapping[str, float],
         tactics: Mapping[str, str] | None = None,
-        kernels: str | None = None,
+        kernels: Kernels | None = None,
     ) -> list[str]:
         """What else changed since the baseline's last run, see `attribution.differences`."""
         return attribution.differences(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import (
     BaselineEntry,
     BaselineRound,
@@ -29,7 +30,7 @@ def lines(
     layers: dict[str, float] | None = None,
     tactics: dict[str, str] | None = None,
     then: dict[str, Any] | None = None,
-    kernels: str | None = None,
+    kernels: Kernels | None = None,
     kernels_then: tuple[str | None, ...] = (None,),
 ) -> list[str]:
     """The lines on a run beside a baseline of the same, but for what is named."""
@@ -62,15 +63,21 @@ def test_another_engine_is_reported_before_another_plan() -> None:
 
 
 def test_other_kernels_are_reported_where_both_are_known() -> None:
-    then, now = "0123456789abcdef", "f" * 16
+    then, now = "0123456789abcdef", Kernels("cached", "f" * 16, ("e" * 16, "f" * 16))
     (line,) = lines(kernels=now, kernels_then=(then, None))
     assert line == (
         "other kernels run than in the baseline: 0123456789ab there, ffffffffffff here, compiled "
-        "anew or for more shapes of the engine"
+        "anew"
     )
-    for unchanged in ({"kernels": then}, {"kernels": None}):
-        assert lines(kernels_then=(now, then), **unchanged) == []
     assert lines(kernels=now, kernels_then=(None,)) == []
+    assert lines(kernels_then=(then,)) == []
+    assert lines(kernels=Kernels("cached"), kernels_then=(then,)) == []
+    assert lines(kernels=now, kernels_then=(then, "f" * 16)) == []
+
+
+def test_kernels_that_more_were_added_to_are_no_others() -> None:
+    now = Kernels("cached", "f" * 16, ("e" * 16, "f" * 16))
+    assert lines(kernels=now, kernels_then=("e" * 16,)) == []
 
 
 def test_versions_that_came_went_or_changed_are_lines() -> None:

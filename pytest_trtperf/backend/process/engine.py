@@ -120,7 +120,7 @@ class IsolatedEngine(LoadedEngine):
         except BaseException:
             loaded.process.close()
             raise
-        kernels = Kernels(**about["kernels"]) if about["kernels"] else None
+        kernels = _kernels(about["kernels"])
         if kernels and (runtime_cache := about["runtime_cache"]) is not None:
             kernels = replace(kernels, kept=self._keep(runtime_cache))
         if about["kernels_refused"] and not self._warned:
@@ -260,6 +260,10 @@ class IsolatedSession(Session):
 
 def _packed(value: np.ndarray | bytes) -> Any:
     return value if isinstance(value, bytes) else pack_array(value)
+
+
+def _kernels(packed: Mapping[str, Any] | None) -> Kernels | None:
+    return Kernels(**{**packed, "stages": tuple(packed["stages"])}) if packed else None
 
 
 def _tensor(packed: Mapping[str, Any]) -> TensorInfo:

@@ -154,7 +154,7 @@ class TensorRTEngine(LoadedEngine):
         return context, cache
 
     def new_runtime_cache(self) -> bytes | None:
-        """RTX's runtime cache if it has kernels that were not in the one given, else None."""
+        """What to store of RTX's kernels if some were not given, else None."""
         return self._runtime_cache if self._has_new_runtime_cache else None
 
     def create_session(
@@ -188,7 +188,7 @@ class TensorRTEngine(LoadedEngine):
         memory, described = device_memory(self._loading, contexts), kernels.described
         self.kernels_refused = self.kernels_refused or kernels.refused
         if mode.kernels == "cached" and described and described.state == "fresh":
-            self._runtime_cache, self._has_new_runtime_cache = kernels.now, True
+            self._runtime_cache, self._has_new_runtime_cache = kernels.stored, True
         profile = partial(self.profile_layers, values, kernels.now)
         return TensorRTSession(streams, values, mode, given, memory, profile, described)
 

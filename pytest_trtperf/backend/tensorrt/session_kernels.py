@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from pytest_trtperf.analysis.kernel_images import kernel_images, kernels_digest
 from pytest_trtperf.backend.session import Kernels
+from pytest_trtperf.backend.tensorrt.stored_kernels import with_stages, without_stages
 
 
 class SessionKernels:
@@ -14,7 +16,7 @@ class SessionKernels:
     Another runtime has no runtime cache, and there is nothing here.
 
     Args:
-        given: the serialised runtime cache that the first context gets; empty for none.
+        stored: what the first context gets, see `stored`; empty for nothing.
 
     Attributes:
         now: the serialised runtime cache of the latest context; what was given before the first.
@@ -22,9 +24,9 @@ class SessionKernels:
             are compiled then as without it.
     """
 
-    def __init__(self, given: bytes) -> None:
-        self.now, self.refused = given, False
-        self._given, self._has_cache = given, False
+    def __init__(self, stored: bytes) -> None:
+        self._given, self._stages = without_stages(stored)
+        self.now, self.refused, self._has_cache = self._given, False, False
 
     def create_context(self, trt: Any, engine: Any) -> tuple[Any, Any, Any]:
         """A context, its runtime config and the runtime cache that its kernels go into.
@@ -44,7 +46,7 @@ class SessionKernels:
         cache = config.create_runtime_cache()
         if self.now and not cache.deserialize(self.now):
             # What it took of them may be anything: the next one is empty.
-            self.now, self._given, self.refused = b"", b"", True
+            self.now, self._given, self._stages, self.refused = b"", b"", [], True
             cache = config.create_runtime_cache()
         config.set_runtime_cache(cache)
         return engine.create_execution_context(config), config, cache
@@ -55,8 +57,14 @@ class SessionKernels:
             self.now, self._has_cache = bytes(cache.serialize()), True
 
     @property
+    def stored(self) -> bytes:
+        """What sessions to come are given: the kernels, and the digests of their stages."""
+        described = self.described
+        return with_stages(self.now, described.stages if described else ())
+
+    @cached_property
     def described(self) -> Kernels | None:
-        """Their state and digest; None where the runtime has no runtime cache.
+        """Their state and digest, asked for when all contexts are there; None without any.
 
         The size of a runtime cache does not depend on its order, so a larger one has more kernels.
         """
@@ -64,4 +72,8 @@ class SessionKernels:
             return None
         images, given = kernel_images(self.now), kernel_images(self._given)
         has_new = len(self.now) > len(self._given) or not set(images) <= set(given)
-        return Kernels("fresh" if has_new else "cached", kernels_digest(images))
+        digest = kernels_digest(images)
+        stages = [one for one in self._stages if one != digest] if set(given) <= set(images) else []
+        return Kernels(
+            "fresh" if has_new else "cached", digest, stages=(*stages, digest) if digest else ()
+        )

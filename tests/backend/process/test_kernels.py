@@ -37,7 +37,11 @@ class Process:
             "in_flight": 1,
             "cold_start_ms": 1.0,
             "memory": {"engine_bytes": 1, "contexts_bytes": 1, "peak_bytes": 2},
-            "kernels": {"state": "cached" if now == given else "fresh", "digest": now.decode()},
+            "kernels": {
+                "state": "cached" if now == given else "fresh",
+                "digest": now.decode(),
+                "stages": [now.decode()],
+            },
             "runtime_cache": now if is_new else None,
             "kernels_refused": refused,
         }
@@ -69,6 +73,10 @@ def load(monkeypatch):
         engine.close()
 
 
+def kernels(state, digest, *, kept=True):
+    return Kernels(state, digest, (digest,), kept)
+
+
 def states(engine, mode=Mode(), sessions=4):  # noqa: B008  # frozen
     """The kernels of a session and of those that take its place."""
     session = engine.create_session({}, mode)
@@ -83,39 +91,39 @@ def test_sessions_are_given_what_was_stored_before(load):
     stored: list[bytes] = []
     engine = load(b"k", stored)
     assert states(engine) == [
-        Kernels("fresh", "kk"),
-        Kernels("fresh", "kkk"),
-        Kernels("cached", "kkk"),
-        Kernels("cached", "kkk"),
+        kernels("fresh", "kk"),
+        kernels("fresh", "kkk"),
+        kernels("cached", "kkk"),
+        kernels("cached", "kkk"),
     ]
     assert stored == [b"kk", b"kkk"]
 
 
 def test_what_is_not_stored_is_compiled_in_each_session(load):
-    assert states(load()) == [Kernels("fresh", "k", kept=False)] * 4
-    assert states(load(b"k")) == [Kernels("fresh", "kk", kept=False)] * 4
-    assert states(load(b"kkk")) == [Kernels("cached", "kkk")] * 4
+    assert states(load()) == [kernels("fresh", "k", kept=False)] * 4
+    assert states(load(b"k")) == [kernels("fresh", "kk", kept=False)] * 4
+    assert states(load(b"kkk")) == [kernels("cached", "kkk")] * 4
 
 
 def test_without_a_place_nothing_is_stored(load):
     engine = load()
     engine.keep_kernels = None
-    assert states(engine) == [Kernels("fresh", "k", kept=False)] * 4
+    assert states(engine) == [kernels("fresh", "k", kept=False)] * 4
 
 
 def test_fresh_kernels_are_given_to_nobody(load):
     stored: list[bytes] = []
     engine = load(b"kk", stored)
-    assert states(engine, Mode(kernels="fresh")) == [Kernels("fresh", "k")] * 4
+    assert states(engine, Mode(kernels="fresh")) == [kernels("fresh", "k")] * 4
     assert stored == []
-    assert states(engine, sessions=1) == [Kernels("fresh", "kkk")]
+    assert states(engine, sessions=1) == [kernels("fresh", "kkk")]
 
 
 def test_refused_kernels_are_replaced_with_one_warning(load):
     stored: list[bytes] = []
     engine = load(b"damaged", stored)
     with pytest.warns(EngineCacheWarning, match="refuses the kernels") as warned:
-        assert states(engine, sessions=2) == [Kernels("fresh", "k"), Kernels("fresh", "kk")]
+        assert states(engine, sessions=2) == [kernels("fresh", "k"), kernels("fresh", "kk")]
     assert len(warned) == 1
     assert stored == [b"k", b"kk"]
 

@@ -76,7 +76,7 @@ def taken(given: bytes, engine: Engine, contexts: int = 1) -> SessionKernels:
 def test_kernels_that_were_compiled_are_fresh_and_then_cached(contexts):
     first = taken(b"", Engine(CONV, RELU), contexts)
     assert described(first).state == "fresh"
-    again = taken(first.now, Engine(RELU, CONV), contexts)
+    again = taken(first.stored, Engine(RELU, CONV), contexts)
     assert described(again).state == "cached"
     digest = described(again).digest
     assert digest == described(first).digest
@@ -87,6 +87,22 @@ def test_some_that_were_missing_are_fresh():
     kernels = taken(CONV, Engine(CONV, RELU))
     assert described(kernels).state == "fresh"
     assert described(kernels).digest == described(taken(b"", Engine(RELU, CONV))).digest
+
+
+def test_each_stage_of_growth_is_known_until_kernels_are_gone():
+    first = taken(b"", Engine(CONV))
+    second = taken(first.stored, Engine(CONV, RELU))
+    one, two = (str(described(session).digest) for session in (first, second))
+    assert described(first).stages == (one,)
+    assert described(second).stages == (one, two)
+    again = taken(second.stored, Engine(RELU))
+    assert described(again) == Kernels("cached", two, (one, two))
+    assert again.stored == second.stored
+    without = SessionKernels(second.stored)
+    cache = Cache()
+    cache.content = CONV
+    without.take(cache)
+    assert described(without).stages == (one,)
 
 
 def test_order_is_not_growth():
@@ -119,6 +135,7 @@ def test_what_is_refused_is_compiled_anew():
     assert kernels.refused
     assert described(kernels).state == "fresh"
     assert kernels.now == CONV
+    assert len(described(kernels).stages) == 1
     assert not taken(CONV, Engine(CONV)).refused
 
 
