@@ -15,7 +15,7 @@ AssertionError            a test fails, and nothing is wrong with how it was wri
 └── AccuracyAssertionError    outputs differ from those of the reference
 
 UserWarning
-├── InconclusiveWarning   a verdict stayed inconclusive
+├── InconclusiveWarning   not issued any more: reports count inconclusive verdicts
 └── EngineCacheWarning    a file of the engine cache was damaged, or could not be kept
 
 DeprecationWarning
@@ -66,7 +66,7 @@ class PerfAssertionError(AssertionError):
 
 
 class InconclusiveWarning(UserWarning):
-    """A verdict stayed inconclusive and the policy is to warn."""
+    """Not issued any more: reports count inconclusive verdicts. Kept for filters that name it."""
 
 
 class AccuracyAssertionError(AssertionError):

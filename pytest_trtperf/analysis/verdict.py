@@ -24,7 +24,7 @@ class Reason(str, Enum):
     TOO_FEW_ROUNDS = "too_few_rounds"
     TOO_FEW_QUERIES = "too_few_queries"
     ESTIMATE = "estimate"
-    """The rounds left it open, and the point estimate decided."""
+    """The rounds left it open, and the point estimate decided: in records of older releases."""
     NOT_STEADY = "not_steady"
     DISTURBED = "disturbed"
     SATURATED = "saturated"
@@ -64,12 +64,12 @@ class Verdict:
     higher_is_better: bool = False
 
 
-_EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.ESTIMATE, Reason.SATURATED)
-"""Reasons of a failure that was seen; with any other the policy failed what is inconclusive."""
+_EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.SATURATED)
+"""Reasons of a failure that was seen; with any other an option failed what is inconclusive."""
 
 
 def evident_status(verdict: Verdict) -> Status:
-    """What the figures say; INCONCLUSIVE where the policy alone made it a failure."""
+    """What the figures say; INCONCLUSIVE where an option alone made it a failure."""
     failed_by_policy = verdict.status is Status.FAIL and verdict.reason not in _EVIDENT
     return Status.INCONCLUSIVE if failed_by_policy else verdict.status
 
@@ -81,28 +81,13 @@ def keeps_limit(verdict: Verdict) -> bool:
     return verdict.value <= verdict.limit
 
 
-def decide_by_estimate(verdict: Verdict) -> Verdict:
-    """An inconclusive verdict decided by its point estimate, and saying so; others unchanged."""
-    if verdict.status is not Status.INCONCLUSIVE:
-        return verdict
-    status, word = (Status.PASS, "keeps") if keeps_limit(verdict) else (Status.FAIL, "misses")
-    message = f"{verdict.message}; decided by the estimate alone, which {word} the limit"
-    return replace(verdict, status=status, reason=Reason.ESTIMATE, message=message)
-
-
-def decide(verdict: Verdict, policy: str, *, in_doubt: bool = False) -> Verdict:
+def decide(verdict: Verdict, failed_by: str | None) -> Verdict:
     """What becomes of a verdict that is inconclusive at the last look.
 
     Args:
-        policy: estimate (`decide_by_estimate`), fail (FAIL, and its message says so), or warn (it
-            stays inconclusive).
-        in_doubt: the estimate is not to be trusted either, so that it may not decide.
+        failed_by: the option that fails it, which its message then names; None leaves it open.
     """
-    if verdict.status is not Status.INCONCLUSIVE or policy == "warn":
+    if verdict.status is not Status.INCONCLUSIVE or failed_by is None:
         return verdict
-    if in_doubt and policy == "estimate":
-        return verdict
-    if policy == "fail":
-        message = f"{verdict.message}; --trtperf-inconclusive=fail fails it"
-        return replace(verdict, status=Status.FAIL, message=message)
-    return decide_by_estimate(verdict)
+    message = f"{verdict.message}; {failed_by} fails it"
+    return replace(verdict, status=Status.FAIL, message=message)

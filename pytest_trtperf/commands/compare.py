@@ -11,7 +11,6 @@ import msgspec
 from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.analysis.gates import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
@@ -96,8 +95,9 @@ def add(commands: Parsers) -> None:
     option(
         "--inconclusive",
         choices=INCONCLUSIVE_POLICIES,
-        default="estimate",
-        help="what to do with an inconclusive comparison (default: %(default)s)",
+        default="warn",
+        help="what becomes of an inconclusive comparison (default: %(default)s; estimate is "
+        "deprecated and means warn)",
     )
     option("--all", action="store_true", help="show unchanged measurements, too")
 
@@ -163,7 +163,8 @@ def _compare(
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    policy = Policy(arguments.tolerance, arguments.inconclusive, RECORD)
+    failed_by = "--inconclusive=fail" if arguments.inconclusive == "fail" else None
+    policy = Policy(arguments.tolerance, failed_by, RECORD)
     found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), policy)
     if arguments.json:
         say_json(found)
@@ -208,7 +209,7 @@ def _rows(one: Compared) -> Iterator[tuple[str, ...]]:
             f"{verdict.value:.5g}",
             signed_percent(verdict.change),
             percent_interval(verdict.lower, verdict.upper),
-            f"{word} (by estimate)" if verdict.reason == Reason.ESTIMATE else word,
+            word,
         )
 
 

@@ -222,16 +222,16 @@ class Comparison:
         return verdict_record("baseline", gate.name, verdict, message, relative)
 
     def _decided(self, gate: Gate, change: Change, host_bound: bool, doubt: str | None) -> Verdict:
-        """What the policy makes of a verdict; the estimate may not decide all that are open."""
-        verdict, policy = change.verdict, self._policy.inconclusive
+        """What the policy makes of a verdict."""
+        verdict = change.verdict
         open_by = self._undecidable(gate, change, host_bound, doubt)
         if open_by:
             reason, message = open_by
             self.notes.append(f"{gate.name}: {message}")
             verdict = replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
-        elif verdict.status is Status.INCONCLUSIVE and policy != "estimate":
+        elif verdict.status is Status.INCONCLUSIVE:
             verdict = replace(verdict, message=words.OVERLAPS)
-        return decide(verdict, policy, in_doubt=open_by is not None)
+        return decide(verdict, self._policy.failed_by)
 
     def _undecidable(
         self, gate: Gate, change: Change, host_bound: bool, doubt: str | None

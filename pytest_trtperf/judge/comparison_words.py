@@ -53,8 +53,6 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
     if change.upper == math.inf:
         interval = "[?, ?]"
     why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message}"
-    if verdict.reason is Reason.ESTIMATE:
-        why = "; inconclusive, decided by the estimate"
     return (
         f"{key}: {gate.name} {_STATUS[evident_status(verdict)]}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import inspect
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
-from pytest_trtperf.errors import InconclusiveWarning, PerfAssertionError
+from pytest_trtperf.errors import PerfAssertionError
 from pytest_trtperf.record.model import VerdictRecord
 
 Limit = float | Mapping[str, float]
@@ -91,7 +89,7 @@ def others_took(share: float) -> str:
 
 
 def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = ()) -> None:
-    """Fails the test for failed verdicts, or else warns of inconclusive ones.
+    """Fails the test for failed verdicts.
 
     Args:
         context: lines that explain the failure.
@@ -102,12 +100,3 @@ def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = (
     __tracebackhide__ = True
     if failed := [record.message for record in records if record.failed]:
         raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
-    for record in records:
-        if record.status == Status.INCONCLUSIVE.value:
-            warnings.warn(record.message, InconclusiveWarning, stacklevel=_stacklevel())
-
-
-def _stacklevel() -> int:
-    """That of the test's line, where a test asked for the verdict."""
-    names = (str(step.frame.f_globals.get("__name__")) for step in inspect.stack(context=0))
-    return next(n for n, name in enumerate(names) if not name.startswith("pytest_trtperf."))

@@ -39,11 +39,11 @@ class Policy:
 
     Attributes:
         tolerance: a share for all gates, or one for each kind; None for each gate's own.
-        inconclusive: estimate, fail or warn, see `analysis.verdict.decide`.
+        failed_by: the option that fails it, None where it stays open; see `verdict.decide`.
     """
 
     tolerance: float | Mapping[str, float] | None = None
-    inconclusive: str = "estimate"
+    failed_by: str | None = None
     remedy: Remedy = BASELINE
 
     def tolerance_of(self, gate: Gate) -> float:

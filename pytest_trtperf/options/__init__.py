@@ -142,7 +142,19 @@ DECLARED: tuple[Option, ...] = (
     Option("update", "bool", False, "Record this run's measurements as baselines."),
     Option("update_new", "bool", False, "Record baselines only for measurements that have none."),
     Option(
-        "require_baseline", "bool", False, "Fail a test if one of its measurements has no baseline."
+        "require_baseline",
+        "bool",
+        False,
+        "Fail a test if one of its measurements has no baseline, or if the comparison with it "
+        "stays inconclusive.",
+    ),
+    Option(
+        "strict",
+        "bool",
+        False,
+        "Let nothing pass that was not decided: --trtperf-require-baseline and "
+        "--trtperf-inconclusive=fail. Also fail a test that passes although one of its verdicts "
+        "failed, and a test with trt_measure that measures nothing.",
     ),
     Option("json", "path", None, "Write all results to this JSON file.", metavar="FILE"),
     Option(
@@ -201,9 +213,10 @@ DECLARED: tuple[Option, ...] = (
     Option(
         "inconclusive",
         "inconclusive",
-        "estimate",
-        "What to do if a comparison stays inconclusive: estimate (the estimated change decides), "
-        "fail, or warn (default: estimate).",
+        "warn",
+        "What becomes of a verdict that stays inconclusive, of a budget or a comparison: warn "
+        "(it neither fails nor passes, and the last lines count it) or fail (default: warn). "
+        "estimate is deprecated and means warn.",
         metavar="POLICY",
         per_measurement=True,
     ),

@@ -36,6 +36,7 @@ class Settings:
     update: bool
     update_new: bool
     require_baseline: bool
+    strict: bool
     json: Path | None
     html: Path | None
     traces: Path | None

@@ -10,6 +10,9 @@ from pytest_trtperf.options import DECLARED, Option
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import PARSERS
 
+_STRICT: Mapping[str, Any] = {"require_baseline": True, "inconclusive": "fail"}
+"""The options that --trtperf-strict stands for."""
+
 _NEARLY = 0.9
 """The share of letters in common, as difflib counts, from which a name is a misspelt one."""
 
@@ -41,6 +44,8 @@ def resolve(sources: Sources) -> Settings:
     settings = Settings(**dict(filter(None, given)))
     if settings.build_only:
         settings = settings.replaced(enabled=True)
+    if settings.strict:
+        settings = settings.replaced(**_STRICT)
     _check(settings)
     updates = ("trtperf_update", "trtperf_update_new")
     if any(sources.command_line(key) for key in updates) and not settings.enabled:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 Tolerance = float | Mapping[str, float]
 KernelsChoice: TypeAlias = Literal["cached", "fresh"]
 ToleranceKind: TypeAlias = Literal["median", "p99", "throughput"]
-InconclusivePolicy: TypeAlias = Literal["estimate", "fail", "warn"]
+InconclusivePolicy: TypeAlias = Literal["warn", "fail", "estimate"]
 Arrivals: TypeAlias = Literal["poisson", "constant"]
 TOLERANCE_KINDS: tuple[str, ...] = get_args(ToleranceKind)
 INCONCLUSIVE_POLICIES: tuple[str, ...] = get_args(InconclusivePolicy)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import outcome
+from pytest_trtperf.report.undecided import undecided_line
 
 MAX_ANNOTATIONS = 10
 """Of each level: GitHub shows no more of a step."""
@@ -46,6 +47,8 @@ def annotation_lines(
     if missing:
         text = f"{len(missing)} measurements have no baseline: {', '.join(missing)}"
         unknown.insert(0, _command("warning", {}, text))
+    if undecided := undecided_line(measured):
+        unknown.insert(0, _command("warning", {}, undecided))
     return failed[:MAX_ANNOTATIONS] + unknown[:MAX_ANNOTATIONS]
 
 

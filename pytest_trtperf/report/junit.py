@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pytest_trtperf.record.model import MaxQpsRecord, Measured, PairRecord
 from pytest_trtperf.report.outcomes import outcome
+from pytest_trtperf.report.undecided import undecided_reason
 
 
 def properties(record: Measured) -> list[tuple[str, object]]:
@@ -26,6 +27,8 @@ def _label(record: Measured) -> str:
 def _properties(record: Measured) -> Iterator[tuple[str, str]]:
     yield "device", record.device
     yield "verdict", outcome(record)
+    if reason := undecided_reason(record):
+        yield "not_decided", reason
     if isinstance(record, MaxQpsRecord):
         yield "max_qps", f"{record.rate:.6g}"
         yield "limit_ms", f"{record.limit_ms:.6g}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, outcome, row
+from pytest_trtperf.report.undecided import undecided_line
 
 MAX_ROWS = 500
 """Of a table: nobody reads more."""
@@ -52,7 +53,8 @@ def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] =
             *(one.differences if isinstance(one, MeasurementRecord) else ()),
         )
     )
-    lines += _items(problems)
+    undecided = undecided_line(measured)
+    lines += _items([*problems, undecided] if undecided else problems)
     if not measured:
         lines.append("nothing was measured")
     return "\n".join(lines).rstrip() + "\n"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pytest_trtperf.analysis.verdict import Status
 from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
 from pytest_trtperf.report.outcomes import COLUMNS, outcome, row
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.report.undecided import undecided_line
 
 SHOWN_WAIT_S = 1.0
 """Waits for a device that add up to less are not shown."""
@@ -31,6 +33,7 @@ def summary_lines(
     of_older_form: int = 0,
     against: Path | None = None,
     waited_s: float = 0.0,
+    deprecated: Sequence[str] = (),
     verbosity: int = 0,
 ) -> list[str]:
     """The section that a run ends with.
@@ -39,6 +42,7 @@ def summary_lines(
         of_older_form: how many baselines know of no sessions.
         against: the record in the place of baselines, where there is one.
         waited_s: seconds that tests waited for other processes.
+        deprecated: lines on options that were given and are deprecated.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
     """
     if not (measurements or others):
@@ -66,7 +70,9 @@ def summary_lines(
         lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
     if waited_s > SHOWN_WAIT_S:
         lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")
-    return lines + [f"ERROR: {error}" for error in errors]
+    lines += [*deprecated, *(f"ERROR: {error}" for error in errors)]
+    undecided = undecided_line([*measurements, *others])
+    return [*lines, undecided] if undecided else lines
 
 
 def _measured_lines(
@@ -85,6 +91,8 @@ def _measured_lines(
     for record in measurements:
         if verbosity > 0:
             lines += [f"{record.key}: {_extent(record)}", *(v.message for v in record.verdicts)]
+        else:
+            lines += [v.message for v in record.verdicts if v.status == Status.INCONCLUSIVE.value]
         remarks = [*(finding.message for finding in record.findings), *record.notes]
         lines += [f"{record.key}: {text}" for text in remarks]
     return lines

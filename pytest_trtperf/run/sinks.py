@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from pytest_trtperf.errors import ExtraMissing
+from pytest_trtperf.options.undecided import DEPRECATED_ESTIMATE
 from pytest_trtperf.record.json_file import write_json
 from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.record.traces import TraceFile
@@ -185,6 +186,7 @@ class TerminalTable:
             of_older_form=run.of_older_form,
             against=run.settings.against,
             waited_s=run.waited_s,
+            deprecated=[DEPRECATED_ESTIMATE] if run.settings.inconclusive == "estimate" else (),
             verbosity=terminalreporter.verbosity,
         )
         if lines:

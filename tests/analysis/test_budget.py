@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput, least_queries
 from pytest_trtperf.analysis.regression import LOOKS
-from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide_by_estimate
+from pytest_trtperf.analysis.verdict import Status
 
 ORDER = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -222,34 +222,6 @@ def test_lower_throughput_never_helps(rounds: list[float], limit: float, factor:
     after = judge_throughput(np.array(rounds) * factor * (1 - 1e-9), limit)
     assert ORDER[after.status] >= ORDER[before.status]
     assert judge_throughput(rounds[::-1], limit) == before
-
-
-@pytest.mark.parametrize(
-    ("value", "higher_is_better", "status"),
-    [
-        (2.0, False, Status.PASS),
-        (2.1, False, Status.FAIL),
-        (2.0, True, Status.PASS),
-        (1.9, True, Status.FAIL),
-    ],
-)
-def test_estimate_decides_what_is_inconclusive(
-    value: float, higher_is_better: bool, status: Status
-) -> None:
-    open_verdict = Verdict(
-        Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "x", value, 1.0, 3.0, 2.0, higher_is_better
-    )
-    decided = decide_by_estimate(open_verdict)
-    assert (decided.status, decided.reason) == (status, "estimate")
-    assert "estimate" in decided.message
-
-
-@settings(max_examples=20)
-@given(SEEDS, st.sampled_from([800.0, 3000.0]))
-def test_estimate_leaves_conclusions_alone(seed: int, limit: float) -> None:
-    verdict = judge_percentile(latencies(seed), 99, limit)
-    assert verdict.status is not Status.INCONCLUSIVE
-    assert decide_by_estimate(verdict) is verdict
 
 
 def test_looks_at_a_throughput_that_is_the_limit_share_the_error() -> None:

@@ -43,12 +43,12 @@ def with_yardstick(session: BaselineSession) -> BaselineSession:
     return msgspec.structs.replace(session, rounds=beside)
 
 
-@pytest.mark.parametrize("inconclusive", ["estimate", "warn", "fail"])
-def test_slower_machine_is_distinguished_from_a_slower_engine(inconclusive: str) -> None:
-    policy = Policy(inconclusive=inconclusive)
+@pytest.mark.parametrize("failed_by", [None, "--option"])
+def test_slower_machine_is_distinguished_from_a_slower_engine(failed_by: str | None) -> None:
+    policy = Policy(failed_by=failed_by)
     found = verdicts(1.5, yardstick_ms=0.375, policy=policy, change=with_yardstick)
     assert {one.reason for one in found.values()} == {"machine_changed"}
-    assert {one.failed for one in found.values()} == {inconclusive == "fail"}
+    assert {one.failed for one in found.values()} == {failed_by is not None}
     message = found["latency median"].message
     assert "latency median is inconclusive: " in message
     assert "the machine itself may have changed: free it, or compare in turns" in message
@@ -71,11 +71,11 @@ def test_unchanged_engine_passes_beside_others() -> None:
 
 
 def test_policy_may_fail_what_others_made_inconclusive() -> None:
-    found = verdicts(1.5, 0.5, policy=Policy(inconclusive="fail"))
+    found = verdicts(1.5, 0.5, policy=Policy(failed_by="--option"))
     assert all(one.failed for one in found.values())
     message = found["latency median"].message
     assert "latency median is inconclusive: " in message
-    assert "free the machine; --trtperf-inconclusive=fail fails it)" in message
+    assert "free the machine; --option fails it)" in message
     assert "regressed" not in message
 
 
@@ -91,21 +91,21 @@ def noisy_rounds(session: BaselineSession) -> BaselineSession:
     )
 
 
-@pytest.mark.parametrize("inconclusive", ["estimate", "warn", "fail"])
-def test_what_is_too_noisy_is_so_under_every_policy(inconclusive: str) -> None:
-    policy = Policy(inconclusive=inconclusive, tolerance=0.01)
+@pytest.mark.parametrize("failed_by", [None, "--option"])
+def test_what_is_too_noisy_is_so_under_every_policy(failed_by: str | None) -> None:
+    policy = Policy(failed_by=failed_by, tolerance=0.01)
     found = verdicts(1.03, policy=policy, change=noisy_rounds)["latency median"]
     assert found.reason == "too_noisy"
-    assert found.status == ("fail" if inconclusive == "fail" else "inconclusive")
+    assert found.status == ("fail" if failed_by else "inconclusive")
     assert "latency median is inconclusive: " in found.message
     assert "measure for longer (max_time, round_ms)" in found.message
 
 
-@pytest.mark.parametrize(("inconclusive", "failed"), [("warn", False), ("fail", True)])
-def test_what_the_estimate_could_decide_says_what_would(inconclusive: str, failed: bool) -> None:
-    policy = Policy(inconclusive=inconclusive)
+@pytest.mark.parametrize("failed_by", [None, "--option"])
+def test_what_is_too_close_says_what_would_decide_it(failed_by: str | None) -> None:
+    policy = Policy(failed_by=failed_by)
     found = verdicts(1.05, policy=policy)["latency median"]
-    assert (found.reason, found.failed) == ("overlaps_limit", failed)
+    assert (found.reason, found.failed) == ("overlaps_limit", failed_by is not None)
     assert "the limit lies within the interval: measure for longer" in found.message
 
 

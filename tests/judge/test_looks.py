@@ -107,6 +107,6 @@ def test_time_limit_ends_the_looks() -> None:
         return False
 
     found = verdicts(now=taken, extend=extend)["throughput"]
-    assert found.reason == "estimate"
-    assert found.message.endswith("; inconclusive, decided by the estimate)")
+    assert (found.status, found.reason) == ("inconclusive", "overlaps_limit")
+    assert "the limit lies within the interval: measure for longer" in found.message
     assert looks == [LOOKS[1]]

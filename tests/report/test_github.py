@@ -14,7 +14,8 @@ from pytest_trtperf.report.github import (
     append_summary,
     folder_in_repository,
 )
-from pytest_trtperf.report.markdown import markdown
+from pytest_trtperf.report.junit import properties
+from pytest_trtperf.report.markdown import escaped, markdown
 
 
 def failed(message):
@@ -36,6 +37,20 @@ def test_no_more_annotations_than_are_shown(make_measurement):
     lines = annotation_lines(those, [f"t.py::{i}" for i in range(5000)], [])
     assert [line.split()[0] for line in lines] == ["::error"] * MAX_ANNOTATIONS + ["::warning"]
     assert max(map(len, lines)) < 5000
+
+
+def test_what_was_not_decided_is_counted_in_each_format(make_measurement):
+    verdict = VerdictRecord(
+        kind="budget", metric="m", status="inconclusive", reason="not_steady", message="why"
+    )
+    records = [make_measurement("t.py::test_a", verdicts=[verdict]), make_measurement("t.py::b")]
+    line = "1 of 2 measurements were not decided: 1 not steady (test_a)"
+    first, second = annotation_lines(records, [], [])
+    assert first == f"::warning title=pytest-trtperf::{line}"
+    assert second == "::warning file=t.py,title=t.py%3A%3Atest_a::why"
+    assert escaped(line) in markdown("t", records)
+    assert ("trtperf.not_decided", "not steady") in properties(records[0])
+    assert "trtperf.not_decided" not in dict(properties(records[1]))
 
 
 @pytest.mark.parametrize(

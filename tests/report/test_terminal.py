@@ -105,8 +105,42 @@ def test_failed_comparison_is_shown_before_the_others():
     ],
 )
 def test_verdict(verdicts, word):
-    _, row = lines(measured(verdicts=verdicts, baseline="compared"))
+    row = lines(measured(verdicts=verdicts, baseline="compared"))[1]
     assert row.endswith(f"  {word}")
+
+
+def test_what_was_not_decided_is_explained_and_counted_last():
+    open_ones = [
+        measured(
+            f"t.py::test_{name}",
+            verdicts=[
+                compared(),
+                compared(status="inconclusive", reason=why, message=f"why {name}"),
+            ],
+        )
+        for name, why in (("a", "too_few_queries"), ("b", "not_steady"), ("c", "too_few_queries"))
+    ]
+    failed = measured("t.py::test_d", verdicts=[*open_ones[0].verdicts, compared(failed=True)])
+    for verbosity in (-1, 0, 1):
+        found = lines(*open_ones, failed, errors=["e"], deprecated=["old"], verbosity=verbosity)
+        assert found[-3:] == [
+            "old",
+            "ERROR: e",
+            "3 of 4 measurements were not decided: "
+            "2 too few queries (test_a, test_c), 1 not steady (test_b)",
+        ]
+        assert [line for line in found if line.startswith("why")].count("why b") == (verbosity >= 0)
+
+
+def test_few_of_many_that_were_not_decided_are_named():
+    verdict = compared(status="inconclusive", reason="overlaps_limit")
+    found = lines(*(measured(f"t.py::test_{i}", verdicts=[verdict]) for i in range(7)))
+    assert found[-1] == (
+        "7 of 7 measurements were not decided: 7 too close to the limit "
+        "(test_0, test_1, test_2, test_3, test_4, and 2 more)"
+    )
+    one = lines(measured(verdicts=[verdict]))
+    assert one[-1].startswith("1 of 1 measurement was not decided: 1 too close")
 
 
 def test_measurements_without_a_baseline_are_listed():

@@ -39,6 +39,7 @@ from pytest_trtperf.report.html.details import (
     trend_details,
 )
 from pytest_trtperf.report.outcomes import OUTCOMES, outcome
+from pytest_trtperf.report.undecided import undecided_line
 
 SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
 
@@ -104,6 +105,7 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
         tables=list(_tables(found, [trend for _, trend in series])),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
+        undecided=undecided_line([one for _, one in found]),
         text_columns=rows.TEXT_COLUMNS,
         style=Markup(_text("page.css")),  # noqa: S704  # a file of this package
         script=Markup(script),  # noqa: S704  # files of this package

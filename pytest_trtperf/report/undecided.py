@@ -1,0 +1,44 @@
+"""What was not decided, and why: the line that each report counts it in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_trtperf.analysis.verdict import Reason, Status
+from pytest_trtperf.record.model import Measured
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.outcomes import outcome
+
+MAX_NAMES = 5
+"""Of measurements, for each reason."""
+
+_WORDS = {Reason.OVERLAPS_LIMIT.value: "too close to the limit"}
+
+
+def undecided_reason(record: Measured) -> str | None:
+    """Why a measurement was neither failed nor passed, in words; None where it was."""
+    if outcome(record) != Status.INCONCLUSIVE.value:
+        return None
+    open_ones = (one for one in record.verdicts if one.status == Status.INCONCLUSIVE.value)
+    reason = next(open_ones).reason
+    return _WORDS.get(reason, reason.replace("_", " "))
+
+
+def undecided_line(measured: Sequence[Measured]) -> str | None:
+    """How many measurements were not decided, by the first reason of each; None where all were."""
+    names: dict[str, list[str]] = {}
+    for one in measured:
+        if reason := undecided_reason(one):
+            names.setdefault(reason, []).append(shortened(one.key.partition("::")[2] or one.key))
+    if not names:
+        return None
+    count, total = sum(map(len, names.values())), len(measured)
+    by_reason = sorted(names.items(), key=lambda item: -len(item[1]))
+    reasons = ", ".join(f"{len(those)} {reason} ({_listed(those)})" for reason, those in by_reason)
+    were = "measurement was" if total == 1 else "measurements were"
+    return f"{count} of {total} {were} not decided: {reasons}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    return ", ".join([*names[:MAX_NAMES], *more])
