@@ -23,6 +23,8 @@ class Reason(str, Enum):
     OVERLAPS_LIMIT = "overlaps_limit"
     TOO_FEW_ROUNDS = "too_few_rounds"
     TOO_FEW_QUERIES = "too_few_queries"
+    SHORT_TIME = "short_time"
+    """Too short a time for a percentile to pass: bursts of slow queries may lie beside it."""
     ESTIMATE = "estimate"
     """The rounds left it open, and the point estimate decided: in records of older releases."""
     NOT_STEADY = "not_steady"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Real
 
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
@@ -13,6 +13,8 @@ from pytest_trtperf.errors import PerfAssertionError
 from pytest_trtperf.record.model import VerdictRecord
 
 Limit = float | Mapping[str, float]
+
+NOT_STEADY = "not steady: lock the clocks, free the machine, or raise max_warm_up"
 
 
 def limit_here(name: str, budget: Limit, device: str) -> float:
@@ -47,40 +49,70 @@ def is_positive(limit: object) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Doubts:
+    """What may keep the verdicts on a measurement open, and what holds in spite of it.
+
+    Attributes:
+        steady: asked at each look, whether anything can be concluded at all.
+        too_short: why the rounds are too short for that; None where they are not.
+        far: the verdict that holds in spite of every doubt; None where there is none.
+        stands: whether a verdict holds although the numbers are not steady.
+        hopeless: whether more rounds cannot decide what a verdict leaves open.
+    """
+
+    steady: Callable[[], bool]
+    too_short: str | None = None
+    far: Callable[[Verdict], Verdict | None] = lambda verdict: None
+    stands: Callable[[Verdict], bool] = lambda verdict: False
+    hopeless: Callable[[Verdict], bool] = lambda verdict: False
+
+
 def settle(
     judge: Callable[[], Verdict],
     looks: Sequence[int],
-    *,
     extend: Callable[[int], bool],
-    steady: Callable[[], bool],
-    too_short: str | None = None,
+    doubts: Doubts,
 ) -> Verdict:
     """The first conclusive verdict at the preset looks, or what it is at the last.
 
     Args:
         looks: those that lie ahead. extend: measures up to one; False when the time limit came
             first.
-        steady: asked at each look, whether anything can be concluded at all, save that a saturated
-            load misses.
-        too_short: why the rounds are too short for that; None where they are not.
     """
     verdict = judge()
-    if too_short and verdict.reason != Reason.SATURATED:
-        message = f"{verdict.message}; {too_short}"
-        return replace(
-            verdict, status=Status.INCONCLUSIVE, reason=Reason.SHORT_ROUNDS, message=message
-        )
+    if verdict.reason is Reason.SATURATED:
+        return verdict
+    if doubts.too_short:
+        message = f"{verdict.message}; {doubts.too_short}"
+        return doubts.far(verdict) or _open(verdict, Reason.SHORT_ROUNDS, message)
     for look in looks:
-        if verdict.status is not Status.INCONCLUSIVE or not steady():
+        if verdict.status is not Status.INCONCLUSIVE or doubts.hopeless(verdict):
+            break
+        if doubts.far(verdict) or not _goes_on(verdict, doubts):
             break
         complete = extend(look)
         verdict = judge()
         if not complete:
             break
-    if steady() or verdict.reason == Reason.SATURATED:
+    is_open = verdict.status is Status.INCONCLUSIVE
+    if verdict.reason is Reason.SATURATED or (doubts.steady() and not is_open):
         return verdict
-    message = f"{verdict.message}; not steady"
-    return replace(verdict, status=Status.INCONCLUSIVE, reason=Reason.NOT_STEADY, message=message)
+    if far := doubts.far(verdict):
+        return far
+    if doubts.steady() or (doubts.stands(verdict) and not is_open):
+        return verdict
+    return _open(verdict, Reason.NOT_STEADY, f"{verdict.message}; {NOT_STEADY}")
+
+
+def _goes_on(verdict: Verdict, doubts: Doubts) -> bool:
+    """Whether more rounds may lead to a verdict that holds."""
+    lacks_time = verdict.reason is Reason.SHORT_TIME
+    return doubts.steady() or (lacks_time and doubts.stands(verdict))
+
+
+def _open(verdict: Verdict, reason: Reason, message: str) -> Verdict:
+    return replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
 
 
 def others_took(share: float) -> str:

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_trtperf.analysis.budget import judge_percentile, judge_throughput, least_queries
+from pytest_trtperf.analysis.budget import (
+    judge_percentile,
+    judge_throughput,
+    least_queries,
+    least_seconds,
+)
 from pytest_trtperf.analysis.regression import LOOKS
 from pytest_trtperf.analysis.verdict import Status
 
@@ -174,6 +179,44 @@ def test_too_few_queries_says_how_many_are_needed() -> None:
     assert enough.status is Status.PASS
 
 
+def test_time_of_the_queries_that_are_needed_is_named() -> None:
+    verdict = judge_percentile(latencies(0, rounds=5, queries=20), 99, 5000, seconds=30)
+    needed = int(verdict.message.split("about ")[1].split()[0])
+    assert f"about {needed} are needed, {needed * 0.3:.3g} s" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("p", "seconds", "reason"),
+    [
+        (99, 5.9, "short_time"),
+        (99, 6.0, "within_limit"),
+        (90, 0.59, "short_time"),
+        (90, 0.61, "within_limit"),
+    ],
+)
+def test_nothing_passes_between_two_bursts(p: float, seconds: float, reason: str) -> None:
+    rounds = latencies(0)
+    verdict = judge_percentile(rounds, p, 3000, seconds=seconds)
+    assert verdict.reason == reason
+    assert (verdict.status is Status.PASS) == (reason == "within_limit")
+    assert f"{least_seconds(p):.2g} s at least" in verdict.message
+    assert judge_percentile(rounds, p, 500, seconds=seconds).status is Status.FAIL
+
+
+def test_long_rounds_count_as_several() -> None:
+    uppers: list[list[float | None]] = []
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        rounds = [random.normal(300, 3, 400) for _ in range(5)]
+        found = [judge_percentile(rounds, 99, 310, seconds=seconds) for seconds in (4.9, 600)]
+        uppers.append([one.upper for one in found])
+    short, long = np.transpose(np.array(uppers, float))
+    assert long.mean() < short.mean()
+    # Of 90 queries of a slow engine no part would have one that is expected to be slow.
+    few = [one[:18] for one in rounds]
+    assert judge_percentile(few, 99, 290, seconds=27).lower == judge_percentile(few, 99, 290).lower
+
+
 def test_few_queries_that_are_all_too_slow_fail() -> None:
     assert judge_percentile(latencies(0, queries=20), 99, 100).status is Status.FAIL
 
@@ -199,11 +242,23 @@ def test_throughput(limit: float, status: Status) -> None:
     assert f"{limit} qps" in verdict.message
 
 
-def test_bounds_of_a_throughput_are_students() -> None:
-    rounds = np.array([480.0, 505.0, 500.0, 510.0, 495.0])
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        [480, 505, 500, 510, 495],
+        [480, 485, 490, 500, 505, 505, 510, 506],
+        [500, 510],
+        [1, 2, 3] * 9,
+    ],
+)
+def test_bounds_of_a_throughput_are_students_with_correlated_rounds(rounds: list[float]) -> None:
     verdict = judge_throughput(rounds, 500, alpha=0.01)
     logs = np.log(rounds)
-    t = stats.t(rounds.size - 1, logs.mean(), stats.sem(logs))
+    count, apart = len(rounds), logs - logs.mean()
+    found = (apart[1:] * apart[:-1]).sum() / (apart**2).sum()
+    r = min(max(found + (1 + 3 * max(found, 0)) / count + count**-0.5, 0), 0.95)
+    error = stats.sem(logs) * math.sqrt((1 + r) / (1 - r))
+    t = stats.t(max((count - 1) / 2, 1), logs.mean(), error)
     assert verdict.value == pytest.approx(math.exp(logs.mean()))
     assert [verdict.lower, verdict.upper] == pytest.approx(np.exp(t.ppf([0.01, 0.99])).tolist())
 
@@ -224,18 +279,32 @@ def test_lower_throughput_never_helps(rounds: list[float], limit: float, factor:
     assert judge_throughput(rounds[::-1], limit) == before
 
 
+def first_conclusion(rounds: np.ndarray) -> Status:
+    """Of the looks at a throughput of 100 queries per second."""
+    verdicts = (judge_throughput(rounds[:look], 100).status for look in LOOKS)
+    return next((one for one in verdicts if one is not Status.INCONCLUSIVE), Status.INCONCLUSIVE)
+
+
 def test_looks_at_a_throughput_that_is_the_limit_share_the_error() -> None:
     def concluded(seed: int) -> Status:
-        rounds = 100 * np.exp(np.random.default_rng(seed).normal(0, 0.005, LOOKS[-1]))
-        verdicts = (judge_throughput(rounds[:look], 100).status for look in LOOKS)
-        return next(
-            (one for one in verdicts if one is not Status.INCONCLUSIVE), Status.INCONCLUSIVE
-        )
+        noise = np.random.default_rng(seed).normal(0, 0.005, LOOKS[-1])
+        return first_conclusion(100 * np.exp(noise))
 
     found = [concluded(seed) for seed in range(1000)]
-    # 5 % nominal; 13 % where each look has 5 % of its own
-    assert found.count(Status.PASS) <= 60
-    assert found.count(Status.FAIL) <= 60
+    assert found.count(Status.PASS) <= 10
+    assert found.count(Status.FAIL) <= 10
+
+
+@pytest.mark.parametrize("memory", [0.5, 0.7])
+def test_rounds_that_remember_the_last_one_do_not_feign_certainty(memory: float) -> None:
+    def concluded(seed: int) -> Status:
+        rounds = correlated(np.random.default_rng(seed), LOOKS[-1], memory)
+        return first_conclusion(100 * np.exp(0.005 * rounds))
+
+    found = [concluded(seed) for seed in range(500)]
+    # 19 and 31 % where rounds count as independent
+    assert found.count(Status.PASS) <= 40
+    assert found.count(Status.FAIL) <= 40
 
 
 @pytest.mark.parametrize("limit", [0, -1, math.nan, math.inf])

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_trtperf.analysis.budget import WINDOWS, _clustering, judge_percentile
+from pytest_trtperf.analysis import effective_queries
+from pytest_trtperf.analysis.budget import judge_percentile
+from pytest_trtperf.analysis.effective_queries import WINDOWS
 
-ALPHA = 0.05
+FAIL_ALPHA = 0.02
 
 
 def few(degrees: int, alpha: float) -> float:
@@ -38,19 +40,31 @@ def clustering(rounds: Sequence[np.ndarray], tail: float, alpha: float) -> float
     return max(found)
 
 
-def spread(rounds: Sequence[np.ndarray], limits: np.ndarray, alpha: float) -> np.ndarray:
+def spread(
+    rounds: Sequence[np.ndarray], limits: np.ndarray, alpha: float | np.ndarray
+) -> np.ndarray:
     shares = np.array([[np.mean(one > limit) for limit in limits] for one in rounds])
     queries = sum(len(one) for one in rounds)
     share = np.average(shares, axis=0, weights=[len(one) for one in rounds])
     binomial = share * (1 - share) / queries
     between = stats.sem(shares, axis=0) ** 2
     effect = np.divide(between, binomial, out=np.zeros(len(limits)), where=binomial > 1e-12)
-    return np.asarray(effect * few(len(rounds) - 1, alpha))
+    levels = np.broadcast_to(alpha, effect.shape)
+    return np.array([few(len(rounds) - 1, level) for level in levels]) * np.asarray(effect)
+
+
+def median_variance(one: np.ndarray) -> float:
+    """From the two values that lie half a root of their number beside the middle, rounded away."""
+    ordered, half = np.sort(one), math.sqrt(len(one)) / 2
+    middle = (len(one) - 1) / 2
+    return float(ordered[math.ceil(middle + half)] - ordered[math.floor(middle - half)]) ** 2 / 4
 
 
 def further_apart(rounds: Sequence[np.ndarray], p: float) -> list[np.ndarray]:
     medians = [float(np.median(one)) for one in rounds]
-    factor = max(1.0, abs(float(stats.t.ppf(p / 100, len(rounds) - 1))))
+    noise = np.mean([median_variance(one) for one in rounds])
+    real = math.sqrt(max(0, 1 - noise / np.var(medians, ddof=1)))
+    factor = max(1.0, abs(float(stats.t.ppf(p / 100, len(rounds) - 1))) * real)
     wider = [np.mean(medians) + factor * (median - np.mean(medians)) for median in medians]
     return [one - median + level for one, median, level in zip(rounds, medians, wider, strict=True)]
 
@@ -58,15 +72,17 @@ def further_apart(rounds: Sequence[np.ndarray], p: float) -> list[np.ndarray]:
 def decided(rounds: Sequence[np.ndarray], p: float, alpha: float, limits: np.ndarray) -> list[str]:
     """The answer at each limit, by the bound of Clopper and Pearson as a quantile."""
     tail, apart = 1 - p / 100, further_apart(rounds, p)
-    effects = (spread(rounds, limits, alpha), spread(apart, limits, alpha))
-    effect = np.maximum(np.maximum(*effects), clustering(rounds, tail, alpha))
     pooled = np.concatenate(rounds)
+    is_beyond = np.array([np.mean(pooled > limit) > tail for limit in limits])
+    levels = np.where(is_beyond, FAIL_ALPHA, alpha)
+    effects = (spread(rounds, limits, levels), spread(apart, limits, levels))
+    effect = np.maximum(np.maximum(*effects), clustering(rounds, tail, alpha))
     answers = []
     for limit, queries in zip(limits, pooled.size / effect, strict=True):
         share = float(np.mean(pooled > limit))
         slow, other = share * queries, (1 - share) * queries
         if share > tail:
-            fails = other == 0 or stats.beta.ppf(alpha, slow, other + 1) > tail
+            fails = other == 0 or stats.beta.ppf(FAIL_ALPHA, slow, other + 1) > tail
             answers.append("fail" if fails else "open")
         else:
             passes = stats.beta.ppf(1 - alpha, slow + 1, other) <= tail
@@ -111,7 +127,7 @@ CASES = {
 def test_bounds_are_the_outermost_undecided_limits(case: str, p: float, alpha: float) -> None:
     make, levels = CASES[case]
     rounds = make(np.random.default_rng(5), levels)
-    found = judge_percentile(rounds, p, 1.0, alpha)
+    found = judge_percentile(rounds, p, 1.0, alpha, FAIL_ALPHA)
     # Limits in question: those that queries lie at, and above them what wider levels reach.
     pooled = np.concatenate(rounds)
     reached = np.concatenate(further_apart(rounds, p))
@@ -159,10 +175,12 @@ def test_clustering_is_the_worst_of_all_windows(
 ) -> None:
     found = clustering(rounds, tail, alpha)
     assert found > 1.01
-    assert _clustering(rounds, tail, alpha) == pytest.approx(found, rel=1e-12)
-    assert _clustering(rounds[::-1], tail, alpha) == pytest.approx(found, rel=1e-12)
+    assert effective_queries.clustering(rounds, tail, alpha) == pytest.approx(found, rel=1e-12)
+    assert effective_queries.clustering(rounds[::-1], tail, alpha) == pytest.approx(
+        found, rel=1e-12
+    )
 
 
 def test_what_is_scattered_evenly_is_not_clustered() -> None:
-    assert _clustering([np.arange(500.0) % 50] * 5, 0.02, 0.05) == 1.0
-    assert _clustering([np.ones(500)] * 5, 0.02, 0.05) == 1.0
+    assert effective_queries.clustering([np.arange(500.0) % 50] * 5, 0.02, 0.05) == 1.0
+    assert effective_queries.clustering([np.ones(500)] * 5, 0.02, 0.05) == 1.0

@@ -6,12 +6,13 @@ import math
 import warnings
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.errors import PerfAssertionError
-from pytest_trtperf.judge.limits import is_positive, limit_here, raise_if_failed, settle
+from pytest_trtperf.judge.limits import Doubts, is_positive, limit_here, raise_if_failed, settle
 from pytest_trtperf.judge.verdict_records import verdict_record
 
 OPEN = Verdict(
@@ -21,11 +22,13 @@ MISSED = replace(OPEN, status=Status.FAIL, reason=Reason.OVER_LIMIT)
 SATURATED = replace(OPEN, status=Status.FAIL, reason=Reason.SATURATED)
 
 
-def settled(*verdicts: Verdict, steady: bool = True, complete: bool = True) -> tuple[str, int]:
+def settled(
+    *verdicts: Verdict, steady: bool = True, complete: bool = True, **doubts: Any
+) -> tuple[str, int]:
     """The reason that these verdicts, one a look, come to, and how many were asked for."""
     left = list(verdicts)
     found = settle(
-        lambda: left.pop(0), [8, 12, 16], extend=lambda look: complete, steady=lambda: steady
+        lambda: left.pop(0), [8, 12, 16], lambda look: complete, Doubts(lambda: steady, **doubts)
     )
     return found.reason, len(verdicts) - len(left)
 

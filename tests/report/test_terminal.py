@@ -121,13 +121,13 @@ def test_what_was_not_decided_is_explained_and_counted_last():
         for name, why in (("a", "too_few_queries"), ("b", "not_steady"), ("c", "too_few_queries"))
     ]
     failed = measured("t.py::test_d", verdicts=[*open_ones[0].verdicts, compared(failed=True)])
+    counted = "3 of 4 measurements were not decided"
     for verbosity in (-1, 0, 1):
         found = lines(*open_ones, failed, errors=["e"], deprecated=["old"], verbosity=verbosity)
         assert found[-3:] == [
             "old",
             "ERROR: e",
-            "3 of 4 measurements were not decided: "
-            "2 too few queries (test_a, test_c), 1 not steady (test_b)",
+            f"{counted}: 2 too few queries (test_a, test_c), 1 not steady (test_b)",
         ]
         assert [line for line in found if line.startswith("why")].count("why b") == (verbosity >= 0)
 
