@@ -210,6 +210,7 @@ class TestNotSteady:
     """A warm-up that is given no time to settle."""
 
     NEVER = "max_warm_up=1e-3"
+    CLOSE = "perf.assert_percentile(50, ms=1.5 * perf.percentile(50))"
 
     def test_is_said_with_what_to_do(self, measure):
         result, record = measure(self.NEVER, "assert not perf.steady")
@@ -221,21 +222,28 @@ class TestNotSteady:
         assert record["time_to_steady_s"] is None
 
     def test_budgets_are_inconclusive(self, measure):
-        line = "perf.assert_p99(ms=5000); perf.assert_qps(0.01)"
+        line = f"{self.CLOSE}; perf.assert_qps(perf.qps / 2)"
         result, record = measure(self.NEVER, line, "--trtperf-inconclusive=warn")
         result.assert_outcomes(passed=1, warnings=0)
-        result.stdout.re_match_lines([r".*P99 of latency .* not steady"])
+        result.stdout.re_match_lines([r".*P50 of latency .* not steady: lock the clocks.*"])
         verdicts = [(v["status"], v["reason"]) for v in record["verdicts"]]
         assert verdicts == [("inconclusive", "not_steady")] * 2
         result.stdout.fnmatch_lines([f"{KEY} *inconclusive"])
 
     def test_budgets_fail_where_nothing_may_be_open(self, measure):
-        result, _ = measure(self.NEVER, "perf.assert_p99(ms=5000)", "--trtperf-inconclusive=fail")
+        result, _ = measure(self.NEVER, self.CLOSE, "--trtperf-inconclusive=fail")
         result.stdout.re_match_lines(
-            [r".*P99 of latency .* cannot be judged against its budget of .*=fail fails it.*"]
+            [r".*P50 of latency .* cannot be judged against its budget of .*=fail fails it.*"]
         )
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["*P99 of latency*not steady*"])
+        result.stdout.fnmatch_lines(["*P50 of latency*not steady*"])
+
+    @pytest.mark.parametrize(
+        ("line", "status"), [("perf.assert_p99(ms=5000)", "pass"), ("perf.assert_qps(1e9)", "fail")]
+    )
+    def test_budget_that_lies_far_away_is_decided(self, measure, line, status):
+        _, record = measure(self.NEVER, line)
+        assert [verdict["status"] for verdict in record["verdicts"]] == [status]
 
     def test_comparison_is_inconclusive(self, measure):
         measure(self.NEVER, "pass", "--trtperf-update")
