@@ -112,12 +112,12 @@ def two_states(random: np.random.Generator, count: int, share: float) -> FloatAr
     often = share / 1.9
     slow = states(random, count, 0.1, 20)
     above = np.where(slow, special.ndtri(1 - 10 * often), special.ndtri(1 - often))
-    return LIMIT_MS * np.exp(SPREAD * (random.normal(size=count) - above))
+    return np.asarray(LIMIT_MS * np.exp(SPREAD * (random.normal(size=count) - above)))
 
 
 def heavy(random: np.random.Generator, count: int, share: float) -> FloatArray:
     """A Pareto tail without a variance."""
-    return LIMIT_MS * (random.pareto(1.5, count) + 1) * share ** (1 / 1.5)
+    return np.asarray(LIMIT_MS * (random.pareto(1.5, count) + 1) * share ** (1 / 1.5))
 
 
 QUERIES = {
@@ -258,7 +258,7 @@ def unsteady(
 
     def simulate(random: np.random.Generator) -> str:
         while True:
-            seconds = np.arange(LOOKS[0] * 5) * 0.24
+            seconds = np.arange(LOOKS[0] * 5, dtype=np.float64) * 0.24
             levels, later = move(random, seconds)
             noise = 0.01 * random.normal(size=(levels.size, 240))
             rounds = np.exp(levels[:, None] + noise).reshape(LOOKS[0], -1)
@@ -279,7 +279,7 @@ def unsteady(
         )
         status = settle(judge, [], lambda look: False, doubts).status
         if status is Status.INCONCLUSIVE:
-            return status.value
+            return str(status.value)
         keeps = math.exp(later + 0.01 * float(special.ndtri(0.99))) <= limit
         return "right" if keeps == (status is Status.PASS) else "wrong"
 

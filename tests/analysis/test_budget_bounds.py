@@ -50,7 +50,8 @@ def spread(
     between = stats.sem(shares, axis=0) ** 2
     effect = np.divide(between, binomial, out=np.zeros(len(limits)), where=binomial > 1e-12)
     levels = np.broadcast_to(alpha, effect.shape)
-    return np.array([few(len(rounds) - 1, level) for level in levels]) * np.asarray(effect)
+    scale = np.array([few(len(rounds) - 1, level) for level in levels])
+    return np.asarray(scale * effect)
 
 
 def median_variance(one: np.ndarray) -> float:

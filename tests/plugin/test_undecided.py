@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from pytest_trtperf.measure import measurement
-
 CLOSE = "perf.assert_percentile(50, ms=perf.percentile(50))"
 HEAD = """
     def test_model(trt_engine, trt_measure):
@@ -18,9 +16,8 @@ HEAD = """
 
 
 @pytest.fixture
-def run(project, monkeypatch):
-    """Runs a test beside other processes, so that a close budget is never decided."""
-    monkeypatch.setattr(measurement, "contention", lambda before, after: 0.5)
+def run(project):
+    """Runs a test of which a close budget is never decided."""
     project.model()
 
     def test(body, *arguments, options=""):
@@ -34,15 +31,15 @@ def test_is_counted_last_and_no_warning_even_where_warnings_are_errors(run):
     result = run(CLOSE, "-W", "error")
     result.assert_outcomes(passed=1, warnings=0)
     lines = [line for line in result.outlines if line.strip()]
-    assert "1 of 1 measurement was not decided: 1 contended (test_model)" in lines[-2]
-    result.stdout.fnmatch_lines(["*test_model: P50 of latency *free the machine*"])
+    assert "1 of 1 measurement was not decided: 1 too close to the limit (test_model)" in lines[-2]
+    result.stdout.fnmatch_lines(["*test_model: P50 of latency *is too close to its budget of *"])
 
 
 @pytest.mark.parametrize("option", ["--trtperf-inconclusive=fail", "--trtperf-strict"])
 def test_fails_where_an_option_says_so_and_names_it(run, option):
     result = run(CLOSE, option, options=", baseline=False")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*P50 of latency *free the machine; {option} fails it*"])
+    result.stdout.fnmatch_lines([f"*P50 of latency *is too close to *; {option} fails it*"])
     assert "not decided" not in str(result.stdout)
 
 
