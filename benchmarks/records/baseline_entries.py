@@ -31,8 +31,9 @@ from pytest_trtperf.baseline.schema import (
     BaselineSession,
 )
 from pytest_trtperf.baseline.store import BaselineStore
-from pytest_trtperf.judge.comparison import Comparison
+from pytest_trtperf.judge.comparison import Comparison, Surroundings
 from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.record.model import EngineRecord, RoundRecord
 
@@ -101,6 +102,8 @@ def load(directory: Path) -> Modules:
 def compare(modules: Modules, now: list[RoundRecord]) -> int:
     """Holds the same rounds to each entry; how many verdicts that made."""
     policy, verdicts = Policy(), 0
+    everything = [one for entries in modules.values() for one in entries.values()]
+    around = Surroundings(Repository(lambda: everything), tests=len(everything))
     for entries in modules.values():
         for key, stored in entries.items():
             subject = Subject(
@@ -108,10 +111,9 @@ def compare(modules: Modules, now: list[RoundRecord]) -> int:
                 software=SOFTWARE, baseline=stored, compares=True, records=True,
             )  # fmt: skip
             comparison = Comparison(
-                subject, stored, policy,
-                rounds=lambda: now, extend=lambda _: False, mode=MODE, shapes=stored.shapes,
-            )  # fmt: skip
-            verdicts += len(comparison.judge(host_bound=False, doubt=lambda: None))
+                subject, stored, policy, around, mode=MODE, shapes=stored.shapes
+            )
+            verdicts += len(comparison.judge([now], host_bound=False, doubt=None))
     return verdicts
 
 

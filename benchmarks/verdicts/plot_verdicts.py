@@ -1,9 +1,8 @@
-"""Draw the figures of docs/verdicts.md.
+"""Draw the figure of docs/verdicts.md.
 
     python -m benchmarks.verdicts.plot_verdicts [--cases benchmarks/results/gate_h200.jsonl]
 
-Needs matplotlib. `changes.svg` shows what `gate_runs.py` measured, `power.svg` the
-simulation of `gate_simulation.py`.
+Needs matplotlib. `changes.svg` shows what `gate_runs.py` measured.
 """
 
 from __future__ import annotations
@@ -19,15 +18,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.verdicts.gate_runs import GPU_CHAINS
-from benchmarks.verdicts.gate_simulation import normal, shares
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 RESULTS = Path(__file__).parents[1] / "results"
 MEDIAN = "gpu_compute median"
 TOLERANCE = 0.02
 COLOURS = {"pass": "#2a7f62", "fail": "#b3392f", "inconclusive": "#8a6d1d"}
-NOISES = (0.002, 0.01, 0.03)
-SIMULATED = 400
 
 
 def draw_changes(cases: Path) -> None:
@@ -58,23 +54,6 @@ def draw_changes(cases: Path) -> None:
     _save(figure, "changes.svg")
 
 
-def draw_power() -> None:
-    """How likely a slowdown is to fail, by how much rounds vary."""
-    figure, axes = plt.subplots(figsize=(7.2, 2.8))
-    slowdowns = np.linspace(0, 0.2, 41)
-    for noise, colour in zip(NOISES, ("#1f5f8b", "#8a6d1d", "#b3392f"), strict=True):
-        found = [
-            shares(normal(noise, 0), 1, float(slowdown), 0.05, SIMULATED) for slowdown in slowdowns
-        ]
-        label = f"rounds vary by {100 * noise:g} %"
-        axes.plot(100 * slowdowns, [100 * one["fail"] for one in found], color=colour, label=label)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    axes.axvline(5, color="black", linewidth=0.8, linestyle="--")
-    axes.set_xlabel("true slowdown, % (dashed: the tolerance)")
-    axes.set_ylabel("runs that fail, %")
-    _save(figure, "power.svg")
-
-
 def _save(figure: Figure, name: str) -> None:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
@@ -83,14 +62,13 @@ def _save(figure: Figure, name: str) -> None:
 
 
 def main() -> None:
-    """Draw both."""
-    parser = argparse.ArgumentParser(description="Draw the figures of docs/verdicts.md.")
+    """Draw it."""
+    parser = argparse.ArgumentParser(description="Draw the figure of docs/verdicts.md.")
     parser.add_argument("--cases", type=Path, default=RESULTS / "gate_h200.jsonl")
     options = parser.parse_args()
     mpl.rcParams.update({"font.size": 9, "svg.hashsalt": "trtperf", "savefig.facecolor": "white"})
     IMAGES.mkdir(exist_ok=True)
     draw_changes(options.cases)
-    draw_power()
 
 
 if __name__ == "__main__":

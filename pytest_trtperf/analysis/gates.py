@@ -6,14 +6,12 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pytest_trtperf.analysis.change import Baseline, Change, Level
+from pytest_trtperf.analysis.machine import allow_for_machine
 from pytest_trtperf.analysis.metrics import engine_metric
-from pytest_trtperf.analysis.regression import (
-    ALPHA,
-    LOOKS,
-    Change,
-    allow_for_machine,
-    judge_change,
-)
+from pytest_trtperf.analysis.regression import judge_change
+from pytest_trtperf.analysis.shift import Shift
+from pytest_trtperf.analysis.spread import SessionFigure
 from pytest_trtperf.analysis.summary import QUANTILES
 
 TOLERANCE, P99_TOLERANCE = 0.05, 0.10
@@ -82,26 +80,26 @@ def too_few_for_p99(gate: Gate, rounds: Sequence[RoundStatistics]) -> bool:
 
 def judge_gate(
     gate: Gate,
-    current: Sequence[RoundStatistics],
     sessions: Sequence[Sequence[RoundStatistics]],
-    tolerance: float,
+    baseline: Baseline,
+    level: Level,
+    *,
+    shift: Shift | None = None,
     disturbance: float = 0.0,
-    gates: int = 1,
     machine: float | None = None,
 ) -> Change:
-    """The change of a gate's number against the sessions of a baseline, see `judge_change`.
+    """The change of a gate's number in sessions of rounds, see `judge_change`.
 
     Args:
-        gates: how many numbers are compared: each has its share of the error (Bonferroni).
         machine: how much longer a fixed calculation takes, as a ratio; None where that is not
             known. See `allow_for_machine`.
     """
     change = judge_change(
-        gate.values(current),
-        [gate.values(session) for session in sessions],
-        tolerance,
+        [SessionFigure.of(gate.values(rounds)) for rounds in sessions],
+        baseline,
+        level,
         higher_is_better=gate.kind == "throughput",
-        alpha=ALPHA / len(LOOKS) / gates,
+        shift=shift,
         disturbance=disturbance,
     )
-    return change if machine is None else allow_for_machine(change, machine, tolerance)
+    return change if machine is None else allow_for_machine(change, machine, level.tolerance)

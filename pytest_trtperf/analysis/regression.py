@@ -1,268 +1,249 @@
-"""The comparison with a baseline: is the metric worse by more than a tolerance?"""
+"""The comparison with a baseline: is the metric worse by more than a tolerance?
+
+The rule, as docs/verdicts.md has it: one session first. What looks suspicious in it is measured
+in fresh sessions, and they alone decide. A number fails when the 95 % interval lies beyond the
+tolerance, each fresh session does, and chance would do as much in fewer than 5 % of runs of
+unchanged tests. The interval holds what sessions, runs and days differ by.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from scipy import special
-
-from pytest_trtperf.analysis.percent import signed_percent
+from pytest_trtperf.analysis.change import (
+    CONFIRMING,
+    EXTREME,
+    EXTREME_RATIO,
+    INTERVAL,
+    MOST_RUNS,
+    POWER,
+    RED_BY_CHANCE,
+    SUSPICIOUS,
+    Baseline,
+    Change,
+    Level,
+)
+from pytest_trtperf.analysis.moderation import Variance, quantile, sum_of
+from pytest_trtperf.analysis.shift import Shift
+from pytest_trtperf.analysis.spread import SessionFigure, own_session_variance
 from pytest_trtperf.analysis.summary import bounded_exp
-from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, keeps_limit
+from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 LOOKS = (5, 8, 12, 16, 20)
-"""Numbers of rounds at which a verdict is asked for; alpha is shared among these looks."""
-
-ALPHA = 0.01
-"""The level of all looks at all numbers that are compared, on either side."""
-
-LEAST_RUNS = 5
-"""From this many baseline runs on, their own spread alone is the run-to-run spread."""
-
-FEW_RUNS_ALPHA = 0.05
-"""The level for the spread of two to four runs: at 1 % two would support no tolerance at all."""
-
-SENSITIVITY = 1.5
-"""How much more than a fixed calculation an engine may feel a slower machine, as a power."""
+"""Numbers of rounds at which a budget is asked for; alpha is shared among these looks."""
 
 # a change of exactly the tolerance must not fail on the rounding of a logarithm
 _SLACK = 1e-12
 
 
-@dataclass(frozen=True)
-class Change:
-    """A metric against its baseline; `ratio` is current / baseline, `lower` and `upper` its bounds.
-
-    `current` and `baseline` are geometric means over rounds in the metric's unit. `improved` says
-    that the metric is surely better by more than the tolerance. `supported` is the
-    smallest change, as a share, that chance and disturbance do not explain.
-    """
-
-    verdict: Verdict
-    ratio: float
-    lower: float
-    upper: float
-    current: float
-    baseline: float
-    improved: bool
-    supported: float
-
-
-class _Interval(NamedTuple):
-    lower: float
-    upper: float
-
-
-class _Sample:
-    """A few logarithms, whose figures do not depend on their order; numpy is slow on so few."""
-
-    def __init__(self, values: list[float]) -> None:
-        self.values, self.size = values, len(values)
-        self.mean = math.fsum(values) / self.size
-        self.squares = math.fsum([(value - self.mean) ** 2 for value in values])
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> _Sample:
-        # Not `positive_samples`: for five values numpy takes longer than all that follows.
-        samples = [float(value) for value in values]
-        if not samples:
-            raise ValueError("no samples: a comparison needs at least one value on each side")
-        for place, value in enumerate(samples):
-            if not 0 < value < math.inf:
-                raise ValueError(f"sample {place} is {value}: it must be positive and finite")
-        return cls([math.log(value) for value in samples])
-
-
 def judge_change(
-    current: Iterable[float],
-    runs: Sequence[Iterable[float]],
-    tolerance: float,
+    sessions: Sequence[SessionFigure],
+    baseline: Baseline,
+    level: Level,
+    *,
     higher_is_better: bool = False,
-    alpha: float = ALPHA / len(LOOKS),
+    shift: Shift | None = None,
     disturbance: float = 0.0,
 ) -> Change:
-    """Judge the rounds of this run against the rounds of each baseline run.
-
-    Works on logarithms of one value a round (a median, a percentile, a throughput). The interval
-    of the difference is that of Welch (1947), each side at level 1 - alpha. Worse by more than
-    `tolerance` (0.05 is 5 %) is a regression: PASS if none of the interval lies beyond, FAIL if
-    all of it does, and lies beyond what the runs can support as well, see `_supported_tolerance`.
-    For a metric where higher is better the limit is 1 / (1 + tolerance).
+    """Judge the sessions of this run against the runs of a baseline.
 
     Args:
+        sessions: the first one, or the fresh ones that are to confirm what it showed.
+        shift: how much slower the machine is today; None where that is not known.
         disturbance: a change, as a share, that circumstances of this run alone can make.
 
     Raises:
-        ValueError: a value is not positive and finite, a run is empty, there are no runs, or
-            `tolerance` is not in (0, 3] or `alpha` not in (0, 0.5).
+        ValueError: there is no session or no run, or the tolerance is not in (0, 3].
     """
-    _check_options(tolerance, alpha)
-    now, logs = _Sample.of(current), [_Sample.of(run) for run in runs]
-    if not logs:
-        raise ValueError("no baseline runs: there is nothing to compare with")
-    before = _Sample([value for run in logs for value in run.values])
-    change = now.mean - before.mean
-    interval = _interval(now, before, change, alpha)
-    supported = max(_supported_tolerance(logs), disturbance)
-    verdict = _verdict(change, interval, tolerance, supported, higher_is_better)
-    return Change(
-        verdict=verdict,
-        ratio=verdict.value,
-        lower=0.0 if verdict.lower is None else verdict.lower,
-        upper=math.inf if verdict.upper is None else verdict.upper,
-        current=math.exp(now.mean),
-        baseline=math.exp(before.mean),
-        improved=interval is not None
-        and _is_better(interval, math.log1p(max(tolerance, supported)), higher_is_better),
-        supported=supported,
-    )
+    if not 0 < level.tolerance <= 3:
+        raise ValueError(f"tolerance {level.tolerance} is not in (0, 3]; 0.05 stands for 5 %")
+    if not sessions or not baseline.runs:
+        raise ValueError("no sessions or no baseline runs: there is nothing to compare")
+    return _Judgement(sessions, baseline, level, higher_is_better, shift, disturbance).change()
 
 
-def allow_for_machine(change: Change, machine: float, tolerance: float) -> Change:
-    """A change, made inconclusive where a faster or slower machine may explain it.
+class _Judgement:
+    """One number; more is worse in all logarithms."""
 
-    A slower machine does not explain a regression that stays beyond the tolerance once the engine
-    is allowed `SENSITIVITY` times what made the machine slower. The same holds for the estimate
-    alone. A pass stands unless a faster machine hides a regression, by the same measure.
+    def __init__(
+        self,
+        sessions: Sequence[SessionFigure],
+        baseline: Baseline,
+        level: Level,
+        higher_is_better: bool,
+        shift: Shift | None,
+        disturbance: float,
+    ) -> None:
+        self.sessions, self.level, self.spread = sessions, level, baseline.spread
+        self.sign = -1.0 if higher_is_better else 1.0
+        self.higher_is_better, self.disturbance = higher_is_better, disturbance
+        self.runs = baseline.spread.even_runs(baseline.runs)
+        self.odd = tuple(run.label for run in baseline.runs if run not in self.runs)
+        self.now = math.fsum(one.mean for one in sessions) / len(sessions)
+        self.then = math.fsum(run.mean for run in self.runs) / len(self.runs)
+        self.session = self.spread.session.moderated(own_session_variance(self.runs))
+        self.run = self._run_variance()
+        self.stored = math.fsum(len(run.sessions) for run in self.runs) / len(self.runs)
+        self.day, self.shift = self._day(shift)
+        self.worse = self._worse(self.now)
 
-    Args:
-        machine: what a fixed calculation takes now over what it took, as a ratio.
-    """
-    verdict = change.verdict
-    slower = 1 / change.ratio if verdict.higher_is_better else change.ratio
-    felt, unfelt = machine**SENSITIVITY, machine ** (1 / SENSITIVITY)
-    regressed = slower / (felt if machine > 1 else unfelt) > 1 + tolerance
-    improved = slower / (felt if machine < 1 else unfelt) < 1 / (1 + tolerance)
-    change = replace(change, improved=change.improved and improved)
-    contradicted = (
-        regressed if verdict.status is Status.PASS else not (keeps_limit(verdict) or regressed)
-    )
-    if verdict.lower is None or not contradicted:
-        return change
-    message = (
-        f"a fixed calculation takes {signed_percent(machine - 1)} since the baseline was "
-        "recorded, so the machine itself may have changed"
-    )
-    verdict = replace(
-        verdict, status=Status.INCONCLUSIVE, reason=Reason.MACHINE_CHANGED, message=message
-    )
-    return replace(change, verdict=verdict)
+    def _day(self, shift: Shift | None) -> tuple[Variance | None, Shift | None]:
+        """What days add to the variance; with a shift that is better known, what it leaves."""
+        day = self.spread.day
+        if day is not None:
+            day = Variance(day.value * (1 + 1 / len(self.runs)), day.freedom)
+        if shift and (day is None or shift.variance.value < day.value):
+            return shift.variance, shift
+        return day, None
 
+    def parts(self, count: int, runs: int) -> list[Variance]:
+        """The variances of a change that so many sessions show of so many runs, without days."""
+        if run := self.run:
+            few = max(1 / count - 1 / self.stored, 0.0)
+            return [
+                Variance(run.value * (1 + 1 / runs), run.freedom),
+                Variance(self.session.value * few, self.session.freedom),
+            ]
+        each = 1 / count + 1 / (runs * self.stored)
+        return [Variance(self.session.value * each, self.session.freedom)]
 
-def _supported_tolerance(runs: Sequence[_Sample], alpha: float = ALPHA) -> float:
-    """The change that one further run exceeds by chance with probability alpha, as a share.
+    def _run_variance(self) -> Variance | None:
+        """Of a run's mean around the entry and its day, as stored."""
+        if self.spread.run is None:
+            return None
+        means = [run.mean - self.spread.shifts.get(run.label, 0.0) for run in self.runs]
+        centre = math.fsum(means) / len(means)
+        freedom = len(means) - 1
+        squares = math.fsum((mean - centre) ** 2 for mean in means)
+        return self.spread.run.moderated(Variance(squares / freedom if freedom else 0.0, freedom))
 
-    t * s * sqrt(1 + 1 / S) for S runs (Hahn & Meeker 1991), where s is the standard deviation of
-    their means. Fewer than `LEAST_RUNS` estimate that badly: then it is at `FEW_RUNS_ALPHA`, and
-    runs are taken to differ at least as rounds do within them. The run that is judged has no say:
-    a slowdown of some queries makes its rounds differ. Looking again, or at another number, draws
-    no other run, so alpha is not shared. 0 where there is no spread.
+    def variance(self, count: int, runs: int = 0) -> Variance:
+        """Of a change that so many sessions show; at least what their own rounds vary by.
 
-    Args:
-        runs: logarithms of one value a round.
-    """
-    means = [_Sample([run.mean for run in runs])]
-    if len(runs) >= LEAST_RUNS:
-        margin = _prediction_margin(means, alpha)
-    else:
-        few = _prediction_margin(means, max(alpha, FEW_RUNS_ALPHA))
-        margin = max(few, _prediction_margin(runs, alpha))
-    return bounded_exp(margin * math.sqrt(1 + 1 / len(runs))) - 1
+        Args:
+            runs: that the baseline is taken to have; those that it has unless given.
+        """
+        days = [self.day] if self.day else []
+        total = sum_of([*self.parts(count, runs or len(self.runs)), *days])
+        within = sum_of(
+            Variance(one.rounds.value / one.count / len(self.sessions) ** 2, one.rounds.freedom)
+            for one in self.sessions
+            if one.rounds.freedom
+        )
+        return max(within, total, key=lambda one: one.value)
 
+    def half_width(self, count: int, runs: int = 0) -> float:
+        """Half the 95 % interval of the change; more runs than there are also know more."""
+        variance = self.variance(count, runs)
+        freedom = variance.freedom + max(runs - len(self.runs), 0) * self.stored
+        return quantile((1 + INTERVAL) / 2, freedom) * math.sqrt(variance.value)
 
-def why_undecidable(change: Change, tolerance: float) -> str | None:
-    """Why not even the estimate may decide an inconclusive change; None where it may."""
-    if change.verdict.reason == Reason.TOO_FEW_ROUNDS:
-        return "one side has a single round, which shows no spread"
-    if change.lower < 1 / (1 + tolerance) and change.upper > 1 + tolerance:
-        lower, upper = (signed_percent(bound - 1, 0) for bound in (change.lower, change.upper))
-        return f"too noisy to decide, from {lower} to {upper}"
-    allowed = 1 + change.supported
-    beyond = not 1 / (1 + tolerance) <= change.ratio <= 1 + tolerance
-    if beyond and 1 / allowed <= change.ratio <= allowed:
-        return f"the run-to-run spread alone may be up to {change.supported:.1%}"
-    return None
+    def by_chance(self, count: int) -> float:
+        """What an unchanged number exceeds in few runs only, of all numbers of all tests.
 
+        Each number has its share of the level (Bonferroni); the day is one for all of them, and
+        takes half.
+        """
+        own = sum_of(self.parts(count, len(self.runs)))
+        share = RED_BY_CHANCE / 2 / (self.level.gates * self.level.tests)
+        limit = quantile(1 - share, own.freedom) * math.sqrt(own.value)
+        if self.day is not None:
+            day = quantile(1 - RED_BY_CHANCE / 2, self.day.freedom)
+            limit += day * math.sqrt(self.day.value)
+        return limit
 
-def _prediction_margin(groups: Sequence[_Sample], alpha: float) -> float:
-    """t times the standard deviation that the groups have in common; 0 without any spread."""
-    freedom = sum(group.size - 1 for group in groups)
-    if freedom < 1:
-        return 0.0
-    squares = math.fsum(group.squares for group in groups)
-    return float(special.stdtrit(freedom, 1 - alpha)) * math.sqrt(squares / freedom)
+    def finds(self) -> float:
+        """The slowdown that fails with 90 % power in fresh sessions, a logarithm."""
+        variance = self.variance(CONFIRMING)
+        limit = max(
+            math.log1p(self.level.tolerance) + self.half_width(CONFIRMING),
+            self.by_chance(CONFIRMING),
+        )
+        return limit + quantile(POWER, variance.freedom) * math.sqrt(variance.value)
 
+    def is_suspicious(self, variance: Variance, upper: float) -> bool:
+        """Whether one session shows more than chance does in a tenth of unchanged tests."""
+        limit = quantile(1 - SUSPICIOUS / self.level.gates, variance.freedom)
+        return upper > math.log1p(self.level.tolerance) + _SLACK and self.worse > max(
+            limit * math.sqrt(variance.value), math.log1p(self.disturbance)
+        )
 
-def _interval(now: _Sample, before: _Sample, change: float, alpha: float) -> _Interval | None:
-    """Bounds on the change of the logarithm; None where a side has one round and so no spread."""
-    if now.size < 2 or before.size < 2:
-        return None
-    half = _welch_half_width(now, before, alpha)
-    return _Interval(change - half, change + half)
+    def is_confirmed(self, lower: float) -> bool:
+        """Whether fresh sessions together show a regression."""
+        by_chance = max(self.by_chance(len(self.sessions)), math.log1p(self.disturbance))
+        return (
+            len(self.sessions) >= CONFIRMING
+            and lower > math.log1p(self.level.tolerance) + _SLACK
+            and self.worse > by_chance
+        )
 
+    def is_extreme(self, variance: Variance) -> bool:
+        """Whether the change is far outside every explanation."""
+        widest = math.log1p(self.level.tolerance * self.level.most_widening)
+        far = max(EXTREME * math.sqrt(variance.value), widest, math.log1p(self.disturbance))
+        return self.worse > min(far, max(math.log(EXTREME_RATIO), math.log1p(self.disturbance)))
 
-def _welch_half_width(now: _Sample, before: _Sample, alpha: float) -> float:
-    """Half the interval of a difference of means with unequal variances (Welch 1947)."""
-    a, b = (side.squares / (side.size - 1) / side.size for side in (now, before))
-    if a + b == 0:
-        return 0.0
-    share = a / (a + b)
-    freedom = 1 / (share**2 / (now.size - 1) + (1 - share) ** 2 / (before.size - 1))
-    return float(special.stdtrit(freedom, 1 - alpha)) * math.sqrt(a + b)
+    def runs_needed(self, widest: float) -> int | None:
+        """Runs with which the interval supports the widest tolerance; None if too many."""
+        counts = range(len(self.runs) + 1, MOST_RUNS + 1)
+        return next((n for n in counts if 2 * self.half_width(CONFIRMING, n) <= widest), None)
 
+    def change(self) -> Change:
+        """All of it."""
+        count, variance = len(self.sessions), self.variance(len(self.sessions))
+        half = self.half_width(count)
+        lower, upper = self.worse - half, self.worse + half
+        tolerance = math.log1p(self.level.tolerance)
+        widest = math.log1p(self.level.tolerance * self.level.most_widening)
+        allowed = max(tolerance, min(max(2 * half, math.log1p(self.disturbance)), widest))
+        each_shows_it = all(self._worse(one.mean) > tolerance + _SLACK for one in self.sessions)
+        if each_shows_it and (self.is_confirmed(lower) or self.is_extreme(variance)):
+            status = Status.FAIL
+            reason = Reason.UNDER_LIMIT if self.higher_is_better else Reason.OVER_LIMIT
+        elif upper <= allowed + _SLACK:
+            status, reason = Status.PASS, Reason.WITHIN_LIMIT
+            if self.worse + (self.shift.value if self.shift else 0.0) > allowed:
+                reason = Reason.ENVIRONMENT
+        else:
+            status, reason = Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT
+            if 2 * half > widest:
+                reason = Reason.TOO_NOISY
+            elif count < CONFIRMING and lower > tolerance:
+                reason = Reason.ONE_SESSION
+        bounds = (-upper, -lower) if self.higher_is_better else (lower, upper)
+        limit = bounded_exp(allowed)
+        verdict = Verdict(
+            status=status,
+            reason=reason,
+            message="",
+            value=bounded_exp(self.sign * self.worse),
+            lower=bounded_exp(bounds[0]),
+            upper=bounded_exp(bounds[1]),
+            limit=1 / limit if self.higher_is_better else limit,
+            higher_is_better=self.higher_is_better,
+        )
+        return Change(
+            verdict=verdict,
+            ratio=verdict.value,
+            lower=bounded_exp(bounds[0]),
+            upper=bounded_exp(bounds[1]),
+            current=math.exp(self.now),
+            baseline=math.exp(self.then),
+            improved=upper < -tolerance and -self.worse > self.by_chance(count),
+            widened=limit - 1,
+            finds=bounded_exp(self.finds()) - 1,
+            suspicious=self.is_suspicious(variance, upper),
+            suspicion=self.worse / math.sqrt(variance.value) if variance.value else 0.0,
+            shift=bounded_exp(self.shift.value) - 1 if self.shift else 0.0,
+            controls=self.shift.controls if self.shift else 0,
+            odd_runs=self.odd,
+            runs=len(self.runs),
+            sessions=count,
+            runs_needed=self.runs_needed(widest) if reason is Reason.TOO_NOISY else None,
+        )
 
-def _verdict(
-    change: float,
-    interval: _Interval | None,
-    tolerance: float,
-    supported: float,
-    higher_is_better: bool,
-) -> Verdict:
-    allowed = max(tolerance, supported)
-    status, reason = _decide(interval, tolerance, allowed, higher_is_better)
-    ratio = bounded_exp(change)
-    bounds = interval and _Interval(bounded_exp(interval.lower), bounded_exp(interval.upper))
-    return Verdict(
-        status=status,
-        reason=reason,
-        message="",
-        value=ratio,
-        lower=bounds and bounds.lower,
-        upper=bounds and bounds.upper,
-        limit=1 / (1 + allowed) if higher_is_better else 1 + allowed,
-        higher_is_better=higher_is_better,
-    )
-
-
-def _decide(
-    interval: _Interval | None, tolerance: float, allowed: float, higher_is_better: bool
-) -> tuple[Status, Reason]:
-    if interval is None:
-        return Status.INCONCLUSIVE, Reason.TOO_FEW_ROUNDS
-    worse = _worsening(interval, higher_is_better)
-    if worse.lower > math.log1p(allowed) + _SLACK:
-        return Status.FAIL, Reason.UNDER_LIMIT if higher_is_better else Reason.OVER_LIMIT
-    if worse.upper <= math.log1p(tolerance) + _SLACK:
-        return Status.PASS, Reason.WITHIN_LIMIT
-    return Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT
-
-
-def _is_better(interval: _Interval, allowed: float, higher_is_better: bool) -> bool:
-    return _worsening(interval, higher_is_better).upper < -allowed
-
-
-def _worsening(interval: _Interval, higher_is_better: bool) -> _Interval:
-    """The interval with its sign turned so that more is always worse."""
-    if higher_is_better:
-        return _Interval(-interval.upper, -interval.lower)
-    return interval
-
-
-def _check_options(tolerance: float, alpha: float) -> None:
-    if not 0 < tolerance <= 3:
-        raise ValueError(f"tolerance {tolerance} is not in (0, 3]; 0.05 stands for 5 %")
-    if not 0 < alpha < 0.5:
-        raise ValueError(f"alpha {alpha} is not between 0 and 0.5")
+    def _worse(self, log: float) -> float:
+        """How much worse than the baseline, of a logarithm."""
+        worse = self.sign * (log - self.then)
+        return worse - self.shift.value if self.shift else worse

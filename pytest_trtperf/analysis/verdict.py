@@ -37,6 +37,10 @@ class Reason(str, Enum):
     TOO_NOISY = "too_noisy"
     MACHINE_CHANGED = "machine_changed"
     OTHER_MODE = "other_mode"
+    ONE_SESSION = "one_session"
+    """A regression that no fresh session has confirmed."""
+    ENVIRONMENT = "environment"
+    """The machine is slower, and the engine is not."""
     SHORT_ROUNDS = "short_rounds"
     """Rounds of this measurement or of its baseline are too short for any verdict."""
 

@@ -11,6 +11,7 @@ import msgspec
 from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.analysis.gates import P99_TOLERANCE, TOLERANCE
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
@@ -20,8 +21,9 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.judge.comparison import Comparison
+from pytest_trtperf.judge.comparison import Comparison, Surroundings
 from pytest_trtperf.judge.policy import RECORD, Policy
+from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
 from pytest_trtperf.record.as_baseline import baseline_entry, tactics
@@ -103,10 +105,22 @@ def add(commands: Parsers) -> None:
 
 
 def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Policy) -> Comparisons:
-    """Compares each measurement of the new runs with that of the old ones."""
+    """Compares each measurement of the new runs with that of the old ones.
+
+    All are looked at twice: unchanged engines first show what the machine is like.
+    """
     before, after = dict(_measurements(old)), dict(_measurements(new))
+    entries = {
+        one: baseline_entry(record, run.software, run.created)
+        for one, (run, record) in before.items()
+    }
+    matched = [one for one in after if one in before]
+    around = Surroundings(Repository(entries.values), tests=max(len(matched), 1))
+    pairs = [(one, _RecordPair(entries[one], *after[one], policy, around)) for one in matched]
+    for _, pair in pairs:
+        pair.judge()
     return Comparisons(
-        compared=[_compare(before[one], after[one], policy) for one in after if one in before],
+        compared=[pair.compared(one) for one, pair in pairs],
         missing=[one for one in before if one not in after],
         added=[one for one in after if one not in before],
     )
@@ -120,46 +134,55 @@ def _measurements(
             yield measurement_id(run, one), (run, one)
 
 
-def _compare(
-    before: tuple[RunRecord, MeasurementRecord],
-    after: tuple[RunRecord, MeasurementRecord],
-    policy: Policy,
-) -> Compared:
-    (old_run, old), (run, new) = before, after
-    entry = baseline_entry(old, old_run.software, old_run.created)
-    subject = Subject(
-        test=new.test,
-        key=new.key,
-        module=new.module,
-        baseline_dir=new.baseline_dir,
-        device=new.device,
-        engine=new.engine,
-        software=run.software,
-        baseline=entry,
-        compares=True,
-        records=False,
-    )
-    comparison = Comparison(
-        subject,
-        entry,
-        policy,
-        rounds=lambda: new.rounds,
-        extend=lambda _rounds: False,
-        mode=new.mode,
-        shapes=new.shapes,
-    )
-    found = {finding.code: finding.message for finding in new.findings}
-    doubtful = (FindingCode.NOT_STEADY, FindingCode.SATURATED, FindingCode.DRIFTING)
-    why = next((found[code] for code in doubtful if code in found), None)
-    verdicts = comparison.judge(host_bound=FindingCode.ENQUEUE_BOUND in found, doubt=lambda: why)
-    layers = {layer.name: layer.median_ms for layer in new.layers}
-    failed = any(verdict.failed for verdict in verdicts)
-    return Compared(
-        identity=measurement_id(run, new),
-        verdicts=verdicts,
-        differences=comparison.differences(layers, tactics(new.layers)) if failed else [],
-        notes=comparison.notes,
-    )
+class _RecordPair:
+    """A measurement of the new record, and that of the old one as a baseline."""
+
+    def __init__(
+        self,
+        entry: BaselineEntry,
+        run: RunRecord,
+        record: MeasurementRecord,
+        policy: Policy,
+        around: Surroundings,
+    ) -> None:
+        self._record = record
+        subject = Subject(
+            test=record.test,
+            key=record.key,
+            module=record.module,
+            baseline_dir=record.baseline_dir,
+            device=record.device,
+            engine=record.engine,
+            software=run.software,
+            baseline=entry,
+            compares=True,
+            records=False,
+        )
+        self._comparison = Comparison(
+            subject, entry, policy, around, mode=record.mode, shapes=record.shapes
+        )
+
+    def judge(self) -> list[VerdictRecord]:
+        """The verdicts, with what is known of the machine by now."""
+        found = {finding.code: finding.message for finding in self._record.findings}
+        doubtful = (FindingCode.NOT_STEADY, FindingCode.SATURATED, FindingCode.DRIFTING)
+        return self._comparison.judge(
+            [session.rounds for session in self._record.sessions if session.rounds],
+            host_bound=FindingCode.ENQUEUE_BOUND in found,
+            doubt=next((found[code] for code in doubtful if code in found), None),
+        )
+
+    def compared(self, identity: MeasurementId) -> Compared:
+        """The same with what explains a failure."""
+        verdicts = self.judge()
+        layers = {layer.name: layer.median_ms for layer in self._record.layers}
+        differences = self._comparison.differences(layers, tactics(self._record.layers))
+        return Compared(
+            identity=identity,
+            verdicts=verdicts,
+            differences=differences if any(verdict.failed for verdict in verdicts) else [],
+            notes=self._comparison.notes,
+        )
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -1,13 +1,14 @@
-"""A measurement against its baseline: all gates look at the same rounds, and say what differs."""
+"""A measurement against its baseline: all gates look at the same sessions, and say what differs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import geometric_mean
 from typing import Any
 
+from pytest_trtperf.analysis.change import CONFIRMING, Change, Level
 from pytest_trtperf.analysis.gates import (
     OPEN_LOAD_GATES,
     Gate,
@@ -15,7 +16,7 @@ from pytest_trtperf.analysis.gates import (
     judge_gate,
     too_few_for_p99,
 )
-from pytest_trtperf.analysis.regression import LOOKS, Change, why_undecidable
+from pytest_trtperf.analysis.shift import Controls
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
 from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
@@ -23,23 +24,41 @@ from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
 from pytest_trtperf.judge.limits import others_took
 from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
 from pytest_trtperf.measure.yardstick import YARDSTICK_PACKAGE
 from pytest_trtperf.record.model import RoundRecord, VerdictRecord
 
+Sessions = Sequence[Sequence[RoundRecord]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a comparison knows of the other tests.
+
+    Attributes:
+        repository: their baselines.
+        controls: the unchanged engines of this run.
+        tests: how many are compared; one is red by chance at most.
+    """
+
+    repository: Repository
+    controls: Controls = field(default_factory=Controls)
+    tests: int = 1
+
 
 class Comparison:
-    """Holds the rounds of a session to a baseline entry.
+    """Holds the sessions of a measurement to a baseline entry.
 
     Args:
-        rounds: gives the rounds measured so far.
-        extend: measures until there are so many rounds; False when the time limit came first.
         mode, shapes: of this measurement.
 
     Attributes:
-        notes: remarks on what was judged, for the report.
+        notes: remarks on what was judged last, for the report.
+        suspicion: of the last look, how far the worst number is beyond chance, in standard
+            deviations; 0 where fresh sessions have nothing to decide.
     """
 
     def __init__(
@@ -47,46 +66,56 @@ class Comparison:
         subject: Subject,
         baseline: BaselineEntry,
         policy: Policy,
+        surroundings: Surroundings,
         *,
-        rounds: Callable[[], Sequence[RoundRecord]],
-        extend: Callable[[int], bool],
         mode: Mapping[str, Any],
         shapes: Mapping[str, Sequence[int]],
     ) -> None:
         self._subject, self._baseline, self._policy = subject, baseline, policy
-        self._rounds, self._extend = rounds, extend
+        self._around = surroundings
         self._mode, self._shapes = mode, shapes
-        self._looked_at: dict[Gate, int] = {}
-        self._too_short: str | None = None
+        self._sessions: Sessions = []
+        self._rounds: list[RoundRecord] = []
+        self._is_control = False
         self.notes: list[str] = []
+        self.suspicion = 0.0
 
-    def judge(self, *, host_bound: bool, doubt: Callable[[], str | None]) -> list[VerdictRecord]:
+    def judge(
+        self, sessions: Sessions, *, host_bound: bool, doubt: str | None
+    ) -> list[VerdictRecord]:
         """A verdict for each gate, or the one that the modes differ.
 
+        Fresh sessions alone decide once there are enough: the first one was chosen for them by
+        what it showed.
+
         Args:
+            sessions: all that were measured, with their rounds.
             host_bound: enqueueing takes longer than the engine, so only P99 is about the model.
-            doubt: asked at each look, why no gate may be conclusive.
+            doubt: why no gate may be conclusive.
         """
+        fresh = sessions[1:]
+        self._sessions = fresh if len(fresh) >= CONFIRMING else sessions[:1]
+        self._rounds = [round for session in self._sessions for round in session]
         if modes := self._mode_differences():
             return [self._other_mode(modes)]
-        self.notes += attribution.doubts(self._baseline)
+        self.notes = list(attribution.doubts(self._baseline))
         gates = [gate for gate in self._gates() if self._fits(gate)]
-        changes: dict[Gate, Change] = {}
-        self._look(gates, changes, len(gates))
-        open_gates = gates if not host_bound else [gate for gate in gates if gate.kind == "p99"]
-        self._too_short = words.too_short_rounds(
-            self._rounds(), [run.rounds for run in self._baseline.runs], self._policy.remedy
-        )
-        for look in LOOKS:
-            if doubt() or self._too_short or self._is_settled(open_gates, changes):
-                break
-            if look > len(self._rounds()):
-                complete = self._extend(look)
-                self._look(open_gates, changes, len(gates))
-                if not complete:
-                    break
-        why = doubt()
-        return [self._record(gate, changes[gate], host_bound, why) for gate in gates]
+        stored = [run.rounds for run in self._baseline.runs]
+        too_short = words.too_short_rounds(self._rounds, stored, self._policy.remedy)
+        changes = {gate: self._change(gate, len(gates)) for gate in gates}
+        if not (doubt or too_short):
+            self._count_as_control(changes)
+        open_by = {
+            gate: self._undecidable(gate, change, host_bound, doubt, too_short)
+            for gate, change in changes.items()
+        }
+        suspicious = [
+            change.suspicion
+            for gate, change in changes.items()
+            if change.suspicious and open_by[gate] is None and len(self._sessions) < CONFIRMING
+        ]
+        self.suspicion = max(suspicious, default=0.0)
+        return [self._record(gate, changes[gate], open_by[gate]) for gate in gates]
 
     def differences(
         self,
@@ -100,7 +129,7 @@ class Comparison:
             digest=self._subject.engine.digest,
             plan_sha256=self._subject.engine.plan_sha256,
             software=self._subject.software,
-            rounds=self._rounds(),
+            rounds=self._rounds,
             layers=layers,
             tactics=tactics or {},
             kernels=kernels,
@@ -113,41 +142,43 @@ class Comparison:
     def _gates(self) -> tuple[Gate, ...]:
         if self._mode["load"] == "open":
             return OPEN_LOAD_GATES
-        return closed_load_gates(self._rounds()[0].quantiles)
+        return closed_load_gates(self._rounds[0].quantiles)
 
     def _fits(self, gate: Gate) -> bool:
         """Whether the rounds are long enough for this gate; a note where they are not."""
-        rounds, stored = self._rounds(), self._stored
+        rounds, stored = self._rounds, self._stored
         if not (too_few_for_p99(gate, stored) or too_few_for_p99(gate, rounds)):
             return True
         self.notes.append(words.too_short_for_p99(gate, rounds, stored))
         return False
 
-    def _look(self, gates: Sequence[Gate], changes: dict[Gate, Change], compared: int) -> None:
-        """Judges the gates without a conclusive verdict: a conclusive one never changes."""
-        sessions = [session.rounds for session in self._baseline.sessions]
-        machine, disturbance = self._machine(), self._disturbance()
-        for gate in gates:
-            if gate not in changes or _is_open(changes[gate]):
-                self._looked_at[gate] = len(self._rounds())
-                changes[gate] = judge_gate(
-                    gate,
-                    self._rounds(),
-                    sessions,
-                    self._policy.tolerance_of(gate),
-                    disturbance=disturbance,
-                    gates=compared,
-                    machine=machine,
-                )
-
-    def _is_settled(self, gates: Sequence[Gate], changes: Mapping[Gate, Change]) -> bool:
-        """Whether further rounds could not change the outcome of the test."""
-        found = [(gate, changes[gate]) for gate in gates]
-        fails = any(
-            change.verdict.status is Status.FAIL and not self._blames_others(gate, change)
-            for gate, change in found
+    def _change(self, gate: Gate, gates: int) -> Change:
+        level = Level(
+            self._policy.tolerance_of(gate), gates, self._around.tests, self._policy.most_widening
         )
-        return fails or not any(_is_open(change) for _, change in found)
+        return judge_gate(
+            gate,
+            self._sessions,
+            self._around.repository.baseline(self._baseline, gate),
+            level,
+            shift=self._around.controls.shift(gate.name),
+            disturbance=self._disturbance(),
+            machine=self._machine(),
+        )
+
+    def _count_as_control(self, changes: Mapping[Gate, Change]) -> None:
+        """Lets an unchanged engine say, once, what the machine is like."""
+        engine, last = self._subject.engine, self._baseline.runs[-1]
+        unchanged = engine.digest == self._baseline.engine and last.software == dict(
+            self._subject.software
+        )
+        if self._is_control or not unchanged:
+            return
+        self._is_control = True
+        for gate, change in changes.items():
+            sign = -1 if gate.kind == "throughput" else 1
+            worse = sign * math.log(change.current / change.baseline)
+            self._around.controls.add(gate.name, worse)
 
     def _machine(self) -> float | None:
         """What the yardstick takes now over what it took, see `allow_for_machine`.
@@ -156,7 +187,7 @@ class Comparison:
         """
         release, runs = self._subject.software.get(YARDSTICK_PACKAGE), self._baseline.runs
         then = [round.yardstick_ms for round in self._stored]
-        now = [round.yardstick_ms for round in self._rounds()]
+        now = [round.yardstick_ms for round in self._rounds]
         if None in then + now or any(
             run.software.get(YARDSTICK_PACKAGE) != release for run in runs
         ):
@@ -165,7 +196,7 @@ class Comparison:
 
     def _contention(self) -> float:
         """The share of time that other processes took from the engine, on the CPU."""
-        return mean_contention(round.contention for round in self._rounds()) or 0.0
+        return mean_contention(round.contention for round in self._rounds) or 0.0
 
     def _disturbance(self) -> float:
         """How much longer that may have made a query: run half the time, it takes twice as long."""
@@ -200,64 +231,57 @@ class Comparison:
         return verdict_record("baseline", "mode", verdict, message)
 
     def _record(
-        self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
+        self, gate: Gate, change: Change, open_by: tuple[Reason, str] | None
     ) -> VerdictRecord:
-        verdict = self._decided(gate, change, host_bound, doubt)
-        if change.improved and not self._too_short:
+        verdict = change.verdict
+        if open_by:
+            reason, message = open_by
+            self.notes.append(f"{gate.name}: {message}")
+            verdict = replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
+        elif change.improved:
             self.notes.append(words.improved(gate, change, self._policy.remedy))
+        if verdict.status is Status.INCONCLUSIVE and not verdict.message:
+            message = words.undecided(change, verdict, self._policy.remedy)
+            verdict = replace(verdict, message=message)
+        if change.odd_runs:
+            self.notes.append(words.odd_runs(gate, change))
+        verdict = decide(verdict, self._policy.failed_by)
         judged = words.JudgedGate(
             gate=gate,
             change=change,
             verdict=verdict,
             tolerance=self._policy.tolerance_of(gate),
-            rounds=self._rounds()[: self._looked_at[gate]],
-            sessions=len(self._baseline.sessions),
+            rounds=self._rounds,
             disturbance=self._disturbance(),
         )
         message = words.comparison_message(self._subject.key, self._subject.device, judged)
         relative = Relative(
             change.current, change.baseline, change.ratio, change.lower, change.upper,
-            limit=max(judged.tolerance, change.supported),
+            limit=max(judged.tolerance, change.widened), finds=change.finds, shift=change.shift,
         )  # fmt: skip
         return verdict_record("baseline", gate.name, verdict, message, relative)
 
-    def _decided(self, gate: Gate, change: Change, host_bound: bool, doubt: str | None) -> Verdict:
-        """What the policy makes of a verdict."""
-        verdict = change.verdict
-        open_by = self._undecidable(gate, change, host_bound, doubt)
-        if open_by:
-            reason, message = open_by
-            self.notes.append(f"{gate.name}: {message}")
-            verdict = replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
-        elif verdict.status is Status.INCONCLUSIVE:
-            verdict = replace(verdict, message=words.OVERLAPS)
-        return decide(verdict, self._policy.failed_by)
-
     def _undecidable(
-        self, gate: Gate, change: Change, host_bound: bool, doubt: str | None
+        self,
+        gate: Gate,
+        change: Change,
+        host_bound: bool,
+        doubt: str | None,
+        too_short: str | None,
     ) -> tuple[Reason, str] | None:
-        """Reason and message where not even the estimate may decide."""
+        """Reason and message where the numbers decide nothing; None where they do."""
         if doubt:
             return Reason.DOUBTFUL, doubt
-        if self._too_short:
-            return Reason.SHORT_ROUNDS, self._too_short
+        if too_short:
+            return Reason.SHORT_ROUNDS, too_short
         if host_bound and gate.kind != "p99":
             return Reason.ENQUEUE_BOUND, words.HOST_BOUND
         if self._blames_others(gate, change):
             return Reason.CONTENDED, others_took(self._contention())
-        if not _is_open(change):
+        verdict, may_wait = change.verdict, len(self._sessions) < CONFIRMING
+        if verdict.status is not Status.INCONCLUSIVE or (change.suspicious and may_wait):
             return None
-        reason = change.verdict.reason
-        why = why_undecidable(change, self._policy.tolerance_of(gate))
-        if why is None and reason is Reason.MACHINE_CHANGED:
-            why = change.verdict.message
-        elif reason is not Reason.TOO_FEW_ROUNDS:
-            reason = Reason.TOO_NOISY
-        return None if why is None else (reason, words.undecided(reason, why, self._policy.remedy))
-
-
-def _is_open(change: Change) -> bool:
-    return change.verdict.status is Status.INCONCLUSIVE
+        return verdict.reason, words.undecided(change, verdict, self._policy.remedy)
 
 
 def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_trtperf.analysis.change import Change
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99, Gate, RoundStatistics
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.analysis.regression import LOOKS, Change
 from pytest_trtperf.analysis.round_length import mean_round_ms, too_short
+from pytest_trtperf.analysis.spread import ROUNDS
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, evident_status
 from pytest_trtperf.judge.policy import Remedy
 
 HOST_BOUND = "bound by enqueue, so this measures the host, not the model: use cuda_graph"
-OVERLAPS = "the limit lies within the interval: measure for longer (max_time, round_ms)"
+OVERLAPS = "the limit lies within the interval"
+ONE_SESSION = "no fresh session has confirmed it"
+ENVIRONMENT = "the machine is slower than when the baseline was recorded, the engine is not"
 
 _STATUS = {
     Status.PASS: "is within tolerance",
@@ -28,11 +30,10 @@ _EXPLAINED = (Reason.WITHIN_LIMIT, Reason.OVER_LIMIT, Reason.UNDER_LIMIT)
 
 @dataclass(frozen=True)
 class JudgedGate:
-    """A gate with its last change, and what the policy made of it.
+    """A gate with its change, and what the policy made of it.
 
     Attributes:
         rounds: those that the change comes from.
-        sessions: how many the baseline has, in all runs.
         disturbance: see `analysis.regression.judge_change`.
     """
 
@@ -41,7 +42,6 @@ class JudgedGate:
     verdict: Verdict
     tolerance: float
     rounds: Sequence[RoundStatistics]
-    sessions: int
     disturbance: float
 
 
@@ -50,29 +50,41 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
     gate, change, verdict = judged.gate, judged.change, judged.verdict
     queries = sum(round.queries for round in judged.rounds)
     interval = percent_interval(change.lower - 1, change.upper - 1)
-    if change.upper == math.inf:
-        interval = "[?, ?]"
-    why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message}"
+    why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message or ENVIRONMENT}"
+    sessions = "one session" if change.sessions == 1 else f"{change.sessions} fresh sessions"
     return (
         f"{key}: {gate.name} {_STATUS[evident_status(verdict)]}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
-        f"in the baseline, {signed_percent(change.ratio - 1)} {interval}, "
+        f"in the baseline, {_allowed_for(judged)}{signed_percent(change.ratio - 1)} {interval}, "
         f"tolerance {judged.tolerance:.1%}{_raised(judged)} "
-        f"({len(judged.rounds)} rounds, {queries} queries on {device}{why})"
+        f"({sessions}, {len(judged.rounds)} rounds, {queries} queries on {device}{why})"
+    )
+
+
+def _allowed_for(judged: JudgedGate) -> str:
+    """What the machine has changed, where it is not the engine's."""
+    change = judged.change
+    if not change.controls:
+        return ""
+    raw = signed_percent(change.current / change.baseline - 1)
+    machine = signed_percent(change.shift)
+    return (
+        f"{raw}, while {change.controls} unchanged engines of this run take {machine}: without "
+        "that "
     )
 
 
 def _raised(judged: JudgedGate) -> str:
-    supported, sessions = judged.change.supported, judged.sessions
-    if supported <= judged.tolerance:
+    widened, change = judged.change.widened, judged.change
+    if widened <= judged.tolerance * (1 + 1e-9):
         return ""
     # A rate falls by this much when queries take so much longer.
-    fall = 1 - 1 / (1 + supported)
-    most = f"{fall if judged.gate.kind == 'throughput' else supported:.1%}"
-    if supported <= judged.disturbance:
+    fall = 1 - 1 / (1 + widened)
+    most = f"{fall if judged.gate.kind == 'throughput' else widened:.1%}"
+    if widened <= judged.disturbance:
         return f", raised to {most}: other processes took so much time"
-    found = "only session" if sessions == 1 else f"{sessions} sessions"
-    return f", raised to {most}: judging by the baseline's {found}, runs may differ by that much"
+    runs = "one run" if change.runs == 1 else f"{change.runs} runs"
+    return f", raised to {most}: the baseline's {runs} and this measurement support no less"
 
 
 def other_mode(key: str, differences: Sequence[str], remedy: Remedy) -> str:
@@ -88,7 +100,7 @@ def too_short_for_p99(
 ) -> str:
     """Why a gate is left out, and what would bring it back."""
     rate = sum(round.throughput for round in rounds) / len(rounds)
-    seconds = 1.1 * LOOKS[0] * LEAST_QUERIES_FOR_P99 / rate
+    seconds = 1.1 * ROUNDS * LEAST_QUERIES_FOR_P99 / rate
     return (
         f"{gate.name} is not compared: a round has {rounds[0].queries} queries here and "
         f"{stored[0].queries} in the baseline, and {LEAST_QUERIES_FOR_P99} are needed "
@@ -112,12 +124,22 @@ def improved(gate: Gate, change: Change, remedy: Remedy) -> str:
     return f"{gate.name} improved by {abs(change.ratio - 1):.1%}{hint}"
 
 
-def undecided(reason: Reason, why: str, remedy: Remedy) -> str:
-    """What helps where not even the estimate may decide."""
-    if reason is Reason.MACHINE_CHANGED:
-        return f"{why}: free it, or compare in turns"
-    if reason is Reason.TOO_FEW_ROUNDS:
-        return f"{why}: {remedy.renew}"
-    more = f", {remedy.more_runs}" if remedy.more_runs else ""
-    longer = "measure for longer (max_time, round_ms)"
-    return f"{why}: {longer}{more}, free the machine or widen the tolerance"
+def odd_runs(gate: Gate, change: Change) -> str:
+    """Which runs of the baseline are left out."""
+    return (
+        f"{gate.name}: {', '.join(change.odd_runs)} is left out of the baseline, since it is far "
+        "from the other runs"
+    )
+
+
+def undecided(change: Change, verdict: Verdict, remedy: Remedy) -> str:
+    """What helps where the numbers decide nothing."""
+    if verdict.reason is Reason.MACHINE_CHANGED:
+        return f"{verdict.message}: free it, or compare in turns"
+    if verdict.reason is not Reason.TOO_NOISY:
+        return ONE_SESSION if verdict.reason is Reason.ONE_SESSION else OVERLAPS
+    lower, upper = (signed_percent(bound - 1) for bound in (change.lower, change.upper))
+    noisy = f"too noisy to decide, from {lower} to {upper}"
+    if change.runs_needed and remedy.more_runs:
+        return f"{noisy}: {remedy.more_runs}, about {change.runs_needed} in all"
+    return f"{noisy}: free the machine, measure for longer (round_ms) or widen the tolerance"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_trtperf.analysis.change import MOST_WIDENING
 from pytest_trtperf.analysis.gates import Gate
 
 
@@ -39,12 +40,15 @@ class Policy:
 
     Attributes:
         tolerance: a share for all gates, or one for each kind; None for each gate's own.
-        failed_by: the option that fails it, None where it stays open; see `verdict.decide`.
+        failed_by: the option that fails what stays open, None where none does; see
+            `verdict.decide`.
+        most_widening: a tolerance is widened to so many times itself at most.
     """
 
     tolerance: float | Mapping[str, float] | None = None
     failed_by: str | None = None
     remedy: Remedy = BASELINE
+    most_widening: float = MOST_WIDENING
 
     def tolerance_of(self, gate: Gate) -> float:
         """The change of a gate's number that is tolerated, as a share."""

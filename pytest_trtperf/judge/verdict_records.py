@@ -13,7 +13,8 @@ from pytest_trtperf.record.model import VerdictRecord
 class Relative:
     """A number against that of a reference; `ratio` and its bounds are current over reference.
 
-    `limit` is the share by which they may differ.
+    `limit` is the share by which they may differ, `finds` the slowdown that would be found with
+    90 % power, and `shift` how much slower the machine is; both are shares.
     """
 
     current: float
@@ -22,6 +23,8 @@ class Relative:
     lower: float
     upper: float
     limit: float
+    finds: float | None = None
+    shift: float | None = None
 
 
 def verdict_record(
@@ -49,6 +52,8 @@ def verdict_record(
         limit=_finite(limit),
         baseline=relative.reference if relative else None,
         change=relative.ratio - 1 if relative else None,
+        finds=_finite(relative.finds) if relative else None,
+        shift=_finite(relative.shift) if relative else None,
         failed=verdict.status is Status.FAIL,
     )
 

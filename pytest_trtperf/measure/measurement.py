@@ -73,6 +73,7 @@ class Measurement:
         sessions: what each session measured, the present one last.
         compiled: an earlier session, which compiled kernels and was given up; if it was measured.
         capacity: queries per second under a closed load, at the end of the warm-up; 0 before it.
+        shares_session: whether another measurement uses the session, too.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Measurement:
         self._report = report or (lambda progress: None)
         self._rate, self._began, self._released = 0.0, 0.0, False
         self.compiled: SessionRounds | None = None
-        self.capacity = 0.0
+        self.capacity, self.shares_session = 0.0, False
         self._windows = Windows()
 
     @property

@@ -44,7 +44,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerdictRecord(Record, frozen=True, kw_only=True):
-    """A verdict on one number; `change` is against the baseline, as a share."""
+    """A verdict on one number; `change` is against the baseline, as a share.
+
+    `finds` is the slowdown that a comparison would have found with 90 % power, and `shift` how much
+    slower the machine was, which is not part of `change`; both are shares.
+    """
 
     kind: str  # budget, baseline or pair
     metric: str
@@ -57,6 +61,8 @@ class VerdictRecord(Record, frozen=True, kw_only=True):
     limit: Number = None
     baseline: Number = None
     change: Number = None
+    finds: Number = None
+    shift: Number = None
     failed: bool = False
 
 

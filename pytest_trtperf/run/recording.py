@@ -10,7 +10,7 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.attribution import doubts
 from pytest_trtperf.record.as_baseline import baseline_entry
-from pytest_trtperf.record.model import MeasurementRecord
+from pytest_trtperf.record.model import MeasurementRecord, utc_now
 from pytest_trtperf.run.run import Run
 
 _Place = tuple[Path, str]
@@ -45,10 +45,11 @@ def _changes(run: Run) -> dict[_Place, dict[str, BaselineEntry]]:
     changes: dict[_Place, dict[str, BaselineEntry]] = defaultdict(dict)
     if not (run.settings.update or run.settings.update_new):
         return changes
+    recorded = utc_now()
     for record, passed in run.measurements:
         stored = _stored(run, record)
         if passed and record.baseline != "off" and (run.settings.update or stored is None):
-            measured = baseline_entry(record, run.target.probe.software)
+            measured = baseline_entry(record, run.target.probe.software, recorded)
             record.notes.extend(doubts(measured))
             entry = add_run(stored, measured)
             changes[Path(record.baseline_dir), record.module][record.key] = entry

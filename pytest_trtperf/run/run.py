@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 
 from pytest_trtperf import __version__
+from pytest_trtperf.analysis.shift import Controls
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import builtin_backends, find_backend
@@ -20,6 +22,9 @@ from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu
 from pytest_trtperf.baseline.locate import locate
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.judge.comparison import Surroundings
+from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest
 from pytest_trtperf.record.model import (
@@ -103,6 +108,8 @@ class Run:
         errors: what went wrong beside the tests, a line each.
         waited_s: seconds that tests waited for other processes.
         engines: by digest, whether this run built them.
+        tests: how many the run may compare.
+        controls: unchanged engines, which say what the machine is like.
     """
 
     settings: Settings
@@ -121,8 +128,11 @@ class Run:
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
     engines: dict[str, bool] = field(default_factory=dict)
+    tests: int = 1
+    controls: Controls = field(default_factory=Controls)
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
+    _repositories: dict[Path, Repository] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -165,6 +175,23 @@ class Run:
                 directory, self.target.hardware_class, self.target.probe.backend
             )
         return self._stores[directory]
+
+    def surroundings(self, store: BaselineStore) -> Surroundings:
+        """What a comparison with a baseline of this store knows of the other tests."""
+        repository = self._repositories.setdefault(
+            store.directory, Repository(lambda: self._entries(store))
+        )
+        return Surroundings(repository, self.controls, self.tests)
+
+    def _entries(self, store: BaselineStore) -> Iterator[BaselineEntry]:
+        if self.against is not None:
+            for entries in self.against.values():
+                yield from entries.values()
+            return
+        for module in store.list_modules():
+            # A broken file fails the tests that need it.
+            with suppress(BaselineError):
+                yield from store.entries(module).values()
 
     def note_collected(self, nodeids: Iterable[str]) -> None:
         """Takes the tests that were collected, by module."""

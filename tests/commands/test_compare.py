@@ -40,21 +40,6 @@ def test_regression(compare, options, status):
     assert "1 regressed" in result.out
 
 
-def test_change_and_interval_are_those_of_the_analysis(compare, make_measurement):
-    from pytest_trtperf.analysis.regression import ALPHA, LOOKS, judge_change
-
-    (found,) = compare(1.1, "--json").json["compared"]
-    verdict = next(v for v in found["verdicts"] if v["metric"] == "gpu_compute median")
-    rounds = [[r.quantiles["gpu_compute"][8] for r in make_measurement(level=level).rounds]
-              for level in (1.0, 1.1)]  # fmt: skip
-    shared = ALPHA / len(LOOKS) / len(found["verdicts"])
-    change = judge_change(rounds[1], [rounds[0]], 0.05, alpha=shared)
-    assert verdict["change"] == pytest.approx(change.ratio - 1)
-    assert (verdict["lower"], verdict["upper"]) == pytest.approx(
-        (change.lower - 1, change.upper - 1)
-    )
-
-
 def test_improvement_is_reported_and_is_no_failure(compare):
     result = compare(0.8, "--fail")
     assert result.status == 0
@@ -98,7 +83,7 @@ def test_other_mode_fails(compare):
 @pytest.mark.parametrize(("code", "metric"), [("enqueue_bound", "latency P99"), ("not_steady", "")])
 def test_doubtful_measurement_is_not_judged_by_its_numbers(compare, code, metric):
     findings = [FindingRecord(code=code, message="because")]
-    (found,) = compare(1.2, "--json", findings=findings).json["compared"]
+    (found,) = compare(1.3, "--json", findings=findings).json["compared"]
     assert {v["metric"] for v in found["verdicts"] if v["failed"]} == {metric} - {""}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import numpy as np
 import pytest
 
-from pytest_trtperf.analysis.gates import closed_load_gates, judge_gate
+from pytest_trtperf.analysis.gates import closed_load_gates
 from pytest_trtperf.baseline.schema import BaselineSession
 from pytest_trtperf.judge.policy import BASELINE, RECORD, Policy, Remedy
 from tests.judge.compared import TAIL, rounds, verdicts
@@ -21,9 +23,9 @@ def test_what_others_took_widens_the_tolerance_and_is_reported() -> None:
     found = verdicts(1.5, 0.5)
     assert {one.status for one in found.values()} == {"inconclusive"}
     assert not any(one.failed for one in found.values())
-    raised = "tolerance 5.0%, raised to 100.0%: other processes took so much time"
+    raised = "tolerance 5.0%, raised to 10.0%: other processes took so much time"
     assert raised in found["latency median"].message
-    assert found["latency median"].limit == 1.0
+    assert found["latency median"].limit == pytest.approx(0.1)
     assert {one.reason for one in found.values()} == {"contended"}
     assert "other processes took 50% of the time: free the machine" in found["latency P99"].message
 
@@ -31,8 +33,6 @@ def test_what_others_took_widens_the_tolerance_and_is_reported() -> None:
 def test_regression_beyond_what_others_took_still_fails_in_the_median_alone() -> None:
     found = verdicts(2.5, 0.5)
     assert [name for name, one in found.items() if one.failed] == ["latency median"]
-    raised = "tolerance 5.0%, raised to 50.0%: other processes took so much time"
-    assert raised in found["throughput"].message
     assert found["throughput"].reason == "contended"
     assert found["latency P99"].status == "inconclusive"
 
@@ -94,28 +94,26 @@ def noisy_rounds(session: BaselineSession) -> BaselineSession:
 @pytest.mark.parametrize("failed_by", [None, "--option"])
 def test_what_is_too_noisy_is_so_under_every_policy(failed_by: str | None) -> None:
     policy = Policy(failed_by=failed_by, tolerance=0.01)
-    found = verdicts(1.03, policy=policy, change=noisy_rounds)["latency median"]
+    found = verdicts(1.015, policy=policy, change=noisy_rounds, stored_sessions=1)["latency median"]
     assert found.reason == "too_noisy"
     assert found.status == ("fail" if failed_by else "inconclusive")
     assert "latency median is inconclusive: " in found.message
-    assert "measure for longer (max_time, round_ms)" in found.message
+    assert "too noisy to decide, from " in found.message
 
 
 @pytest.mark.parametrize("failed_by", [None, "--option"])
-def test_what_is_too_close_says_what_would_decide_it(failed_by: str | None) -> None:
+def test_what_is_too_close_says_so(failed_by: str | None) -> None:
     policy = Policy(failed_by=failed_by)
     found = verdicts(1.05, policy=policy)["latency median"]
     assert (found.reason, found.failed) == ("overlaps_limit", failed_by is not None)
-    assert "the limit lies within the interval: measure for longer" in found.message
+    assert "the limit lies within the interval" in found.message
 
 
-def test_baseline_of_one_round_bounds_nothing_and_is_to_be_recorded_anew() -> None:
+def test_baseline_of_one_round_is_judged_by_what_is_known_of_sessions() -> None:
     found = verdicts(
         1.5, change=lambda session: msgspec.structs.replace(session, rounds=session.rounds[:1])
     )["latency median"]
-    assert (found.status, found.reason) == ("inconclusive", "too_few_rounds")
-    assert "+49.9% [?, ?]" in found.message or "+50.0% [?, ?]" in found.message
-    assert "record the baseline anew with --trtperf-update" in found.message
+    assert (found.status, found.reason) == ("fail", "over_limit")
 
 
 @pytest.mark.parametrize("lacking", [1, 5])
@@ -134,28 +132,24 @@ def test_baseline_without_a_metric_fails_and_names_it(lacking: int) -> None:
 
 def test_record_in_place_of_a_baseline_is_not_to_be_updated() -> None:
     policy = Policy(remedy=RECORD, tolerance=0.01)
-    found = verdicts(1.03, policy=policy, change=noisy_rounds)["latency median"]
+    found = verdicts(1.015, policy=policy, change=noisy_rounds, stored_sessions=1)["latency median"]
     assert found.reason == "too_noisy"
     assert "--trtperf-update" not in found.message
 
 
-def test_noise_of_the_baseline_widens_the_tolerance_and_is_reported() -> None:
-    found = verdicts(1.08, noise=0.05)["latency median"]
-    assert found.status == "inconclusive"
-    assert "judging by the baseline's only session, runs may differ by that much" in found.message
-    assert "record more runs (--trtperf-update)" in found.message
+def test_noise_of_the_baseline_widens_the_tolerance_to_twice_itself_at_most() -> None:
+    found = verdicts(1.0, noise=0.02, stored_sessions=1)["latency median"]
     assert found.limit is not None
-    assert found.limit > 0.08
-    assert msgspec.to_builtins(found)["reason"] == "too_noisy"
+    assert 0.05 < found.limit < 0.1
+    assert "the baseline's one run and this measurement support no less" in found.message
+    assert verdicts(1.0, noise=0.1, stored_sessions=1)["latency median"].limit == pytest.approx(0.1)
 
 
-def test_all_gates_share_the_error() -> None:
-    before, now = rounds(1.0, 0.001), rounds(1.2, 0.001)
-    found = verdicts(1.2)
-    for gate in closed_load_gates(["latency"]):
-        expected = judge_gate(gate, now, [before], 0.05, gates=len(found))
-        assert found[gate.name].lower == pytest.approx(expected.lower - 1)
-        assert found[gate.name].upper == pytest.approx(expected.upper - 1)
+def test_more_runs_are_asked_for_where_they_help() -> None:
+    policy = Policy(tolerance=0.009)
+    found = verdicts(1.0025, policy=policy, sessions=1, stored_sessions=1)["latency median"]
+    assert found.reason == "too_noisy"
+    assert re.search(r"record more runs \(--trtperf-update\), about \d in all", found.message)
 
 
 @pytest.mark.parametrize(("remedy", "hint"), [(BASELINE, ": --trtperf-update"), (RECORD, "")])

@@ -1,0 +1,54 @@
+"""What all unchanged engines of a run have in common: the machine is faster or slower today."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pytest_trtperf.analysis.moderation import Variance
+
+LEAST_CONTROLS = 5
+"""Unchanged engines without which nothing is said of the machine."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How much slower the machine is than when the baselines were recorded.
+
+    Attributes:
+        value: of the logarithm; above 0 is slower.
+        variance: of that estimate.
+        controls: how many unchanged engines it comes from.
+    """
+
+    value: float
+    variance: Variance
+    controls: int
+
+
+@dataclass
+class Controls:
+    """The first sessions of engines that are those of their baselines, as they are measured."""
+
+    _changes: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, gate: str, change: float) -> None:
+        """Takes an unchanged engine's change, a logarithm of which more is slower."""
+        self._changes.setdefault(gate, []).append(change)
+
+    def shift(self, gate: str) -> Shift | None:
+        """Their median, or None of fewer than `LEAST_CONTROLS`.
+
+        Its variance is that of a median of normal values (Kenney & Keeping 1962), by the median
+        absolute deviation.
+        """
+        changes = self._changes.get(gate, [])
+        count = len(changes)
+        if count < LEAST_CONTROLS:
+            return None
+        middle = float(np.median(changes))
+        spread = 1.4826 * float(np.median(np.abs(np.subtract(changes, middle))))
+        variance = math.pi / 2 * spread**2 / count
+        return Shift(middle, Variance(variance, float(count - 1)), count)
