@@ -9,11 +9,12 @@ from pathlib import Path
 
 from benchmarks.models import chain_dimensions
 from pytest_trtperf.backend.probe import Gpu
-from pytest_trtperf.backend.process.engine import IsolatedEngine, IsolatedSession
+from pytest_trtperf.backend.process.engine import IsolatedSession
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.measure.device_lock import device_lock
@@ -71,7 +72,7 @@ def compile_kernels(plan: bytes, shapes: Shapes, mode: Mode) -> bytes | None:
         compiled.append(kernels)
         return True
 
-    with contextlib.closing(IsolatedEngine(BACKEND, plan)) as engine:
+    with contextlib.closing(isolated_engine(BACKEND, plan)) as engine:
         engine.keep_kernels = keep
         engine.create_session(shapes, mode).close()
     return compiled[0] if compiled else None
@@ -82,7 +83,7 @@ def open_session(
     plan: bytes, shapes: Shapes, mode: Mode, runtime_cache: bytes | None = None
 ) -> Iterator[IsolatedSession]:
     """A session in a process of its own, as trtexec has."""
-    engine = IsolatedEngine(BACKEND, plan, runtime_cache)
+    engine = isolated_engine(BACKEND, plan, runtime_cache)
     try:
         session = engine.create_session(shapes, mode)
         try:

@@ -30,14 +30,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks import harness
-from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.protocols import LoadedEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.plan_cache.cache import PlanCache
+
+LoadPlan = Callable[..., LoadedEngine]
 
 MAX_RATIO, MAX_READ = 1.2, 1.01
 EXTERNAL_BYTES = 2 << 30
@@ -148,13 +151,13 @@ class Hit:
         if self.runtime_cache is not None:
             self.cache.store_runtime_cache(key_of(self.model), self.runtime_cache)
 
-    def alone(self, engine_type: type[TensorRTEngine | IsolatedEngine]) -> float:
+    def alone(self, load_plan: LoadPlan) -> float:
         """Milliseconds from the plan's file to a session."""
-        return load(engine_type, lambda: (self.plan.read_bytes(), self.runtime_cache))
+        return load(load_plan, lambda: (self.plan.read_bytes(), self.runtime_cache))
 
-    def hit(self, engine_type: type[TensorRTEngine | IsolatedEngine]) -> float:
+    def hit(self, load_plan: LoadPlan) -> float:
         """Milliseconds from the ONNX file to a session."""
-        return load(engine_type, self.find)
+        return load(load_plan, self.find)
 
 
 def _never() -> bytes:
@@ -162,13 +165,13 @@ def _never() -> bytes:
 
 
 def load(
-    engine_type: type[TensorRTEngine | IsolatedEngine],
+    load_plan: LoadPlan,
     source: Callable[[], tuple[bytes | memoryview, bytes | None]],
 ) -> float:
     """Milliseconds until a session is ready."""
 
     def ready() -> tuple[Any, Any]:
-        engine = engine_type(harness.BACKEND, *source())
+        engine = load_plan(harness.BACKEND, *source())
         return engine, engine.create_session({}, Mode())
 
     ms, (engine, session) = timed(ready)
@@ -181,11 +184,11 @@ def judge_hit(hit: Hit, repeats: int) -> dict[str, Any]:
     """Takes both ways in turns, prints the table and says whether the target is kept."""
     print("| session | alone ms | hit ms | ratio | target |\n|---|---|---|---|---|")
     figures: dict[str, Any] = {"kept": True}
-    for name, engine_type in (
+    for name, load_plan in (
         ("in this process", TensorRTEngine),
-        ("in a process of its own", IsolatedEngine),
+        ("in a process of its own", isolated_engine),
     ):
-        pairs = [(hit.alone(engine_type), hit.hit(engine_type)) for _ in range(repeats)]
+        pairs = [(hit.alone(load_plan), hit.hit(load_plan)) for _ in range(repeats)]
         alone, found = (statistics.median(times) for times in zip(*pairs, strict=True))
         kept = found <= MAX_RATIO * alone
         figures[name] = pairs

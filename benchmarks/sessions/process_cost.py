@@ -38,6 +38,7 @@ from benchmarks.sessions.kernel_state import PIXELS, export
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.spare import SPARE
 from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.backend.trace import Extent
 
 BATCH = 8
@@ -102,8 +103,8 @@ def measure_session(directory: Path) -> dict[str, Any]:
     start = SPARE.start
     for way in ("with the spare process", "without"):
         if way == "without":
-            SPARE.start = lambda backend: None  # type: ignore[method-assign]
-        with closing(IsolatedEngine(harness.BACKEND, plan, kernels)) as engine:
+            SPARE.start = lambda loader: None  # type: ignore[method-assign]
+        with closing(isolated_engine(harness.BACKEND, plan, kernels)) as engine:
             rows[way] = take_sessions(engine)
     SPARE.start = start  # type: ignore[method-assign]
     print(f"a further session of resnet50, a plan of {len(plan) / 1e6:.0f} MB; median seconds")

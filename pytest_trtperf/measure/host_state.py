@@ -1,4 +1,4 @@
-"""How long the threads of this process waited for a processor, read from the Linux kernel."""
+"""How long the threads of a session waited for a processor, read from the Linux kernel."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CONTENDED = 0.05
 TAIL_CONTENDED = 0.01
 """From this share on, other processes may cause the slowest 1 % of queries."""
 
-_TASKS = Path("/proc/self/task")
 _STAT = Path("/proc/stat")
+_CPUCLOCK_SCHED = 2
 _NS_PER_TICK = 10**9 // os.sysconf("SC_CLK_TCK")
 _BUSY = ("user", "nice", "system", "irq", "softirq")
 _COLUMNS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -26,8 +26,8 @@ class HostState:
     """Nanoseconds since an arbitrary start, summed over threads or processors.
 
     Attributes:
-        ran: threads of this process, including ended ones, ran on a processor.
-        waited: living threads of this process were ready to run but had no processor.
+        ran: threads of the session's process, including ended ones, ran on a processor.
+        waited: living threads of that process were ready to run but had no processor.
         busy: processors ran any process.
         stolen: the hypervisor gave processors to other machines.
     """
@@ -38,10 +38,16 @@ class HostState:
     stolen: int
 
 
-def read_host_state() -> HostState | None:
-    """Reads the kernel's counters; None where it does not report them."""
+def read_host_state(pid: int | None = None) -> HostState | None:
+    """Reads the kernel's counters; None where it does not report them.
+
+    Args:
+        pid: of the process that a session runs in; None for this process.
+    """
+    pid = pid or os.getpid()
     try:
-        threads = [_thread(task) for task in _TASKS.iterdir()]
+        threads = [_thread(task) for task in Path(f"/proc/{pid}/task").iterdir()]
+        ran = time.clock_gettime_ns(_cpu_clock(pid))
         words = _STAT.read_text().split(maxsplit=len(_COLUMNS) + 1)[1 : len(_COLUMNS) + 1]
         ticks = dict(zip(_COLUMNS, map(int, words), strict=True))
     except (OSError, ValueError):
@@ -51,14 +57,14 @@ def read_host_state() -> HostState | None:
     if not counted:
         return None
     busy = sum(ticks[name] for name in _BUSY) * _NS_PER_TICK
-    return HostState(time.process_time_ns(), waited, busy, ticks["steal"] * _NS_PER_TICK)
+    return HostState(ran, waited, busy, ticks["steal"] * _NS_PER_TICK)
 
 
 def contention(before: HostState | None, after: HostState | None) -> float | None:
     """Of the time in which our threads were ready to run, the share that others ran instead.
 
     The wait counts up to the time that other processes ran, since threads of ours that wait for
-    one another are no contention. Stolen time counts by this process's share of the busy time.
+    one another are no contention. Stolen time counts by their process's share of the busy time.
     None if unknown.
     """
     if before is None or after is None:
@@ -75,6 +81,11 @@ def mean_contention(shares: Iterable[float | None]) -> float | None:
     """The mean over rounds; None if it is unknown for all."""
     known = [share for share in shares if share is not None]
     return sum(known) / len(known) if known else None
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's time on processors, as `clock_getcpuclockid` gives it on Linux."""
+    return ~pid << 3 | _CPUCLOCK_SCHED
 
 
 def _thread(task: Path) -> tuple[int, int]:

@@ -272,11 +272,11 @@ class Measurement:
         pids, at_work = session_pids() | own, len(session_pids(SAMPLED_S) | own)
         before = read_device_state(self._uuid, pids=pids)
         yardstick = None if self._uuid else read_yardstick()
-        host = None if self._uuid else read_host_state()
+        host = None if self._uuid else read_host_state(self.session.pid)
         started = self.session.clock()
         trace = self._open() if self.load.is_open else self._closed()
         ended = self.session.clock()
-        contended = contention(host, read_host_state()) if host else None
+        contended = contention(host, read_host_state(self.session.pid)) if host else None
         after = read_device_state(self._uuid, since=before, pids=pids, at_work=at_work)
         if yardstick is not None:
             yardstick = math.sqrt(yardstick * (read_yardstick() or yardstick))

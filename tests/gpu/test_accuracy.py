@@ -12,6 +12,7 @@ from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
@@ -38,7 +39,7 @@ OPERATORS = [
 @pytest.fixture
 def isolated(probe: Probe, plan: bytes) -> Iterator[IsolatedEngine]:
     pytest.importorskip("onnxruntime")
-    engine = IsolatedEngine(probe.backend, plan)
+    engine = isolated_engine(probe.backend, plan)
     yield engine
     engine.close()
 
@@ -93,7 +94,7 @@ def test_each_type(probe: Probe, kind: str, operator: str, returned: str, tmp_pa
         plan = build_plan(EngineSpec(path), probe.backend)
     except EngineBuildError as error:
         pytest.skip(f"this TensorRT builds no such engine: {error}")
-    engine = IsolatedEngine(probe.backend, plan)
+    engine = isolated_engine(probe.backend, plan)
     try:
         # ONNX Runtime multiplies no bfloat16 on the CPU.
         reference = reference_of(path, single if kind == "BFLOAT16" else "onnxruntime")
@@ -126,7 +127,7 @@ def test_range_of_shapes_is_compared_shape_by_shape(
     again = build_plan(
         EngineSpec(model, parse_profiles({"x": ("1x64", "1x64", "32x64")})), probe.backend
     )
-    other = IsolatedEngine(probe.backend, again)
+    other = isolated_engine(probe.backend, again)
     try:
         for batch in (1, 7, 32):
             how = {"x": (batch, 64)}

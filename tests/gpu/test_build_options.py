@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.backend.probe import Probe
-from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.engine.options import OPTIONS
 from pytest_trtperf.engine.shapes import parse_profiles
@@ -48,7 +48,7 @@ def test_engine_with_the_option_returns_what_onnx_runtime_returns(
     configure = repr if row.name == "configure_key" else None
     spec = EngineSpec(model, parse_profiles(profiles), options, configure)
     plan = build_plan(spec, probe.backend)
-    engine = IsolatedEngine(probe.backend, plan, load_options=LoadOptions.of(spec.options, model))
+    engine = isolated_engine(probe.backend, plan, load_options=LoadOptions.of(spec.options, model))
     try:
         reference = reference_of(model, "onnxruntime")
         assert_close(Side("engine", engine), reference, shapes={"x": (8, WIDTH)})

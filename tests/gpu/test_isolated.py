@@ -21,6 +21,7 @@ from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.spare import LEAST_CORES, SPARE
 from pytest_trtperf.backend.session import Kernels, Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
@@ -37,7 +38,7 @@ SHAPES = {"x": (8, 64)}
 
 @pytest.fixture
 def isolated(probe: Probe, plan: bytes) -> Iterator[IsolatedEngine]:
-    engine = IsolatedEngine(probe.backend, plan)
+    engine = isolated_engine(probe.backend, plan)
     yield engine
     engine.close()
 
@@ -87,8 +88,8 @@ def test_traces_and_layers_arrive_whole(isolated: IsolatedEngine) -> None:
 
 def test_errors_are_those_of_a_session_here(probe: Probe, plan: bytes) -> None:
     with pytest.raises(EngineLoadError, match="cannot deserialise"):
-        IsolatedEngine(probe.backend, plan[: len(plan) // 2])
-    engine = IsolatedEngine(probe.backend, plan)
+        isolated_engine(probe.backend, plan[: len(plan) // 2])
+    engine = isolated_engine(probe.backend, plan)
     with pytest.raises(ShapeError, match="33x64 of input 'x' is outside"):
         engine.create_session({"x": (33, 64)}, Mode())
     session = engine.create_session(SHAPES, Mode())
@@ -152,7 +153,7 @@ def compiling(
     """An engine of TensorRT for RTX, whose kernels go into a list."""
     if probe.backend != "tensorrt-rtx":
         pytest.skip("TensorRT for RTX alone compiles kernels when it runs")
-    engine = IsolatedEngine(probe.backend, plan, given)
+    engine = isolated_engine(probe.backend, plan, given)
     if stored is not None:
         engine.keep_kernels = lambda kernels: stored.append(kernels) is None  # type: ignore[func-returns-value]
     return engine
@@ -226,11 +227,10 @@ def test_this_process_gets_no_context(probe: Probe, plan: bytes, tmp_path: Path)
     program = """
 import sys
 from pathlib import Path
-from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.backend.trace import Extent
-from pytest_trtperf.backend.session import Kernels, Mode
-from pytest_trtperf.backend.tensorrt.build import build_plan
-engine = IsolatedEngine(sys.argv[1], Path(sys.argv[2]).read_bytes())
+from pytest_trtperf.backend.session import Mode
+engine = isolated_engine(sys.argv[1], Path(sys.argv[2]).read_bytes())
 session = engine.create_session({"x": (8, 64)}, Mode())
 session.run_closed(Extent(0, 5, 5))
 mapped = Path("/proc/self/maps").read_text()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.backend.probe import Probe
-from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.tensorrt import apply_options
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import EngineLoadError
 from pytest_trtperf.fixtures.accuracy import Side, assert_close, reference_of
@@ -47,7 +47,7 @@ def test_values_are_packed_and_unpacked(
     shape = (1, channels, 4, 8, 6) if depth else (1, channels, 8, 6)
     model = write_image_model(tmp_path / "image.onnx", dtype=name, shape=shape)
     spec = EngineSpec(model, (), {"allowed_formats": {"image": image, "y": result}})
-    engine = IsolatedEngine(probe.backend, build_plan(spec, probe.backend))
+    engine = isolated_engine(probe.backend, build_plan(spec, probe.backend))
     try:
         assert_close(Side("engine", engine), reference_of(model, "onnxruntime"), shapes={})
     finally:

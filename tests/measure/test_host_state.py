@@ -62,6 +62,36 @@ def test_nothing_is_known_without_both_looks() -> None:
     assert contention(None, START) is contention(START, None) is None
 
 
+SPINNING = "import sys, time\nprint(flush=True)\nwhile time.process_time() < 60: pass"
+
+
+def test_counters_of_another_process_are_its_own() -> None:
+    before = read_host_state()
+    command = [sys.executable, "-c", SPINNING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as spinning:
+        assert spinning.stdout
+        spinning.stdout.readline()
+        first = read_host_state(spinning.pid)
+        if before is None or first is None:
+            spinning.kill()
+            pytest.skip("this kernel does not report it")
+        now: HostState | None = first
+        while now is not None and now.ran < first.ran + NS // 10:
+            now = read_host_state(spinning.pid)
+        spinning.kill()
+    assert now is not None
+    here = read_host_state()
+    assert here is not None
+    assert here.ran > before.ran
+    assert first.busy <= now.busy
+
+
+def test_nothing_is_known_of_a_process_that_has_ended() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert read_host_state(ended.pid) is None
+
+
 def test_counters_of_this_host_rise_while_threads_run() -> None:
     before = read_host_state()
     if before is None:

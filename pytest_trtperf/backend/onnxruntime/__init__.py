@@ -1,1 +1,1 @@
-"""ONNX Runtime on the CPU, in the process of the test."""
+"""ONNX Runtime on the CPU: each session in a process of its own, as on a GPU."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU: models are loaded as they are, in the process of the test."""
+"""ONNX Runtime on the CPU: models are loaded as they are, for each session in its process."""
 
 from __future__ import annotations
 
@@ -30,10 +30,16 @@ class OnnxRuntimeBackend(Backend):
         check_options(options, self.name, version)
 
     def load_model(self, spec: EngineSpec) -> LoadedEngine:
-        """See `OnnxRuntimeEngine`."""
-        from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+        """See `OnnxRuntimeEngine`, which the process of each session has."""
+        from pytest_trtperf.backend.onnxruntime.model_source import model_source
+        from pytest_trtperf.backend.process.engine import IsolatedEngine
+        from pytest_trtperf.backend.process.loader import Loader
 
-        return OnnxRuntimeEngine(spec.onnx, spec.profile)
+        # An engine uses all cores, so that another process would take time from it.
+        loader = Loader("pytest_trtperf.backend.onnxruntime.in_session", NAME, has_spare=False)
+        profiles = {name: vars(profile) for name, profile in spec.profile.items()}
+        values = {"name": str(spec.onnx), "profiles": profiles, **model_source(spec.onnx)}
+        return IsolatedEngine(loader, values)
 
 
 def probe() -> Probe:

@@ -14,7 +14,8 @@ import numpy as np
 
 from pytest_trtperf.backend import host_loop
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
-from pytest_trtperf.backend.protocols import LoadedEngine, ModeRecord, Session
+from pytest_trtperf.backend.process.loader import ServedEngine
+from pytest_trtperf.backend.protocols import ModeRecord, Session
 from pytest_trtperf.backend.session import (
     GivenInputs,
     Mode,
@@ -35,11 +36,12 @@ _DTYPES = {"float": "float32", "double": "float64", "float8e4m3fn": "float8_e4m3
 _ONNX_TYPES = {"bfloat16": 16, "float8_e4m3fn": 17}
 
 
-class OnnxRuntimeEngine(LoadedEngine):
+class OnnxRuntimeEngine(ServedEngine):
     """An ONNX file loaded by ONNX Runtime's CPU provider, which needs no plan.
 
     Args:
         profiles: kept to as if the engine had been built for them; without any, all shapes go.
+        source: another file, or the bytes, to read in place of `path`, which messages name.
         optimizes: False runs the graph as it is written.
 
     Raises:
@@ -54,6 +56,7 @@ class OnnxRuntimeEngine(LoadedEngine):
         path: Path,
         profiles: Mapping[str, Profile] | None = None,
         *,
+        source: Path | bytes | None = None,
         optimizes: bool = True,
     ) -> None:
         try:
@@ -66,9 +69,10 @@ class OnnxRuntimeEngine(LoadedEngine):
         options.log_severity_level = 4
         if not optimizes:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        model = source if isinstance(source, bytes) else str(source or path)
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise EngineBuildError(_cannot_load(path, error)) from error

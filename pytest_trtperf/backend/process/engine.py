@@ -3,7 +3,7 @@
 How fast an engine runs depends on what its process did before: on an NVIDIA H200 medians of the
 same plan moved by up to 9 % with the engines that were loaded earlier. A process that has loaded
 this engine alone is always in the same state, whatever the test process did, and whatever threads
-and heap it has. A crash there is an error here.
+and heap it has. A crash there is an error here. Which backend it is, its `Loader` alone knows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend.process.loader import Loader
 from pytest_trtperf.backend.process.messages import pack_array, unpack_array, unpack_trace
 from pytest_trtperf.backend.process.session_process import SessionProcess
+from pytest_trtperf.backend.process.shared_arrays import share_arrays
 from pytest_trtperf.backend.process.shared_bytes import SharedBytes
 from pytest_trtperf.backend.process.spare import SPARE
 from pytest_trtperf.backend.protocols import LoadedEngine, Session
 from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
-from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import EngineCacheWarning
@@ -39,30 +40,27 @@ class IsolatedEngine(LoadedEngine):
     """An engine whose sessions each live in a process that has loaded it alone.
 
     Args:
-        backend: of the TensorRT family.
-        runtime_cache: RTX's, from an earlier session; None where there is none.
-        load_options: what else it takes to load it.
+        values: what the loader takes: plain values, and bytes, which each process maps. Shared
+            ones are closed with the engine.
+        has_layers: whether the backend inspects and profiles layers.
 
     Raises:
-        EngineLoadError: the plan does not run on this device or with this version.
+        TrtPerfError: as it was raised there, see `LoaderModule.load`.
     """
 
-    can_inspect = True
-
     def __init__(
-        self,
-        backend: str,
-        plan: bytes | memoryview,
-        runtime_cache: bytes | None = None,
-        load_options: LoadOptions | None = None,
+        self, loader: Loader, values: Mapping[str, Any], *, has_layers: bool = False
     ) -> None:
-        self._backend, self._load_options = backend, load_options or LoadOptions()
+        self._loader, self.can_inspect = loader, has_layers
         self._warned = False
         with ExitStack() as resources:
             SPARE.enter()
             resources.callback(SPARE.leave)
-            self._plan = resources.enter_context(closing(SharedBytes(plan)))
-            self._runtime_cache = SharedBytes(runtime_cache or b"")
+            resources.callback(self._free_values)
+            self._values = {
+                name: SharedBytes(value) if isinstance(value, bytes | memoryview) else value
+                for name, value in values.items()
+            }
             # Loaded to read inputs and outputs from it, and used for the first session.
             self._loaded: _LoadedProcess | None = self._load()
             self._resources = resources.pop_all()
@@ -71,17 +69,11 @@ class IsolatedEngine(LoadedEngine):
 
     def _load(self) -> _LoadedProcess:
         begun = time.monotonic()
-        process = SPARE.take(self._backend)
+        process = SPARE.take(self._loader)
         try:
             # While this one loads, and is not yet timed.
-            SPARE.start(self._backend)
-            about = process.call(
-                "load",
-                backend=self._backend,
-                plan=self._plan,
-                runtime_cache=self._runtime_cache,
-                load_options=vars(self._load_options),
-            )
+            SPARE.start(self._loader)
+            about = process.call("load", **self._values)
         except BaseException:
             process.close()
             raise
@@ -91,7 +83,7 @@ class IsolatedEngine(LoadedEngine):
         return _LoadedProcess(process, about, Steps(waited, mapped, deserialise))
 
     def inspect(self) -> list[dict[str, Any]]:
-        """See `TensorRTEngine.inspect`; in a process that measures nothing afterwards."""
+        """See `LoadedEngine.inspect`; in a process that measures nothing afterwards."""
         process = self._load().process
         try:
             layers: list[dict[str, Any]] = process.call("inspect")["layers"]
@@ -102,7 +94,7 @@ class IsolatedEngine(LoadedEngine):
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
     ) -> IsolatedSession:
-        """A session with these input shapes, see `TensorRTEngine.create_session`.
+        """A session with these input shapes, see `LoadedEngine.create_session`.
 
         Raises:
             ShapeError, MeasurementError: as there, or the process ended.
@@ -110,13 +102,16 @@ class IsolatedEngine(LoadedEngine):
         loaded = self._loaded or self._load()
         self._loaded = None
         begun = time.monotonic()
+        described, shared = share_arrays(inputs or {})
         try:
-            about = loaded.process.call(
-                "create_session",
-                shapes=dict(shapes),
-                mode=vars(mode),
-                inputs={name: _packed(value) for name, value in (inputs or {}).items()},
-            )
+            with closing(shared):
+                about = loaded.process.call(
+                    "create_session",
+                    shapes=dict(shapes),
+                    mode=vars(mode),
+                    inputs=described,
+                    values=shared,
+                )
         except BaseException:
             loaded.process.close()
             raise
@@ -129,13 +124,15 @@ class IsolatedEngine(LoadedEngine):
         first = about["cold_start_ms"] / 1e3
         steps = replace(loaded.steps, context=time.monotonic() - begun - first, first_query=first)
         another = partial(self.create_session, shapes, mode, inputs)
-        return IsolatedSession(loaded.process, about, kernels, steps, another)
+        return IsolatedSession(
+            loaded.process, about, kernels, steps, another, has_layers=self.can_inspect
+        )
 
     def _keep(self, runtime_cache: bytes) -> bool:
         """Whether new kernels are kept; then sessions to come are given them, and no others."""
         if self.keep_kernels is None or not self.keep_kernels(runtime_cache):
             return False
-        self._runtime_cache = SharedBytes(runtime_cache)
+        self._values["runtime_cache"] = SharedBytes(runtime_cache)
         return True
 
     def close(self) -> None:
@@ -143,8 +140,12 @@ class IsolatedEngine(LoadedEngine):
         if self._loaded is not None:
             self._loaded.process.close()
             self._loaded = None
-        self._runtime_cache.close()
         self._resources.close()
+
+    def _free_values(self) -> None:
+        for value in self._values.values():
+            if isinstance(value, SharedBytes):
+                value.close()
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ class Steps:
 
     Attributes:
         start: until the process was there and had imported everything.
-        map: until the plan was mapped there.
-        deserialise: CUDA's initialisation included.
+        map: until what it loads was mapped there.
+        deserialise: until the engine was loaded, CUDA's initialisation included.
         context: with the inputs, and all but the first query.
         first_query: what is compiled then included.
     """
@@ -176,15 +177,14 @@ class _LoadedProcess:
 
 
 class IsolatedSession(Session):
-    """A TensorRT session in its process; see `TensorRTSession` for the attributes.
+    """A session in its process.
 
     Attributes:
-        pid: of the process that uses the GPU.
+        pid: of the process that uses the device.
         steps: what it took until the session was ready.
     """
 
     can_restart = True
-    memory: DeviceMemory
     pid: int
 
     def __init__(
@@ -194,14 +194,17 @@ class IsolatedSession(Session):
         kernels: Kernels | None,
         steps: Steps,
         create_another: Callable[[], IsolatedSession],
+        *,
+        has_layers: bool,
     ) -> None:
+        self._has_layers = has_layers
         self._process, self._create_another, self.steps = process, create_another, steps
         self.pid, self.kernels = process.pid, kernels
         self.shapes = {name: tuple(shape) for name, shape in about["shapes"].items()}
         self.mode: dict[str, bool | int | float | str] = about["mode"]
         self.in_flight: int = about["in_flight"]
         self.cold_start_ms: float = about["cold_start_ms"]
-        self.memory = DeviceMemory(**about["memory"])
+        self.memory = DeviceMemory(**about["memory"]) if about["memory"] else None
 
     def run_closed(
         self,
@@ -233,12 +236,14 @@ class IsolatedSession(Session):
         return self._create_another()
 
     def output_values(self) -> dict[str, np.ndarray]:
-        """See `TensorRTSession.output_values`."""
+        """See `Session.output_values`."""
         reply = self._process.call("output_values")
         return {name: unpack_array(values) for name, values in reply["outputs"].items()}
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-        """See `TensorRTEngine.profile_layers`; in yet another process, for this one measures on."""
+        """See `Session.profile_layers`; in yet another process, for this one measures on."""
+        if not self._has_layers:
+            return self.profile_layers_here(queries)
         other = self.restart()
         try:
             return other.profile_layers_here(queries)
@@ -254,12 +259,8 @@ class IsolatedSession(Session):
         return times, reply["information"]
 
     def close(self) -> None:
-        """Ends the process, which frees everything that it had on the GPU."""
+        """Ends the process, which frees everything that it had on the device."""
         self._process.close()
-
-
-def _packed(value: np.ndarray | bytes) -> Any:
-    return value if isinstance(value, bytes) else pack_array(value)
 
 
 def _kernels(packed: Mapping[str, Any] | None) -> Kernels | None:

@@ -9,8 +9,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-
+from pytest_trtperf.backend.process.loader import Loader, ServedEngine
 from pytest_trtperf.backend.process.messages import (
     pack_array,
     pack_trace,
@@ -18,10 +17,9 @@ from pytest_trtperf.backend.process.messages import (
     send,
     unpack_array,
 )
+from pytest_trtperf.backend.process.shared_arrays import arrays_from
+from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
-from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
-from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.errors import TrtPerfError
 
@@ -29,8 +27,11 @@ from pytest_trtperf.errors import TrtPerfError
 class _Server:
     """Each operation takes a message as its keyword arguments and returns one."""
 
-    _engine: TensorRTEngine
-    _session: TensorRTSession
+    _engine: ServedEngine
+    _session: Session
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
 
     @property
     def operations(self) -> dict[str, Callable[..., dict[str, Any]]]:
@@ -42,21 +43,14 @@ class _Server:
         return {operation.__name__: operation for operation in known}
 
     def close(self) -> None:
-        """Frees the GPU's things in their order, before the interpreter takes them down."""
+        """Frees the device's things in their order, before the interpreter takes them down."""
         for name in ("_session", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).close()
 
-    def load(
-        self,
-        *,
-        backend: str,
-        plan: bytes | memoryview,
-        runtime_cache: bytes | memoryview,
-        load_options: dict[str, Any],
-    ) -> dict[str, Any]:
+    def load(self, **values: Any) -> dict[str, Any]:
         begun = time.monotonic()
-        self._engine = TensorRTEngine(backend, plan, runtime_cache, LoadOptions(**load_options))
+        self._engine = self._loader.imported().load(self._loader.backend, **values)
         return {
             "deserialise_s": time.monotonic() - begun,
             "inputs": [asdict(tensor) for tensor in self._engine.inputs],
@@ -67,17 +61,22 @@ class _Server:
         return {"layers": self._engine.inspect()}
 
     def create_session(
-        self, *, shapes: dict[str, Any], mode: dict[str, Any], inputs: dict[str, Any]
+        self,
+        *,
+        shapes: dict[str, Any],
+        mode: dict[str, Any],
+        inputs: dict[str, Any],
+        values: memoryview,
     ) -> dict[str, Any]:
         concrete = {name: tuple(shape) for name, shape in shapes.items()}
-        given = {name: _unpacked(value) for name, value in inputs.items()}
+        given = arrays_from(inputs, values)
         self._session = session = self._engine.create_session(concrete, Mode(**mode), given)
         return {
             "shapes": session.shapes,
             "mode": session.mode,
             "in_flight": session.in_flight,
             "cold_start_ms": session.cold_start_ms,
-            "memory": asdict(session.memory),
+            "memory": asdict(session.memory) if session.memory else None,
             "kernels": asdict(session.kernels) if session.kernels else None,
             "runtime_cache": self._engine.new_runtime_cache(),
             "kernels_refused": self._engine.kernels_refused,
@@ -99,13 +98,9 @@ class _Server:
         return {"times": packed, "information": information}
 
 
-def _unpacked(value: Any) -> np.ndarray | bytes:
-    return value if isinstance(value, bytes) else unpack_array(value)
-
-
-def serve(connection: Connection) -> None:
+def serve(connection: Connection, loader: Loader) -> None:
     """Answers requests until `close`, or until nobody can ask any more."""
-    server = _Server()
+    server = _Server(loader)
     try:
         _answer(server.operations, connection)
     finally:

@@ -14,6 +14,7 @@ from multiprocessing import Pipe
 from typing import Any
 
 from pytest_trtperf import errors
+from pytest_trtperf.backend.process.loader import Loader
 from pytest_trtperf.backend.process.messages import receive, send
 from pytest_trtperf.backend.session_pids import remember
 from pytest_trtperf.errors import MeasurementError
@@ -24,7 +25,7 @@ sys.path[:] = [path for path in sys.path if path]
 import json
 sys.path += [path for path in json.loads(sys.argv[1]) if path not in sys.path]
 from pytest_trtperf.backend.process.first_steps import main
-main(int(sys.argv[2]), sys.argv[3], is_spare=sys.argv[4] == "spare")
+main(int(sys.argv[2]), sys.argv[3], sys.argv[4], is_spare=sys.argv[5] == "spare")
 """
 """What the test process can import, the standard library first: the working directory and the
 folders of tests, which come before it there, may hold a `signal.py` or a `types.py`."""
@@ -36,7 +37,7 @@ class SessionProcess:
     """The process of one session; a call that does not come back whole ends it.
 
     Args:
-        backend: whose packages it imports at once.
+        loader: what it imports at once, and loads its engine by.
         is_spare: it starts while another one measures.
 
     Attributes:
@@ -44,11 +45,11 @@ class SessionProcess:
         ready: when it was known to have imported everything; infinite before.
     """
 
-    def __init__(self, backend: str = "", *, is_spare: bool = False) -> None:
+    def __init__(self, loader: Loader, *, is_spare: bool = False) -> None:
         self._connection, theirs = Pipe()
         paths = [path or os.curdir for path in sys.path]
         kind = "spare" if is_spare else "wanted"
-        about = [json.dumps(paths), str(theirs.fileno()), backend, kind]
+        about = [json.dumps(paths), str(theirs.fileno()), loader.module, loader.backend, kind]
         try:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-c", PROGRAM, *about],
@@ -105,7 +106,7 @@ class SessionProcess:
         return reply
 
     def _take_ready(self) -> bool:
-        """Reads its first message, and counts it among those that use the GPU from now on."""
+        """Reads its first message, and counts it among those that use the device from now on."""
         if receive(self._connection) is None:
             return False
         self.ready = self.used = time.monotonic()

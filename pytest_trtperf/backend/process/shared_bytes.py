@@ -1,10 +1,14 @@
-"""Bytes in memory that several processes map, so that a plan is not copied to each of them."""
+"""Bytes in memory that several processes map, so that no process is sent a copy of its own."""
 
 from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import weakref
+from pathlib import Path
+
+_AT_ONCE = 1 << 20
 
 
 class SharedBytes:
@@ -14,12 +18,25 @@ class SharedBytes:
     map them for reading alone: what was verified is what is deserialised.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, *parts: bytes | memoryview) -> None:
         self._descriptor = os.memfd_create("trtperf")
         # A thread may be sending it while another one has no more use for it.
         self._free = weakref.finalize(self, os.close, self._descriptor)
         with os.fdopen(self._descriptor, "wb", closefd=False) as file:
-            file.write(data)
+            file.writelines(parts)
+
+    @classmethod
+    def of_file(cls, path: Path) -> SharedBytes:
+        """Those of a file, as it is now.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with path.open("rb") as source:
+            shared = cls()
+            with os.fdopen(shared.fileno(), "wb", closefd=False) as file:
+                shutil.copyfileobj(source, file, _AT_ONCE)
+        return shared
 
     def fileno(self) -> int:
         """The descriptor."""

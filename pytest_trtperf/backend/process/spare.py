@@ -1,9 +1,9 @@
 """The next session's process, which starts and imports while the current one is at work.
 
-It asks nothing of the GPU until a session takes it. It starts when the one before begins to load
+It asks nothing of the device until a session takes it. It starts when the one before begins to load
 its engine, so that most of the imports are over when rounds begin, and it imports at the lowest
 priority, so that the thread that measures never waits for it. There is one for each test process,
-and none where cores are few.
+none where cores are few, and none where sessions use all cores.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from typing import Any
 
+from pytest_trtperf.backend.process.loader import Loader
 from pytest_trtperf.backend.process.session_process import SessionProcess
 
 LEAST_CORES = 4
@@ -50,32 +51,33 @@ class Spare:
                 self._users = 0
                 self._end()
 
-    def prepare(self, backend: str) -> None:
+    def prepare(self, loader: Loader) -> None:
         """Starts the first process before anybody entered; it ends with this process if unused."""
         self.enter()
         atexit.register(self.leave)
-        self.start(backend)
+        self.start(loader)
 
-    def start(self, backend: str) -> None:
-        """Starts the next process, unless there is one or cores are few."""
+    def start(self, loader: Loader) -> None:
+        """Starts the next process, unless there is one or it would disturb the sessions."""
+        is_few = len(os.sched_getaffinity(0)) < LEAST_CORES
         with self._lock:
             self._forget_the_parents()
-            if self._process or not self._users or len(os.sched_getaffinity(0)) < LEAST_CORES:
+            if self._process or not self._users or is_few or not loader.has_spare:
                 return
-            self._process = SessionProcess(backend, is_spare=True)
-            self._made_for = _circumstances(backend)
+            self._process = SessionProcess(loader, is_spare=True)
+            self._made_for = _circumstances(loader)
 
-    def take(self, backend: str) -> SessionProcess:
+    def take(self, loader: Loader) -> SessionProcess:
         """A process for a session: the spare one if it is alive and of this kind, or a new one."""
         with self._lock:
             self._forget_the_parents()
-            if self._process and self._made_for == _circumstances(backend):
+            if self._process and self._made_for == _circumstances(loader):
                 process, self._process = self._process, None
                 if process.becomes_ready(PATIENCE_S):
                     return process
                 process.kill()
             self._end()
-        return SessionProcess(backend)
+        return SessionProcess(loader)
 
     def _end(self) -> None:
         if self._process:
@@ -88,14 +90,14 @@ class Spare:
             self._process, self._users, self._owner = None, 0, os.getpid()
 
 
-def _circumstances(backend: str) -> tuple[Any, ...]:
+def _circumstances(loader: Loader) -> tuple[Any, ...]:
     """What a process takes over when it starts; the environment less what pytest sets anew."""
     variables = {name: value for name, value in os.environ.items() if name != _CURRENT_TEST}
     try:
         directory = os.getcwd()  # noqa: PTH109
     except FileNotFoundError:
         directory = ""
-    return backend, tuple(sys.path), directory, os.sched_getaffinity(0), variables
+    return loader, tuple(sys.path), directory, os.sched_getaffinity(0), variables
 
 
 _CURRENT_TEST = "PYTEST_CURRENT_TEST"

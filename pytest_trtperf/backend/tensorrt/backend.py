@@ -37,8 +37,9 @@ class TensorRTBackend(Backend):
     def prepare(self) -> None:
         """See `Backend.prepare`: the process of the first session starts."""
         from pytest_trtperf.backend.process.spare import SPARE
+        from pytest_trtperf.backend.tensorrt.isolated import loader_of
 
-        SPARE.prepare(self.name)
+        SPARE.prepare(loader_of(self.name))
 
     def check_options(self, options: Mapping[str, Any], version: str) -> None:
         """See `Backend.check_options`."""
@@ -72,8 +73,8 @@ class TensorRTBackend(Backend):
         onnx: Path | None = None,
         runtime_cache: bytes | None = None,
     ) -> LoadedEngine:
-        """See `IsolatedEngine`."""
-        from pytest_trtperf.backend.process.engine import IsolatedEngine
+        """See `isolated_engine`."""
+        from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
         from pytest_trtperf.backend.tensorrt.load_options import LoadOptions
 
-        return IsolatedEngine(self.name, plan, runtime_cache, LoadOptions.of(options, onnx))
+        return isolated_engine(self.name, plan, runtime_cache, LoadOptions.of(options, onnx))

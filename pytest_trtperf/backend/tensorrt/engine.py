@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.backend.protocols import LoadedEngine
+from pytest_trtperf.backend.process.loader import ServedEngine
 from pytest_trtperf.backend.session import (
     GivenInputs,
     Mode,
@@ -48,7 +48,7 @@ from pytest_trtperf.errors import EngineLoadError, MeasurementError
 _DEFAULT_STREAM = 0
 
 
-class TensorRTEngine(LoadedEngine):
+class TensorRTEngine(ServedEngine):
     """A deserialised plan of TensorRT, TensorRT for RTX or the lean runtime, in this process.
 
     Args:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.backend.process.engine import IsolatedEngine
 from pytest_trtperf.backend.process.messages import pack_trace, receive, send, unpack_trace
 from pytest_trtperf.backend.process.session_process import SessionProcess
 from pytest_trtperf.backend.session_pids import session_pids
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
 from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.errors import EngineLoadError, MeasurementError
 
@@ -33,7 +33,7 @@ def test_files_of_the_working_directory_take_no_modules_place(tmp_path, monkeypa
         (tmp_path / f"{name}.py").write_text("raise SystemExit(7)")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EngineLoadError, match="cannot deserialise"):
-        IsolatedEngine("tensorrt-rtx", b"no plan")
+        isolated_engine("tensorrt-rtx", b"no plan")
 
 
 def test_load_that_fails_leaves_nothing_open():
@@ -41,7 +41,7 @@ def test_load_that_fails_leaves_nothing_open():
     before = open_descriptors()
     for _ in range(3):
         with pytest.raises(EngineLoadError):
-            IsolatedEngine("tensorrt-rtx", b"no plan")
+            isolated_engine("tensorrt-rtx", b"no plan")
     assert open_descriptors() == before
 
 
@@ -49,14 +49,14 @@ def test_processes_that_were_used_lately_are_distinguished_from_idle_ones():
     pytest.importorskip("tensorrt_rtx")
     before = session_pids()
     with pytest.raises(EngineLoadError):
-        IsolatedEngine("tensorrt-rtx", b"no plan")
+        isolated_engine("tensorrt-rtx", b"no plan")
     (new,) = session_pids() - before
     assert new in session_pids(within_s=60)
     assert not session_pids(within_s=0)
 
 
-def test_process_that_is_killed_while_it_is_asked_is_an_error():
-    process = SessionProcess()
+def test_process_that_is_killed_while_it_is_asked_is_an_error(loader):
+    process = SessionProcess(loader)
     # Larger than what the connection holds: the process would have to read it.
     killer = Thread(target=os.kill, args=(process.pid, signal.SIGKILL))
     killer.start()
@@ -67,8 +67,8 @@ def test_process_that_is_killed_while_it_is_asked_is_an_error():
         process.call("inspect")
 
 
-def test_process_fails_an_unknown_operation_and_goes_on(capfd):
-    process = SessionProcess()
+def test_process_fails_an_unknown_operation_and_goes_on(loader, capfd):
+    process = SessionProcess(loader)
     try:
         for _ in range(2):
             with pytest.raises(MeasurementError, match="KeyError: 'fly'"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,10 @@ def is_running(pid):
     return state != "Z"
 
 
-def test_session_takes_the_process_that_waits_and_the_next_is_another(spare):
-    spare.start("")
+def test_session_takes_the_process_that_waits_and_the_next_is_another(spare, loader):
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
-    first, second = spare.take(""), spare.take("")
+    first, second = spare.take(loader), spare.take(loader)
     try:
         assert first.pid == waiting != second.pid
         for process in (first, second):
@@ -59,19 +60,19 @@ def test_session_takes_the_process_that_waits_and_the_next_is_another(spare):
         second.close()
 
 
-def test_no_more_than_one_waits(spare):
-    spare.start("")
+def test_no_more_than_one_waits(spare, loader):
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
-    spare.start("")
+    spare.start(loader)
     assert pid_of_the_next(spare) == waiting
 
 
-def test_process_that_died_while_it_waited_is_replaced(spare):
-    spare.start("")
+def test_process_that_died_while_it_waited_is_replaced(spare, loader):
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
     os.kill(waiting, signal.SIGKILL)
     os.waitid(os.P_PID, waiting, os.WEXITED | os.WNOWAIT)
-    process = spare.take("")
+    process = spare.take(loader)
     try:
         assert process.pid != waiting
         with pytest.raises(MeasurementError, match="KeyError: 'fly'"):
@@ -80,10 +81,10 @@ def test_process_that_died_while_it_waited_is_replaced(spare):
         process.close()
 
 
-def test_session_that_measures_does_not_notice_the_death_of_the_one_that_waits(spare):
-    at_work = spare.take("")
+def test_session_that_measures_does_not_notice_the_death_of_the_one_that_waits(spare, loader):
+    at_work = spare.take(loader)
     try:
-        spare.start("")
+        spare.start(loader)
         os.kill(pid_of_the_next(spare), signal.SIGKILL)
         with pytest.raises(MeasurementError, match="KeyError: 'fly'"):
             at_work.call("fly")
@@ -91,25 +92,39 @@ def test_session_that_measures_does_not_notice_the_death_of_the_one_that_waits(s
         at_work.close()
 
 
-def test_one_that_is_not_ready_in_time_is_given_up(spare):
-    spare.start("")
+def test_one_that_is_not_ready_in_time_is_given_up(spare, loader):
+    spare.start(loader)
     stopped = spare._process.pid
     os.kill(stopped, signal.SIGSTOP)
-    process = spare.take("")
+    process = spare.take(loader)
     assert process.pid != stopped
     assert not is_running(stopped)
     process.close()
 
 
-def test_none_waits_where_cores_are_few(spare, monkeypatch):
+def test_none_waits_where_cores_are_few(spare, monkeypatch, loader):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(LEAST_CORES - 1)))
-    spare.start("")
+    spare.start(loader)
     assert spare._process is None
 
 
+def test_none_waits_where_sessions_use_all_cores(spare, loader):
+    spare.start(replace(loader, has_spare=False))
+    assert spare._process is None
+
+
+def test_session_that_uses_all_cores_ends_the_one_that_waits(spare, loader):
+    spare.start(loader)
+    waiting = pid_of_the_next(spare)
+    process = spare.take(replace(loader, has_spare=False))
+    assert process.pid != waiting
+    assert not is_running(waiting)
+    process.close()
+
+
 @pytest.mark.parametrize("change", ["variable", "directory", "path", "backend"])
-def test_what_a_process_took_over_must_still_hold(spare, change, monkeypatch, tmp_path):
-    spare.start("")
+def test_what_a_process_took_over_must_still_hold(spare, change, monkeypatch, tmp_path, loader):
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "another one")
     if change == "variable":
@@ -118,38 +133,38 @@ def test_what_a_process_took_over_must_still_hold(spare, change, monkeypatch, tm
         monkeypatch.chdir(tmp_path)
     elif change == "path":
         monkeypatch.syspath_prepend(tmp_path)
-    process = spare.take("tensorrt" if change == "backend" else "")
+    process = spare.take(replace(loader, backend="other") if change == "backend" else loader)
     assert process.pid != waiting
     assert not is_running(waiting)
     process.close()
 
 
-def test_a_test_that_ends_leaves_the_process_to_the_next(spare, monkeypatch):
+def test_a_test_that_ends_leaves_the_process_to_the_next(spare, monkeypatch, loader):
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "one")
-    spare.start("")
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "another one")
-    process = spare.take("")
+    process = spare.take(loader)
     assert process.pid == waiting
     process.close()
 
 
-def test_last_user_ends_it(many_cores):
+def test_last_user_ends_it(many_cores, loader):
     spare = Spare()
     for _ in range(2):
         spare.enter()
-    spare.start("")
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
     spare.leave()
     assert is_running(waiting)
     spare.leave()
     assert not is_running(waiting)
-    spare.start("")
+    spare.start(loader)
     assert spare._process is None
 
 
-def test_a_fork_leaves_the_process_of_its_parent_alone(spare):
-    spare.start("")
+def test_a_fork_leaves_the_process_of_its_parent_alone(spare, loader):
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
     child = os.fork()
     if not child:
@@ -165,9 +180,10 @@ def test_a_fork_leaves_the_process_of_its_parent_alone(spare):
 OWNER = """
 import os, sys
 os.sched_getaffinity = lambda pid: set(range(8))
+from pytest_trtperf.backend.process.loader import Loader
 from pytest_trtperf.backend.process.spare import SPARE
 SPARE.enter()
-SPARE.start("")
+SPARE.start(Loader("pytest_trtperf.backend.onnxruntime.in_session", "onnxruntime"))
 print(SPARE._process.pid, flush=True)
 sys.stdin.read()
 """
@@ -187,11 +203,11 @@ def test_it_ends_with_its_owner(end):
     assert not is_running(waiting)
 
 
-def test_only_the_thread_that_imports_has_the_lowest_priority():
+def test_only_the_thread_that_imports_has_the_lowest_priority(loader):
     before, priorities = os.getpriority(os.PRIO_PROCESS, 0), []
 
     def imports():
-        first_steps._import("", is_spare=True)
+        first_steps._import(loader.module, loader.backend, is_spare=True)
         priorities.append(os.getpriority(os.PRIO_PROCESS, 0))
 
     thread = threading.Thread(target=imports)
@@ -201,8 +217,8 @@ def test_only_the_thread_that_imports_has_the_lowest_priority():
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
-def test_process_that_waited_measures_at_the_priority_of_its_owner(spare):
-    spare.start("")
+def test_process_that_waited_measures_at_the_priority_of_its_owner(spare, loader):
+    spare.start(loader)
     waiting = pid_of_the_next(spare)
     assert os.getpriority(os.PRIO_PROCESS, waiting) == os.getpriority(os.PRIO_PROCESS, 0)
 

@@ -1,0 +1,71 @@
+"""Values of inputs in shared bytes: the process of a session maps them, whatever their size."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from pytest_trtperf.backend.given_inputs import InputValue
+from pytest_trtperf.backend.process.shared_bytes import SharedBytes
+
+_TYPES = "ml_dtypes"
+"""The package whose types numpy knows by name alone, once it is imported."""
+
+
+def share_arrays(given: Mapping[str, InputValue]) -> tuple[dict[str, Any], SharedBytes]:
+    """What each input is, as a message carries it, and the bytes of all."""
+    parts = [_bytes_of(value) for value in given.values()]
+    described = {
+        name: {"bytes": len(part), **_description(value)}
+        for (name, value), part in zip(given.items(), parts, strict=True)
+    }
+    return described, SharedBytes(*parts)
+
+
+def arrays_from(
+    described: Mapping[str, Mapping[str, Any]], shared: bytes | memoryview
+) -> dict[str, InputValue]:
+    """The inverse of `share_arrays`; arrays cannot be written to.
+
+    Objects and the fields of a structured type do not come along: no engine takes them.
+    """
+    found: dict[str, InputValue] = {}
+    start = 0
+    for name, about in described.items():
+        end = start + about["bytes"]
+        found[name] = _value(about, shared[start:end])
+        start = end
+    return found
+
+
+def _bytes_of(value: InputValue) -> bytes | memoryview:
+    if isinstance(value, bytes):
+        return value
+    if value.dtype.hasobject:
+        return b""
+    return np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+
+
+def _description(value: InputValue) -> dict[str, Any]:
+    if isinstance(value, bytes):
+        return {}
+    dtype = value.dtype
+    return {"dtype": dtype.str, "type_name": dtype.name, "shape": value.shape}
+
+
+def _value(about: Mapping[str, Any], part: bytes | memoryview) -> InputValue:
+    if "dtype" not in about:
+        return bytes(part)
+    dtype = np.dtype(about["dtype"])
+    if dtype.hasobject:
+        return np.empty(about["shape"], object)
+    if dtype.name != about["type_name"]:
+        with suppress(ImportError, TypeError):
+            importlib.import_module(_TYPES)
+            dtype = np.dtype(about["type_name"])
+    array: np.ndarray = np.frombuffer(part, np.uint8).view(dtype).reshape(about["shape"])
+    return array
