@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-
-import numpy as np
+from statistics import median
 
 from pytest_trtperf.analysis.moderation import Variance
 
@@ -33,10 +32,12 @@ class Controls:
     """The first sessions of engines that are those of their baselines, as they are measured."""
 
     _changes: dict[str, list[float]] = field(default_factory=dict)
+    _shifts: dict[str, Shift | None] = field(default_factory=dict)
 
     def add(self, gate: str, change: float) -> None:
         """Takes an unchanged engine's change, a logarithm of which more is slower."""
         self._changes.setdefault(gate, []).append(change)
+        self._shifts.pop(gate, None)
 
     def shift(self, gate: str) -> Shift | None:
         """Their median, or None of fewer than `LEAST_CONTROLS`.
@@ -44,11 +45,16 @@ class Controls:
         Its variance is that of a median of normal values (Kenney & Keeping 1962), by the median
         absolute deviation.
         """
-        changes = self._changes.get(gate, [])
-        count = len(changes)
-        if count < LEAST_CONTROLS:
-            return None
-        middle = float(np.median(changes))
-        spread = 1.4826 * float(np.median(np.abs(np.subtract(changes, middle))))
-        variance = math.pi / 2 * spread**2 / count
-        return Shift(middle, Variance(variance, float(count - 1)), count)
+        if gate not in self._shifts:
+            self._shifts[gate] = _shift_of(self._changes.get(gate, []))
+        return self._shifts[gate]
+
+
+def _shift_of(changes: list[float]) -> Shift | None:
+    count = len(changes)
+    if count < LEAST_CONTROLS:
+        return None
+    middle = median(changes)
+    spread = 1.4826 * median(abs(change - middle) for change in changes)
+    variance = math.pi / 2 * spread**2 / count
+    return Shift(middle, Variance(variance, float(count - 1)), count)

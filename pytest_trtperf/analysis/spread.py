@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -121,9 +122,12 @@ class Spread:
     def even_runs(self, runs: Sequence[StoredRun]) -> list[StoredRun]:
         """The runs without odd ones: at least a majority, all of one or two."""
         even = list(runs)
+        means = [run.mean for run in runs]
+        if len(even) < 3 or max(means) - min(means) <= math.log1p(LEAST_ODD):
+            return even
         while len(even) > 2 and len(even) > len(runs) // 2 + 1:
             distances = [
-                abs(run.mean - float(np.median([other.mean for other in even if other is not run])))
+                abs(run.mean - median(other.mean for other in even if other is not run))
                 for run in even
             ]
             worst = max(range(len(even)), key=distances.__getitem__)
