@@ -49,6 +49,40 @@ def test_unsteady_is_inconclusive_but_for_more_load_than_is_served(
     assert settled(verdict, steady=False) == (reason, 1)
 
 
+LACKS_TIME = replace(OPEN, reason=Reason.SHORT_TIME)
+KEPT = replace(OPEN, status=Status.PASS, reason=Reason.WITHIN_LIMIT)
+
+
+def test_what_is_far_from_its_limit_is_decided_at_once() -> None:
+    for doubts in ({}, {"steady": False}, {"too_short": "rounds are short"}):
+        assert settled(OPEN, MISSED, far=lambda verdict: KEPT, **doubts) == ("within_limit", 1)
+    assert settled(SATURATED, far=lambda verdict: KEPT) == ("saturated", 1)
+    # What is conclusive anyway keeps its own words.
+    assert settled(MISSED, far=lambda verdict: KEPT) == ("over_limit", 1)
+
+
+def test_short_rounds_decide_nothing_that_is_close() -> None:
+    assert settled(MISSED, too_short="rounds are short") == ("short_rounds", 1)
+    assert settled(SATURATED, too_short="rounds are short") == ("saturated", 1)
+
+
+def test_verdict_that_stands_holds_although_the_numbers_are_not_steady() -> None:
+    assert settled(MISSED, steady=False, stands=lambda verdict: True) == ("over_limit", 1)
+    assert settled(OPEN, MISSED, steady=False, stands=lambda verdict: True) == ("not_steady", 1)
+    # Only time is lacking for what would stand.
+    lacking = (LACKS_TIME, LACKS_TIME, KEPT)
+    assert settled(*lacking, steady=False, stands=lambda verdict: True) == ("within_limit", 3)
+    assert settled(*lacking, steady=False) == ("not_steady", 1)
+
+
+def test_hopeless_verdicts_cost_no_rounds() -> None:
+    def hopeless(verdict: Verdict) -> bool:
+        return verdict.reason is Reason.SHORT_TIME
+
+    assert settled(LACKS_TIME, MISSED, hopeless=hopeless) == ("short_time", 1)
+    assert settled(OPEN, LACKS_TIME, MISSED, hopeless=hopeless) == ("short_time", 2)
+
+
 @pytest.mark.parametrize("limit", [1, 0.5, 1e-300, Fraction(1, 3)])
 def test_numbers_above_zero_are_limits(limit: object) -> None:
     assert is_positive(limit)
