@@ -204,6 +204,16 @@ def test_searches_and_pairs_have_rows(page, make_run, make_measurement):
     assert found.details["measurements"][2]["ratios"]["median"]["upper"] is None
 
 
+def test_what_was_not_decided_is_counted(make_run, make_measurement):
+    verdict = VerdictRecord(
+        kind="budget", metric="m", status="inconclusive", reason="not_steady", message="why"
+    )
+    run = make_run(make_measurement("t.py::test_a", verdicts=[verdict]))
+    line = "<p>1 of 1 measurement was not decided: 1 not steady (test_a)</p>"
+    assert line in html_page([run])
+    assert "not decided" not in html_page([make_run(make_measurement("t.py::test_a"))])
+
+
 def test_several_devices_are_distinguished(make_run):
     runs = [make_run(), make_run(device="NVIDIA L4", hardware_class="nvidia-l4")]
     text = html_page(runs)
