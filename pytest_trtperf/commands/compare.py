@@ -170,6 +170,7 @@ class _RecordPair:
             [session.rounds for session in self._record.sessions if session.rounds],
             host_bound=FindingCode.ENQUEUE_BOUND in found,
             doubt=next((found[code] for code in doubtful if code in found), None),
+            saturated=FindingCode.SATURATED in found,
         )
 
     def compared(self, identity: MeasurementId) -> Compared:

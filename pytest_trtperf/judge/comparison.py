@@ -25,6 +25,7 @@ from pytest_trtperf.judge import comparison_words as words
 from pytest_trtperf.judge.limits import others_took
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository
+from pytest_trtperf.judge.saturation import lost_rate
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
@@ -81,9 +82,9 @@ class Comparison:
         self.suspicion = 0.0
 
     def judge(
-        self, sessions: Sessions, *, host_bound: bool, doubt: str | None
+        self, sessions: Sessions, *, host_bound: bool, doubt: str | None, saturated: bool = False
     ) -> list[VerdictRecord]:
-        """A verdict for each gate, or the one that the modes differ.
+        """A verdict for each gate, or the one that the modes differ or that a rate is lost.
 
         Fresh sessions alone decide once there are enough: the first one was chosen for them by
         what it showed.
@@ -92,13 +93,16 @@ class Comparison:
             sessions: all that were measured, with their rounds.
             host_bound: enqueueing takes longer than the engine, so only P99 is about the model.
             doubt: why no gate may be conclusive.
+            saturated: whether an open load was given up, see `lost_rate`.
         """
         fresh = sessions[1:]
         self._sessions = fresh if len(fresh) >= CONFIRMING else sessions[:1]
         self._rounds = [round for session in self._sessions for round in session]
         if modes := self._mode_differences():
             return [self._other_mode(modes)]
-        self.notes = list(attribution.doubts(self._baseline))
+        self.notes, self.suspicion = list(attribution.doubts(self._baseline)), 0.0
+        if saturated and (lost := self._lost_rate()):
+            return [lost]
         gates = [gate for gate in self._gates() if self._fits(gate)]
         stored = [run.rounds for run in self._baseline.runs]
         too_short = words.too_short_rounds(self._rounds, stored, self._policy.remedy)
@@ -229,6 +233,10 @@ class Comparison:
         nothing = math.nan
         verdict = Verdict(Status.FAIL, Reason.OTHER_MODE, message, nothing, None, None, nothing)
         return verdict_record("baseline", "mode", verdict, message)
+
+    def _lost_rate(self) -> VerdictRecord | None:
+        rate = float(self._mode["request_rate"])
+        return lost_rate(self._subject, rate, self._rounds, self._stored, self._contention())
 
     def _record(
         self, gate: Gate, change: Change, open_by: tuple[Reason, str] | None

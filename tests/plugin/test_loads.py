@@ -205,6 +205,18 @@ class TestRateThatIsNotReached:
             assert {(v["status"], v["reason"]) for v in compared} == {(status, "doubtful")}
             assert all("qps were asked for and" in verdict["message"] for verdict in compared)
 
+    def test_rate_that_the_baseline_held_is_lost(self, project, measure):
+        load = "request_rate=4000"
+        measure(load, "pass", "--trtperf-update")[0].assert_outcomes(passed=1)
+        project.model(layers=5)
+        result, record = measure(load, "pass")
+        result.assert_outcomes(failed=1)
+        result.stdout.re_match_lines(
+            [r".*the rate of 4000 qps is lost: [\d.]+ qps were reached, .* held (39|40)\d\d.*"]
+        )
+        (verdict,) = record["verdicts"]
+        assert (verdict["status"], verdict["reason"]) == ("fail", "saturated")
+
 
 class TestNotSteady:
     """A warm-up that is given no time to settle."""
