@@ -81,9 +81,11 @@ def test_blocks_take_turns_and_are_recorded(models):
     assert record["measurements"] == []
 
 
-def test_same_engine_is_within_a_wide_tolerance(models):
+def test_same_engine_is_not_slower(models):
     models.model("new", layers=2)
-    assert run(models, "pair.assert_not_slower(tolerance=0.99)").ret == 0
+    assert run(models, "pair.assert_not_slower()").ret == 0
+    (pair,) = json.loads((models.path / "run.json").read_text())["pairs"]
+    assert [verdict["status"] for verdict in pair["verdicts"]] == ["pass"]
 
 
 @pytest.mark.parametrize(
