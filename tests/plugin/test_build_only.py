@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 BUILT = "trtperf: built, not measured"
 TESTS = """
     import pytest
