@@ -30,12 +30,28 @@ def incompatibilities(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
     return lines
 
 
+def unlike(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
+    """What of the software changed since the newest stored run, a line each.
+
+    Runs of unlike software say nothing of each other's spread. Python is left out: the engine runs
+    without it.
+    """
+    then, now = stored.runs[-1].software, new.runs[-1].software
+    return [
+        f"{name} {then.get(name, 'none')} before, {now.get(name, 'none')} now"
+        for name in sorted((then.keys() | now.keys()) - {"python"})
+        if then.get(name) != now.get(name)
+    ]
+
+
 def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
     """`entry` with the runs of `new` appended; only the newest `KEPT_RUNS` are kept, newest last.
 
-    An entry that cannot be compared with `new` (see `incompatibilities`) is replaced.
+    An entry that cannot be compared with `new` (see `incompatibilities`), or that other software
+    recorded (see `unlike`), is replaced.
     """
-    stored = [] if entry is None or incompatibilities(entry, new) else entry.runs
+    replaced = entry is None or incompatibilities(entry, new) or unlike(entry, new)
+    stored = [] if entry is None or replaced else entry.runs
     older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
 

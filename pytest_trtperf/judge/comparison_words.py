@@ -56,7 +56,7 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
         f"{key}: {gate.name} {_STATUS[evident_status(verdict)]}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
         f"in the baseline, {_allowed_for(judged)}{signed_percent(change.ratio - 1)} {interval}, "
-        f"tolerance {judged.tolerance:.1%}{_raised(judged)} "
+        f"tolerance {judged.tolerance:.1%}{_raised(judged)}, MDE {change.finds:.1%} "
         f"({sessions}, {len(judged.rounds)} rounds, {queries} queries on {device}{why})"
     )
 

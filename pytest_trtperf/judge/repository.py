@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from pytest_trtperf.analysis.change import Baseline
-from pytest_trtperf.analysis.gates import Gate, too_few_for_p99
+from pytest_trtperf.analysis.change import Baseline, Level
+from pytest_trtperf.analysis.gates import (
+    OPEN_LOAD_GATES,
+    Gate,
+    closed_load_gates,
+    judge_gate,
+    too_few_for_p99,
+)
 from pytest_trtperf.analysis.spread import SessionFigure, Spread, StoredRun
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
+from pytest_trtperf.judge.policy import Policy
 
 MINUTE = len("2026-01-01T00:00")
 
@@ -34,6 +41,28 @@ class Repository:
     @cached_property
     def _entries(self) -> list[BaselineEntry]:
         return list(self._read())
+
+
+def what_it_finds(entry: BaselineEntry, repository: Repository, policy: Policy, tests: int) -> str:
+    """The slowdowns that a comparison with a baseline finds with 90 % power (MDE), in words.
+
+    Args:
+        tests: that a run compares.
+    """
+    rounds = entry.runs[-1].sessions[-1].rounds
+    is_open = entry.mode.get("load") == "open"
+    known = OPEN_LOAD_GATES if is_open else closed_load_gates(rounds[0].quantiles)
+    gates = [gate for gate in known if not too_few_for_p99(gate, entry.rounds)]
+    found = []
+    for gate in gates:
+        level = Level(policy.tolerance_of(gate), len(gates), tests, policy.most_widening)
+        change = judge_gate(gate, [rounds], repository.baseline(entry, gate), level)
+        found.append(f"{change.finds:.1%} ({gate.name})")
+    runs, sessions = len(entry.runs), len(entry.sessions)
+    return (
+        f"{sessions} session{'s' * (sessions > 1)} of {runs} run{'s' * (runs > 1)} find slowdowns "
+        f"of {', '.join(found)} and more in 9 of 10 runs"
+    )
 
 
 def stored_runs(entry: BaselineEntry, gate: Gate) -> list[StoredRun]:

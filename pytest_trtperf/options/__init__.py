@@ -211,6 +211,15 @@ DECLARED: tuple[Option, ...] = (
         ini=float,
     ),
     Option(
+        "widening",
+        "widening",
+        2.0,
+        "Where sessions and runs vary, a tolerance is widened to at most so many times itself; "
+        "beyond that a comparison is inconclusive (default: 2).",
+        metavar="FACTOR",
+        per_measurement=True,
+    ),
+    Option(
         "inconclusive",
         "inconclusive",
         "warn",

@@ -45,6 +45,7 @@ class Settings:
     export_profile: Path | None
     nvtx: bool
     tolerance: Tolerance | None
+    widening: float
     inconclusive: str
     sessions: int
     max_time: float

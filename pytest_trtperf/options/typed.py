@@ -22,6 +22,7 @@ class MeasureOptions(TypedDict, total=False):
     """
 
     tolerance: float | str | Mapping[ToleranceKind, float] | None
+    widening: float | None
     inconclusive: InconclusivePolicy | None
     sessions: int | None
     max_time: float | None

@@ -245,6 +245,14 @@ def parse_reference(value: object) -> ReferencePlace:
     return ReferencePlace("dir" if kind == "dir" else "cache", str(parse_path(place)))
 
 
+def parse_widening(value: object) -> float:
+    """A factor of at least 1."""
+    factor = parse_positive(value)
+    if factor < 1:
+        raise ValueError(f"expected a factor of at least 1, got {value!r}")
+    return factor
+
+
 def parse_text(value: object) -> str:
     """A text with more than blanks."""
     if not isinstance(value, str) or not value.strip():
@@ -272,5 +280,6 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
     "streams": parse_count(1, 1024),
     "text": parse_text,
     "tolerance": parse_tolerance,
+    "widening": parse_widening,
 }
 """What parses an option's values, by its kind."""

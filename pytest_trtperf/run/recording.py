@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_trtperf.baseline.merge import add_run
+from pytest_trtperf.baseline.merge import add_run, unlike
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.attribution import doubts
+from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.judge.repository import Repository, what_it_finds
 from pytest_trtperf.record.as_baseline import baseline_entry
 from pytest_trtperf.record.model import MeasurementRecord, utc_now
 from pytest_trtperf.run.run import Run
@@ -51,9 +54,23 @@ def _changes(run: Run) -> dict[_Place, dict[str, BaselineEntry]]:
         if passed and record.baseline != "off" and (run.settings.update or stored is None):
             measured = baseline_entry(record, run.target.probe.software, recorded)
             record.notes.extend(doubts(measured))
+            if stored and (changed := unlike(stored, measured)):
+                record.notes.append(f"baseline started anew: {', '.join(changed)}")
             entry = add_run(stored, measured)
             changes[Path(record.baseline_dir), record.module][record.key] = entry
+    _note_what_they_find(run, changes)
     return changes
+
+
+def _note_what_they_find(run: Run, changes: Mapping[_Place, dict[str, BaselineEntry]]) -> None:
+    """Notes the slowdowns that each new baseline finds, by what all of them know."""
+    by_key = {(Path(one.baseline_dir), one.module, one.key): one for one, _ in run.measurements}
+    repository = Repository(lambda: (one for keys in changes.values() for one in keys.values()))
+    policy = Policy(run.settings.tolerance, most_widening=run.settings.widening)
+    for (directory, module), entries in changes.items():
+        for key, entry in entries.items():
+            record = by_key[directory, module, key]
+            record.notes.append(what_it_finds(entry, repository, policy, run.tests))
 
 
 def _stored(run: Run, record: MeasurementRecord) -> BaselineEntry | None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_trtperf.baseline.merge import KEPT_RUNS, add_run, incompatibilities
+from pytest_trtperf.baseline.merge import KEPT_RUNS, add_run, incompatibilities, unlike
 from pytest_trtperf.baseline.schema import BaselineEntry
 
 Maker = Callable[..., BaselineEntry]
@@ -48,6 +48,20 @@ def test_entry_of_something_else_is_replaced(
 
 def test_entries_of_the_same_measurement_do_not_differ(entry: Maker) -> None:
     assert incompatibilities(entry(1.0), entry(2.0)) == []
+
+
+def test_runs_of_unlike_software_do_not_pile_up(entry: Maker) -> None:
+    def recorded_by(level: float, **software: str) -> BaselineEntry:
+        made = entry(level)
+        run = msgspec.structs.replace(made.runs[0], software=software)
+        return msgspec.structs.replace(made, runs=[run])
+
+    before = recorded_by(1.0, tensorrt="10.1", driver="580", python="3.11")
+    after = recorded_by(2.0, tensorrt="10.2", driver="580", python="3.12")
+    assert unlike(before, after) == ["tensorrt 10.1 before, 10.2 now"]
+    assert levels(add_run(before, after)) == [2.0]
+    same = recorded_by(3.0, tensorrt="10.2", driver="580", python="3.13")
+    assert levels(add_run(after, same)) == [2.0, 3.0]
 
 
 def test_only_the_newest_run_keeps_layers_and_tactics(entry: Maker) -> None:

@@ -19,6 +19,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {
         "tolerance": 0.02,
         "inconclusive": "fail",
+        "widening": 1.5,
         "sessions": 5,
         "max_time": 1.5,
         "warm_up_ms": 100.0,
@@ -51,7 +52,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {"max_warm_up": None, "round_ms": None, "round_queries": None, "transfers": None},
     {"spin_wait": None, "cuda_graph": None, "streams": None, "concurrency": None},
     {"idle_ms": None, "request_rate": None, "arrivals": None, "layers": None},
-    {"inputs": None, "seed": None, "sessions": None, "kernels": None},
+    {"inputs": None, "seed": None, "sessions": None, "kernels": None, "widening": None},
 )
 HINTS = get_type_hints(MeasureOptions)
 
