@@ -39,6 +39,8 @@ from pytest_trtperf.plan_cache.references import ReferenceEntry
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
 from pytest_trtperf.plan_cache.trust import Damaged, check_directory
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.run.revision import DIRECTORY as REVISIONS
+from pytest_trtperf.run.revision import sweep as sweep_revisions
 
 Act = Callable[[argparse.Namespace, CacheFiles], ExitStatus]
 
@@ -239,6 +241,7 @@ def _prune(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     removal.removed += by_size.removed
     removal.kept |= by_size.kept
     leftovers = [*remove_leftovers(files), *references.sweep()]
+    leftovers += sweep_revisions(files.directory / REVISIONS)
     return _report_removal(arguments, removal, leftovers, old)
 
 

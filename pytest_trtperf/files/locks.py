@@ -37,6 +37,17 @@ def exclusive(path: Path, mode: int, *, wait: bool) -> Iterator[bool]:
             os.close(handle)
 
 
+def hold(path: Path, mode: int) -> int | None:
+    """The lock of a file, which it makes if necessary, as a descriptor; None if it is not free.
+
+    A process that inherits the descriptor shares the lock: it ends when all have closed it.
+
+    Raises:
+        OSError: the file cannot be made, or the file system has no locks.
+    """
+    return _acquire(path, mode, wait=False)
+
+
 def _acquire(path: Path, mode: int, *, wait: bool) -> int | None:
     while True:
         handle = _open(path, mode)

@@ -154,15 +154,15 @@ def _origins(files: CacheFiles) -> Iterator[EngineIdentity]:
 def _differences(about: EngineIdentity, other: EngineIdentity) -> list[str]:
     here, there = msgspec.to_builtins(about), msgspec.to_builtins(other)
     return [
-        f"{name} ({_difference(here.get(name), there.get(name))})"
+        f"{name} ({difference(here.get(name), there.get(name))})"
         for name in {**here, **there}
         # The model's file may have any name.
         if name != "onnx" and here.get(name) != there.get(name)
     ]
 
 
-def _difference(here: object, there: object) -> str:
-    """What the other has; of mappings only the items that differ."""
+def difference(here: object, there: object) -> str:
+    """What the other has, and what is here; of mappings only the items that are not the same."""
     ours, theirs = _items(here), _items(there)
     if not ours and not theirs:
         return _described(there)

@@ -36,6 +36,7 @@ from pytest_trtperf.record.model import (
     utc_now,
 )
 from pytest_trtperf.run.ci import commit
+from pytest_trtperf.run.invocation import Invocation
 
 RUN = pytest.StashKey["Run"]()
 
@@ -110,6 +111,7 @@ class Run:
         engines: by digest, whether this run built them.
         tests: how many the run may compare.
         controls: unchanged engines, which say what the machine is like.
+        invocation: how pytest was called.
     """
 
     settings: Settings
@@ -130,6 +132,7 @@ class Run:
     engines: dict[str, bool] = field(default_factory=dict)
     tests: int = 1
     controls: Controls = field(default_factory=Controls)
+    invocation: Invocation | None = None
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _repositories: dict[Path, Repository] = field(default_factory=dict)

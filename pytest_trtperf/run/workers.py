@@ -27,6 +27,7 @@ from pytest_trtperf.run.hosts import (
     place,
     refuse_another,
 )
+from pytest_trtperf.run.invocation import Invocation
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN, Run, Target
 from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
@@ -45,6 +46,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[WORKER_INPUT])
+        run.invocation = Invocation.of(config)
         config.pluginmanager.register(JUnitProperties())
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
         run.backend.prepare()
@@ -59,6 +61,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
         settings, Target(host.probe), config.rootpath, call_backends(config)
     )
     run.against = _read_against(run)
+    run.invocation = Invocation.of(config)
     run.note_selection(config)
     if settings.build_only:
         config.pluginmanager.register(BuildController(run), "trtperf-controller")

@@ -90,6 +90,12 @@ def test_prune_removes_what_a_killed_writer_left(
     assert run("prune", "--json")[1]["leftovers"] == [half.name]
 
 
+def test_prune_removes_what_killed_runs_left_of_revisions(run: Run, directory: Path) -> None:
+    (directory / "revisions" / "0123" / "tree").mkdir(parents=True)
+    assert run("prune", "--json")[1]["leftovers"] == ["0123"]
+    assert list((directory / "revisions").iterdir()) == []
+
+
 def test_clear_leaves_references_unless_asked(run: Run, kept: list[str], directory: Path) -> None:
     status, _, err = run("clear")
     assert status == 0
