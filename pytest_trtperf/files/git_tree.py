@@ -14,15 +14,10 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _FILE, _PROGRAM, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
 _PIECE = 1 << 20
 # What a caller, such as a hook of git, sets for one repository; configuration stays.
-_KEPT_VARIABLES = ("GIT_CONFIG", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
-_VARIABLES = {
-    # Objects that a partial clone lacks are not fetched.
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
+_OF_GIT = "GIT_"
+_KEPT = tuple(_OF_GIT + name for name in ("CONFIG", "CEILING_DIRECTORIES", "DISCOVERY"))
+# Objects that a partial clone lacks are not fetched.
+_SET = {"ALLOW_PROTOCOL": "none", "NO_LAZY_FETCH": "1", "NO_REPLACE_OBJECTS": "1"}
 
 
 class GitError(Exception):
@@ -237,6 +232,6 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
+        if not name.startswith(_OF_GIT) or name.startswith(_KEPT)
     }
-    return kept | _VARIABLES
+    return kept | {_OF_GIT + name: value for name, value in _SET.items()} | {"LC_ALL": "C"}

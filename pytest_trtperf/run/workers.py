@@ -46,7 +46,6 @@ def register(config: pytest.Config, settings: Settings) -> None:
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[WORKER_INPUT])
-        run.invocation = Invocation.of(config)
         config.pluginmanager.register(JUnitProperties())
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
         run.backend.prepare()
@@ -58,10 +57,10 @@ def register(config: pytest.Config, settings: Settings) -> None:
         )
     host = find_devices(config, settings)
     config.stash[RUN] = run = Run(
-        settings, Target(host.probe), config.rootpath, call_backends(config)
-    )
+        settings, Target(host.probe), config.rootpath, call_backends(config),
+        invocation=_invocation(config, settings),
+    )  # fmt: skip
     run.against = _read_against(run)
-    run.invocation = Invocation.of(config)
     run.note_selection(config)
     if settings.build_only:
         config.pluginmanager.register(BuildController(run), "trtperf-controller")
@@ -79,6 +78,12 @@ def _register_outputs(config: pytest.Config, run: Run) -> None:
     # What is registered last is called first: traces before the controller takes a report.
     for sink in reversed(sinks):
         config.pluginmanager.register(sink)
+
+
+def _invocation(config: pytest.Config, settings: Settings) -> Invocation | None:
+    """How pytest was called, where it is to be called for another revision."""
+    reference = settings.reference
+    return Invocation.of(config) if reference and reference.kind == "git" else None
 
 
 def find_devices(config: pytest.Config, settings: Settings) -> Host:
@@ -109,7 +114,10 @@ def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, A
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_device(target.ordinal)
     against = msgspec.json.decode(given["against"], type=EntriesByTest | None)
     home = Path(given["rootdir"])
-    return Run(settings, target, config.rootpath, call_backends(config), home, against=against)
+    return Run(
+        settings, target, config.rootpath, call_backends(config), home, against=against,
+        invocation=_invocation(config, settings),
+    )  # fmt: skip
 
 
 def _visible_device(ordinal: int) -> str:
