@@ -16,6 +16,7 @@ from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_command,
+    note,
     parsed,
     say,
     say_json,
@@ -187,6 +188,8 @@ class _RecordPair:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.inconclusive == "estimate":
+        note("--inconclusive=estimate is deprecated and means warn")
     failed_by = "--inconclusive=fail" if arguments.inconclusive == "fail" else None
     policy = Policy(arguments.tolerance, failed_by, RECORD)
     found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), policy)

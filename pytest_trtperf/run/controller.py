@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
-from pytest_trtperf.record.model import RunRecord
+from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.report.terminal import header
+from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
 from pytest_trtperf.run.recording import record_baselines
 from pytest_trtperf.run.run import Run
@@ -45,6 +47,16 @@ class Controller:
         self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
         for error in getattr(report, "trtperf_errors", ()):
             self._run.note_error(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Says in the verbose line of a test that passed what was not decided."""
+        found = getattr(report, "trtperf", ()) if report.passed and report.when == "call" else ()
+        if not any(undecided_reason(msgspec.convert(one, Measured)) for one in found):
+            return None
+        return "passed", ".", ("PASSED (inconclusive)", {"yellow": True})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

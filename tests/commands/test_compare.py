@@ -31,6 +31,11 @@ def test_unchanged(compare):
     assert "same" in shown
 
 
+def test_estimate_is_deprecated(compare):
+    assert compare(1.0, "--inconclusive=warn").err == ""
+    assert "--inconclusive=estimate is deprecated" in compare(1.0, "--inconclusive=estimate").err
+
+
 @pytest.mark.parametrize(("options", "status"), [((), 0), (("--fail",), 1)])
 def test_regression(compare, options, status):
     result = compare(1.2, *options)

@@ -33,6 +33,8 @@ def test_is_counted_last_and_no_warning_even_where_warnings_are_errors(run):
     lines = [line for line in result.outlines if line.strip()]
     assert "1 of 1 measurement was not decided: 1 too close to the limit (test_model)" in lines[-2]
     result.stdout.fnmatch_lines(["*test_model: P50 of latency *is too close to its budget of *"])
+    run(CLOSE, "-v").stdout.fnmatch_lines(["*::test_model PASSED (inconclusive)*"])
+    assert "PASSED (inconclusive)" not in str(run("pass", "-v").stdout)
 
 
 @pytest.mark.parametrize("option", ["--trtperf-inconclusive=fail", "--trtperf-strict"])
@@ -100,3 +102,10 @@ def test_strict_fails_a_test_that_measures_nothing(project):
     result = project.run("--trtperf-strict")
     result.assert_outcomes(passed=1, skipped=1, failed=1)
     result.stdout.fnmatch_lines(["*has trt_measure and measured nothing: --trtperf-strict fails*"])
+
+
+def test_strict_leaves_a_run_that_only_builds_alone(project):
+    project.model()
+    project.tests()
+    result = project.run("--trtperf-strict", "--trtperf-build-only")
+    assert result.parseoutcomes().get("failed", 0) == 0
