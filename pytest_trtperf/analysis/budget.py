@@ -84,7 +84,7 @@ def judge_percentile(
     beyond the reach of the drift does not suffer from it. Long rounds count as several
     (`parts_of`). Nothing passes in less than `least_seconds`.
 
-    The levels hold for one look; those at a growing measurement add up. Five looks pass 2 to 7 % of
+    The levels hold for one look; those at a growing measurement add up. Five looks pass 4 to 8 % of
     simulated runs whose true P99 is the limit (benchmarks/verdicts/budget_boundary.py), but more
     when slow queries come in bursts so rare and long that many rounds have none.
 
