@@ -21,7 +21,8 @@ from pathlib import Path
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.atomic import write_in_order
 from pytest_trtperf.files.copies import copy_file
-from pytest_trtperf.files.locks import exclusive, let_go, use
+from pytest_trtperf.files.locks import exclusive
+from pytest_trtperf.files.shared_locks import SharedLocks
 from pytest_trtperf.onnx_file.external_data import model_files
 from pytest_trtperf.plan_cache.entries import with_checksum
 from pytest_trtperf.plan_cache.files import KEY, LOCK, explained
@@ -88,7 +89,7 @@ class References:
         self.directory, self.shared, self._limit = directory, shared, limit
         self._clock = clock
         self._file_mode, self._lock_mode = (0o644, 0o666) if shared else (0o600, 0o600)
-        self._in_use: dict[str, int] = {}
+        self._in_use = SharedLocks(self._lock_mode)
 
     def path(self, key: str) -> Path:
         """The folder of a key, whether it exists or not."""
@@ -102,13 +103,17 @@ class References:
             CacheError: the directory cannot be used, or there is no room.
         """
         key = one.reference.key
+        try:
+            size = sum(path.stat().st_size for path in one.files.values())
+        except OSError as error:
+            raise Damaged(f"has a file that cannot be read: {error}") from error
         self._prepare()
         with explained(self.directory), self._locked(key) as is_free:
             # Whoever uses it has verified it.
             if not is_free or self._is_whole(key):
                 self.touch(key)
                 return
-            self._make_room(key, sum(path.stat().st_size for path in one.files.values()))
+            self._make_room(key, size)
             folder = self.directory / f".{key}.{secrets.token_hex(4)}.tmp"
             try:
                 self._fill(folder, one)
@@ -136,14 +141,14 @@ class References:
         if not self.path(key).is_dir():
             return None
         self.check_trusted()
-        self._hold(key)
+        self._in_use.hold(self._lock(key))
         found: OpenReference | None = None
         try:
             with suppress(FileNotFoundError):
                 found = open_reference(self.path(key), shared=self.shared, files_of=files_of)
         finally:
             if found is None:
-                self._let_go(key)
+                self._in_use.let_go(self._lock(key))
         self.touch(key)
         return found
 
@@ -171,8 +176,7 @@ class References:
 
     def close(self) -> None:
         """Lets other processes remove what this object has opened."""
-        for key in list(self._in_use):
-            self._let_go(key)
+        self._in_use.close()
 
     def entries(self) -> list[ReferenceEntry]:
         """All references, damaged ones too, the least recently used first.
@@ -287,22 +291,6 @@ class References:
             self.path(key).rename(aside)
             shutil.rmtree(aside)
 
-    def _hold(self, key: str) -> None:
-        """Shares the lock of a key until `close`, where there can be one."""
-        lock = self._lock(key)
-        while key not in self._in_use:
-            if (handle := _open_lock(lock, self._lock_mode)) is None:
-                return
-            if use(lock, handle, wait=True):
-                self._in_use[key] = handle
-            else:  # it was removed meanwhile
-                os.close(handle)
-
-    def _let_go(self, key: str) -> None:
-        if (handle := self._in_use.pop(key, None)) is not None:
-            let_go(handle)
-            os.close(handle)
-
     def _lock(self, key: str) -> Path:
         return self.directory / f"{key}{LOCK}"
 
@@ -318,11 +306,3 @@ class References:
             with suppress(OSError):
                 used = max(used, path.lstat().st_mtime)
         return used
-
-
-def _open_lock(path: Path, mode: int) -> int | None:
-    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    for how in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # read-only: another user's, or a copy
-        with suppress(OSError):
-            return os.open(path, flags | how, mode)
-    return None

@@ -309,6 +309,13 @@ def test_a_read_only_copy_serves(tmp_path, references):
         references.directory.chmod(0o700)
 
 
+def test_a_model_that_is_gone_is_not_kept(tmp_path, references):
+    one = model(tmp_path)
+    (tmp_path / "models" / "weights" / "w.bin").unlink()
+    with pytest.raises(Damaged, match=r"has a file that cannot be read: .*w\.bin"):
+        references.keep(one)
+
+
 def test_a_model_with_files_elsewhere_is_not_kept(tmp_path):
     spec = EngineSpec(
         tmp_path / "models" / "m.onnx", files_of=lambda path: [path, tmp_path / "elsewhere.bin"]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+
+import pytest
 
 from pytest_trtperf.plan_cache.references import References
 
@@ -60,3 +64,35 @@ def test_what_does_not_fit_is_said_beside_the_test(repository):
     assert kept(repository) == []
     (record,) = json.loads((repository.path / "run.json").read_text())["measurements"]
     assert any("--trtperf-reference-size" in note for note in record["notes"])
+
+
+FINDS = """
+    from pytest_trtperf.fixtures.engine import prepared
+    from pytest_trtperf.fixtures.trt_engine import store_of
+    from pytest_trtperf.run.run import RUN
+
+    def test_model(trt_engine, trt_measure, request):
+        engine = trt_engine("model.onnx")
+        perf = trt_measure(engine, shapes={"x": (64, 256)})
+        if request.config.getoption("trtperf_reference"):
+            store, subject = store_of(trt_engine), perf._judged.subject
+            settings = request.node.config.stash[RUN].settings
+            found = store.references.find(
+                subject, prepared(engine), {"x": (64, 256)}, settings
+            )
+            print("FOUND", found.engine.digest != engine.digest, found.source)
+"""
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_run_finds_what_a_revision_asks_for_and_leaves_nothing(repository):
+    repository.tests(FINDS)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "m"]):
+        subprocess.run(["git", "-C", str(repository.path), *who, *words], check=True)
+    repository.model(layers=3)
+    result = repository.run("--trtperf-reference=git:HEAD", "-s")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*FOUND True git:HEAD (*)*"])
+    state = repository.path.parent / f"{repository.path.name}-state"
+    assert list((state / "cache" / "revisions").iterdir()) == []
