@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.backend import session_pids
-from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.measure import device_state
 from pytest_trtperf.measure.device_state import (
@@ -26,6 +25,7 @@ from pytest_trtperf.measure.device_state import (
 )
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
+from pytest_trtperf.testing import FakeBackend, FakeSession
 
 UUID = "GPU-00000000-0000-0000-0000-000000000000"
 OWN, OTHER = 100, 200
@@ -109,10 +109,8 @@ def nvml(monkeypatch):
 
 
 @pytest.fixture
-def session(tmp_path, write_model):
-    pytest.importorskip("onnxruntime")
-    engine = OnnxRuntimeEngine(write_model(tmp_path / "model.onnx"))
-    return engine.create_session({"x": (16, 256)}, Mode())
+def session():
+    return FakeSession(FakeBackend(), {"x": (16, 256)}, Mode())
 
 
 def now():
