@@ -1,6 +1,7 @@
 """Simulate nights of a repository: red by chance, slowdowns found, intervals that hold the truth.
 
     python -m benchmarks.verdicts.nights [--nights 1000] [--cells 0:96] [--json FILE]
+    python -m benchmarks.verdicts.nights --show FILE [--tolerance 0.02]
 
 Needs no GPU. A figure is engine + day + session + round, in logarithms: a day is common to all
 tests of a run, a session to the rounds of a process. A repository has `TESTS` tests of `GATES`
@@ -217,13 +218,43 @@ def _share(count: int, of: int) -> list[float] | None:
     return [round(count / of, 5), round(float(lower), 5), round(float(upper), 5)]
 
 
+def table(file: Path, tolerance: float) -> Iterator[str]:
+    """Rows of a results file as markdown."""
+    yield (
+        "| days vary by | sessions | runs | what | red nights | slower by | found | hold "
+        "| hold after more | more sessions | inconclusive |"
+    )
+    yield "|---" * 11 + "|"
+    for line in file.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["tolerance"] != tolerance:
+            continue
+        what = f"{row['tests']} tests" if row["tests"] != TESTS else ""
+        what += f" a run {row['odd_run']:+.0%}" if row["odd_run"] else ""
+        what += f" machine {row['shift']:+.0%}" if row["shift"] else ""
+        red = row["red"]
+        cells = [
+            f"{100 * row['day']:g} %", f"{100 * row['session']:g} %, {row['tails']}",
+            f"{row['runs']}", what.strip(), f"{red[0]:.1%} (up to {red[2]:.1%})",
+            f"{row['tolerance'] + row['slower_by']:.1%}",
+            *("-" if row[name] is None else f"{row[name][0]:.1%}"
+              for name in ("found", "hold", "further hold", "further", "inconclusive")),
+        ]  # fmt: skip
+        yield "| " + " | ".join(cells) + " |"
+
+
 def main() -> None:
     """Print a table, and append the rows to a file where that is asked for."""
     parser = argparse.ArgumentParser(description="Simulate nights of a repository.")
     parser.add_argument("--nights", type=int, default=1000, help="of a cell (default: 1000)")
     parser.add_argument("--cells", default=":", help="which, as a slice (default: all)")
     parser.add_argument("--json", type=Path, help="append the rows to this file, one a line")
+    parser.add_argument("--show", type=Path, help="print the rows of this file as markdown")
+    parser.add_argument("--tolerance", type=float, default=0.02, help="of --show (default: 0.02)")
     options = parser.parse_args()
+    if options.show:
+        print(*table(options.show, options.tolerance), sep="\n")
+        return
     start, _, stop = options.cells.partition(":")
     chosen = list(cells())[int(start or 0) : int(stop) if stop else None]
     for cell in chosen:

@@ -39,6 +39,8 @@ class Reason(str, Enum):
     OTHER_MODE = "other_mode"
     ONE_SESSION = "one_session"
     """A regression that no fresh session has confirmed."""
+    NO_TIME = "no_time"
+    """A suspicious number that no time was left for."""
     ENVIRONMENT = "environment"
     """The machine is slower, and the engine is not."""
     SHORT_ROUNDS = "short_rounds"

@@ -82,7 +82,13 @@ class Comparison:
         self.suspicion = 0.0
 
     def judge(
-        self, sessions: Sessions, *, host_bound: bool, doubt: str | None, saturated: bool = False
+        self,
+        sessions: Sessions,
+        *,
+        host_bound: bool,
+        doubt: str | None,
+        saturated: bool = False,
+        out_of_time: bool = False,
     ) -> list[VerdictRecord]:
         """A verdict for each gate, or the one that the modes differ or that a rate is lost.
 
@@ -94,6 +100,7 @@ class Comparison:
             host_bound: enqueueing takes longer than the engine, so only P99 is about the model.
             doubt: why no gate may be conclusive.
             saturated: whether an open load was given up, see `lost_rate`.
+            out_of_time: whether no time is left for fresh sessions.
         """
         fresh = sessions[1:]
         self._sessions = fresh if len(fresh) >= CONFIRMING else sessions[:1]
@@ -119,6 +126,13 @@ class Comparison:
             if change.suspicious and open_by[gate] is None and len(self._sessions) < CONFIRMING
         ]
         self.suspicion = max(suspicious, default=0.0)
+        if out_of_time:
+            no_time = (Reason.NO_TIME, words.NO_TIME)
+            open_by |= {
+                gate: no_time
+                for gate, change in changes.items()
+                if change.suspicious and open_by[gate] is None and _is_open(change)
+            }
         return [self._record(gate, changes[gate], open_by[gate]) for gate in gates]
 
     def differences(
@@ -290,6 +304,10 @@ class Comparison:
         if verdict.status is not Status.INCONCLUSIVE or (change.suspicious and may_wait):
             return None
         return verdict.reason, words.undecided(change, verdict, self._policy.remedy)
+
+
+def _is_open(change: Change) -> bool:
+    return change.verdict.status is Status.INCONCLUSIVE
 
 
 def _flat(mode: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pytest_trtperf.judge.policy import Remedy
 HOST_BOUND = "bound by enqueue, so this measures the host, not the model: use cuda_graph"
 OVERLAPS = "the limit lies within the interval"
 ONE_SESSION = "no fresh session has confirmed it"
+NO_TIME = "no time was left for fresh sessions: raise --trtperf-time-limit"
 ENVIRONMENT = "the machine is slower than when the baseline was recorded, the engine is not"
 
 _STATUS = {

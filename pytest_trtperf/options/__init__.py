@@ -156,6 +156,15 @@ DECLARED: tuple[Option, ...] = (
         "--trtperf-inconclusive=fail. Also fail a test that passes although one of its verdicts "
         "failed, and a test with trt_measure that measures nothing.",
     ),
+    Option(
+        "time_limit",
+        "positive",
+        None,
+        "Time limit of the whole run in minutes. One session of each test comes first, then fresh "
+        "sessions by the size of the suspicion; what has no time left is not decided.",
+        metavar="MINUTES",
+        ini=float,
+    ),
     Option("json", "path", None, "Write all results to this JSON file.", metavar="FILE"),
     Option(
         "html",

@@ -37,6 +37,7 @@ class Settings:
     update_new: bool
     require_baseline: bool
     strict: bool
+    time_limit: float | None
     json: Path | None
     html: Path | None
     traces: Path | None

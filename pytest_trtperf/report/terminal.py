@@ -33,6 +33,7 @@ def summary_lines(
     of_older_form: int = 0,
     against: Path | None = None,
     waited_s: float = 0.0,
+    without_time: Sequence[str] = (),
     deprecated: Sequence[str] = (),
     verbosity: int = 0,
 ) -> list[str]:
@@ -42,6 +43,7 @@ def summary_lines(
         of_older_form: how many baselines know of no sessions.
         against: the record in the place of baselines, where there is one.
         waited_s: seconds that tests waited for other processes.
+        without_time: tests that the time limit left out.
         deprecated: lines on options that were given and are deprecated.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
     """
@@ -71,6 +73,9 @@ def summary_lines(
     if waited_s > SHOWN_WAIT_S:
         lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")
     lines += [*deprecated, *(f"ERROR: {error}" for error in errors)]
+    if without_time:
+        tests = f"{len(without_time)} test{'s were' if len(without_time) > 1 else ' was'}"
+        lines.append(f"{tests} not measured, since no time was left: {', '.join(without_time)}")
     undecided = undecided_line([*measurements, *others])
     return [*lines, undecided] if undecided else lines
 

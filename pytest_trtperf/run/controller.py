@@ -13,6 +13,7 @@ from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
 from pytest_trtperf.run.recording import record_baselines
 from pytest_trtperf.run.run import Run
+from pytest_trtperf.run.time_plan import plan_line
 
 
 class Controller:
@@ -40,11 +41,19 @@ class Controller:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collection_finish"""
         self._run.note_collected([item.nodeid for item in session.items])
 
+    def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | list[str]:
+        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_collectionfinish"""
+        measuring = [item for item in items if item.get_closest_marker("trtperf")]
+        named = [(one.path, one.nodeid.partition("::")[2]) for one in measuring]
+        return plan_line(self._run, named) or []
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes the measurements that came with a report, from a worker or from here."""
         self._run.add(getattr(report, "trtperf", ()), passed=report.passed)
         self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
+        if getattr(report, "trtperf_without_time", False):
+            self._run.without_time.append(report.nodeid)
         for error in getattr(report, "trtperf_errors", ()):
             self._run.note_error(error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -109,6 +110,8 @@ class Run:
         errors: what went wrong beside the tests, a line each.
         waited_s: seconds that tests waited for other processes.
         engines: by digest, whether this run built them.
+        started: when, in seconds of the monotonic clock.
+        without_time: tests that were not measured, since no time was left.
         tests: how many the run may compare.
         controls: unchanged engines, which say what the machine is like.
         invocation: how pytest was called.
@@ -130,6 +133,8 @@ class Run:
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
     engines: dict[str, bool] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    without_time: list[str] = field(default_factory=list)
     tests: int = 1
     controls: Controls = field(default_factory=Controls)
     invocation: Invocation | None = None

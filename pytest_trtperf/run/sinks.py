@@ -186,6 +186,7 @@ class TerminalTable:
             of_older_form=run.of_older_form,
             against=run.settings.against,
             waited_s=run.waited_s,
+            without_time=run.without_time,
             deprecated=[DEPRECATED_ESTIMATE] if run.settings.inconclusive == "estimate" else (),
             verbosity=terminalreporter.verbosity,
         )
