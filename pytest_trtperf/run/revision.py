@@ -11,10 +11,12 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.git_tree import GitError, Tree, resolve_commit, top_of, write_tree
@@ -33,6 +35,7 @@ _PRIVATE = 0o600
 _SHOWN_LINES = 10
 _SHOWN_PATHS = 5
 _USAGE_ERROR = 4
+_LOOK_EVERY_S = 0.2
 
 
 class NotAsked(Exception):
@@ -64,6 +67,7 @@ class Revision:
         revision: as git names it.
         rootdir: of this run.
         backend: the name of the one in use.
+        show: called with the seconds that its tests have been waited for, and with None at the end.
     """
 
     def __init__(
@@ -73,9 +77,11 @@ class Revision:
         rootdir: Path,
         invocation: Invocation,
         backend: str,
+        show: Callable[[float | None], None] = lambda _: None,
     ) -> None:
         self.name, self._settings = revision, settings
         self._rootdir, self._invocation, self._backend = rootdir, invocation, backend
+        self._show = show
         self._checkout: _Checkout | None = None
         self._problem: str | None = None
         self._asked: dict[str, str | None] = {}
@@ -149,11 +155,7 @@ class Revision:
             raise NotAsked(f"{self.name} has no directory {where}")
         if (command := self._settings.reference_setup) is None:
             return
-        done = subprocess.run(  # noqa: S602  # the user's own command, as of a shell
-            command, shell=True, cwd=checkout.rootdir, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            check=False, pass_fds=(checkout.lock,),
-        )  # fmt: skip
+        done = self._run(checkout, ["/bin/sh", "-c", command], checkout.rootdir)
         if done.returncode:
             raise NotAsked(
                 f"--trtperf-reference-setup failed with status {done.returncode} in the tree of "
@@ -162,18 +164,37 @@ class Revision:
 
     def _run_test(self, checkout: _Checkout, test: str) -> str | None:
         """Runs a test in the tree; what went wrong."""
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "pytest", *self._arguments(checkout), test],
-            cwd=self._in_tree(checkout, self._invocation.folder) or checkout.rootdir,
-            env=_environment(checkout.directory), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            check=False, pass_fds=(checkout.lock,),
-        )  # fmt: skip
+        command = [sys.executable, "-m", "pytest", *self._arguments(checkout), test]
+        folder = self._in_tree(checkout, self._invocation.folder) or checkout.rootdir
+        done = self._run(checkout, command, folder, env=_environment(checkout.directory))
         if reason := read_failure(checkout.directory, test):
             return f"its test fails: {reason}"
         if done.returncode == _USAGE_ERROR and ("not found: " in done.stdout):
             return f"it has no test {test}"
         return f"pytest failed there: {_end_of(done.stdout)}" if done.returncode else None
+
+    def _run(
+        self, checkout: _Checkout, command: list[str], folder: Path, **more: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command that shares the lock, and shows how long it is waited for."""
+        begun = time.monotonic()
+        with subprocess.Popen(  # noqa: S603
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", pass_fds=(checkout.lock,),
+            **more,
+        ) as process:  # fmt: skip
+            try:
+                while True:
+                    with suppress(subprocess.TimeoutExpired):
+                        output, _ = process.communicate(timeout=_LOOK_EVERY_S)
+                        break
+                    self._show(time.monotonic() - begun)
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                self._show(None)
+        return subprocess.CompletedProcess(command, process.returncode, output)
 
     def _arguments(self, checkout: _Checkout) -> Iterator[str]:
         settings = self._settings

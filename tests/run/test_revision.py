@@ -117,7 +117,7 @@ def test_each_test_is_run_once(revision, monkeypatch):
     for size in (1, 2):
         name = f"test_perf.py::test_sizes[{size}]"
         assert old.ask(name, name).shapes == {"x": [size]}
-    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(subprocess, "Popen", None)
     assert old.ask(name, name).shapes == {"x": [2]}
 
 
@@ -157,6 +157,16 @@ def test_a_pointer_of_lfs_is_named_with_what_fails(revision, repository):
 def test_a_setup_makes_models_that_are_not_in_git(revision):
     name = "test_perf.py::test_missing"
     assert revision(reference_setup="echo model > missing.bin").ask(name, name).engine
+
+
+def test_how_long_a_revision_is_waited_for_is_shown(revision):
+    shown: list[float | None] = []
+    name = "test_perf.py::test_model"
+    old = revision(reference_setup="sleep 0.5")
+    old._show = shown.append
+    old.ask(name, name)
+    assert shown[0]
+    assert shown[-1] is None
 
 
 def test_a_setup_that_fails_is_named_with_what_it_said(revision, tmp_path):
