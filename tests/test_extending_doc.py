@@ -44,7 +44,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def run(*arguments: str) -> pytest.RunResult:
         command = ("--trtperf", "--trtperf-backend=fake", *arguments)
-        return pytester.runpytest_subprocess(*command, timeout=120)
+        return pytester.runpytest_subprocess(*command, timeout=300)
 
     return run
 

@@ -19,6 +19,7 @@ import pytest
 
 import pytest_trtperf
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
+from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Probe
 
 # Runs in this process forget what they imported, and extension modules load only once.
@@ -80,7 +81,7 @@ class Project:
         command = ("--trtperf", *self.options, *arguments)
         self._monkeypatch.setenv("FAKE_GPU_SEED", f"{next(self._runs)}")
         if process:
-            return self.pytester.runpytest_subprocess(*command, timeout=120)
+            return self.pytester.runpytest_subprocess(*command, timeout=300)
         gc.freeze()  # each round collects garbage first, and this process is a large one
         try:
             # This run makes errors of warnings, and those inside are to be like a user's.
@@ -160,6 +161,14 @@ def on_cpu(project: Project, monkeypatch: pytest.MonkeyPatch, probed: Probe) -> 
     monkeypatch.setattr(OnnxRuntimeBackend, "probe", lambda _: probed)
     monkeypatch.setenv("TRTPERF_BACKEND", "onnxruntime")
     project.options = ON_CPU
+
+
+@pytest.fixture
+def on_cpu_here(on_cpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, where a run in this process starts no others for its sessions."""
+    monkeypatch.setattr(
+        OnnxRuntimeBackend, "load_model", lambda _, spec: OnnxRuntimeEngine(spec.onnx, spec.profile)
+    )
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ from filelock import FileLock
 
 from tests.plugin.waiting import wait_for, wait_until_taken
 
-pytestmark = pytest.mark.usefixtures("on_cpu")
-
 
 def measure(shapes="{'x': (64, 256)}", model="model.onnx"):
     return f"""
@@ -23,6 +21,7 @@ def measure(shapes="{'x': (64, 256)}", model="model.onnx"):
     """
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -42,6 +41,7 @@ def test_file_that_is_no_model_is_named(project, content, message):
     result.stdout.fnmatch_lines([message])
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_truncated_model_is_named(project, share):
     path = project.model("bad")
@@ -53,12 +53,14 @@ def test_truncated_model_is_named(project, share):
     result.stdout.fnmatch_lines(["*EngineBuildError*bad.onnx*"])
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_directory_is_no_model(project):
     (project.path / "bad.onnx").mkdir()
     project.tests(measure(model="bad.onnx"))
     project.run().stdout.fnmatch_lines(["*EngineBuildError*bad.onnx*"])
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_operator_that_does_not_exist_is_named(project):
     import onnx
 
@@ -70,6 +72,7 @@ def test_operator_that_does_not_exist_is_named(project):
     project.run().stdout.fnmatch_lines(["*EngineBuildError*bad.onnx*Nonsense*"])
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_plan_needs_a_gpu(project):
     (project.path / "model.plan").write_bytes(b"plan")
     project.tests(measure(model="model.plan"))
@@ -78,6 +81,7 @@ def test_plan_needs_a_gpu(project):
     )
 
 
+@pytest.mark.usefixtures("on_cpu_here")
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
@@ -98,6 +102,7 @@ def test_shape_that_does_not_fit(repository, shapes, message):
     result.stdout.fnmatch_lines([f"E *ShapeError: {message}"])
 
 
+@pytest.mark.usefixtures("on_cpu_here")
 def test_an_engine_of_one_shape_needs_no_shapes_unless_it_is_empty(project):
     project.model()
     project.tests("""
@@ -118,6 +123,7 @@ def test_an_engine_of_one_shape_needs_no_shapes_unless_it_is_empty(project):
     project.run().assert_outcomes(passed=2)
 
 
+@pytest.mark.usefixtures("on_cpu_here")
 def test_static_model_needs_no_shapes(project):
     project.model(batch=8)
     project.tests(measure("None"))
@@ -148,6 +154,7 @@ def test_lock_directory_that_cannot_be_made(repository):
     result.stdout.fnmatch_lines(["E *MeasurementError: *taken*--trtperf-lock-dir*"])
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_interrupted_measurement_frees_locks_and_leaves_no_half_file(repository):
     repository.record()
@@ -196,6 +203,7 @@ def interrupted(child):
     raise AssertionError("Ctrl-C does not end it")
 
 
+@pytest.mark.usefixtures("on_cpu_here")
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

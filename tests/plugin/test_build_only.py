@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("on_cpu")
-
 BUILT = "trtperf: built, not measured"
 TESTS = """
     import pytest
@@ -50,7 +48,7 @@ def built(project):
 
 def run(project, *options):
     return project.pytester.runpytest_inprocess(
-        "--trtperf-build-only", "-rs", "-p", "no:hypothesispytest", *options
+        "--trtperf-build-only", *project.options, "-rs", "-p", "no:hypothesispytest", *options
     )
 
 
@@ -73,6 +71,7 @@ def test_nothing_is_recorded_or_written(built, tmp_path):
     assert built.baseline_files() == []
 
 
+@pytest.mark.usefixtures("on_cpu_here")
 def test_an_engine_that_cannot_be_made_fails(built):
     (built.path / "other.onnx").write_bytes(b"no model")
     result = run(built)
@@ -81,6 +80,7 @@ def test_an_engine_that_cannot_be_made_fails(built):
     result.stdout.fnmatch_lines(["*EngineBuildError: *other.onnx: *"])
 
 
+@pytest.mark.usefixtures("on_cpu_here")
 def test_what_is_wrong_with_a_test_is_found(built):
     built.tests(
         """
@@ -113,14 +113,16 @@ def test_a_run_without_engines_is_not_green(built):
 
 def test_workers_say_what_they_made(built):
     pytest.importorskip("xdist")
-    result = built.pytester.runpytest_subprocess("--trtperf-build-only", "-n2", timeout=120)
+    result = built.pytester.runpytest_subprocess(
+        "--trtperf-build-only", *built.options, "-n2", timeout=300
+    )
     assert result.ret == 0
     result.stdout.fnmatch_lines(["engines ready: 3, built by this run: 0; nothing was measured"])
 
 
 def command(project, *words):
     return subprocess.run(
-        [sys.executable, "-m", "pytest_trtperf.cli", "build", *words],
+        [sys.executable, "-m", "pytest_trtperf.cli", "build", *words, *project.options],
         cwd=project.path, env=os.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -136,7 +138,7 @@ def test_the_command_says_that_nothing_asks_for_an_engine(built):
     done = command(built)
     assert done.returncode == 2
     assert done.stderr.endswith("trtperf: error: no test asks for an engine\n")
-    (built.path / "model.onnx").write_bytes(b"no model")
+    (built.path / "model.onnx").unlink()
     built.tests(TESTS)
     assert command(built, "test_perf.py::test_model").returncode == 1
     assert command(built, "no_such.py").returncode == 2

@@ -46,7 +46,7 @@ def test_a_measuring_flag_names_what_to_use(project):
     )
 
 
-@pytest.mark.usefixtures("on_cpu")
+@pytest.mark.usefixtures("on_cpu_here")
 def test_the_chosen_profile_holds_on_the_cpu_too(project):
     result = run(
         project,
@@ -59,7 +59,7 @@ def test_the_chosen_profile_holds_on_the_cpu_too(project):
     result.stdout.fnmatch_lines(["*shape 4x256*outside the profile: min 8x256, max 16x256*"])
 
 
-@pytest.mark.usefixtures("on_cpu")
+@pytest.mark.usefixtures("on_cpu_here")
 def test_the_cpu_has_one_build(project):
     run(
         project,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("on_cpu")
+pytestmark = pytest.mark.usefixtures("on_cpu_here")
 
 KEY = "test_perf.py::test_model"
 HASTY = "--trtperf-max-warm-up=0.02"

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_trtperf.backend.given_inputs import inputs_digest
 
-pytestmark = pytest.mark.usefixtures("on_cpu")
+pytestmark = pytest.mark.usefixtures("on_cpu_here")
 
 KEY = "test_perf.py::test_model"
 SHAPE = (4, 256)

@@ -53,7 +53,7 @@ def test_a_wait_for_the_device_is_reported_without_a_terminal(repository):
         with FileLock(locks / f"{GPU.uuid}.lock"):
             wait_until_taken(locks / f"{GPU.uuid}.lock.next")
             time.sleep(2)
-        output, _ = child.communicate(timeout=60)
+        output, _ = child.communicate(timeout=300)
     assert child.returncode == 0, output
     (waited,) = re.findall(r"\nwaited (\d+) s in all for devices and builds of other", output)
     assert int(waited) >= 2
