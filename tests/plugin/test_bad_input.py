@@ -199,7 +199,7 @@ def interrupted(child):
     for _ in range(3):
         child.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return child.communicate(timeout=20)[0]
+            return child.communicate(timeout=60)[0]
     raise AssertionError("Ctrl-C does not end it")
 
 

@@ -191,9 +191,24 @@ def test_ctrl_c_keeps_what_is_finished(suite):
             trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
 
         def test_second():
-            time.sleep(2)  # until the report of the first is at the controller
+            while not Path("reported").exists():
+                time.sleep(0.01)
             Path("started").touch()
             time.sleep(60)
+        """
+    )
+    suite.pytester.makeconftest(
+        """
+        import os
+        from pathlib import Path
+
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_runtest_logreport(report):
+            is_controller = "PYTEST_XDIST_WORKER" not in os.environ
+            if is_controller and report.when == "call" and "test_first" in report.nodeid:
+                Path("reported").touch()
         """
     )
     with suite.start("-n1", "--trtperf-json=run.json", "--trtperf-update") as child:
