@@ -201,7 +201,7 @@ def throughput(
 
         def far(verdict: Verdict) -> Verdict | None:
             here = rounds[: taken[0]]
-            return far_rate(verdict, float(here.min()), float(here.max()))
+            return far_rate(verdict, float(here.min()), float(here.max()), 0.0)
 
         doubts = Doubts(lambda: True, far=far)
         return settle(judge, LOOKS[1:], extend, doubts).status.value

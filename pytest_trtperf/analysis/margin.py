@@ -43,9 +43,7 @@ def far_percentile(
     return None
 
 
-def far_rate(
-    verdict: Verdict, lowest: float, highest: float, contention: float = 0.0
-) -> Verdict | None:
+def far_rate(verdict: Verdict, lowest: float, highest: float, contention: float) -> Verdict | None:
     """The verdict on a rate that is at least three times its limit, or a third; None otherwise.
 
     Args:

@@ -16,8 +16,9 @@ from pytest_trtperf.judge.limits import Doubts, is_positive, limit_here, raise_i
 from pytest_trtperf.judge.verdict_records import verdict_record
 
 OPEN = Verdict(
-    Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "", value=1.0, lower=0.9, upper=1.1, limit=1
+    Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT, "in words", value=1.0, lower=0.9, upper=1.1, limit=1
 )
+LOOKS = [8, 12, 16]
 MISSED = replace(OPEN, status=Status.FAIL, reason=Reason.OVER_LIMIT)
 SATURATED = replace(OPEN, status=Status.FAIL, reason=Reason.SATURATED)
 
@@ -26,10 +27,18 @@ def settled(
     *verdicts: Verdict, steady: bool = True, complete: bool = True, **doubts: Any
 ) -> tuple[str, int]:
     """The reason that these verdicts, one a look, come to, and how many were asked for."""
-    left = list(verdicts)
-    found = settle(
-        lambda: left.pop(0), [8, 12, 16], lambda look: complete, Doubts(lambda: steady, **doubts)
-    )
+    left, asked = list(verdicts), list[int]()
+
+    def extend(look: int) -> bool:
+        asked.append(look)
+        return complete
+
+    found = settle(lambda: left.pop(0), LOOKS, extend, Doubts(lambda: steady, **doubts))
+    assert asked == LOOKS[: len(asked)]
+    if found.reason in (Reason.SHORT_ROUNDS, Reason.NOT_STEADY):
+        assert found.status is Status.INCONCLUSIVE
+        why = "rounds are short" if found.reason is Reason.SHORT_ROUNDS else "not steady: lock the"
+        assert found.message.startswith(f"in words; {why}")
     return found.reason, len(verdicts) - len(left)
 
 
@@ -49,16 +58,26 @@ def test_unsteady_is_inconclusive_but_for_more_load_than_is_served(
     assert settled(verdict, steady=False) == (reason, 1)
 
 
+def keeps(verdict: Verdict) -> Verdict:
+    """What is far within its limit."""
+    return replace(verdict, status=Status.PASS, reason=Reason.WITHIN_LIMIT)
+
+
+def is_known(verdict: Verdict) -> bool:
+    """Any that stands."""
+    return verdict.value == 1
+
+
 LACKS_TIME = replace(OPEN, reason=Reason.SHORT_TIME)
 KEPT = replace(OPEN, status=Status.PASS, reason=Reason.WITHIN_LIMIT)
 
 
 def test_what_is_far_from_its_limit_is_decided_at_once() -> None:
     for doubts in ({}, {"steady": False}, {"too_short": "rounds are short"}):
-        assert settled(OPEN, MISSED, far=lambda verdict: KEPT, **doubts) == ("within_limit", 1)
-    assert settled(SATURATED, far=lambda verdict: KEPT) == ("saturated", 1)
+        assert settled(OPEN, MISSED, far=keeps, **doubts) == ("within_limit", 1)
+    assert settled(SATURATED, far=keeps) == ("saturated", 1)
     # What is conclusive anyway keeps its own words.
-    assert settled(MISSED, far=lambda verdict: KEPT) == ("over_limit", 1)
+    assert settled(MISSED, far=keeps) == ("over_limit", 1)
 
 
 def test_short_rounds_decide_nothing_that_is_close() -> None:
@@ -67,11 +86,11 @@ def test_short_rounds_decide_nothing_that_is_close() -> None:
 
 
 def test_verdict_that_stands_holds_although_the_numbers_are_not_steady() -> None:
-    assert settled(MISSED, steady=False, stands=lambda verdict: True) == ("over_limit", 1)
-    assert settled(OPEN, MISSED, steady=False, stands=lambda verdict: True) == ("not_steady", 1)
+    assert settled(MISSED, steady=False, stands=is_known) == ("over_limit", 1)
+    assert settled(OPEN, MISSED, steady=False, stands=is_known) == ("not_steady", 1)
     # Only time is lacking for what would stand.
     lacking = (LACKS_TIME, LACKS_TIME, KEPT)
-    assert settled(*lacking, steady=False, stands=lambda verdict: True) == ("within_limit", 3)
+    assert settled(*lacking, steady=False, stands=is_known) == ("within_limit", 3)
     assert settled(*lacking, steady=False) == ("not_steady", 1)
 
 
@@ -100,7 +119,8 @@ def test_first_pattern_that_matches_the_device_holds() -> None:
     assert limit_here("P99", budget, "NVIDIA H200 MIG 1g.18gb") == 2.0
     assert limit_here("P99", budget, "NVIDIA L4") == 3.0
     assert limit_here("P99", 5, "NVIDIA L4") == 5.0
-    with pytest.raises(PerfAssertionError, match="P99 has no entry for 'nvidia l4'; it has "):
+    listed = r"it has 'NVIDIA H200\*', 'NVIDIA\*', 'cpu:\*': add"
+    with pytest.raises(PerfAssertionError, match=f"P99 has no entry for 'nvidia l4'; {listed}"):
         limit_here("P99", budget, "nvidia l4")
     with pytest.raises(PerfAssertionError, match="it has none at all"):
         limit_here("P99", {}, "NVIDIA L4")
