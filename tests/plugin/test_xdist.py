@@ -199,16 +199,19 @@ def test_ctrl_c_keeps_what_is_finished(suite):
     )
     suite.pytester.makeconftest(
         """
-        import os
         from pathlib import Path
 
         import pytest
 
-        @pytest.hookimpl(trylast=True)
-        def pytest_runtest_logreport(report):
-            is_controller = "PYTEST_XDIST_WORKER" not in os.environ
-            if is_controller and report.when == "call" and "test_first" in report.nodeid:
-                Path("reported").touch()
+        class Controller:
+            @pytest.hookimpl(trylast=True)
+            def pytest_runtest_logreport(self, report):
+                if report.when == "call" and "test_first" in report.nodeid:
+                    Path("reported").touch()
+
+        def pytest_configure(config):
+            if not hasattr(config, "workerinput"):
+                config.pluginmanager.register(Controller())
         """
     )
     with suite.start("-n1", "--trtperf-json=run.json", "--trtperf-update") as child:
