@@ -4,7 +4,8 @@
         [--before CHECKOUT] [--json FILE]
 
 Needs the extra `cpu`. All parts take both ways in turns, so that other work falls on both alike.
-Each pair is appended to the file at once, and those that are there are not taken again. Exits 1 when a target is missed:
+Each pair is appended to the file at once, and those that are there are not taken again. Exits 1
+when a target is missed:
 
 - sessions: seconds from asking for a further session to its first query, and to close it,
 - figures: pairs of a session of either way, measured in turns in chunks of 60 ms. Their latencies
