@@ -43,6 +43,8 @@ class Reason(str, Enum):
     """A suspicious number that no time was left for."""
     ENVIRONMENT = "environment"
     """The machine is slower, and the engine is not."""
+    SOFTWARE = "software"
+    """Other versions of what runs the engine are slower, and the engine itself is not."""
     SHORT_ROUNDS = "short_rounds"
     """Rounds of this measurement or of its baseline are too short for any verdict."""
 

@@ -59,15 +59,21 @@ def _engine(
 
 
 def _kernels(last: BaselineRun, now: Kernels | None) -> Iterator[str]:
-    then = [session.kernels_digest for session in last.sessions if session.kernels_digest]
-    if not (now and now.digest and then):
-        return
-    # A runtime cache that only grew since still has the kernels of that time.
-    if not {now.digest, *now.stages} & {*then}:
+    if now and runs_other_kernels(last, now):
+        then = [session.kernels_digest for session in last.sessions if session.kernels_digest]
         yield (
-            f"other kernels run than in the baseline: {then[-1][:_DIGITS]} there, "
-            f"{now.digest[:_DIGITS]} here, compiled anew"
+            f"other kernels run than in the baseline: {(then[-1] or '')[:_DIGITS]} there, "
+            f"{(now.digest or '')[:_DIGITS]} here, compiled anew"
         )
+
+
+def runs_other_kernels(last: BaselineRun, now: Kernels | None) -> bool:
+    """Whether the kernels are surely not those of a baseline's run."""
+    then = {session.kernels_digest for session in last.sessions if session.kernels_digest}
+    if now is None or not (now.digest and then):
+        return False
+    # A runtime cache that only grew since still has the kernels of that time.
+    return not {now.digest, *now.stages} & then
 
 
 def doubts(baseline: BaselineEntry) -> Iterator[str]:

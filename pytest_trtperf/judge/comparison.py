@@ -24,6 +24,7 @@ from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
 from pytest_trtperf.judge.limits import others_took
 from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.judge.race import Race, RacedGate, blamed, may_race, raced_record
 from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.judge.saturation import lost_rate
 from pytest_trtperf.judge.subject import Subject
@@ -60,6 +61,7 @@ class Comparison:
         notes: remarks on what was judged last, for the report.
         suspicion: of the last look, how far the worst number is beyond chance, in standard
             deviations; 0 where fresh sessions have nothing to decide.
+        gates: that were compared last, each with its tolerance.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Comparison:
         self._is_control = False
         self.notes: list[str] = []
         self.suspicion = 0.0
+        self.gates: list[tuple[Gate, float]] = []
 
     def judge(
         self,
@@ -89,6 +92,7 @@ class Comparison:
         doubt: str | None,
         saturated: bool = False,
         out_of_time: bool = False,
+        race: Race | None = None,
     ) -> list[VerdictRecord]:
         """A verdict for each gate, or the one that the modes differ or that a rate is lost.
 
@@ -101,6 +105,7 @@ class Comparison:
             doubt: why no gate may be conclusive.
             saturated: whether an open load was given up, see `lost_rate`.
             out_of_time: whether no time is left for fresh sessions.
+            race: with the engine of the baseline; its sessions of this engine are fresh ones.
         """
         fresh = sessions[1:]
         self._sessions = fresh if len(fresh) >= CONFIRMING else sessions[:1]
@@ -133,7 +138,8 @@ class Comparison:
                 for gate, change in changes.items()
                 if change.suspicious and open_by[gate] is None and _is_open(change)
             }
-        return [self._record(gate, changes[gate], open_by[gate]) for gate in gates]
+        self.gates = [(gate, self._policy.tolerance_of(gate)) for gate in gates]
+        return [self._record(gate, changes[gate], open_by[gate], race) for gate in gates]
 
     def differences(
         self,
@@ -253,9 +259,15 @@ class Comparison:
         return lost_rate(self._subject, rate, self._rounds, self._stored, self._contention())
 
     def _record(
-        self, gate: Gate, change: Change, open_by: tuple[Reason, str] | None
+        self,
+        gate: Gate,
+        change: Change,
+        open_by: tuple[Reason, str] | None,
+        race: Race | None,
     ) -> VerdictRecord:
         verdict = change.verdict
+        if race and (raced := self._raced(gate, change, open_by, race)):
+            return raced_record(self._subject.key, self._subject.device, raced, self._policy)
         if open_by:
             reason, message = open_by
             self.notes.append(f"{gate.name}: {message}")
@@ -268,6 +280,8 @@ class Comparison:
         if change.odd_runs:
             self.notes.append(words.odd_runs(gate, change))
         verdict = decide(verdict, self._policy.failed_by)
+        if verdict.reason is Reason.ENVIRONMENT:
+            verdict = blamed(verdict, verdict.reason, self._policy.environment_failed_by)
         judged = words.JudgedGate(
             gate=gate,
             change=change,
@@ -282,6 +296,20 @@ class Comparison:
             limit=max(judged.tolerance, change.widened), finds=change.finds, shift=change.shift,
         )  # fmt: skip
         return verdict_record("baseline", gate.name, verdict, message, relative)
+
+    def _raced(
+        self, gate: Gate, change: Change, open_by: tuple[Reason, str] | None, race: Race
+    ) -> RacedGate | None:
+        """The gate with what a race says of it; None where that says nothing."""
+        stored, tolerance = change.verdict, self._policy.tolerance_of(gate)
+        if open_by:
+            stored = replace(
+                stored, status=Status.INCONCLUSIVE, reason=open_by[0], message=open_by[1]
+            )
+        answer = race.answer(gate, tolerance)
+        if answer is None or not may_race(stored):
+            return None
+        return RacedGate(gate, change, stored, answer, tolerance, race)
 
     def _undecidable(
         self,

@@ -52,14 +52,22 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
     queries = sum(round.queries for round in judged.rounds)
     interval = percent_interval(change.lower - 1, change.upper - 1)
     why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message or ENVIRONMENT}"
+    if verdict.reason is Reason.ENVIRONMENT and verdict.message:
+        why = f"; {ENVIRONMENT}; {verdict.message}"
     sessions = "one session" if change.sessions == 1 else f"{change.sessions} fresh sessions"
     return (
-        f"{key}: {gate.name} {_STATUS[evident_status(verdict)]}: "
+        f"{key}: {gate.name} {_word(verdict)}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
         f"in the baseline, {_allowed_for(judged)}{signed_percent(change.ratio - 1)} {interval}, "
         f"tolerance {judged.tolerance:.1%}{_raised(judged)}, MDE {change.finds:.1%} "
         f"({sessions}, {len(judged.rounds)} rounds, {queries} queries on {device}{why})"
     )
+
+
+def _word(verdict: Verdict) -> str:
+    if verdict.reason is Reason.ENVIRONMENT:
+        return _STATUS[Status.PASS]
+    return _STATUS[evident_status(verdict)]
 
 
 def _allowed_for(judged: JudgedGate) -> str:

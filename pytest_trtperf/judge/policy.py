@@ -43,12 +43,16 @@ class Policy:
         failed_by: the option that fails what stays open, None where none does; see
             `verdict.decide`.
         most_widening: a tolerance is widened to so many times itself at most.
+        environment_failed_by: the option that fails what is slower by the environment alone.
+        software_failed_by: the same of what other software made slower.
     """
 
     tolerance: float | Mapping[str, float] | None = None
     failed_by: str | None = None
     remedy: Remedy = BASELINE
     most_widening: float = MOST_WIDENING
+    environment_failed_by: str | None = None
+    software_failed_by: str | None = None
 
     def tolerance_of(self, gate: Gate) -> float:
         """The change of a gate's number that is tolerated, as a share."""

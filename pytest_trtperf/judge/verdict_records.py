@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.verdict import Status, Verdict
-from pytest_trtperf.record.model import VerdictRecord
+from pytest_trtperf.record.model import RaceRecord, VerdictRecord
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,17 @@ class Relative:
 
 
 def verdict_record(
-    kind: str, metric: str, verdict: Verdict, message: str, relative: Relative | None = None
+    kind: str,
+    metric: str,
+    verdict: Verdict,
+    message: str,
+    relative: Relative | None = None,
+    race: RaceRecord | None = None,
 ) -> VerdictRecord:
     """The record of a verdict.
 
     Args:
-        kind: budget, baseline or pair.
+        kind: budget, baseline, pair or race.
         relative: of a comparison, whose bounds and limit are recorded as shares.
     """
     value, lower, upper, limit = verdict.value, verdict.lower, verdict.upper, verdict.limit
@@ -54,6 +59,7 @@ def verdict_record(
         change=relative.ratio - 1 if relative else None,
         finds=_finite(relative.finds) if relative else None,
         shift=_finite(relative.shift) if relative else None,
+        race=race,
         failed=verdict.status is Status.FAIL,
     )
 

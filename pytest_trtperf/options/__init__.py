@@ -110,6 +110,33 @@ DECLARED: tuple[Option, ...] = (
         metavar="COMMAND",
     ),
     Option(
+        "race",
+        "race",
+        "auto",
+        "When an engine is raced against that of its baseline, both in turns: auto (where the "
+        "comparison with the baseline suspects a regression or cannot decide), always (in each "
+        "comparison; with --trtperf-reference=git:REV also without a baseline) or never "
+        "(default: auto).",
+        metavar="WHEN",
+    ),
+    Option(
+        "environment",
+        "changed",
+        "warn",
+        "What becomes of a test that is slower than its baseline while its engine is not, so that "
+        "the machine, its driver, clocks or power changed: warn (the last lines count it) or fail "
+        "(default: warn).",
+        metavar="POLICY",
+    ),
+    Option(
+        "software",
+        "changed",
+        "fail",
+        "The same where TensorRT, ONNX Runtime or other software of the engine changed: warn or "
+        "fail (default: fail).",
+        metavar="POLICY",
+    ),
+    Option(
         "build_only",
         "bool",
         False,
@@ -152,9 +179,9 @@ DECLARED: tuple[Option, ...] = (
         "strict",
         "bool",
         False,
-        "Let nothing pass that was not decided: --trtperf-require-baseline and "
-        "--trtperf-inconclusive=fail. Also fail a test that passes although one of its verdicts "
-        "failed, and a test with trt_measure that measures nothing.",
+        "Let nothing pass that was not decided: --trtperf-require-baseline, "
+        "--trtperf-inconclusive=fail and --trtperf-environment=fail. Also fail a test that passes "
+        "although one of its verdicts failed, and a test with trt_measure that measures nothing.",
     ),
     Option(
         "time_limit",

@@ -29,6 +29,9 @@ class Settings:
     reference_size: float | None
     reference: ReferencePlace | None
     reference_setup: str | None
+    race: str
+    environment: str
+    software: str
     build_only: bool
     baseline_dir: Path | None
     lock_dir: Path | None

@@ -10,7 +10,11 @@ from pytest_trtperf.options import DECLARED, Option
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import PARSERS
 
-_STRICT: Mapping[str, Any] = {"require_baseline": True, "inconclusive": "fail"}
+_STRICT: Mapping[str, Any] = {
+    "require_baseline": True,
+    "inconclusive": "fail",
+    "environment": "fail",
+}
 """The options that --trtperf-strict stands for."""
 
 _NEARLY = 0.9

@@ -1,4 +1,4 @@
-"""Which option fails what could not be decided, or was not compared; messages name it."""
+"""Which option fails what no regression of the engine is; messages name it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def baseline_required_by(settings: Settings) -> str | None:
     if not settings.require_baseline:
         return None
     return STRICT if settings.strict else "--trtperf-require-baseline"
+
+
+def environment_failed_by(settings: Settings) -> str | None:
+    """The option that fails what is slower by the environment alone; None where none does."""
+    if settings.environment != "fail":
+        return None
+    return STRICT if settings.strict else "--trtperf-environment=fail"
+
+
+def software_failed_by(settings: Settings) -> str | None:
+    """The same of what other software made slower."""
+    return None if settings.software == "warn" else "--trtperf-software=fail"
 
 
 def comparison_failed_by(settings: Settings) -> str | None:

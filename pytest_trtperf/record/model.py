@@ -43,14 +43,31 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.to_builtins(self)
 
 
+class RaceRecord(Record, frozen=True, kw_only=True):
+    """A number of an engine and of the one of its baseline, measured in turns.
+
+    `change` is new over reference, as a share, with its bounds; None where they have none.
+    `extent` is how much was measured, and `source` where the reference comes from, in words.
+    """
+
+    value: float
+    reference: float
+    change: float
+    lower: Number
+    upper: Number
+    extent: str
+    source: str
+
+
 class VerdictRecord(Record, frozen=True, kw_only=True):
     """A verdict on one number; `change` is against the baseline, as a share.
 
     `finds` is the slowdown that a comparison would have found with 90 % power, and `shift` how much
-    slower the machine was, which is not part of `change`; both are shares.
+    slower the machine was, which is not part of `change`; both are shares. `race` is what decided
+    in place of the baseline's numbers; without a baseline the kind is race.
     """
 
-    kind: str  # budget, baseline or pair
+    kind: str  # budget, baseline, pair or race
     metric: str
     status: str
     reason: str
@@ -63,6 +80,7 @@ class VerdictRecord(Record, frozen=True, kw_only=True):
     change: Number = None
     finds: Number = None
     shift: Number = None
+    race: RaceRecord | None = None
     failed: bool = False
 
 
@@ -188,7 +206,7 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     layers: list[LayerRecord]
     verdicts: list[VerdictRecord]
     findings: list[FindingRecord]
-    baseline: str  # compared, missing, recorded or off
+    baseline: str  # compared, raced, missing, recorded or off
     notes: list[str] = []
     against: AgainstRecord | None = None
     differences: list[str] = []

@@ -18,7 +18,7 @@ def test_budget_is_recorded_with_its_bounds(status: Status) -> None:
         "kind": "budget", "metric": "P99 of latency", "status": status.value,
         "reason": "overlaps_limit", "message": "words", "value": 2.0, "lower": 1.9, "upper": None,
         "limit": 2.5, "baseline": None, "change": None, "finds": None, "shift": None,
-        "failed": status is Status.FAIL,
+        "race": None, "failed": status is Status.FAIL,
     }  # fmt: skip
 
 
