@@ -71,6 +71,27 @@ def paired_ratio(
         )
     blocks = [side.reshape(-1, 2).mean(axis=1) for side in logs]
     differences = blocks[0] - blocks[1]
+    means = [float(side.mean()) for side in logs]
+    return ratio_of(differences, new_first, alpha, means[0], means[1])
+
+
+def ratio_of(
+    differences: npt.NDArray[np.float64],
+    new_first: Sequence[bool] | None,
+    alpha: float,
+    new: float,
+    reference: float,
+    inflation: float = 1.0,
+) -> Ratio:
+    """The ratio from one difference of logarithms an observation, see `paired_ratio`.
+
+    Args:
+        new, reference: logarithms of what each engine takes.
+        inflation: of the variance, where observations resemble each other.
+
+    Raises:
+        ValueError: `new_first` has another length.
+    """
     first = np.ones(differences.size, bool) if new_first is None else np.asarray(new_first, bool)
     if first.size != differences.size:
         raise ValueError(f"{differences.size} blocks, but new_first has {first.size}")
@@ -81,13 +102,13 @@ def paired_ratio(
         squares = math.fsum(float(group.var()) * group.size for group in orders)
         share = sum(1 / group.size for group in orders) / len(orders) ** 2
         t = float(special.stdtrit(freedom, 1 - alpha))
-        half = t * math.sqrt(squares / freedom * share)
+        half = t * math.sqrt(inflation * squares / freedom * share)
     return Ratio(
         value=bounded_exp(change),
         lower=bounded_exp(change - half) if freedom > 0 else 0.0,
         upper=bounded_exp(change + half) if freedom > 0 else math.inf,
-        new=math.exp(float(logs[0].mean())),
-        reference=math.exp(float(logs[1].mean())),
+        new=math.exp(new),
+        reference=math.exp(reference),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.environment import environment_lines
 from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, outcome, row
 from pytest_trtperf.report.undecided import undecided_line
 
@@ -54,7 +55,7 @@ def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] =
         )
     )
     undecided = undecided_line(measured)
-    lines += _items([*problems, undecided] if undecided else problems)
+    lines += _items([*environment_lines(measured), *problems, *([undecided] if undecided else [])])
     if not measured:
         lines.append("nothing was measured")
     return "\n".join(lines).rstrip() + "\n"

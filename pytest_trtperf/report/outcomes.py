@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.model import (
@@ -13,8 +15,19 @@ from pytest_trtperf.record.text import shortened
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
+_SLOWER = (Reason.OVER_LIMIT.value, Reason.UNDER_LIMIT.value)
+
 OUTCOMES = ("fail", "inconclusive", "pass", "measured")
 """In the order in which they matter."""
+
+MAX_NAMES = 5
+"""Of measurements, in a line that counts them."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a line; of many the first few."""
+    more = [f"and {len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    return ", ".join([*names[:MAX_NAMES], *more])
 
 
 def outcome(record: Measured) -> str:
@@ -37,7 +50,7 @@ def row(record: MeasurementRecord) -> tuple[str, ...]:
         f"{record.throughput:.5g}",
         ", ".join(map(_budget, budgets)) or "-",
         _baseline(shown, record.baseline),
-        signed_percent(shown.change) if shown and shown.change is not None else "-",
+        "-" if shown is None else _change(shown),
         _verdict(record),
     )
 
@@ -47,9 +60,16 @@ def decisive(record: MeasurementRecord) -> VerdictRecord | None:
     compared = [
         verdict
         for verdict in record.verdicts
-        if verdict.kind == "baseline" and verdict.change is not None
+        if verdict.kind in ("baseline", "race") and verdict.change is not None
     ]
     return next((v for v in compared if v.failed), compared[0] if compared else None)
+
+
+def _change(shown: VerdictRecord) -> str:
+    """Against the baseline; of an engine that a race failed, against the reference."""
+    lost = shown.race if shown.failed and shown.reason in _SLOWER else None
+    change = lost.change if lost else shown.change
+    return "-" if change is None else signed_percent(change)
 
 
 def _budget(verdict: VerdictRecord) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_trtperf.analysis.verdict import Status
 from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
+from pytest_trtperf.report.environment import environment_lines
 from pytest_trtperf.report.outcomes import COLUMNS, outcome, row
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.report.undecided import undecided_line
@@ -76,6 +77,7 @@ def summary_lines(
     if without_time:
         tests = f"{len(without_time)} test{'s were' if len(without_time) > 1 else ' was'}"
         lines.append(f"{tests} not measured, since no time was left: {', '.join(without_time)}")
+    lines += environment_lines([*measurements, *others])
     undecided = undecided_line([*measurements, *others])
     return [*lines, undecided] if undecided else lines
 

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from pytest_trtperf.analysis.verdict import Reason, Status
 from pytest_trtperf.record.model import Measured
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.outcomes import outcome
-
-MAX_NAMES = 5
-"""Of measurements, for each reason."""
+from pytest_trtperf.report.outcomes import listed, outcome
 
 _WORDS = {Reason.OVERLAPS_LIMIT.value: "too close to the limit"}
 
@@ -34,11 +31,6 @@ def undecided_line(measured: Sequence[Measured]) -> str | None:
         return None
     count, total = sum(map(len, names.values())), len(measured)
     by_reason = sorted(names.items(), key=lambda item: -len(item[1]))
-    reasons = ", ".join(f"{len(those)} {reason} ({_listed(those)})" for reason, those in by_reason)
+    reasons = ", ".join(f"{len(those)} {reason} ({listed(those)})" for reason, those in by_reason)
     were = "measurement was" if total == 1 else "measurements were"
     return f"{count} of {total} {were} not decided: {reasons}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = [f"and {len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
-    return ", ".join([*names[:MAX_NAMES], *more])

@@ -36,3 +36,16 @@ def test_a_baseline_and_engines_of_a_tenth_and_of_ten_times_its_work(project):
     (median,) = [v for v in slower["verdicts"] if v["metric"] == "latency median"]
     assert median["status"] != "pass"
     assert median["change"] > 0
+
+
+def test_a_race_finds_a_model_of_twice_the_work_and_fails(project):
+    project.model(layers=20)
+    project.tests(batch=16)
+    assert project.run("--trtperf-update").ret == 0
+    project.model(layers=40)
+    project.run("--trtperf-json=slower.json", "--trtperf-race=always").assert_outcomes(failed=1)
+    (one,) = project.measurements("slower.json")
+    (median,) = [v for v in one["verdicts"] if v["metric"] == "latency median"]
+    assert (median["status"], median["reason"]) == ("fail", "over_limit")
+    assert median["race"]["lower"] > 0.05
+    assert "starts of both" in median["race"]["extent"]

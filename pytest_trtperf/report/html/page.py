@@ -29,6 +29,7 @@ from pytest_trtperf.record.model import (
     PairRecord,
     RunRecord,
 )
+from pytest_trtperf.report.environment import environment_lines
 from pytest_trtperf.report.html import rows
 from pytest_trtperf.report.html.details import (
     MeasurementDetails,
@@ -105,6 +106,7 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
         tables=list(_tables(found, [trend for _, trend in series])),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
+        environment=environment_lines([one for _, one in found]),
         undecided=undecided_line([one for _, one in found]),
         text_columns=rows.TEXT_COLUMNS,
         style=Markup(_text("page.css")),  # noqa: S704  # a file of this package

@@ -1,0 +1,145 @@
+"""Two sessions in turns of a few milliseconds, for a machine that other processes use, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pytest_trtperf.analysis.paired import BLOCK_LOOKS
+from pytest_trtperf.backend.protocols import Session
+from pytest_trtperf.backend.trace import Extent, Trace
+
+CHUNK_MS = 5.0
+"""Of one chunk: short beside what a machine does to it, long beside a call."""
+
+WARM_UP_MS = 200.0
+"""Of either session, after each start."""
+
+MOST_PAIRS, LEAST_PAIRS = 50, 10
+"""Of a group, by the time that they take."""
+
+GROUP_S = 1.5
+
+_CAPACITY = 100_000
+
+
+@dataclass
+class Group:
+    """Pairs of chunks that follow one another; with fresh sessions, all of one start."""
+
+    new: list[Trace] = field(default_factory=list)
+    reference: list[Trace] = field(default_factory=list)
+
+
+class Chunks:
+    """Adds groups of chunks, in pairs of random order.
+
+    Sessions that can be are started anew for each group, in the other order each time: starts
+    differ by more than the chunks of one.
+
+    Args:
+        idle_ms: of the load.
+        max_time: seconds, of everything after the first look.
+        lock: held while a group is measured.
+
+    Attributes:
+        groups: those that are complete.
+        new_first: of each group, whether the new engine's session was started first.
+        restarts: whether each group has fresh sessions.
+    """
+
+    def __init__(
+        self,
+        new: Session,
+        reference: Session,
+        max_time: float,
+        lock: AbstractContextManager[object],
+        *,
+        idle_ms: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self._sessions = [new, reference]
+        self._max_time, self._lock, self._idle_ms = max_time, lock, idle_ms
+        self._random = np.random.default_rng(seed)
+        self.restarts = new.can_restart and reference.can_restart
+        self.groups: list[Group] = []
+        self.new_first: list[bool] = []
+        self._is_new_first = True
+        self._spent_s = self._latest_s = 0.0
+
+    def __len__(self) -> int:
+        """How many groups there are."""
+        return len(self.groups)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of chunks there are in all."""
+        return sum(len(group.new) for group in self.groups)
+
+    def extend(self, groups: int) -> bool:
+        """Measures until there are so many groups; False if the time limit stopped it.
+
+        Raises:
+            MeasurementError: the device failed, or a session cannot be started.
+        """
+        clock = self._sessions[0].clock
+        with self._lock:
+            while len(self) < groups:
+                if not self._fits():
+                    return False
+                begun = clock()
+                if len(self) and self.restarts:
+                    self._turn()
+                self.groups.append(self._group())
+                self.new_first.append(self._is_new_first)
+                self._latest_s = clock() - begun
+                self._spent_s += self._latest_s
+        return True
+
+    def close(self) -> None:
+        """Frees both sessions."""
+        for session in self._sessions:
+            session.close()
+
+    def _fits(self) -> bool:
+        """Whether another group ends within the time limit; those of the first look may be late."""
+        limit = self._max_time * (1 if len(self) >= BLOCK_LOOKS[0] else 2)
+        return self._spent_s + self._latest_s <= limit
+
+    def _group(self) -> Group:
+        queries, seconds = self._warm_up()
+        pairs = min(max(int(GROUP_S / max(seconds, 1e-9)), LEAST_PAIRS), MOST_PAIRS)
+        extent, group = Extent(0.0, queries, queries), Group()
+        for _ in range(pairs):
+            sides = [(self._sessions[0], group.new), (self._sessions[1], group.reference)]
+            for session, traces in sides[:: 1 if self._random.random() < 0.5 else -1]:
+                traces.append(session.run_closed(extent, idle_ms=self._idle_ms))
+        return group
+
+    def _warm_up(self) -> tuple[int, float]:
+        """How many queries a chunk has, and how many seconds a pair of chunks takes."""
+        traces: Sequence[Trace] = [
+            session.run_closed(Extent(WARM_UP_MS / 2, 1, _CAPACITY), idle_ms=self._idle_ms)
+            for session in (*self._sessions, *self._sessions[::-1])
+        ]
+        each_ms = [trace.span_ms / trace.queries for trace in traces[2:]]
+        queries = max(1, round(2 * CHUNK_MS / sum(each_ms)))
+        return queries, queries * sum(each_ms) / 1e3
+
+    def _turn(self) -> None:
+        """Starts both sessions anew, in the other order."""
+        self._is_new_first = not self._is_new_first
+        order = (0, 1) if self._is_new_first else (1, 0)
+        with ThreadPoolExecutor(len(order)) as pool:
+            list(pool.map(lambda one: one.close(), self._sessions))
+            starting = {side: pool.submit(self._sessions[side].restart) for side in order}
+        # One that was started is freed with the others, even if the other one fails.
+        for side, session in starting.items():
+            if not session.exception():
+                self._sessions[side] = session.result()
+        for session in starting.values():
+            session.result()
