@@ -95,8 +95,7 @@ def cell(
         starts = random.normal(0, start_sd or 0.0, (2, groups, 1))
         ours = np.exp(new.reshape(groups, PAIRS) + starts[0]) * (1 + SLOWER)
         theirs = np.exp(reference.reshape(groups, PAIRS) + starts[1])
-        order = None if start_sd is None else [place % 2 == 0 for place in range(groups)]
-        ratio = chunked_ratio(list(ours), list(theirs), order)
+        ratio = chunked_ratio(list(ours), list(theirs), fresh=start_sd is not None)
         held += ratio.lower <= 1 + SLOWER <= ratio.upper
         widths.append(math.log(ratio.upper / ratio.lower) / 2)
     lower = special.betaincinv(held, cases - held + 1, 0.025) if held else 0.0

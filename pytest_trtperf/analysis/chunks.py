@@ -17,7 +17,8 @@ MOST_CORRELATION = 0.8
 def chunked_ratio(
     new: Sequence[npt.ArrayLike],
     reference: Sequence[npt.ArrayLike],
-    new_first: Sequence[bool] | None = None,
+    *,
+    fresh: bool,
     alpha: float = ALPHA,
 ) -> Ratio:
     """The ratio of two engines from chunks that were measured in pairs, new and reference.
@@ -25,13 +26,13 @@ def chunked_ratio(
     What the machine does for longer than a pair falls on both of it alike. The median of a group's
     logarithms of ratios is one observation: it does not mind pairs that something else fell upon,
     and a group is longer than what its pairs have in common. The interval is Student's on the
-    groups, see `paired_ratio`. Groups of one start may still resemble their neighbours: their
-    variance is that of batch means with a correlation of first order (Law and Carson 1979).
+    groups: what starts differ by is in it, and so is their order. Groups of one start may still
+    resemble their neighbours: their variance is that of batch means with a correlation of first
+    order (Law and Carson 1979).
 
     Args:
         new, reference: for each group one value a chunk, in the order of measuring.
-        new_first: for each group, whether the new engine's session was started first; None where
-            all groups are of one start.
+        fresh: whether each group is of sessions of its own, started in either order in turns.
 
     Raises:
         ValueError: a value is not positive and finite, there is no group, or the numbers of chunks
@@ -44,11 +45,11 @@ def chunked_ratio(
         raise ValueError("a group has more chunks of one engine than of the other")
     medians = np.array([float(np.median(a - b)) for a, b in zip(*logs, strict=True)])
     inflation = 1.0
-    if new_first is None:
+    if not fresh:
         correlation = _correlation(medians)
         inflation = (1 + correlation) / (1 - correlation)
     means = [float(np.median(np.concatenate(side))) for side in logs]
-    return ratio_of(medians, new_first, alpha, means[0], means[1], inflation)
+    return ratio_of(medians, None, alpha, means[0], means[1], inflation)
 
 
 def _correlation(values: npt.NDArray[np.float64]) -> float:

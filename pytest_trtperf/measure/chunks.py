@@ -13,8 +13,11 @@ from pytest_trtperf.analysis.paired import BLOCK_LOOKS
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
 
-CHUNK_MS = 5.0
-"""Of one chunk: short beside what a machine does to it, long beside a call."""
+QUERIES = 10
+"""Of one chunk: their median does not mind that one of them is interrupted."""
+
+LEAST_MS, MOST_MS = 3.0, 50.0
+"""Of one chunk, on a free machine: long beside a call, short beside what a machine does to it."""
 
 WARM_UP_MS = 200.0
 """Of either session, after each start."""
@@ -22,7 +25,7 @@ WARM_UP_MS = 200.0
 MOST_PAIRS, LEAST_PAIRS = 50, 10
 """Of a group, by the time that they take."""
 
-GROUP_S = 1.5
+GROUP_S = 3.0
 
 _CAPACITY = 100_000
 
@@ -48,7 +51,6 @@ class Chunks:
 
     Attributes:
         groups: those that are complete.
-        new_first: of each group, whether the new engine's session was started first.
         restarts: whether each group has fresh sessions.
     """
 
@@ -67,9 +69,8 @@ class Chunks:
         self._random = np.random.default_rng(seed)
         self.restarts = new.can_restart and reference.can_restart
         self.groups: list[Group] = []
-        self.new_first: list[bool] = []
         self._is_new_first = True
-        self._spent_s = self._latest_s = 0.0
+        self._spent_s = self._latest_s = self._measured_s = 0.0
 
     def __len__(self) -> int:
         """How many groups there are."""
@@ -94,8 +95,9 @@ class Chunks:
                 begun = clock()
                 if len(self) and self.restarts:
                     self._turn()
+                started = clock()
                 self.groups.append(self._group())
-                self.new_first.append(self._is_new_first)
+                self._measured_s += clock() - started
                 self._latest_s = clock() - begun
                 self._spent_s += self._latest_s
         return True
@@ -106,9 +108,13 @@ class Chunks:
             session.close()
 
     def _fits(self) -> bool:
-        """Whether another group ends within the time limit; those of the first look may be late."""
-        limit = self._max_time * (1 if len(self) >= BLOCK_LOOKS[0] else 2)
-        return self._spent_s + self._latest_s <= limit
+        """Whether another group ends within the time limit.
+
+        Of those of the first look the chunks alone count: without them there is no verdict.
+        """
+        if len(self) < BLOCK_LOOKS[0]:
+            return self._measured_s * (1 + 1 / max(len(self), 1)) <= self._max_time
+        return self._spent_s + self._latest_s <= self._max_time
 
     def _group(self) -> Group:
         queries, seconds = self._warm_up()
@@ -126,9 +132,10 @@ class Chunks:
             session.run_closed(Extent(WARM_UP_MS / 2, 1, _CAPACITY), idle_ms=self._idle_ms)
             for session in (*self._sessions, *self._sessions[::-1])
         ]
-        each_ms = [trace.span_ms / trace.queries for trace in traces[2:]]
-        queries = max(1, round(2 * CHUNK_MS / sum(each_ms)))
-        return queries, queries * sum(each_ms) / 1e3
+        free_ms = max(float(trace.samples("latency").min()) for trace in traces[2:])
+        queries = max(1, int(min(max(QUERIES, LEAST_MS / free_ms), MOST_MS / free_ms)))
+        each_ms = sum(trace.span_ms / trace.queries for trace in traces[2:])
+        return queries, queries * each_ms / 1e3
 
     def _turn(self) -> None:
         """Starts both sessions anew, in the other order."""

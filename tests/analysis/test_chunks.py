@@ -29,7 +29,7 @@ def groups(seed: int = 0, slower: float = 0.1, start_sd: float = 0.0) -> tuple[G
 
 
 def test_what_the_machine_does_falls_on_both() -> None:
-    ratio = chunked_ratio(*groups())
+    ratio = chunked_ratio(*groups(), fresh=False)
     assert ratio.value == pytest.approx(1.1, rel=0.01)
     assert 1.05 < ratio.lower < 1.1 < ratio.upper < 1.15
     assert ratio.new / ratio.reference == pytest.approx(1.1, rel=0.1)
@@ -39,13 +39,12 @@ def test_chunks_that_something_fell_upon_do_not_matter() -> None:
     new, reference = groups()
     for group in new:
         group[:10] *= 20
-    ratio = chunked_ratio(new, reference)
+    ratio = chunked_ratio(new, reference, fresh=False)
     assert ratio.value == pytest.approx(1.1, rel=0.02)
 
 
 def test_starts_that_differ_widen_the_interval() -> None:
-    order = [place % 2 == 0 for place in range(GROUPS)]
-    still, moved = (chunked_ratio(*groups(start_sd=sd), new_first=order) for sd in (0.0, 0.02))
+    still, moved = (chunked_ratio(*groups(start_sd=sd), fresh=True) for sd in (0.0, 0.02))
     assert moved.upper / moved.lower > 2 * still.upper / still.lower - 1
     assert moved.lower < 1.1 < moved.upper
 
@@ -55,7 +54,10 @@ def test_groups_that_resemble_their_neighbours_widen_it() -> None:
     new = [group * (1.03 if place < GROUPS // 2 else 1.0) for place, group in enumerate(new)]
     mixed = [new[place] for place in (0, 4, 1, 5, 2, 6, 3, 7)]
     theirs = [reference[place] for place in (0, 4, 1, 5, 2, 6, 3, 7)]
-    in_a_row, in_turns = chunked_ratio(new, reference), chunked_ratio(mixed, theirs)
+    in_a_row, in_turns = (
+        chunked_ratio(new, reference, fresh=False),
+        chunked_ratio(mixed, theirs, fresh=False),
+    )
     assert in_a_row.value == pytest.approx(in_turns.value)
     assert math.log(in_a_row.upper / in_a_row.lower) > 1.5 * math.log(
         in_turns.upper / in_turns.lower
@@ -64,12 +66,12 @@ def test_groups_that_resemble_their_neighbours_widen_it() -> None:
 
 def test_one_group_bounds_nothing() -> None:
     new, reference = groups()
-    ratio = chunked_ratio(new[:1], reference[:1])
+    ratio = chunked_ratio(new[:1], reference[:1], fresh=False)
     assert (ratio.lower, ratio.upper) == (0.0, math.inf)
 
 
 def test_equal_groups_have_an_interval_of_no_width() -> None:
-    ratio = chunked_ratio([[2.0, 2.0]] * 4, [[1.0, 1.0]] * 4)
+    ratio = chunked_ratio([[2.0, 2.0]] * 4, [[1.0, 1.0]] * 4, fresh=True)
     assert (ratio.lower, ratio.value, ratio.upper) == pytest.approx((2.0, 2.0, 2.0))
 
 
@@ -78,4 +80,4 @@ def test_equal_groups_have_an_interval_of_no_width() -> None:
 )
 def test_what_does_not_fit_is_refused(new: list[list[float]], reference: list[list[float]]) -> None:
     with pytest.raises(ValueError):
-        chunked_ratio(new, reference)
+        chunked_ratio(new, reference, fresh=False)
