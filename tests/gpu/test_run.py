@@ -214,3 +214,32 @@ def test_builds_of_one_plan_are_close(project: pytest.Pytester) -> None:
     result = run(project)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*#build=0: the medians of 2 builds (* plan*) are *% apart"])
+
+
+def test_a_race_decides_between_engine_and_environment(
+    project: pytest.Pytester, write_model: Callable[..., Path]
+) -> None:
+    assert run(project, "--trtperf-update").ret == 0
+    write_model(project.path / "chain.onnx", layers=80, width=64)
+    assert run(project, "--trtperf-json=slower.json").ret == 1
+    (slower,) = json.loads((project.path / "slower.json").read_text())["measurements"]
+    (median,) = [v for v in slower["verdicts"] if v["metric"] == "gpu_compute median"]
+    assert (median["status"], median["reason"]) == ("fail", "over_limit")
+    assert median["race"]["lower"] > 0.5
+    assert "fresh sessions of both" in median["race"]["extent"]
+
+    # The baseline of a machine that is twice as fast: the engine is that of the baseline.
+    write_model(project.path / "chain.onnx", layers=20, width=64)
+    (path,) = (project.path / "perf-baselines").glob("*/*/*.json")
+    baseline = json.loads(path.read_text())
+    for entry in baseline["entries"].values():
+        for one in (session for stored in entry["runs"] for session in stored["sessions"]):
+            for round in one["rounds"]:
+                round["throughput"] *= 2
+                for name, values in round["quantiles"].items():
+                    round["quantiles"][name] = [value / 2 for value in values]
+    path.write_text(json.dumps(baseline))
+    assert run(project, "--trtperf-json=moved.json").ret == 0
+    (moved,) = json.loads((project.path / "moved.json").read_text())["measurements"]
+    (median,) = [v for v in moved["verdicts"] if v["metric"] == "gpu_compute median"]
+    assert (median["status"], median["reason"]) == ("pass", "environment")
