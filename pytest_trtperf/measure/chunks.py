@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pytest_trtperf.analysis.paired import BLOCK_LOOKS
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
 
@@ -23,9 +22,10 @@ WARM_UP_MS = 200.0
 """Of either session, after each start."""
 
 MOST_PAIRS, LEAST_PAIRS = 50, 10
-"""Of a group, by the time that they take."""
+"""Of a group."""
 
-GROUP_S = 3.0
+GROUP_S = 1.0
+"""When a group ends that has not as many pairs as it may: more starts show more than more pairs."""
 
 _CAPACITY = 100_000
 
@@ -46,7 +46,7 @@ class Chunks:
 
     Args:
         idle_ms: of the load.
-        max_time: seconds, of everything after the first look.
+        max_time: seconds, of all groups without what starts take.
         lock: held while a group is measured.
 
     Attributes:
@@ -70,7 +70,7 @@ class Chunks:
         self.restarts = new.can_restart and reference.can_restart
         self.groups: list[Group] = []
         self._is_new_first = True
-        self._spent_s = self._latest_s = self._measured_s = 0.0
+        self._measured_s = 0.0
 
     def __len__(self) -> int:
         """How many groups there are."""
@@ -92,14 +92,11 @@ class Chunks:
             while len(self) < groups:
                 if not self._fits():
                     return False
-                begun = clock()
                 if len(self) and self.restarts:
                     self._turn()
-                started = clock()
+                begun = clock()
                 self.groups.append(self._group())
-                self._measured_s += clock() - started
-                self._latest_s = clock() - begun
-                self._spent_s += self._latest_s
+                self._measured_s += clock() - begun
         return True
 
     def close(self) -> None:
@@ -108,34 +105,29 @@ class Chunks:
             session.close()
 
     def _fits(self) -> bool:
-        """Whether another group ends within the time limit.
-
-        Of those of the first look the chunks alone count: without them there is no verdict.
-        """
-        if len(self) < BLOCK_LOOKS[0]:
-            return self._measured_s * (1 + 1 / max(len(self), 1)) <= self._max_time
-        return self._spent_s + self._latest_s <= self._max_time
+        """Whether another group ends within the time limit."""
+        return self._measured_s * (1 + 1 / max(len(self), 1)) <= self._max_time
 
     def _group(self) -> Group:
-        queries, seconds = self._warm_up()
-        pairs = min(max(int(GROUP_S / max(seconds, 1e-9)), LEAST_PAIRS), MOST_PAIRS)
-        extent, group = Extent(0.0, queries, queries), Group()
-        for _ in range(pairs):
+        queries = self._warm_up()
+        clock, extent, group = self._sessions[0].clock, Extent(0.0, queries, queries), Group()
+        begun = clock()
+        while len(group.new) < LEAST_PAIRS or (
+            len(group.new) < MOST_PAIRS and clock() - begun < GROUP_S
+        ):
             sides = [(self._sessions[0], group.new), (self._sessions[1], group.reference)]
             for session, traces in sides[:: 1 if self._random.random() < 0.5 else -1]:
                 traces.append(session.run_closed(extent, idle_ms=self._idle_ms))
         return group
 
-    def _warm_up(self) -> tuple[int, float]:
-        """How many queries a chunk has, and how many seconds a pair of chunks takes."""
+    def _warm_up(self) -> int:
+        """How many queries a chunk has."""
         traces: Sequence[Trace] = [
             session.run_closed(Extent(WARM_UP_MS / 2, 1, _CAPACITY), idle_ms=self._idle_ms)
             for session in (*self._sessions, *self._sessions[::-1])
         ]
         free_ms = max(float(trace.samples("latency").min()) for trace in traces[2:])
-        queries = max(1, int(min(max(QUERIES, LEAST_MS / free_ms), MOST_MS / free_ms)))
-        each_ms = sum(trace.span_ms / trace.queries for trace in traces[2:])
-        return queries, queries * each_ms / 1e3
+        return max(1, int(min(max(QUERIES, LEAST_MS / free_ms), MOST_MS / free_ms)))
 
     def _turn(self) -> None:
         """Starts both sessions anew, in the other order."""

@@ -110,10 +110,6 @@ def test_sessions_without_processes_stay_as_they_are() -> None:
 
 
 def test_the_time_limit_ends_it() -> None:
-    found = chunks([], 200.0, max_time=10.0)  # a group takes some 3 s
+    found = chunks([], 200.0, max_time=10.0)  # a group takes some 4 s
     assert not found.extend(4)
-    assert 2 <= len(found) <= 3
-    found = chunks([], max_time=6.0)  # a group takes about 1.2 s
-    assert found.extend(4)
-    assert not found.extend(16)
-    assert len(found) <= 6
+    assert len(found) == 2
