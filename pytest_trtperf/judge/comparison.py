@@ -307,7 +307,9 @@ class Comparison:
                 stored, status=Status.INCONCLUSIVE, reason=open_by[0], message=open_by[1]
             )
         answer = race.answer(gate, tolerance)
-        if answer is None or not may_race(stored):
+        # That an engine has not changed makes no number of it steady.
+        has_no_number = race.is_same and stored.reason is Reason.DOUBTFUL
+        if answer is None or has_no_number or not may_race(stored):
             return None
         return RacedGate(gate, change, stored, answer, tolerance, race)
 
