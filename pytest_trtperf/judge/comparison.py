@@ -22,6 +22,7 @@ from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
 from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
+from pytest_trtperf.judge.control import count_engine, count_reference, is_control
 from pytest_trtperf.judge.limits import others_took
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.race import Race, RacedGate, blamed, may_race, raced_record
@@ -79,7 +80,7 @@ class Comparison:
         self._mode, self._shapes = mode, shapes
         self._sessions: Sessions = []
         self._rounds: list[RoundRecord] = []
-        self._is_control = False
+        self._is_counted = False
         self.notes: list[str] = []
         self.suspicion = 0.0
         self.gates: list[tuple[Gate, float]] = []
@@ -120,7 +121,7 @@ class Comparison:
         too_short = words.too_short_rounds(self._rounds, stored, self._policy.remedy)
         changes = {gate: self._change(gate, len(gates)) for gate in gates}
         if not (doubt or too_short):
-            self._count_as_control(changes)
+            self._count_controls(changes, race)
         open_by = {
             gate: self._undecidable(gate, change, host_bound, doubt, too_short)
             for gate, change in changes.items()
@@ -190,19 +191,14 @@ class Comparison:
             machine=self._machine(),
         )
 
-    def _count_as_control(self, changes: Mapping[Gate, Change]) -> None:
-        """Lets an unchanged engine say, once, what the machine is like."""
-        engine, last = self._subject.engine, self._baseline.runs[-1]
-        unchanged = engine.digest == self._baseline.engine and last.software == dict(
-            self._subject.software
-        )
-        if self._is_control or not unchanged:
-            return
-        self._is_control = True
-        for gate, change in changes.items():
-            sign = -1 if gate.kind == "throughput" else 1
-            worse = sign * math.log(change.current / change.baseline)
-            self._around.controls.add(gate.name, worse)
+    def _count_controls(self, changes: Mapping[Gate, Change], race: Race | None) -> None:
+        """Lets an unchanged engine, and that of a race, show once what the machine is like."""
+        controls = self._around.controls
+        if not self._is_counted and is_control(self._subject, self._baseline):
+            self._is_counted = True
+            count_engine(controls, changes)
+        elif race:
+            count_reference(controls, changes, race)
 
     def _machine(self) -> float | None:
         """What the yardstick takes now over what it took, see `allow_for_machine`.
