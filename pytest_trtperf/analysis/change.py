@@ -17,8 +17,8 @@ SUSPICIOUS = 0.08
 RED_BY_CHANCE = 0.05
 """The share of runs of unchanged tests in which chance may fail any of them."""
 
-POWER = 0.90
-"""What the smallest slowdown that is found is found with."""
+POWER_OF_EACH = 0.94
+"""Of each step on the way to a failure, so that the MDE is found in 9 of 10 runs."""
 
 CONFIRMING = 2
 """Fresh sessions that a suspicious number is measured in."""
@@ -31,6 +31,9 @@ MOST_WIDENING = 2.0
 
 EXTREME = 10.0
 """A change of so many standard deviations needs no fresh session."""
+
+LEAST_EXTREME = 0.25
+"""A change of less than this, as a share, always needs fresh sessions."""
 
 EXTREME_RATIO = 3.0
 """Nor does a number that is so many times worse."""
@@ -58,12 +61,14 @@ class Level:
         gates: numbers that are compared in a test.
         tests: that the run compares.
         most_widening: the tolerance is widened to so many times itself at most.
+        confirming: sessions that a failure takes.
     """
 
     tolerance: float
     gates: int = 1
     tests: int = 1
     most_widening: float = MOST_WIDENING
+    confirming: int = CONFIRMING
 
 
 @dataclass(frozen=True)

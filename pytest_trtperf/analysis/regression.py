@@ -16,8 +16,9 @@ from pytest_trtperf.analysis.change import (
     EXTREME,
     EXTREME_RATIO,
     INTERVAL,
+    LEAST_EXTREME,
     MOST_RUNS,
-    POWER,
+    POWER_OF_EACH,
     RED_BY_CHANCE,
     SUSPICIOUS,
     Baseline,
@@ -26,7 +27,7 @@ from pytest_trtperf.analysis.change import (
 )
 from pytest_trtperf.analysis.moderation import Variance, quantile, sum_of
 from pytest_trtperf.analysis.shift import Shift
-from pytest_trtperf.analysis.spread import SessionFigure, own_session_variance
+from pytest_trtperf.analysis.spread import UNKNOWN, SessionFigure, own_session_variance
 from pytest_trtperf.analysis.summary import bounded_exp
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
@@ -89,16 +90,33 @@ class _Judgement:
         self.worse = self._worse(self.now)
 
     def _day(self, shift: Shift | None) -> tuple[Variance | None, Shift | None]:
-        """What days add to the variance; with a shift that is better known, what it leaves."""
-        day = self.spread.day
-        if day is not None:
-            day = Variance(day.value * (1 + 1 / len(self.runs)), day.freedom)
-        if shift and (day is None or shift.variance.value < day.value):
+        """What days add to the variance: what the day's own shift leaves, where that is known.
+
+        Runs that were recorded on like days do not outvote what unchanged engines show today.
+        """
+        if shift:
             return shift.variance, shift
-        return day, None
+        # With one run each nothing shows what days differ by; with more, runs do.
+        return self.spread.day or (UNKNOWN if self.spread.run is None else None), None
+
+    def _day_variance(self, runs: int) -> Variance | None:
+        """Of the day between this run and so many of the baseline, or of what a shift leaves."""
+        if self.day is None or self.shift:
+            return self.day
+        return Variance(self.day.value * (1 + 1 / runs), self.day.freedom)
 
     def parts(self, count: int, runs: int) -> list[Variance]:
         """The variances of a change that so many sessions show of so many runs, without days."""
+        parts = self._parts(count, runs)
+        if self.shift:
+            # Engines that feel the machine unlike one another vary around what they have in common.
+            usual = sum_of(self._parts(1, len(self.runs))).value
+            by_chance = usual * (1 + 2 * math.sqrt(2 / self.shift.controls))
+            excess = max(self.shift.spread.value - by_chance, 0.0)
+            parts.append(Variance(excess, self.shift.spread.freedom))
+        return parts
+
+    def _parts(self, count: int, runs: int) -> list[Variance]:
         if run := self.run:
             few = max(1 / count - 1 / self.stored, 0.0)
             return [
@@ -124,8 +142,9 @@ class _Judgement:
         Args:
             runs: that the baseline is taken to have; those that it has unless given.
         """
-        days = [self.day] if self.day else []
-        total = sum_of([*self.parts(count, runs or len(self.runs)), *days])
+        runs = runs or len(self.runs)
+        day = self._day_variance(runs)
+        total = sum_of([*self.parts(count, runs), *([day] if day else [])])
         within = sum_of(
             Variance(one.rounds.value / one.count / len(self.sessions) ** 2, one.rounds.freedom)
             for one in self.sessions
@@ -148,9 +167,8 @@ class _Judgement:
         own = sum_of(self.parts(count, len(self.runs)))
         share = RED_BY_CHANCE / 2 / (self.level.gates * self.level.tests)
         limit = quantile(1 - share, own.freedom) * math.sqrt(own.value)
-        if self.day is not None:
-            day = quantile(1 - RED_BY_CHANCE / 2, self.day.freedom)
-            limit += day * math.sqrt(self.day.value)
+        if day := self._day_variance(len(self.runs)):
+            limit += quantile(1 - RED_BY_CHANCE / 2, day.freedom) * math.sqrt(day.value)
         return limit
 
     def finds(self) -> float:
@@ -160,10 +178,10 @@ class _Judgement:
             math.log1p(self.level.tolerance) + self.half_width(CONFIRMING),
             self.by_chance(CONFIRMING),
         )
-        return limit + quantile(POWER, variance.freedom) * math.sqrt(variance.value)
+        return limit + quantile(POWER_OF_EACH, variance.freedom) * math.sqrt(variance.value)
 
     def is_suspicious(self, variance: Variance, upper: float) -> bool:
-        """Whether one session shows more than chance does in a tenth of unchanged tests."""
+        """Whether one session shows more than chance does in most unchanged tests."""
         limit = quantile(1 - SUSPICIOUS / self.level.gates, variance.freedom)
         return upper > math.log1p(self.level.tolerance) + _SLACK and self.worse > max(
             limit * math.sqrt(variance.value), math.log1p(self.disturbance)
@@ -173,7 +191,7 @@ class _Judgement:
         """Whether fresh sessions together show a regression."""
         by_chance = max(self.by_chance(len(self.sessions)), math.log1p(self.disturbance))
         return (
-            len(self.sessions) >= CONFIRMING
+            len(self.sessions) >= self.level.confirming
             and lower > math.log1p(self.level.tolerance) + _SLACK
             and self.worse > by_chance
         )
@@ -181,7 +199,8 @@ class _Judgement:
     def is_extreme(self, variance: Variance) -> bool:
         """Whether the change is far outside every explanation."""
         widest = math.log1p(self.level.tolerance * self.level.most_widening)
-        far = max(EXTREME * math.sqrt(variance.value), widest, math.log1p(self.disturbance))
+        least = max(widest, math.log1p(LEAST_EXTREME), math.log1p(self.disturbance))
+        far = max(EXTREME * math.sqrt(variance.value), least)
         return self.worse > min(far, max(math.log(EXTREME_RATIO), math.log1p(self.disturbance)))
 
     def runs_needed(self, widest: float) -> int | None:

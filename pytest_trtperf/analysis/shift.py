@@ -19,11 +19,13 @@ class Shift:
     Attributes:
         value: of the logarithm; above 0 is slower.
         variance: of that estimate.
+        spread: of one engine around it.
         controls: how many unchanged engines it comes from.
     """
 
     value: float
     variance: Variance
+    spread: Variance
     controls: int
 
 
@@ -55,6 +57,7 @@ def _shift_of(changes: list[float]) -> Shift | None:
     if count < LEAST_CONTROLS:
         return None
     middle = median(changes)
-    spread = 1.4826 * median(abs(change - middle) for change in changes)
-    variance = math.pi / 2 * spread**2 / count
-    return Shift(middle, Variance(variance, float(count - 1)), count)
+    deviation = 1.4826 * median(abs(change - middle) for change in changes)
+    spread = Variance(deviation**2, float(count - 1))
+    variance = Variance(math.pi / 2 * spread.value / count, spread.freedom)
+    return Shift(middle, variance, spread, count)

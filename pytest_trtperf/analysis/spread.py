@@ -198,6 +198,7 @@ def _run_variances(
         between = fit(
             Variance(float(squares) / free, float(free))
             for squares, free in zip(np.nansum(rest**2, axis=1), freedom, strict=True)
+            if free
         )
     counts = (~np.isnan(table)).sum(axis=0)[common]
     shifts = dict(zip(labels, days.tolist(), strict=True))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from pytest_trtperf.analysis.change import MOST_RUNS
 from pytest_trtperf.baseline.schema import BaselineEntry
 
-KEPT_RUNS = 8
+KEPT_RUNS = MOST_RUNS
 
 
 def incompatibilities(stored: BaselineEntry, new: BaselineEntry) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -116,8 +117,11 @@ def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Pol
         for one, (run, record) in before.items()
     }
     matched = [one for one in after if one in before]
-    around = Surroundings(Repository(entries.values), tests=max(len(matched), 1))
-    pairs = [(one, _RecordPair(entries[one], *after[one], policy, around)) for one in matched]
+    arounds = _surroundings(matched, entries)
+    pairs = [
+        (one, _RecordPair(entries[one], *after[one], policy, arounds[_machine_of(one)]))
+        for one in matched
+    ]
     for _, pair in pairs:
         pair.judge()
     return Comparisons(
@@ -125,6 +129,23 @@ def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Pol
         missing=[one for one in before if one not in after],
         added=[one for one in after if one not in before],
     )
+
+
+def _surroundings(
+    matched: Sequence[MeasurementId], entries: Mapping[MeasurementId, BaselineEntry]
+) -> dict[tuple[str, str], Surroundings]:
+    """What each hardware class and backend knows: the machines have nothing in common."""
+    by_machine: dict[tuple[str, str], list[BaselineEntry]] = {}
+    for one in matched:
+        by_machine.setdefault(_machine_of(one), []).append(entries[one])
+    return {
+        machine: Surroundings(Repository(partial(iter, known)), tests=len(known))
+        for machine, known in by_machine.items()
+    }
+
+
+def _machine_of(one: MeasurementId) -> tuple[str, str]:
+    return one.hardware_class, one.backend
 
 
 def _measurements(
@@ -191,7 +212,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.inconclusive == "estimate":
         note("--inconclusive=estimate is deprecated and means warn")
     failed_by = "--inconclusive=fail" if arguments.inconclusive == "fail" else None
-    policy = Policy(arguments.tolerance, failed_by, RECORD)
+    # A record has what it has: one session has to do, and chance is allowed for.
+    policy = Policy(arguments.tolerance, failed_by, RECORD, confirming=1)
     found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), policy)
     if arguments.json:
         say_json(found)

@@ -17,6 +17,7 @@ from pytest_trtperf.analysis.gates import (
     too_few_for_p99,
 )
 from pytest_trtperf.analysis.shift import Controls
+from pytest_trtperf.analysis.spread import ROUNDS
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
 from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
@@ -110,7 +111,7 @@ class Comparison:
         """
         fresh = sessions[1:]
         self._sessions = fresh if len(fresh) >= CONFIRMING else sessions[:1]
-        self._rounds = [round for session in self._sessions for round in session]
+        self._rounds = [round for session in self._sessions for round in session[:ROUNDS]]
         if modes := self._mode_differences():
             return [self._other_mode(modes)]
         self.notes, self.suspicion = list(attribution.doubts(self._baseline)), 0.0
@@ -179,7 +180,11 @@ class Comparison:
 
     def _change(self, gate: Gate, gates: int) -> Change:
         level = Level(
-            self._policy.tolerance_of(gate), gates, self._around.tests, self._policy.most_widening
+            self._policy.tolerance_of(gate),
+            gates,
+            self._around.tests,
+            self._policy.most_widening,
+            self._policy.confirming,
         )
         return judge_gate(
             gate,

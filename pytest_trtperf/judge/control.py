@@ -9,7 +9,7 @@ from pytest_trtperf.analysis.change import Change
 from pytest_trtperf.analysis.gates import Gate
 from pytest_trtperf.analysis.shift import Controls
 from pytest_trtperf.baseline.schema import BaselineEntry
-from pytest_trtperf.judge.race import Race
+from pytest_trtperf.judge.race import Race, changed_software
 from pytest_trtperf.judge.subject import Subject
 
 Changes = Mapping[Gate, Change]
@@ -17,8 +17,8 @@ Changes = Mapping[Gate, Change]
 
 def is_control(subject: Subject, baseline: BaselineEntry) -> bool:
     """Whether the engine is that of the baseline, run by the same software."""
-    same_software = baseline.runs[-1].software == dict(subject.software)
-    return same_software and subject.engine.digest == baseline.engine
+    changed = changed_software(baseline.runs[-1].software, subject.software)
+    return not changed and subject.engine.digest == baseline.engine
 
 
 def count_engine(controls: Controls, changes: Changes) -> None:

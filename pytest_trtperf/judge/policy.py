@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.change import MOST_WIDENING
+from pytest_trtperf.analysis.change import CONFIRMING, MOST_WIDENING
 from pytest_trtperf.analysis.gates import Gate
 
 
@@ -43,6 +43,7 @@ class Policy:
         failed_by: the option that fails what stays open, None where none does; see
             `verdict.decide`.
         most_widening: a tolerance is widened to so many times itself at most.
+        confirming: sessions that a failure takes.
         environment_failed_by: the option that fails what is slower by the environment alone.
         software_failed_by: the same of what other software made slower.
     """
@@ -51,6 +52,7 @@ class Policy:
     failed_by: str | None = None
     remedy: Remedy = BASELINE
     most_widening: float = MOST_WIDENING
+    confirming: int = CONFIRMING
     environment_failed_by: str | None = None
     software_failed_by: str | None = None
 

@@ -17,8 +17,6 @@ from pytest_trtperf.analysis.spread import SessionFigure, Spread, StoredRun
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.judge.policy import Policy
 
-MINUTE = len("2026-01-01T00:00")
-
 
 class Repository:
     """The entries that a comparison learns from.
@@ -68,12 +66,11 @@ def what_it_finds(entry: BaselineEntry, repository: Repository, policy: Policy, 
 def stored_runs(entry: BaselineEntry, gate: Gate) -> list[StoredRun]:
     """A gate's number in each session of each run.
 
-    Runs that were recorded in one minute carry one label: one invocation records all its entries
-    at its end.
+    One invocation records all its entries at one time, which is the label of its runs.
     """
     return [
         StoredRun(
-            run.recorded[:MINUTE],
+            run.recorded,
             tuple(SessionFigure.of(gate.values(session.rounds)) for session in run.sessions),
         )
         for run in entry.runs

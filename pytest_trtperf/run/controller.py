@@ -12,7 +12,7 @@ from pytest_trtperf.report.terminal import header
 from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
 from pytest_trtperf.run.recording import record_baselines
-from pytest_trtperf.run.run import Run
+from pytest_trtperf.run.run import Run, without_group
 from pytest_trtperf.run.time_plan import plan_line
 
 
@@ -52,6 +52,7 @@ class Controller:
         """Takes the measurements that came with a report, from a worker or from here."""
         self._run.add(getattr(report, "trtperf", ()), passed=report.passed)
         self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
+        self._run.reported.add(without_group(report.nodeid))
         if getattr(report, "trtperf_without_time", False):
             self._run.without_time.append(report.nodeid)
         for error in getattr(report, "trtperf_errors", ()):
@@ -73,6 +74,8 @@ class Controller:
         run, self._pytest_session = self._run, session
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         run.put_in_order()
+        if complete:
+            run.note_lost()
         record_baselines(run, complete=complete)
         if exitstatus == pytest.ExitCode.OK and not run.has_measured:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

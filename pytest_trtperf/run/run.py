@@ -112,6 +112,8 @@ class Run:
         engines: by digest, whether this run built them.
         started: when, in seconds of the monotonic clock.
         without_time: tests that were not measured, since no time was left.
+        reported: tests that have ended.
+        has_lost_worker: whether a worker of pytest-xdist crashed.
         tests: how many the run may compare.
         controls: unchanged engines, which say what the machine is like.
         invocation: how pytest was called.
@@ -135,6 +137,8 @@ class Run:
     engines: dict[str, bool] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     without_time: list[str] = field(default_factory=list)
+    reported: set[str] = field(default_factory=set)
+    has_lost_worker: bool = False
     tests: int = 1
     controls: Controls = field(default_factory=Controls)
     invocation: Invocation | None = None
@@ -268,6 +272,14 @@ class Run:
         """How many measurements were compared with a baseline that knows of no sessions."""
         found = [record.against for record, _ in self.measurements if record.against]
         return sum(one.of_older_form for one in found) if self.settings.against is None else 0
+
+    def note_lost(self) -> None:
+        """Notes the tests that a crashed worker held back: pytest-xdist takes them for done."""
+        lost = [] if not self.has_lost_worker else [*self._order.keys() - self.reported]
+        if lost:
+            self.note_error(
+                f"a worker crashed, and left without a result: {', '.join(sorted(lost))}"
+            )
 
     def put_in_order(self) -> None:
         """Sorts what was measured as the tests were collected: workers end in any order."""

@@ -16,7 +16,7 @@ from pytest_trtperf.run.run import Run
 START_S = 1.5
 """What a session takes before its warm-up: a process, its engine and the first query."""
 
-SUSPICIOUS = 0.25
+SHARE_MEASURED_AGAIN = 0.25
 """The share of tests that take further sessions in the longest run that is foreseen."""
 
 
@@ -32,7 +32,7 @@ def plan_line(run: Run, tests: Iterable[tuple[Path, str]]) -> str | None:
     about = sum(_expected_s(run, module, name) for module, name in asked)
     most = about
     if run.compares:
-        most += CONFIRMING * SUSPICIOUS * about
+        most += CONFIRMING * SHARE_MEASURED_AGAIN * about
     count = f"{len(asked)} test{'s' * (len(asked) > 1)}"
     line = f"trtperf: {count}, about {_duration(about)}, up to {_duration(most)}, without builds"
     limit = run.settings.time_limit

@@ -197,7 +197,7 @@ class WorkerAssignment:
             host.workers[ordinal] -= 1
         output = getattr(node, "workeroutput", None) or {}
         if _WORKER_OUTPUT not in output:
-            self._run.selective = True
+            self._run.selective = self._run.has_lost_worker = True
         self._run.deselected.update(output.get(_WORKER_OUTPUT, ()))
         for digest, built in output.get(_ENGINES, {}).items():
             self._run.engines[digest] = built or self._run.engines.get(digest, False)

@@ -11,7 +11,8 @@ from pytest_trtperf.analysis.regression import judge_change
 from pytest_trtperf.analysis.shift import Shift
 from pytest_trtperf.analysis.spread import SessionFigure, Spread, StoredRun
 
-KNOWN = Spread(session=Variance(0.003**2, 200.0))
+SAME_DAY = Variance(0.0, 100.0)
+KNOWN = Spread(session=Variance(0.003**2, 200.0), day=SAME_DAY)
 """Of a repository whose sessions vary by 0.3 %."""
 
 
@@ -50,4 +51,5 @@ def judge(
 
 def shift(share: float, sd: float = 0.0005, controls: int = 20) -> Shift:
     """A machine that is slower by a share."""
-    return Shift(math.log1p(share), Variance(sd**2, controls - 1.0), controls)
+    spread = Variance(sd**2 * controls, controls - 1.0)
+    return Shift(math.log1p(share), Variance(sd**2, controls - 1.0), spread, controls)

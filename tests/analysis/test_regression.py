@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from pytest_trtperf.analysis.moderation import Variance
 from pytest_trtperf.analysis.regression import judge_change
 from pytest_trtperf.analysis.spread import UNKNOWN, SessionFigure, Spread, StoredRun
 from pytest_trtperf.analysis.verdict import Reason, Status
-from tests.analysis.sessions import KNOWN, judge, run, session, shift
+from tests.analysis.sessions import KNOWN, SAME_DAY, judge, run, session, shift
 
 LEVELS = st.lists(st.floats(0.7, 1.5), min_size=1, max_size=3)
 RUNS = st.lists(LEVELS, min_size=1, max_size=8).map(lambda runs: [run(*levels) for levels in runs])
@@ -40,7 +41,7 @@ def test_interval_is_that_of_the_moderated_t() -> None:
 
 def test_run_to_run_spread_is_in_the_interval() -> None:
     runs = [run(1.0, 1.0, 1.0, label=label) for label in "abc"]
-    spread = Spread(KNOWN.session, run=Variance(0.01**2, 100.0))
+    spread = Spread(KNOWN.session, run=Variance(0.01**2, 100.0), day=SAME_DAY)
     wide, narrow = judge([1.0], runs, spread=spread), judge([1.0], runs)
     assert math.log(wide.upper) > 3 * math.log(narrow.upper)
 
@@ -70,7 +71,7 @@ def test_each_fresh_session_has_to_show_it() -> None:
 
 
 def test_chance_over_all_tests_must_not_explain_a_failure() -> None:
-    spread = Spread(Variance(0.01**2, 1e6))
+    spread = Spread(Variance(0.01**2, 1e6), day=SAME_DAY)
     one = judge([1.034, 1.034], tolerance=0.005, spread=spread)
     many = judge([1.034, 1.034], tolerance=0.005, spread=spread, gates=3, tests=200)
     assert (one.verdict.status, many.verdict.status) == (Status.FAIL, Status.INCONCLUSIVE)
@@ -108,11 +109,22 @@ def test_a_faster_machine_does_not_hide_a_slower_engine() -> None:
     assert judge([1.0, 1.0], shift=shift(-0.05)).verdict.status is Status.FAIL
 
 
-def test_a_shift_that_is_known_worse_than_days_is_not_used() -> None:
-    spread = Spread(KNOWN.session, day=Variance(0.001**2, 5.0))
-    change = judge([1.0], spread=spread, shift=shift(0.05, sd=0.01))
-    assert change.controls == 0
-    assert change.ratio == pytest.approx(1.0)
+def test_runs_on_like_days_do_not_outvote_what_is_seen_today() -> None:
+    assert KNOWN.day is not None
+    assert KNOWN.day.value == 0
+    change = judge([1.05], shift=shift(0.05))
+    assert (change.verdict.status, change.suspicious) == (Status.PASS, False)
+
+
+def test_engines_that_feel_the_machine_unlike_one_another_widen_the_interval() -> None:
+    alike, unlike = shift(0.05), replace(shift(0.05), spread=Variance(0.02**2, 19.0))
+    assert judge([1.08, 1.08], shift=alike).verdict.status is Status.FAIL
+    assert judge([1.08, 1.08], shift=unlike).verdict.status is Status.INCONCLUSIVE
+
+
+def test_one_run_each_does_not_know_its_day() -> None:
+    known, unknown = judge([1.0]), judge([1.0], spread=Spread(KNOWN.session))
+    assert math.log(unknown.upper) > 2 * math.log(known.upper)
 
 
 @pytest.mark.parametrize("odd", [0.9, 1.1])
@@ -134,33 +146,35 @@ def test_of_two_runs_none_is_odd() -> None:
 
 
 def test_tolerance_is_widened_to_twice_itself_at_most() -> None:
-    spread = Spread(Variance(0.006**2, 1e6))
+    spread = Spread(Variance(0.006**2, 1e6), day=SAME_DAY)
     sd = 0.006 * math.sqrt(4 / 3)
     wide = judge([1.0], spread=spread)
     assert math.log1p(wide.widened) == pytest.approx(2 * 1.95996 * sd, rel=1e-3)
-    noisy = judge([1.0], spread=Spread(Variance(0.02**2, 1e6)))
+    noisy = judge([1.0], spread=Spread(Variance(0.02**2, 1e6), day=SAME_DAY))
     assert noisy.widened == pytest.approx(0.04)
     assert (noisy.verdict.status, noisy.verdict.reason) == (Status.INCONCLUSIVE, Reason.TOO_NOISY)
     assert judge([1.0]).widened == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize(("level", "fails"), [(1.06, False), (1.12, True), (3.01, True)])
+@pytest.mark.parametrize(
+    ("level", "fails"), [(1.06, False), (1.12, False), (1.3, True), (3.01, True)]
+)
 def test_what_is_far_outside_every_explanation_fails_in_one_session(
     level: float, fails: bool
 ) -> None:
-    spread = Spread(Variance(0.005**2, 1e6))
+    spread = Spread(Variance(0.005**2, 1e6), day=SAME_DAY)
     assert (judge([level], tolerance=0.05, spread=spread).verdict.status is Status.FAIL) == fails
 
 
 def test_three_times_slower_fails_however_much_sessions_vary() -> None:
-    spread = Spread(Variance(0.5**2, 1e6))
+    spread = Spread(Variance(0.5**2, 1e6), day=SAME_DAY)
     assert judge([3.01], spread=spread).verdict.status is Status.FAIL
     assert judge([2.9], spread=spread).verdict.status is Status.INCONCLUSIVE
 
 
 def test_what_would_be_found_is_found_with_the_power_that_is_said() -> None:
     random = np.random.default_rng(0)
-    spread = Spread(Variance(0.005**2, 1e6))
+    spread = Spread(Variance(0.005**2, 1e6), day=SAME_DAY)
     found = 0
     for _ in range(400):
         runs = [run(*np.exp(random.normal(0, 0.005, 3)))]
@@ -199,11 +213,11 @@ def test_rounds_that_vary_more_than_sessions_widen_the_interval() -> None:
 
 
 def test_runs_that_are_needed() -> None:
-    change = judge([1.0], [run(1.0)], 0.009, spread=Spread(UNKNOWN))
+    change = judge([1.0], [run(1.0)], 0.009, spread=Spread(UNKNOWN, day=SAME_DAY))
     assert change.verdict.reason is Reason.TOO_NOISY
     assert change.runs_needed is not None
     assert 2 <= change.runs_needed <= 8
-    assert judge([1.0], [run(1.0)], 0.001, spread=Spread(UNKNOWN)).runs_needed is None
+    assert judge([1.0], [run(1.0)], 0.001, spread=Spread(UNKNOWN, day=SAME_DAY)).runs_needed is None
     assert judge([1.0]).runs_needed is None
 
 

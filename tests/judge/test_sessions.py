@@ -56,7 +56,7 @@ def test_three_times_slower_fails_by_itself() -> None:
 def test_each_comparison_says_what_it_would_have_found() -> None:
     found = verdicts(1.0)["latency median"]
     assert found.finds is not None
-    assert 0.05 < found.finds < 0.07
+    assert 0.05 < found.finds < 0.1
     wider = verdicts(1.0, stored_sessions=1)["latency median"]
     assert wider.finds is not None
     assert wider.finds > found.finds
