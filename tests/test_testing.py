@@ -20,10 +20,8 @@ from pytest_trtperf.testing import FakeBackend, FakeClock, FakeEngine, FakeGpu, 
 CONFTEST = """
     from pytest_trtperf.testing import FakeBackend
 
-    BACKEND = FakeBackend(latency_ms={latency_ms})
-
     def pytest_trtperf_backends(config):
-        return [BACKEND]
+        return [FakeBackend(latency_of=lambda model: float(model.read_text()))]
 """
 TEST = """
     def test_model(trt_engine, trt_measure):
@@ -239,11 +237,11 @@ def test_a_slower_engine_fails_where_the_same_one_passed(pytester, monkeypatch):
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(pytester.path / "locks"))
     monkeypatch.setenv("TRTPERF_BACKEND", "fake")
     pytester.makeini("[pytest]")
+    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_perf=TEST)
-    pytester.path.joinpath("model.bin").write_bytes(b"model")
 
     def run(latency_ms, *arguments):
-        pytester.makeconftest(CONFTEST.format(latency_ms=latency_ms))
+        pytester.path.joinpath("model.bin").write_text(str(latency_ms))
         return pytester.runpytest_subprocess("--trtperf", *arguments)
 
     assert run(1.0, "--trtperf-update").ret == 0

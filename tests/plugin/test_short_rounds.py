@@ -13,7 +13,7 @@ CONFTEST = """
     from pytest_trtperf.testing import FakeBackend
 
     def pytest_trtperf_backends(config):
-        return [FakeBackend(latency_ms={latency_ms})]
+        return [FakeBackend(latency_of=lambda model: float(model.read_text()))]
 """
 TEST = """
     def test_model(trt_engine, trt_measure):
@@ -28,10 +28,10 @@ def run(pytester, monkeypatch):
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(pytester.path / "locks"))
     monkeypatch.setenv("TRTPERF_BACKEND", "fake")
     pytester.makeini("[pytest]")
-    pytester.path.joinpath("model.bin").write_bytes(b"model")
+    pytester.makeconftest(CONFTEST)
 
     def run(latency_ms, *options, body="pass"):
-        pytester.makeconftest(CONFTEST.format(latency_ms=latency_ms))
+        pytester.path.joinpath("model.bin").write_text(str(latency_ms))
         pytester.makepyfile(test_perf=TEST.format(body=body))
         command = ("--trtperf", "--trtperf-json=run.json", "-p", "no:hypothesispytest", *options)
         # This run makes errors of warnings, and those inside are to be like a user's.
