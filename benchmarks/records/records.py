@@ -33,8 +33,8 @@ from pytest_trtperf.record.model import (
     RoundRecord,
     RunRecord,
     SessionRecord,
-    VerdictRecord,
 )
+from pytest_trtperf.record.verdict import VerdictRecord
 
 MEASUREMENTS = 1000
 NIGHTS, TESTS = 365, 200

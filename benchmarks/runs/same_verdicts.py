@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from scipy import special
 
 from benchmarks.runs.equal_tests import Run
-from pytest_trtperf.record.model import VerdictRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 
 ALPHA = 0.01
 NEGLIGIBLE = 0.005  # a tenth of the default tolerance

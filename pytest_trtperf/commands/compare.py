@@ -30,8 +30,9 @@ from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
 from pytest_trtperf.record.as_baseline import baseline_entry, tactics
 from pytest_trtperf.record.json_file import MeasurementId, measurement_id, read_runs
-from pytest_trtperf.record.model import MeasurementRecord, RunRecord, VerdictRecord
+from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.tables import aligned
 
 COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")

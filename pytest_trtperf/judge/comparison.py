@@ -33,7 +33,8 @@ from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
 from pytest_trtperf.measure.host_state import TAIL_CONTENDED, mean_contention
 from pytest_trtperf.measure.yardstick import YARDSTICK_PACKAGE
-from pytest_trtperf.record.model import RoundRecord, VerdictRecord
+from pytest_trtperf.record.model import RoundRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 
 Sessions = Sequence[Sequence[RoundRecord]]
 

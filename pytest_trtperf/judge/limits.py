@@ -10,7 +10,7 @@ from numbers import Real
 
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.errors import PerfAssertionError
-from pytest_trtperf.record.model import VerdictRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 
 Limit = float | Mapping[str, float]
 

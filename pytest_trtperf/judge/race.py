@@ -12,7 +12,7 @@ from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
-from pytest_trtperf.record.model import RaceRecord, VerdictRecord
+from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
 
 _OPEN = (
     Reason.OVERLAPS_LIMIT,

@@ -9,7 +9,7 @@ from pytest_trtperf.analysis.gates import RoundStatistics
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
-from pytest_trtperf.record.model import VerdictRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 
 SLACK = 0.02
 """The share by which rounds of a rate that was held may be below it, beside chance."""

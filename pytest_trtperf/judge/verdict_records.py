@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.verdict import Status, Verdict
-from pytest_trtperf.record.model import RaceRecord, VerdictRecord
+from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,16 @@ import msgspec
 from pytest_trtperf.analysis.metrics import engine_metric
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.backend.session import KernelState
+from pytest_trtperf.record.base import Number, Record
+from pytest_trtperf.record.item import ItemRecord, Outcome
+from pytest_trtperf.record.surroundings import CiRecord, GpuRecord
+from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
 
 RUN_SCHEMA = "trtperf-run/3"
 MERGED_SCHEMA = "trtperf-runs/3"
 
 _MEDIAN = QUANTILES.index(0.5)
 
-Number = float | None
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Quantiles = Annotated[
@@ -33,62 +36,6 @@ Quantiles = Annotated[
 def utc_now() -> str:
     """The time of a record, to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the records; `to_builtins` gives what JSON and pytest-xdist can carry."""
-
-    def to_builtins(self) -> Any:
-        """Plain dicts, lists, strings and numbers."""
-        return msgspec.to_builtins(self)
-
-
-class RaceRecord(Record, frozen=True, kw_only=True):
-    """A number of an engine and of the one of its baseline, measured in turns.
-
-    `change` is new over reference, as a share, with its bounds; None where they have none.
-    `extent` is how much was measured, and `source` where the reference comes from, in words.
-    """
-
-    value: float
-    reference: float
-    change: float
-    lower: Number
-    upper: Number
-    extent: str
-    source: str
-
-
-class VerdictRecord(Record, frozen=True, kw_only=True):
-    """A verdict on one number; `change` is against the baseline, as a share.
-
-    `finds` is the slowdown that a comparison would have found with 90 % power, and `shift` how much
-    slower the machine was, which is not part of `change`; both are shares. `race` is what decided
-    in place of the baseline's numbers; without a baseline the kind is race.
-    """
-
-    kind: str  # budget, baseline, pair or race
-    metric: str
-    status: str
-    reason: str
-    message: str
-    value: Number = None
-    lower: Number = None
-    upper: Number = None
-    limit: Number = None
-    baseline: Number = None
-    change: Number = None
-    finds: Number = None
-    shift: Number = None
-    race: RaceRecord | None = None
-    failed: bool = False
-
-
-class FindingRecord(Record, frozen=True, kw_only=True):
-    """A remark on a measurement: `code` for programs, `message` for people."""
-
-    code: str
-    message: str
 
 
 class EngineRecord(Record, frozen=True, kw_only=True):
@@ -180,19 +127,38 @@ class AgainstRecord(Record, frozen=True, kw_only=True):
     of_older_form: bool = False
 
 
-class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
-    """A measurement with everything that was found out about it.
+class MeasuredRecord(Record, frozen=True, kw_only=True):
+    """What everything that is measured has.
 
-    `key` is that of its baseline, `test` the test's id. Figures of `summary` are milliseconds, by
-    metric, over all rounds. `differences` says in words what else changed since the baseline,
-    slower layers included. `traces` is where its queries are in the file of --trtperf-traces.
+    `key` is that of its baseline, `test` the test's id. `outcome` is that of the test, and None in
+    older records. `gpu` is the UUID of the one in use, `host` where it was measured, unless that is
+    the run's.
     """
 
     test: str
     key: str
+    device: str
+    verdicts: list[VerdictRecord]
+    findings: list[FindingRecord]
+    outcome: Outcome | None = None
+    gpu: str | None = None
+    host: str | None = None
+    owner: str | None = None
+    labels: dict[str, str] = {}
+
+
+class MeasurementRecord(MeasuredRecord, frozen=True, kw_only=True, tag="measurement"):
+    """A measurement with everything that was found out about it.
+
+    Figures of `summary` are milliseconds, by metric, over all rounds. `differences` says in words
+    what else changed since the baseline, slower layers included. `traces` is where its queries are
+    in the file of --trtperf-traces.
+    `baseline` is what happened to the baseline, and `baseline_why` the reason where it was not
+    recorded or not compared.
+    """
+
     module: str
     baseline_dir: str
-    device: str
     engine: EngineRecord
     shapes: dict[str, list[int]]
     mode: dict[str, Any]
@@ -204,14 +170,13 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
     throughput: Positive
     sessions: Annotated[list[SessionRecord], msgspec.Meta(min_length=1)]
     layers: list[LayerRecord]
-    verdicts: list[VerdictRecord]
-    findings: list[FindingRecord]
-    baseline: str  # compared, raced, missing, recorded or off
+    baseline: str  # compared, raced, missing, recorded, not recorded, not compared or off
     notes: list[str] = []
     against: AgainstRecord | None = None
     differences: list[str] = []
     sweep: SweepRecord | None = None
     traces: str | None = None
+    baseline_why: str = ""
 
     @property
     def rounds(self) -> list[RoundRecord]:
@@ -234,12 +199,9 @@ class MeasurementRecord(Record, frozen=True, kw_only=True, tag="measurement"):
         ]
 
 
-class MaxQpsRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
+class MaxQpsRecord(MeasuredRecord, frozen=True, kw_only=True, tag="max_qps"):
     """A search for the highest request rate, in queries per second, that keeps `limit_ms`."""
 
-    test: str
-    key: str
-    device: str
     engine: EngineRecord
     shapes: dict[str, list[int]]
     mode: dict[str, Any]
@@ -249,23 +211,16 @@ class MaxQpsRecord(Record, frozen=True, kw_only=True, tag="max_qps"):
     upper: float
     closed_qps: float
     trials: list[dict[str, Any]]
-    findings: list[FindingRecord]
-    verdicts: list[VerdictRecord]
     message: str
 
 
-class PairRecord(Record, frozen=True, kw_only=True, tag="pair"):
+class PairRecord(MeasuredRecord, frozen=True, kw_only=True, tag="pair"):
     """Two engines measured in turns; `ratios` are new over reference, by kind."""
 
-    test: str
-    key: str
-    device: str
     engines: dict[str, EngineRecord]
     modes: dict[str, dict[str, Any]]
     blocks: int
     ratios: dict[str, dict[str, float]]
-    verdicts: list[VerdictRecord]
-    findings: list[FindingRecord]
     message: str
 
 
@@ -276,7 +231,12 @@ Measured = MeasurementRecord | MaxQpsRecord | PairRecord
 class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_SCHEMA):
     """A run of `pytest --trtperf`.
 
-    `created` is when it ended (UTC), `commit` what CI said it tests, `exit_status` pytest's.
+    `started` and `created` are when it began and when it ended (UTC), `exit_status` is pytest's.
+    `host` is --trtperf-host, else the UUID of its first GPU, or on the CPU a digest of the
+    machine's id. `commit_time` is in UTC, `dirty` whether tracked files differ from the commit.
+    `seconds` are those of each phase. `tests` are all that have the fixtures of this plugin,
+    those without a measurement too. `complete` is False of a run that was killed, or that a
+    reader finds unfinished. Records of earlier versions have no value where None is the default.
     """
 
     created: str
@@ -291,6 +251,16 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     measurements: list[MeasurementRecord]
     max_qps: list[MaxQpsRecord] = []
     pairs: list[PairRecord] = []
+    tests: list[ItemRecord] = []
+    started: str | None = None
+    host: str | None = None
+    gpus: list[GpuRecord] = []
+    branch: str | None = None
+    commit_time: str | None = None
+    dirty: bool | None = None
+    ci: CiRecord | None = None
+    seconds: dict[str, float] = {}
+    complete: bool = True
 
     @property
     def measured(self) -> list[Measured]:

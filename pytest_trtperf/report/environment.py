@@ -7,8 +7,9 @@ from statistics import median
 
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
-from pytest_trtperf.record.model import Measured, VerdictRecord
+from pytest_trtperf.record.model import Measured
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.outcomes import listed
 
 _CAUSES = {

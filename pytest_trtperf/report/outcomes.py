@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
-from pytest_trtperf.record.model import (
-    Measured,
-    MeasurementRecord,
-    VerdictRecord,
-)
+from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.verdict import VerdictRecord
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 

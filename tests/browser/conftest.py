@@ -58,13 +58,12 @@ def record(make_run: Callable[..., Any], make_measurement: Callable[..., Any]) -
     from pytest_trtperf.record.model import (
         AgainstRecord,
         EngineRecord,
-        FindingRecord,
         LayerRecord,
         MaxQpsRecord,
         PairRecord,
         SweepRecord,
-        VerdictRecord,
     )
+    from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
 
     def verdict(key: str, **changes: Any) -> Any:
         fields: dict[str, Any] = {

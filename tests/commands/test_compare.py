@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_trtperf.record.json_file import write_json
-from pytest_trtperf.record.model import FindingRecord, LayerRecord, MergedRecord
+from pytest_trtperf.record.model import LayerRecord, MergedRecord
+from pytest_trtperf.record.verdict import FindingRecord
 
 KEY = "tests/test_x.py::test_a"
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from pytest_trtperf.record.model import VerdictRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 
 ODD = 'tests/t.py::test_a["a,b"|<script>\n日本]'
 

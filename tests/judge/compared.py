@@ -18,7 +18,8 @@ from pytest_trtperf.judge.comparison import Comparison, Surroundings
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.judge.subject import Subject
-from pytest_trtperf.record.model import EngineRecord, RoundRecord, VerdictRecord
+from pytest_trtperf.record.model import EngineRecord, RoundRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 
 ENGINE = EngineRecord(name="m", backend="b", digest="d", plan_sha256="p")
 MODE: dict[str, bool | int | float | str] = {"load": "closed"}

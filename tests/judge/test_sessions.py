@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from pytest_trtperf.analysis.shift import Controls
-from pytest_trtperf.record.model import RoundRecord, VerdictRecord
+from pytest_trtperf.record.model import RoundRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 from tests.judge.compared import ENGINE, rounds, verdicts
 
 SAME = msgspec.structs.replace(ENGINE, digest="e")

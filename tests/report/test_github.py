@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.record.model import VerdictRecord
+from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.github import (
     MAX_ANNOTATIONS,
     MAX_BYTES,

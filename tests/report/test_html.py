@@ -19,8 +19,8 @@ from pytest_trtperf.record.model import (
     LayerRecord,
     MaxQpsRecord,
     PairRecord,
-    VerdictRecord,
 )
+from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.html.page import html_page, write_html
 
 pytest.importorskip("jinja2")

@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_trtperf.record.model import (
-    FindingRecord,
-    MeasurementRecord,
-    SessionRecord,
-    VerdictRecord,
-)
+from pytest_trtperf.record.model import MeasurementRecord, SessionRecord
+from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
 from pytest_trtperf.report.outcomes import COLUMNS
 from pytest_trtperf.report.terminal import header, summary_lines
 

@@ -16,15 +16,14 @@ from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
-    FindingRecord,
     MaxQpsRecord,
     MeasurementRecord,
     Number,
     PairRecord,
     RoundRecord,
     SweepRecord,
-    VerdictRecord,
 )
+from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
 from pytest_trtperf.report.html.facts import max_qps_facts, measurement_facts, pair_facts
 
 MEDIAN, P99 = QUANTILES.index(0.5), QUANTILES.index(0.99)

@@ -15,9 +15,9 @@ from pytest_trtperf.record.model import (
     MeasurementRecord,
     PairRecord,
     RunRecord,
-    VerdictRecord,
 )
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, decisive, outcome
 from pytest_trtperf.report.outcomes import row as cells_of
 

@@ -1,0 +1,17 @@
+"""What all records share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+Number = float | None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the records; `to_builtins` gives what JSON and pytest-xdist can carry."""
+
+    def to_builtins(self) -> Any:
+        """Plain dicts, lists, strings and numbers."""
+        return msgspec.to_builtins(self)

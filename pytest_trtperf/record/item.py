@@ -1,0 +1,49 @@
+"""A test of a run as pytest reports it, whatever it measured."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pytest_trtperf.record.base import Record
+
+Outcome = Literal[
+    "passed", "failed", "error", "xfailed", "xpassed", "skipped", "unchanged", "unfinished"
+]
+"""pytest's words, and two more.
+
+error: set-up or teardown failed. unchanged: skipped, since nothing that the test depends on has
+changed. unfinished: the run ended before the test did.
+"""
+
+FAILED = ("failed", "error")
+"""The outcomes that make a run red."""
+
+
+class AttemptRecord(Record, frozen=True, kw_only=True):
+    """One of several attempts at a test, which a plugin ran again; of the last, too."""
+
+    outcome: Outcome
+    seconds: float
+    reason: str = ""
+
+
+class ItemRecord(Record, frozen=True, kw_only=True):
+    """A test that has the fixtures of this plugin.
+
+    `test` and `key` are as in `MeasurementRecord`; the keys of its measurements begin with its own.
+    `seconds` are those of set-up, call and teardown. `reason` is the first line of why it did not
+    pass. `attempts` are there where it ran more than once. `failed_subtests` are descriptions.
+    `swallowed` are messages of verdicts that failed although the test did not.
+    """
+
+    test: str
+    key: str
+    outcome: Outcome
+    line: int | None = None
+    reason: str = ""
+    seconds: dict[str, float] = {}
+    attempts: list[AttemptRecord] = []
+    owner: str | None = None
+    labels: dict[str, str] = {}
+    failed_subtests: list[str] = []
+    swallowed: list[str] = []
