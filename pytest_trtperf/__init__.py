@@ -4,7 +4,9 @@ The public names, which `__init__.pyi` lists, are for annotations, `isinstance` 
 Each is imported when it is first used, so that importing this package costs nothing.
 """
 
-__version__ = "0.1.0"
+from pytest_trtperf.version import VERSION
+
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> object:

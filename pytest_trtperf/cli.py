@@ -12,10 +12,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_trtperf import __version__
 from pytest_trtperf.backend.quiet import no_garbage_collection
 from pytest_trtperf.commands.common import STATUSES, ExitStatus, note
 from pytest_trtperf.errors import TrtPerfError
+from pytest_trtperf.version import VERSION
 
 COMMANDS = (
     "build", "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec",
@@ -55,7 +55,7 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"pytest-trtperf {__version__}")
+    parser.add_argument("--version", action="version", version=f"pytest-trtperf {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in (command,) if command in COMMANDS else COMMANDS:
         module = importlib.import_module(f"pytest_trtperf.commands.{name.replace('-', '_')}")

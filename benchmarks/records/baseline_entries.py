@@ -103,7 +103,7 @@ def compare(modules: Modules, now: list[RoundRecord]) -> int:
     """Holds the same rounds to each entry; how many verdicts that made."""
     policy, verdicts = Policy(), 0
     everything = [one for entries in modules.values() for one in entries.values()]
-    around = Surroundings(Repository(lambda: everything), tests=len(everything))
+    around = Surroundings(Repository(lambda: everything), comparisons=len(everything))
     for entries in modules.values():
         for key, stored in entries.items():
             subject = Subject(

@@ -58,15 +58,15 @@ class Level:
 
     Attributes:
         tolerance: the change that is tolerated, as a share.
-        gates: numbers that are compared in a test.
-        tests: that the run compares.
+        gates: numbers that are compared in a measurement.
+        comparisons: measurements that the run compares.
         most_widening: the tolerance is widened to so many times itself at most.
         confirming: sessions that a failure takes.
     """
 
     tolerance: float
     gates: int = 1
-    tests: int = 1
+    comparisons: int = 1
     most_widening: float = MOST_WIDENING
     confirming: int = CONFIRMING
 

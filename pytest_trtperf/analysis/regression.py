@@ -165,7 +165,7 @@ class _Judgement:
         takes half.
         """
         own = sum_of(self.parts(count, len(self.runs)))
-        share = RED_BY_CHANCE / 2 / (self.level.gates * self.level.tests)
+        share = RED_BY_CHANCE / 2 / (self.level.gates * self.level.comparisons)
         limit = quantile(1 - share, own.freedom) * math.sqrt(own.value)
         if day := self._day_variance(len(self.runs)):
             limit += quantile(1 - RED_BY_CHANCE / 2, day.freedom) * math.sqrt(day.value)

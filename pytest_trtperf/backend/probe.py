@@ -11,6 +11,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 
 from pytest_trtperf.errors import BackendUnavailable
+from pytest_trtperf.version import VERSION
 
 _MOST_SHOWN = 800
 
@@ -45,9 +46,10 @@ class Probe:
         return cls(**{**data, "gpus": gpus})  # type: ignore[arg-type]
 
 
-def python_version() -> dict[str, str]:
-    """The Python that measures, for `Probe.software`."""
-    return {"python": ".".join(map(str, sys.version_info[:3]))}
+def common_software() -> dict[str, str]:
+    """What measures with any backend, for `Probe.software`."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python, "pytest-trtperf": VERSION}
 
 
 def probe_in_subprocess(module: str, name: str) -> Probe:

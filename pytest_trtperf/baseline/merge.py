@@ -6,6 +6,7 @@ import msgspec
 
 from pytest_trtperf.analysis.change import MOST_RUNS
 from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.baseline.software import changed_versions
 
 KEPT_RUNS = MOST_RUNS
 
@@ -39,9 +40,8 @@ def unlike(stored: BaselineEntry, new: BaselineEntry) -> list[str]:
     """
     then, now = stored.runs[-1].software, new.runs[-1].software
     return [
-        f"{name} {then.get(name, 'none')} before, {now.get(name, 'none')} now"
-        for name in sorted((then.keys() | now.keys()) - {"python"})
-        if then.get(name) != now.get(name)
+        f"{name} {before} before, {here} now"
+        for name, before, here in changed_versions(then, now, besides=("python",))
     ]
 
 

@@ -140,7 +140,7 @@ def _surroundings(
     for one in matched:
         by_machine.setdefault(_machine_of(one), []).append(entries[one])
     return {
-        machine: Surroundings(Repository(partial(iter, known)), tests=len(known))
+        machine: Surroundings(Repository(partial(iter, known)), comparisons=len(known))
         for machine, known in by_machine.items()
     }
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_trtperf import __version__
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import AUTO, builtin_backends, expanded, find_backend
@@ -31,6 +30,7 @@ from pytest_trtperf.options.values import parse_backends, parse_path
 from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.trust import check_directory
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.version import VERSION
 
 OK, ADVICE, MISSING = "ok", "advice", "missing"
 
@@ -130,7 +130,7 @@ def _probe(backend: Backend) -> Probe | BackendUnavailable:
 
 
 def _versions() -> str:
-    return f"{__version__}, Python {platform.python_version()}"
+    return f"{VERSION}, Python {platform.python_version()}"
 
 
 def _driver() -> Check:

@@ -10,6 +10,7 @@ from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
+from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
 from pytest_trtperf.record.model import RoundRecord
 
@@ -92,9 +93,8 @@ def doubts(baseline: BaselineEntry) -> Iterator[str]:
 
 
 def _software(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(now.keys() | then.keys()):
-        if now.get(name) != then.get(name):
-            yield f"{name}: {then.get(name, 'none')} in the baseline, {now.get(name, 'none')} here"
+    for name, stored, here in changed_versions(then, now):
+        yield f"{name}: {stored} in the baseline, {here} here"
 
 
 def _device(last: BaselineRun, rounds: Sequence[RoundRecord]) -> Iterator[str]:

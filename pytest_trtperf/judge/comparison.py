@@ -21,6 +21,7 @@ from pytest_trtperf.analysis.spread import ROUNDS
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
 from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
+from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.judge import attribution
 from pytest_trtperf.judge import comparison_words as words
 from pytest_trtperf.judge.control import count_engine, count_reference, is_control
@@ -41,17 +42,17 @@ Sessions = Sequence[Sequence[RoundRecord]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a comparison knows of the other tests.
+    """What a comparison knows of the others.
 
     Attributes:
         repository: their baselines.
         controls: the unchanged engines of this run.
-        tests: how many are compared; one is red by chance at most.
+        comparisons: how many there are; all together are red by chance as rarely as one alone.
     """
 
     repository: Repository
     controls: Controls = field(default_factory=Controls)
-    tests: int = 1
+    comparisons: int = 1
 
 
 class Comparison:
@@ -163,6 +164,14 @@ class Comparison:
         )
 
     @property
+    def has_only_another_plan(self) -> bool:
+        """Whether the same was built anew by the same software, and all else is as it was."""
+        last, engine = self._baseline.runs[-1], self._subject.engine
+        is_same = engine.digest == self._baseline.engine and engine.plan_sha256 != last.plan
+        changed = changed_versions(last.software, self._subject.software, besides=("python",))
+        return is_same and not changed
+
+    @property
     def _stored(self) -> list[BaselineRound]:
         return self._baseline.rounds
 
@@ -183,7 +192,7 @@ class Comparison:
         level = Level(
             self._policy.tolerance_of(gate),
             gates,
-            self._around.tests,
+            self._around.comparisons,
             self._policy.most_widening,
             self._policy.confirming,
         )

@@ -10,6 +10,7 @@ from pytest_trtperf.analysis.gates import Gate
 from pytest_trtperf.analysis.paired import Ratio, judge_ratio
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, decide
+from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.verdict_records import Relative, verdict_record
 from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
@@ -24,6 +25,8 @@ _OPEN = (
     Reason.DOUBTFUL,
 )
 """What may keep a comparison with a baseline open, and not a race."""
+
+_EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT)
 
 _NO_CAUSE = ("python", "driver")
 """Of the software that a baseline names: the one does not run the engine, the other is no part of
@@ -96,12 +99,16 @@ def is_open(record: VerdictRecord) -> bool:
     return record.reason in {reason.value for reason in _OPEN}
 
 
+def is_slower(record: VerdictRecord) -> bool:
+    """Whether the numbers themselves fail."""
+    return record.status == Status.FAIL.value and record.reason in {one.value for one in _EVIDENT}
+
+
 def changed_software(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What of the software changed that runs an engine and that a repository chooses."""
     return [
-        f"{name} {then.get(name, 'none')} in the baseline, {now.get(name, 'none')} here"
-        for name in sorted((then.keys() | now.keys()) - {*_NO_CAUSE})
-        if then.get(name) != now.get(name)
+        f"{name} {stored} in the baseline, {here} here"
+        for name, stored, here in changed_versions(then, now, besides=_NO_CAUSE)
     ]
 
 
@@ -196,8 +203,7 @@ def race_alone(
 
 def judge_word(verdict: Verdict) -> Status:
     """The status that the numbers have, without what an option made of it."""
-    evident = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT)
-    if verdict.status is Status.FAIL and verdict.reason not in evident:
+    if verdict.status is Status.FAIL and verdict.reason not in _EVIDENT:
         return Status.INCONCLUSIVE
     return verdict.status
 

@@ -41,11 +41,13 @@ class Repository:
         return list(self._read())
 
 
-def what_it_finds(entry: BaselineEntry, repository: Repository, policy: Policy, tests: int) -> str:
+def what_it_finds(
+    entry: BaselineEntry, repository: Repository, policy: Policy, comparisons: int
+) -> str:
     """The slowdowns that a comparison with a baseline finds with 90 % power (MDE), in words.
 
     Args:
-        tests: that a run compares.
+        comparisons: measurements that a run compares.
     """
     rounds = entry.runs[-1].sessions[-1].rounds
     is_open = entry.mode.get("load") == "open"
@@ -53,7 +55,7 @@ def what_it_finds(entry: BaselineEntry, repository: Repository, policy: Policy, 
     gates = [gate for gate in known if not too_few_for_p99(gate, entry.rounds)]
     found = []
     for gate in gates:
-        level = Level(policy.tolerance_of(gate), len(gates), tests, policy.most_widening)
+        level = Level(policy.tolerance_of(gate), len(gates), comparisons, policy.most_widening)
         change = judge_gate(gate, [rounds], repository.baseline(entry, gate), level)
         found.append(f"{change.finds:.1%} ({gate.name})")
     runs, sessions = len(entry.runs), len(entry.sessions)

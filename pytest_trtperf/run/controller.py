@@ -44,7 +44,7 @@ class Controller:
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | list[str]:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_collectionfinish"""
         measuring = [item for item in items if item.get_closest_marker("trtperf")]
-        named = [(one.path, one.nodeid.partition("::")[2]) for one in measuring]
+        named = [(one.path, without_group(one.nodeid).partition("::")[2]) for one in measuring]
         return plan_line(self._run, named) or []
 
     @pytest.hookimpl(tryfirst=True)

@@ -70,7 +70,7 @@ def _note_what_they_find(run: Run, changes: Mapping[_Place, dict[str, BaselineEn
     for (directory, module), entries in changes.items():
         for key, entry in entries.items():
             record = by_key[directory, module, key]
-            record.notes.append(what_it_finds(entry, repository, policy, run.tests))
+            record.notes.append(what_it_finds(entry, repository, policy, run.comparisons))
 
 
 def _stored(run: Run, record: MeasurementRecord) -> BaselineEntry | None:

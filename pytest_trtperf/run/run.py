@@ -114,7 +114,7 @@ class Run:
         without_time: tests that were not measured, since no time was left.
         reported: tests that have ended.
         has_lost_worker: whether a worker of pytest-xdist crashed.
-        tests: how many the run may compare.
+        comparisons: how many measurements are compared, as far as baselines show.
         controls: unchanged engines, which say what the machine is like.
         invocation: how pytest was called.
     """
@@ -139,7 +139,7 @@ class Run:
     without_time: list[str] = field(default_factory=list)
     reported: set[str] = field(default_factory=set)
     has_lost_worker: bool = False
-    tests: int = 1
+    comparisons: int = 1
     controls: Controls = field(default_factory=Controls)
     invocation: Invocation | None = None
     _seen: set[tuple[str, str]] = field(default_factory=set)
@@ -193,7 +193,7 @@ class Run:
         repository = self._repositories.setdefault(
             store.directory, Repository(lambda: self._entries(store))
         )
-        return Surroundings(repository, self.controls, self.tests)
+        return Surroundings(repository, self.controls, self.comparisons)
 
     def _entries(self, store: BaselineStore) -> Iterator[BaselineEntry]:
         if self.against is not None:

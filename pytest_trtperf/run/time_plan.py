@@ -42,6 +42,11 @@ def plan_line(run: Run, tests: Iterable[tuple[Path, str]]) -> str | None:
     return f"{line}, which is too short for all of them" if 60 * limit < about else line
 
 
+def count_comparisons(run: Run, tests: Iterable[tuple[Path, str]]) -> int:
+    """How many measurements are compared, as far as baselines show; at least one a test."""
+    return sum(max(len(_entries_of(run, module, name)), 1) for module, name in tests)
+
+
 def has_time(run: Run, seconds: float = 0.0) -> bool:
     """Whether something that takes so long ends within the time limit."""
     limit = run.settings.time_limit

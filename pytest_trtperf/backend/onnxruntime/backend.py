@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_trtperf.backend.probe import Probe, answer, probe_in_subprocess, python_version
+from pytest_trtperf.backend.probe import Probe, answer, common_software, probe_in_subprocess
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine
 from pytest_trtperf.engine.option_rules import check_options
 from pytest_trtperf.engine.spec import EngineSpec
@@ -55,7 +55,7 @@ def probe() -> Probe:
             f"backend {NAME}: it cannot be imported ({error}); pip install 'pytest-trtperf[cpu]'"
         ) from error
     version = str(onnxruntime.__version__)
-    return Probe(NAME, version, software={**python_version(), NAME: version})
+    return Probe(NAME, version, software={**common_software(), NAME: version})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import importlib.metadata
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from pytest_trtperf.backend.probe import Gpu, Probe, answer, python_version
+from pytest_trtperf.backend.probe import Gpu, Probe, answer, common_software
 from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
 from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
@@ -30,7 +30,7 @@ def probe(name: str) -> Probe:
             "check nvidia-smi and CUDA_VISIBLE_DEVICES"
         )
     gpus = tuple(_gpu(ordinal) for ordinal in range(count))
-    software = {**python_version(), name: version, "driver": _driver_version()}
+    software = {**common_software(), name: version, "driver": _driver_version()}
     software["cuda"] = _dotted(value_or_raise(runtime.cudaRuntimeGetVersion()))
     software["cuda-python"] = importlib.metadata.version("cuda-bindings")
     return Probe(name, version, gpus, software)

@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 
-from pytest_trtperf import __version__
 from pytest_trtperf.errors import ExtraMissing
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.judge.trend import Trend
@@ -41,6 +40,7 @@ from pytest_trtperf.report.html.details import (
 )
 from pytest_trtperf.report.outcomes import OUTCOMES, outcome
 from pytest_trtperf.report.undecided import undecided_line
+from pytest_trtperf.version import VERSION
 
 SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
 
@@ -101,7 +101,7 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
     series = sorted(trends, key=lambda item: states.index(item[1].state))
     failed = rows.failures(found)
     return environment.get_template("page.html.jinja").render(
-        version=__version__,
+        version=VERSION,
         runs=runs,
         tables=list(_tables(found, [trend for _, trend in series])),
         failures=failed[:MAX_FAILURES],
