@@ -8,7 +8,7 @@ from pathlib import Path
 from pytest_trtperf.analysis.verdict import Status
 from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
 from pytest_trtperf.report.environment import environment_lines
-from pytest_trtperf.report.outcomes import COLUMNS, outcome, row
+from pytest_trtperf.report.outcomes import COLUMNS, listed, outcome, row
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.report.undecided import undecided_line
 
@@ -30,6 +30,7 @@ def summary_lines(
     written: Sequence[Path],
     stale: Sequence[str],
     removed: bool,
+    uncollected: Sequence[str] = (),
     errors: Sequence[str],
     of_older_form: int = 0,
     against: Path | None = None,
@@ -44,6 +45,7 @@ def summary_lines(
         of_older_form: how many baselines know of no sessions.
         against: the record in the place of baselines, where there is one.
         waited_s: seconds that tests waited for other processes.
+        uncollected: baseline entries of tests that were not collected.
         without_time: tests that the time limit left out.
         deprecated: lines on options that were given and are deprecated.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
@@ -71,6 +73,11 @@ def summary_lines(
     if stale:
         done = "removed" if removed else "--trtperf-update removes them"
         lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
+    if uncollected:
+        lines.append(
+            f"baseline entries of tests that were not collected ({len(uncollected)}; trtperf "
+            f"baseline prune removes them): {listed(uncollected)}"
+        )
     if waited_s > SHOWN_WAIT_S:
         lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")
     lines += [*deprecated, *(f"ERROR: {error}" for error in errors)]

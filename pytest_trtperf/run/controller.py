@@ -33,10 +33,6 @@ class Controller:
         target = self._run.target
         return header(target.probe.backend, target.device, target.probe.software)
 
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_deselected"""
-        self._run.deselected.update(str(item.path) for item in items)
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collection_finish"""
         self._run.note_collected([item.nodeid for item in session.items])

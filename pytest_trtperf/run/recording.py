@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from pytest_trtperf.baseline.keys import possible_tests
 from pytest_trtperf.baseline.merge import add_run, unlike
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import BaselineError
@@ -29,7 +30,7 @@ def record_baselines(run: Run, *, complete: bool) -> None:
         complete: whether the run reached its end; only then can an entry be stale.
     """
     changes = _changes(run)
-    stale = _stale_keys(run) if complete and not run.selective else {}
+    stale = _stale_keys(run) if complete else {}
     for place in sorted(changes.keys() | stale.keys()):
         removed = stale.get(place, []) if run.settings.update else []
         if not (run.settings.update or changes.get(place)):
@@ -81,31 +82,31 @@ def _stored(run: Run, record: MeasurementRecord) -> BaselineEntry | None:
 
 
 def _stale_keys(run: Run) -> dict[_Place, list[str]]:
-    """Entries that no test of a module collected whole can still measure."""
+    """Entries that their tests do not measure any more, although they were collected and passed.
+
+    Entries of tests that were not collected are only noted, in `run.recorded.uncollected`: what
+    left them out may be an option or another plugin, such as one that runs a share of the tests.
+    """
     measured = {(Path(r.baseline_dir), r.module, r.key) for r, _ in run.measurements}
     passed = {f"{r.module}::{r.test.partition('::')[2]}" for r, ok in run.measurements if ok}
     stale = {}
     for module_path, tests in run.collected.items():
-        if module_path in run.deselected:
-            continue
         store, module = run.baseline_of(Path(module_path))
         try:
             keys = store.entries(module)
         except BaselineError as error:
             run.note_error(str(error))
             continue
-        unsure = {f"{module}::{test}" for test in tests} - passed
-        gone = [
-            key
-            for key in keys
-            if unsure.isdisjoint(_tests_of(key)) and (store.directory, module, key) not in measured
-        ]
+        collected = {f"{module}::{test}" for test in tests}
+        left = [key for key in keys if (store.directory, module, key) not in measured]
+        gone = []
+        for key in left:
+            those = collected & possible_tests(key)
+            if those and those <= passed:
+                gone.append(key)
+            elif not (those or run.selective or module_path in run.deselected):
+                run.recorded.uncollected.append(key)
         if gone:
             stale[store.directory, module] = gone
+    run.recorded.uncollected.sort()
     return stale
-
-
-def _tests_of(key: str) -> set[str]:
-    """The tests that a key may belong to: the id of a parameter may contain a #, too."""
-    parts = key.split("#")
-    return {"#".join(parts[:count]) for count in range(1, len(parts) + 1)}

@@ -87,11 +87,13 @@ class Recorded:
 
     Attributes:
         written: the files.
-        stale: keys that no test measures any more; --trtperf-update removes them.
+        stale: keys that their tests no longer measure; --trtperf-update removes them.
+        uncollected: keys of tests that the run did not collect, and did not hear of otherwise.
     """
 
     written: list[Path] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    uncollected: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -184,7 +186,10 @@ class Run:
         """The baselines of a directory, for this hardware and backend."""
         if directory not in self._stores:
             self._stores[directory] = BaselineStore(
-                directory, self.target.hardware_class, self.target.probe.backend
+                directory,
+                self.target.hardware_class,
+                self.target.probe.backend,
+                self.settings.baseline_files,
             )
         return self._stores[directory]
 

@@ -182,6 +182,7 @@ class TerminalTable:
             written=run.recorded.written,
             stale=run.recorded.stale,
             removed=run.settings.update,
+            uncollected=run.recorded.uncollected,
             errors=run.errors,
             of_older_form=run.of_older_form,
             against=run.settings.against,

@@ -30,6 +30,7 @@ from pytest_trtperf.run.hosts import (
 from pytest_trtperf.run.invocation import Invocation
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN, Run, Target
+from pytest_trtperf.run.selection import Selection
 from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
 
 _HOST = pytest.StashKey[Host]()
@@ -47,6 +48,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
     if worker_input is not None:
         config.stash[RUN] = run = _worker_run(config, settings, worker_input[WORKER_INPUT])
         config.pluginmanager.register(JUnitProperties())
+        config.pluginmanager.register(Selection(run))
         config.pluginmanager.register(Worker(config, run), "trtperf-worker")
         run.backend.prepare()
         return
@@ -66,6 +68,7 @@ def register(config: pytest.Config, settings: Settings) -> None:
         config.pluginmanager.register(BuildController(run), "trtperf-controller")
     else:
         _register_outputs(config, run)
+    config.pluginmanager.register(Selection(run))
     config.pluginmanager.register(WorkerAssignment(run, host), "trtperf-worker-assignment")
     if config.getoption("dist", "no") == "no":
         run.backend.prepare()
@@ -131,10 +134,6 @@ class Worker:
 
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self._config, self._run = config, run
-
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_deselected"""
-        self._run.deselected.update(str(self._run.at_home(item.path)) for item in items)
 
     def pytest_sessionfinish(self) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_sessionfinish"""

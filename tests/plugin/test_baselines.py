@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pytest_trtperf.cli import main
 from tests.plain_records import rounds_of
 from tests.plugin.bodies import KEY
 
@@ -166,16 +167,60 @@ def test_error_is_shown_at_the_line_of_the_test_alone(repository):
     repository.run("--full-trace").stdout.fnmatch_lines(["*direct cause*", "*schema.py*"])
 
 
-def test_entry_of_a_test_that_is_gone_is_listed_then_removed(repository):
+def test_entry_of_a_test_that_is_gone_is_listed_and_left_to_prune(repository):
     repository.tests(TWO_TESTS)
     repository.record()
     repository.tests()
-    listed = repository.run()
-    listed.stdout.fnmatch_lines(["stale *--trtperf-update removes*test_perf.py::test_other*"])
-    assert listed.ret == 0
-    assert len(repository.baselines()) == 2
-    repository.run("--trtperf-update").stdout.fnmatch_lines(["stale *removed*test_other*"])
+    for update in ((), ("--trtperf-update",)):
+        listed = repository.run(*update)
+        listed.stdout.fnmatch_lines(["*not collected (1; trtperf baseline prune *test_other"])
+        assert listed.ret == 0
+        assert len(repository.baselines()) == 2
+    command = ("baseline", "prune", "--test", "*::test_other", "--baseline-dir", "perf-baselines")
+    assert main(command) == 0
     assert set(repository.baselines()) == {KEY}
+    assert "not collected" not in repository.run().stdout.str()
+
+
+MODELS = """
+    import os
+
+    import pytest
+
+    def pytest_addoption(parser):
+        parser.addoption("--model", default="a,b,c")
+        parser.addoption("--shard", type=int)
+
+    def pytest_generate_tests(metafunc):
+        metafunc.parametrize("model", metafunc.config.getoption("--model").split(","))
+
+    def pytest_collection_modifyitems(config, items):
+        shard = config.getoption("--shard")
+        if shard is not None:
+            items[:] = items[shard::3]
+"""
+"""Leaves out tests as pytest-shard does, without pytest_deselected, and by a parameter."""
+
+MODEL_TEST = """
+    def test_model(trt_engine, trt_measure, model):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+@pytest.mark.parametrize(
+    ("left_out", "is_heard"), [("--shard=1", True), ("--model=b", False)], ids=["shard", "model"]
+)
+def test_update_removes_nothing_of_what_it_did_not_collect(repository, workers, left_out, is_heard):
+    repository.tests(MODELS, name="conftest")
+    repository.tests(MODEL_TEST)
+    repository.record()
+    result = repository.run("--trtperf-update", left_out, *workers)
+    result.assert_outcomes(passed=1)
+    runs = {key: len(entry["runs"]) for key, entry in repository.baselines().items()}
+    assert runs == {f"{KEY}[a]": 1, f"{KEY}[b]": 2, f"{KEY}[c]": 1}
+    # A plugin that takes tests out is seen to do it; that an option makes fewer is not.
+    assert ("not collected (2;" in result.stdout.str()) is not is_heard
 
 
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
@@ -194,6 +239,7 @@ def test_selected_tests_make_no_others_stale(repository, selection, workers):
     result = repository.run("--trtperf-update", *selection, *workers)
     assert result.ret == 0
     result.stdout.no_fnmatch_line("stale *")
+    result.stdout.no_fnmatch_line("*not collected (*")
     assert len(repository.baselines()) == 2
 
 

@@ -105,12 +105,18 @@ def test_regression_fails_with_workers(suite):
     result.stdout.fnmatch_lines(["*test_perf.py::test_model: * regressed*"])
 
 
-def test_stale_entries_are_found_with_workers(suite):
+def test_stale_and_uncollected_entries_are_found_with_workers(suite):
     suite.record("-k", "not misses")
-    suite.tests(FOUR_TESTS.replace("[16, 64]", "[64]"))
+    suite.tests(FOUR_TESTS.replace("[16, 64]", "[64]").replace('"wide"', '"broad"'))
     result = suite.run("--trtperf-update", "-n2", "--dist=loadgroup")
-    result.stdout.fnmatch_lines(["stale *test_passes[[]16]"])
-    assert len(suite.baselines()) == 2
+    result.stdout.fnmatch_lines(
+        [
+            "stale *removed*: test_perf.py::test_keeps#wide",
+            "*not collected (1; trtperf baseline prune *): test_perf.py::test_passes[[]16]",
+        ]
+    )
+    names = ("test_passes[16]", "test_passes[64]", "test_keeps#broad")
+    assert set(suite.baselines()) == {f"test_perf.py::{name}" for name in names}
 
 
 # Only time that passes shows it.

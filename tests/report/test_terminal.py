@@ -155,6 +155,7 @@ def test_findings_notes_and_errors_are_listed():
         ),
         written=[Path("perf-baselines/x.json")],
         stale=["b", "c"],
+        uncollected=["d", "e", "f", "g", "h", "i", "j"],
         errors=["broken file"],
     )
     assert printed[2:] == [
@@ -162,6 +163,10 @@ def test_findings_notes_and_errors_are_listed():
         "a: improved",
         "baseline written: perf-baselines/x.json",
         "stale baseline entries (--trtperf-update removes them): b, c",
+        (
+            "baseline entries of tests that were not collected "
+            "(7; trtperf baseline prune removes them): d, e, f, g, h, and 2 more"
+        ),
         "ERROR: broken file",
     ]
 

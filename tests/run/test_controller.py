@@ -118,13 +118,11 @@ def test_the_header_names_backend_device_and_versions(begin):
     assert header == "trtperf: tensorrt on NVIDIA H200 (driver 580.1)"
 
 
-def test_tests_are_known_from_collection_and_deselection(begin, tmp_path):
+def test_tests_are_known_from_collection(begin, tmp_path):
     run = begin()
     controller = Controller(run)
-    controller.pytest_deselected([fake(path=tmp_path / "test_y.py")])
     controller.pytest_collection_finish(fake(items=[fake(nodeid="test_x.py::test_a")]))
     assert run.collected == {str(tmp_path / "test_x.py"): {"test_a"}}
-    assert run.deselected == {str(tmp_path / "test_y.py")}
 
 
 @pytest.fixture
@@ -167,7 +165,8 @@ def test_a_run_that_was_cut_short_leaves_entries_of_tests_it_did_not_reach(
 ):
     end(0, update=True)
     run = end(exitstatus, collected=("test_a",))
-    assert run.recorded.stale == (["test_x.py::test_b"] if complete else [])
+    assert run.recorded.uncollected == (["test_x.py::test_b"] if complete else [])
+    assert run.recorded.stale == []
 
 
 def test_a_run_with_an_error_is_reported_as_failed_and_fails(begin, measured, session):

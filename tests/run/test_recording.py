@@ -81,13 +81,22 @@ def test_an_entry_of_what_has_no_baseline_any_more_stays(record, entries):
     assert entries() == {"test_a": 1}
 
 
-def test_an_entry_that_no_test_measures_is_stale_and_update_removes_it(record, entries):
-    record("test_a", "test_b", "test_b#wide", update=True)
-    gone = ["test_x.py::test_b", "test_x.py::test_b#wide"]
+def test_an_entry_that_its_test_does_not_measure_is_stale_and_update_removes_it(record, entries):
+    record("test_a", "test_a#wide", update=True)
+    gone = ["test_x.py::test_a#wide"]
     assert record("test_a").recorded.stale == gone
-    assert set(entries()) == {"test_a", "test_b", "test_b#wide"}
+    assert set(entries()) == {"test_a", "test_a#wide"}
     assert record("test_a", update=True).recorded.stale == gone
     assert entries() == {"test_a": 2}
+
+
+def test_an_entry_of_a_test_that_was_not_collected_is_listed_and_stays(record, entries):
+    record("test_a", "test_b", "test_b#wide", update=True)
+    for update in (False, True):
+        recorded = record("test_a", update=update).recorded
+        assert recorded.uncollected == ["test_x.py::test_b", "test_x.py::test_b#wide"]
+        assert recorded.stale == []
+    assert entries() == {"test_a": 2, "test_b": 1, "test_b#wide": 1}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,8 @@ def test_an_entry_that_no_test_measures_is_stale_and_update_removes_it(record, e
 )
 def test_an_entry_that_a_test_may_still_measure_is_not_stale(record, entries, how):
     record("test_a", "test_b", update=True)
-    assert record("test_a", update=True, **how).recorded.stale == []
+    recorded = record("test_a", update=True, **how).recorded
+    assert (recorded.stale, recorded.uncollected) == ([], [])
     assert set(entries()) == {"test_a", "test_b"}
 
 

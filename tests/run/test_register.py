@@ -12,6 +12,7 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.json_file import write_json
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN
+from pytest_trtperf.run.selection import Selection
 from pytest_trtperf.run.workers import WorkerAssignment, find_devices, register
 from pytest_trtperf.testing import FakeBackend
 from tests.run.fakes import fake
@@ -55,7 +56,8 @@ def test_every_run_has_a_controller_and_its_outputs(config, tmp_path):
     register(config, Settings(enabled=True, backend=("fake",), json=tmp_path / "a.json"))
     # What comes last is called first: the table is written before the file.
     assert added(config) == [
-        *("JUnitProperties", "Controller", "JsonFile", "TerminalTable", "WorkerAssignment"),
+        *("JUnitProperties", "Controller", "JsonFile", "TerminalTable", "Selection"),
+        "WorkerAssignment",
     ]
     assert config.pluginmanager.has_plugin("trtperf-controller")
     assert config.pluginmanager.has_plugin("trtperf-worker-assignment")
@@ -166,7 +168,7 @@ def test_a_worker_reports_and_writes_nothing_itself(worker, config, tmp_path, mo
     monkeypatch.setattr(FakeBackend, "prepare", lambda self: prepared.append(self.name))
     register(worker, FAKE)
     assert prepared == [config.backend.name]
-    assert added(worker) == ["JUnitProperties", "Worker"]
+    assert added(worker) == ["JUnitProperties", "Selection", "Worker"]
     assert worker.pluginmanager.has_plugin("trtperf-worker")
     run = worker.stash[RUN]
     assert run.settings is FAKE
@@ -180,7 +182,8 @@ def test_a_worker_reports_and_writes_nothing_itself(worker, config, tmp_path, mo
 def test_a_worker_hands_over_what_was_deselected(worker, tmp_path):
     register(worker, FAKE)
     plugin = worker.pluginmanager.get_plugin("trtperf-worker")
-    plugin.pytest_deselected([fake(path=tmp_path / "copy" / "test_x.py")])
+    (selection,) = (one for one in worker.pluginmanager.get_plugins() if type(one) is Selection)
+    selection.pytest_deselected([fake(path=tmp_path / "copy" / "test_x.py")])
     # A run that ended before it began has no place for it.
     plugin.pytest_sessionfinish()
     worker.workeroutput = {}

@@ -13,6 +13,7 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run import workers
 from pytest_trtperf.run.hosts import Host
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
+from pytest_trtperf.run.selection import Selection
 from pytest_trtperf.run.workers import Worker, WorkerAssignment, _worker_run
 from tests.run.fakes import fake
 
@@ -72,10 +73,9 @@ def test_the_gpu_of_a_worker_that_went_down_is_free_again(assignment):
 
 def test_what_a_worker_deselected_reaches_the_controller(assignment, begin, run, tmp_path):
     one = node(0)
-    config = fake(workeroutput=one.workeroutput)
-    worker = Worker(config, begin())
-    worker.pytest_deselected([fake(path=tmp_path / "test_x.py")])
-    worker.pytest_sessionfinish()
+    there = begin()
+    Selection(there).pytest_deselected([fake(path=tmp_path / "test_x.py")])
+    Worker(fake(workeroutput=one.workeroutput), there).pytest_sessionfinish()
     assignment.pytest_testnodedown(one)
     assert run.deselected == {str(tmp_path / "test_x.py")}
     assert not run.selective
@@ -145,10 +145,10 @@ def test_elsewhere_no_tests_are_no_other_directory(assignment, run):
 
 def test_deselected_modules_are_named_as_the_controller_has_them(begin, tmp_path):
     output: dict[str, object] = {}
-    worker = Worker(fake(workeroutput=output), begin(home=Path("/home/ci/repository")))
+    there = begin(home=Path("/home/ci/repository"))
     paths = [tmp_path / "test_y.py", Path("/elsewhere/test_z.py"), tmp_path / "test_x.py"]
-    worker.pytest_deselected([fake(path=path) for path in paths])
-    worker.pytest_sessionfinish()
+    Selection(there).pytest_deselected([fake(path=path) for path in paths])
+    Worker(fake(workeroutput=output), there).pytest_sessionfinish()
     assert output == {
         "trtperf_deselected": [
             *("/elsewhere/test_z.py", "/home/ci/repository/test_x.py"),
