@@ -7,15 +7,25 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import filelock
 
+from pytest_trtperf.baseline.layout import (
+    Layout,
+    baseline_path,
+    file_of_test,
+    folder_of_tests,
+    is_baseline,
+    module_of,
+)
 from pytest_trtperf.baseline.schema import (
     BaselineEntry,
     BaselineFile,
     decode,
+    encode,
     encode_and_read_back,
 )
 from pytest_trtperf.errors import BaselineError
@@ -24,76 +34,67 @@ from pytest_trtperf.files.atomic import leftovers, write_atomically
 LOCK_TIMEOUT_S = 60.0
 
 
-def baseline_path(directory: Path, hardware_class: str, backend: str, module: str) -> Path:
-    """The path of the baseline file of `module`, a posix path such as "tests/test_x.py".
-
-    Raises:
-        BaselineError: a part would lead out of `directory`, or `module` is no Python file.
-    """
-    parts = PurePosixPath(module)
-    if parts.suffix != ".py" or parts.is_absolute() or not _stay_inside(*module.split("/")):
-        raise BaselineError(
-            f"module {module!r} cannot have a baseline: its path must be that of a Python file, "
-            f"relative to the parent of the baseline directory and inside it"
-        )
-    for name in (hardware_class, backend):
-        if "/" in name or not _stay_inside(name):
-            raise BaselineError(f"{name!r} cannot name a folder of baselines")
-    return directory.joinpath(hardware_class, backend, *parts.with_suffix(".json").parts)
-
-
-def _stay_inside(*parts: str) -> bool:
-    return all(part not in ("", ".", "..") and not set(part) & set("\\:\0") for part in parts)
-
-
 class BaselineStore:
-    """The baselines of one hardware class and backend; reads each file once."""
+    """The baselines of one hardware class and backend; reads each module once."""
 
-    def __init__(self, directory: Path, hardware_class: str, backend: str) -> None:
-        """The directory need not exist; the first `update` creates it."""
+    def __init__(
+        self, directory: Path, hardware_class: str, backend: str, layout: Layout | None = None
+    ) -> None:
+        """The directory need not exist; the first `update` creates it.
+
+        Args:
+            layout: how `update` leaves a module; None as it is, with one file for a new module.
+        """
         self.directory = directory
         self.hardware_class = hardware_class
         self.backend = backend
-        self._files: dict[str, BaselineFile] = {}
+        self._layout = layout
+        self._entries: dict[str, dict[str, BaselineEntry]] = {}
 
     def path(self, module: str) -> Path:
-        """The path of the baseline file of `module`, whether it exists or not."""
-        return baseline_path(self.directory, self.hardware_class, self.backend, module)
+        """Where baselines of `module` are: its one file, or the folder of its tests' files.
+
+        They need not exist.
+        """
+        path = self._path(module)
+        return path if _layout_of(path) == "module" else folder_of_tests(path)
 
     def entries(self, module: str) -> dict[str, BaselineEntry]:
-        """All entries of `module`; empty without a file. Raises BaselineError if it is broken."""
-        return dict(self._file(module).entries)
+        """All entries of `module`; empty without a file. Raises BaselineError if one is broken."""
+        return dict(self._of(module))
 
     def get(self, module: str, key: str) -> BaselineEntry | None:
         """The entry `key` of `module`, None if absent. Raises BaselineError for a broken file."""
-        return self._file(module).entries.get(key)
+        return self._of(module).get(key)
 
-    def _file(self, module: str) -> BaselineFile:
-        if module not in self._files:
-            self._files[module] = _read(self.path(module))
-        return self._files[module]
+    def _of(self, module: str) -> dict[str, BaselineEntry]:
+        if module not in self._entries:
+            self._entries[module] = _merged(_files_of(self._path(module)))
+        return self._entries[module]
+
+    def _path(self, module: str) -> Path:
+        return baseline_path(self.directory, self.hardware_class, self.backend, module)
 
     def list_modules(self) -> list[str]:
         """The modules that have a baseline, sorted."""
         root = self.directory / self.hardware_class / self.backend
         found = (path.relative_to(root) for path in root.rglob("*.json"))
-        return sorted(
-            path.with_suffix(".py").as_posix() for path in found if not path.name.startswith(".")
-        )
+        return sorted({module_of(path) for path in found if is_baseline(path.name)})
 
     def update(
         self, module: str, changes: Mapping[str, BaselineEntry], remove: Iterable[str] = ()
     ) -> Path | None:
-        """Merge `changes` into the file of `module` and drop the keys in `remove`.
+        """Merge `changes` into the entries of `module` and drop the keys in `remove`.
 
-        The file is read again under a lock, so that entries of another process stay, and replaced
-        atomically: a process killed at any point leaves the old file or the new one. A file
-        without entries is deleted. Returns the path, or None when nothing changed.
+        The files are read again under a lock, so that entries of another process stay, and each is
+        replaced atomically: a process killed at any point leaves each entry as it was or as it is
+        to be. A file without entries is deleted. Returns the path, see `path`, or None when nothing
+        changed.
 
         Raises:
-            BaselineError: the file is broken (it stays as it is) or cannot be written.
+            BaselineError: a file is broken (it stays as it is) or cannot be written.
         """
-        path = self.path(module)
+        path = self._path(module)
         try:
             with _lock(path):
                 changed = self._replace(module, path, changes, set(remove))
@@ -104,33 +105,112 @@ class BaselineStore:
             ) from error
         except OSError as error:
             raise _unusable(path, "written", error) from error
-        return path if changed else None
+        return self.path(module) if changed else None
 
     def _replace(
         self, module: str, path: Path, changes: Mapping[str, BaselineEntry], remove: set[str]
     ) -> bool:
-        stored = _read(path)
-        kept = {key: entry for key, entry in stored.entries.items() if key not in remove}
-        merged = BaselineFile(entries={**kept, **changes})
-        data, written = encode_and_read_back(merged)
+        files = _files_of(path)
+        stored = _merged(files)
+        kept = {key: entry for key, entry in stored.items() if key not in remove}
+        layout = self._layout or _layout_of(path)
+        encoded = {
+            place: encode_and_read_back(file)
+            for place, file in _laid_out(path, {**kept, **changes}, layout).items()
+        }
+        written = _merged({place: file for place, (_, file) in encoded.items()})
         if written == stored:
             return False
         # This process holds the lock: the writer of these files was killed.
-        for stale in leftovers(path):
+        for stale in (*leftovers(path), *folder_of_tests(path).glob(".*.tmp")):
             stale.unlink(missing_ok=True)
-        if merged.entries:
-            write_atomically(path, data, mode=None, sync=True)
-        else:
-            path.unlink()
-        self._files[module] = written
+        before = _laid_out(path, stored, layout)
+        if before != files:
+            # First as they are: killed here, this process leaves some entries twice, and equal.
+            for place, file in before.items():
+                if files.get(place) != file:
+                    _write(place, encode(file))
+            _remove(files.keys() - before.keys())
+        for place, (data, file) in encoded.items():
+            if before.get(place) != file:
+                _write(place, data)
+        _remove(before.keys() - encoded.keys())
+        self._entries[module] = written
         return True
 
 
-def _read(path: Path) -> BaselineFile:
+def _layout_of(path: Path) -> Layout:
+    """How a module is, given the path of its one file."""
+    return "test" if len(_places_of(path)) > 1 else "module"
+
+
+def _laid_out(
+    path: Path, entries: Mapping[str, BaselineEntry], layout: Layout
+) -> dict[Path, BaselineFile]:
+    """The files that hold these entries."""
+    places: dict[Path, dict[str, BaselineEntry]] = defaultdict(dict)
+    for key, entry in entries.items():
+        places[path if layout == "module" else file_of_test(path, key)][key] = entry
+    return {place: BaselineFile(entries=those) for place, those in places.items()}
+
+
+def _files_of(path: Path) -> dict[Path, BaselineFile]:
+    """All files of a module, in whichever layout, given the path of its one file."""
+    while True:
+        places = _places_of(path)
+        found = {place: file for place in places if (file := _read(place))}
+        # Another process may have changed the layout meanwhile.
+        if _places_of(path) == places:
+            return found
+
+
+def _places_of(path: Path) -> list[Path]:
+    folder = folder_of_tests(path)
+    try:
+        names = sorted(one.name for one in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return [path]
+    except OSError as error:
+        raise _unusable(folder, "read", error) from error
+    return [path, *(folder / name for name in names if is_baseline(name))]
+
+
+def _merged(files: Mapping[Path, BaselineFile]) -> dict[str, BaselineEntry]:
+    """The entries of several files.
+
+    Raises:
+        BaselineError: two of them have another entry for the same key.
+    """
+    entries: dict[str, BaselineEntry] = {}
+    places: dict[str, Path] = {}
+    for place, file in files.items():
+        for key, entry in file.entries.items():
+            if entries.setdefault(key, entry) != entry:
+                raise BaselineError(
+                    f"baselines {places[key]} and {place} have different entries for {key}. The "
+                    f"files were left as they are; remove one of the entries"
+                )
+            places[key] = place
+    return entries
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_atomically(path, data, mode=None, sync=True)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink()
+        if path.parent.suffix == ".py":
+            with contextlib.suppress(OSError):  # other files are in the folder
+                path.parent.rmdir()
+
+
+def _read(path: Path) -> BaselineFile | None:
     try:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        return BaselineFile()
+        return None
     except OSError as error:
         raise _unusable(path, "read", error) from error
     return decode(data, path)

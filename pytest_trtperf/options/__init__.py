@@ -151,6 +151,15 @@ DECLARED: tuple[Option, ...] = (
         metavar="DIR",
     ),
     Option(
+        "baseline_files",
+        "baseline_files",
+        None,
+        "What a baseline file holds: module (the entries of a test module) or test (those of one "
+        "test, so that branches which record different tests do not conflict). Recording moves "
+        "the entries of a module into such files (default: as they are; module for a new one).",
+        metavar="LAYOUT",
+    ),
+    Option(
         "lock_dir",
         "path",
         None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pytest_trtperf.baseline.layout import Layout
 from pytest_trtperf.options import DECLARED
 from pytest_trtperf.options.values import KernelsChoice, ReferencePlace, Tolerance
 
@@ -34,6 +35,7 @@ class Settings:
     software: str
     build_only: bool
     baseline_dir: Path | None
+    baseline_files: Layout | None
     lock_dir: Path | None
     against: Path | None
     update: bool

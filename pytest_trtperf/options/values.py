@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
+from pytest_trtperf.baseline.layout import LAYOUTS
+
 Tolerance = float | Mapping[str, float]
 KernelsChoice: TypeAlias = Literal["cached", "fresh"]
 ToleranceKind: TypeAlias = Literal["median", "p99", "throughput"]
@@ -263,6 +265,7 @@ def parse_text(value: object) -> str:
 PARSERS: Mapping[str, Callable[[object], Any]] = {
     "arrivals": parse_choice(*ARRIVALS),
     "backends": parse_backends,
+    "baseline_files": parse_choice(*LAYOUTS),
     "bool": parse_bool,
     "changed": parse_choice("warn", "fail"),
     "concurrency": parse_count(1, 4096),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_trtperf.baseline.layout import baseline_path
 from pytest_trtperf.baseline.schema import BaselineEntry, decode
-from pytest_trtperf.baseline.store import BaselineStore, baseline_path
+from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
 
 Maker = Callable[..., BaselineEntry]
@@ -255,3 +257,136 @@ def test_writer_killed_at_any_time_leaves_a_whole_file(
     assert "old" in decode(store.path(MODULE).read_bytes(), "x.json").entries
     assert store.update(MODULE, {"last": entry()}) is not None
     assert not [name for name in leftovers(store) if name.endswith(".tmp")]
+
+
+def per_test(store: BaselineStore) -> BaselineStore:
+    return BaselineStore(store.directory, store.hardware_class, store.backend, "test")
+
+
+def names(store: BaselineStore) -> list[str]:
+    return sorted(str(one.relative_to(store.directory)) for one in store.directory.rglob("*.json"))
+
+
+KEYS = [f"{MODULE}::{name}" for name in ("test_a[8]", "test_a[8]#wide", "TestB::test_a", "test_A")]
+
+
+def test_a_file_for_each_test(store: BaselineStore, entry: Maker) -> None:
+    folder = per_test(store).update(MODULE, {key: entry() for key in KEYS})
+    assert folder == store.directory / "nvidia-h200" / "tensorrt" / "tests" / "test_x.py"
+    found = [name.removeprefix("nvidia-h200/tensorrt/tests/test_x.py/") for name in names(store)]
+    assert [re.sub(r"-[0-9a-f]{8}\.json$", "", name) for name in found] == [
+        *("TestB-test_a", "test_A", "test_a-8"),
+    ]
+    assert len({name.lower() for name in found}) == 3
+    fresh = BaselineStore(store.directory, store.hardware_class, store.backend)
+    assert set(fresh.entries(MODULE)) == set(KEYS)
+    assert fresh.list_modules() == [MODULE]
+
+
+def test_a_change_of_one_test_leaves_the_files_of_others(
+    store: BaselineStore, entry: Maker
+) -> None:
+    per_test(store).update(MODULE, {key: entry() for key in KEYS})
+    before = {name: (store.directory / name).stat().st_mtime_ns for name in names(store)}
+    # Without an option the layout stays as it is.
+    store.update(MODULE, {KEYS[2]: entry(2.0), f"{MODULE}::test_new": entry()})
+    after = {name: (store.directory / name).stat().st_mtime_ns for name in names(store)}
+    assert len(after.keys() - before.keys()) == 1
+    changed = {name for name, moment in before.items() if after[name] != moment}
+    assert ["TestB-test_a" in name for name in changed] == [True]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_layout_changes_with_the_next_update(
+    store: BaselineStore, entry: Maker, key: str
+) -> None:
+    store.update(MODULE, {key: entry() for key in KEYS})
+    assert names(store) == ["nvidia-h200/tensorrt/tests/test_x.json"]
+    per_test(store).update(MODULE, {key: entry(2.0)})
+    assert len(names(store)) == 3
+    back = BaselineStore(store.directory, store.hardware_class, store.backend, "module")
+    levels = {one: found.rounds[0].throughput for one, found in back.entries(MODULE).items()}
+    assert levels == {one: 500 if one == key else 1000 for one in KEYS}
+    back.update(MODULE, {key: entry(1.0)})
+    assert names(store) == ["nvidia-h200/tensorrt/tests/test_x.json"]
+    assert set(back.entries(MODULE)) == set(KEYS)
+    assert leftovers(store) == ["nvidia-h200", "tensorrt", "tests"]
+
+
+def test_the_file_of_a_test_goes_with_its_last_entry(store: BaselineStore, entry: Maker) -> None:
+    tests = per_test(store)
+    tests.update(MODULE, {key: entry() for key in KEYS})
+    tests.update(MODULE, {}, remove=KEYS[2:])
+    assert len(names(store)) == 1
+    tests.update(MODULE, {}, remove=KEYS)
+    assert leftovers(store) == ["nvidia-h200", "tensorrt", "tests"]
+
+
+def test_an_entry_in_two_files_is_refused_unless_both_are_equal(
+    store: BaselineStore, entry: Maker
+) -> None:
+    one = store.update(MODULE, {KEYS[0]: entry()})
+    assert one is not None
+    before = one.read_bytes()
+    per_test(store).update(MODULE, {KEYS[1]: entry()})
+    one.write_bytes(before)
+    assert set(per_test(store).entries(MODULE)) == set(KEYS[:2])
+    one.write_bytes(before.replace(b'"throughput": 1000.0', b'"throughput": 900.0'))
+    for use in (
+        lambda: per_test(store).entries(MODULE),
+        lambda: per_test(store).update(MODULE, {KEYS[2]: entry()}),
+    ):
+        with pytest.raises(BaselineError, match=r"test_x\.json and .*test_a-8.*test_a\[8\]"):
+            use()
+
+
+KILLED_MOVER = """
+import itertools, os, signal, sys
+from pathlib import Path
+from pytest_trtperf.baseline import store
+
+count = itertools.count()
+real = getattr(os, sys.argv[2])
+
+def die(*arguments, **named):
+    if next(count) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **named)
+
+at = store.BaselineStore(Path(sys.argv[1]), "nvidia-h200", "tensorrt", "test")
+entries = at.entries("tests/test_x.py")
+setattr(os, sys.argv[2], die)
+at.update("tests/test_x.py", {key: store.BaselineEntry(
+    engine="new", mode=entry.mode, shapes=entry.shapes, runs=entry.runs
+) for key, entry in entries.items()})
+"""
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_killed_while_the_layout_changes_every_entry_is_there(
+    store: BaselineStore, entry: Maker, after: int
+) -> None:
+    store.update(MODULE, {key: entry() for key in KEYS})
+    command = [sys.executable, "-c", KILLED_MOVER, str(store.directory), "replace", str(after)]
+    killed = subprocess.run(command, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    fresh = per_test(store)
+    found = fresh.entries(MODULE)
+    assert set(found) == set(KEYS)
+    assert {one.engine for one in found.values()} <= {"new", entry().engine}
+    assert fresh.update(MODULE, {f"{MODULE}::last": entry()}) is not None
+    assert len(names(store)) == 4
+    assert not [name for name in leftovers(store) if name.endswith(".tmp")]
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    store: BaselineStore, entry: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = per_test(store).update(MODULE, {KEYS[0]: entry()})
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(BaselineError, match=rf"{folder} cannot be read: .*Permission denied"):
+        store.entries(MODULE)
