@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pytest_trtperf.analysis.change import MOST_RUNS
-from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineFile, encode_and_read_back
 from pytest_trtperf.baseline.software import changed_versions
 
 KEPT_RUNS = MOST_RUNS
@@ -55,6 +55,13 @@ def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
     stored = [] if entry is None or replaced else entry.runs
     older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
+
+
+def has_run(stored: BaselineEntry, new: BaselineEntry) -> bool:
+    """Whether a stored run has the rounds of the only run of `new`."""
+    _, file = encode_and_read_back(BaselineFile(entries={"new": new}))
+    rounds = file.entries["new"].rounds  # rounded as in a file
+    return any(run.rounds == rounds for run in stored.runs)
 
 
 def _shown(value: object) -> str:

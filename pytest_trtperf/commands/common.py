@@ -111,6 +111,18 @@ def add_baseline_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_baseline_command(
+    actions: Parsers, name: str, run: Subcommand, *, help: str, example: str, details: str = ""
+) -> argparse.ArgumentParser:
+    """Adds a subcommand of `trtperf baseline`, see `add_command`."""
+    parser = add_command(actions, name, run, help=help, example=example, details=details)
+    add_baseline_dir(parser)
+    parser.add_argument(
+        "--hardware-class", default="*", metavar="NAME", help="only these classes; * and ? match"
+    )
+    return parser
+
+
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options that name the engine cache, see `chosen_cache`."""
     parser.add_argument(

@@ -14,13 +14,8 @@ from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99
 from pytest_trtperf.analysis.summary import Sample
 from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.baseline.hardware import gpu_class
-from pytest_trtperf.baseline.merge import add_run, incompatibilities
-from pytest_trtperf.baseline.schema import (
-    BaselineEntry,
-    BaselineFile,
-    BaselineRound,
-    encode_and_read_back,
-)
+from pytest_trtperf.baseline.merge import add_run, has_run, incompatibilities
+from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRound
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.commands.common import (
     ExitStatus,
@@ -150,7 +145,7 @@ def _run(arguments: argparse.Namespace) -> int:
     module = key.partition("::")[0]
     stored = store.get(module, key)
     new = _of_the_same_engine(stored, new)
-    if stored and not incompatibilities(stored, new) and _stored_rounds(new) in _all_rounds(stored):
+    if stored and not incompatibilities(stored, new) and has_run(stored, new):
         raise BaselineError(f"{store.path(module)} has this run of {key} already: nothing changed")
     entry = add_run(stored, new)
     written = store.update(module, {key: entry})
@@ -173,16 +168,6 @@ def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> Bas
     if stored and new.runs[0].plan in plans:
         return msgspec.structs.replace(new, engine=stored.engine)
     return new
-
-
-def _stored_rounds(entry: BaselineEntry) -> list[BaselineRound]:
-    """The rounds of an entry's only run, rounded like those of a baseline file."""
-    _, file = encode_and_read_back(BaselineFile(entries={"new": entry}))
-    return file.entries["new"].runs[0].rounds
-
-
-def _all_rounds(entry: BaselineEntry) -> list[list[BaselineRound]]:
-    return [session.rounds for session in entry.sessions]
 
 
 def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None:

@@ -121,6 +121,28 @@ def write_tree(folder: Path, commit: str, directory: Path) -> Tree:
     return tree
 
 
+def read_files(
+    folder: Path, commit: str, below: PurePosixPath
+) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """The path and bytes of each file of a commit below a folder of its tree; links are left out.
+
+    Args:
+        folder: of the repository.
+
+    Raises:
+        GitError: git fails, or the content of a file is missing.
+    """
+    with _blobs(folder) as blobs:
+        for mode, name, text in _listed(folder, commit):
+            path = PurePosixPath(text)
+            if mode not in (_FILE, _PROGRAM) or not path.is_relative_to(below):
+                continue
+            data = blobs.read(name)
+            if data is None:
+                raise GitError(f"{path} is not in this partial clone")
+            yield path, data
+
+
 def _leave_out_links(tree: Tree, links: list[Path]) -> None:
     """Removes links that lead out of the tree: by themselves, or through others."""
     top = tree.directory.resolve()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -109,6 +113,102 @@ def test_prune_asks_what(run):
     result = run("prune")
     assert result.status == 2
     assert "no entries are selected" in result.err
+    assert "give --not-collected as well" in run("prune", "--gone", "--", "tests").err
+    assert listed(run) == before
+
+
+def test_prune_lists_before_it_removes(run, baselines, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(BaselineStore, "update", refuse)
+    result = run("prune", "--gone")
+    assert (result.status, result.out) == (2, f"{C} (tensorrt on nvidia-h200)\n")
+
+
+CONFTEST = """
+    def pytest_addoption(parser):
+        parser.addoption("--model", default="8,16")
+
+    def pytest_generate_tests(metafunc):
+        if "model" in metafunc.fixturenames:
+            metafunc.parametrize("model", metafunc.config.getoption("--model").split(","))
+
+    def pytest_collection_modifyitems(items):
+        items[:] = items[:1]  # as a plugin does that runs a share of the tests
+"""
+TESTS = """
+    def test_a(model):
+        raise AssertionError("nothing runs")
+
+    class TestMore:
+        def test_d(self):
+            pass
+"""
+
+
+@pytest.fixture
+def prune(baselines, make_measurement, tmp_path):
+    """Runs `trtperf baseline prune --not-collected` in a project, as its user does."""
+    (tmp_path / "conftest.py").write_text(textwrap.dedent(CONFTEST))
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "tests" / "test_x.py").write_text(textwrap.dedent(TESTS))
+    store = BaselineStore(baselines, "nvidia-h200", "tensorrt")
+    for name in ("test_a[16]#wide", "test_a[32]", "TestMore::test_d", "TestMore::test_e"):
+        key = f"tests/test_x.py::{name}"
+        store.update("tests/test_x.py", {key: baseline_entry(make_measurement(key), {}, NEW)})
+
+    def prune(*words):
+        command = [sys.executable, "-m", "pytest_trtperf.cli", "baseline", "prune", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return prune
+
+
+def test_prune_what_pytest_does_not_collect(prune, run):
+    gone = {"test_a[32]", "test_b", "TestMore::test_e"}
+    done = prune("--not-collected", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    removed = {one["key"].partition("::")[2] for one in json.loads(done.stdout)["removed"]}
+    assert removed == gone
+    left = {key.partition("::")[2] for hardware, key in listed(run) if hardware == "nvidia-h200"}
+    # What other plugins take out counts as collected, and so does what --gone is for.
+    assert left == {"test_a[8]", "test_a[16]#wide", "TestMore::test_d", "test_c"}
+
+
+def test_arguments_of_pytest_follow_two_dashes(prune):
+    done = prune("--not-collected", "--dry-run", "--", "tests", "--model=16,32")
+    assert done.returncode == 0
+    assert "test_a[8]" in done.stdout
+    assert "test_a[32]" not in done.stdout
+    assert done.stdout.endswith("4 entries would be removed\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tests/test_x.py::test_a",), "tests/test_x.py::test_a: name whole modules"),
+        (("tests/absent.py",), "file or directory not found"),
+        (("--no-such-option",), "--no-such-option"),
+        (("elsewhere",), "collected no module whose baselines are in perf-baselines"),
+    ],
+)
+def test_nothing_is_removed_unless_all_was_collected(prune, run, tmp_path, words, said):
+    (tmp_path / "elsewhere").mkdir()
+    before = listed(run)
+    done = prune("--not-collected", "--", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert listed(run) == before
+
+
+def test_a_module_that_cannot_be_imported_removes_nothing(prune, run, tmp_path):
+    (tmp_path / "tests" / "test_y.py").write_text("import nothing_of_this_name")
+    before = listed(run)
+    done = prune("--not-collected")
+    assert done.returncode == 2
+    assert "nothing_of_this_name" in done.stderr
+    assert "could not collect all tests: no entry is removed" in done.stderr
     assert listed(run) == before
 
 

@@ -1,0 +1,54 @@
+"""Which measurements of a record may become baselines: those that recording would have taken."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from pytest_trtperf.record.item import ItemRecord
+from pytest_trtperf.record.model import Measured, MeasurementRecord, RunRecord
+
+_COMPARISONS = ("baseline", "race")
+_WORDS = {
+    "error": "its set-up or teardown failed",
+    "xfailed": "it failed as it was expected to",
+    "skipped": "it was skipped",
+    "unfinished": "the run ended before it did",
+}
+
+
+def acceptable(run: RunRecord) -> Iterator[tuple[MeasurementRecord, str]]:
+    """Each measurement that has a baseline, and why it may not become one; empty where it may.
+
+    A test that failed by its comparison alone may: recording does not compare.
+    """
+    items = {item.test: item for item in run.tests}
+    tests: dict[str, list[Measured]] = defaultdict(list)
+    for one in run.measured:
+        tests[one.test].append(one)
+    for test, measured in tests.items():
+        why = _obstacle(items.get(test), measured)
+        for one in measured:
+            if isinstance(one, MeasurementRecord) and one.baseline != "off":
+                yield one, why
+
+
+def _obstacle(item: ItemRecord | None, measured: Sequence[Measured]) -> str:
+    """Why nothing of a test becomes a baseline; empty where nothing is in the way."""
+    failed = [verdict for one in measured for verdict in one.verdicts if verdict.failed]
+    others = [verdict for verdict in failed if verdict.kind not in _COMPARISONS]
+    if others:
+        return others[0].message
+    outcome = item.outcome if item else measured[0].outcome
+    if outcome in _WORDS:
+        return _WORDS[outcome]
+    if item and item.failed_subtests:
+        return f"subtest {item.failed_subtests[0]} failed"
+    if outcome == "failed" and not (failed or _lacks_a_baseline(measured)):
+        return (item and item.reason) or "it failed"
+    return ""
+
+
+def _lacks_a_baseline(measured: Sequence[Measured]) -> bool:
+    """Whether a test may have failed since it has to have a baseline."""
+    return any(isinstance(one, MeasurementRecord) and one.baseline == "missing" for one in measured)
