@@ -166,6 +166,12 @@ def _from_array(tensor: TensorInfo, shape: Shape, value: np.ndarray) -> np.ndarr
     return np.array(value, stored, order="C")
 
 
+def value_digest(value: InputValue) -> str:
+    """12 hex digits over a value as it was given, before it is fitted to an input."""
+    is_raw = isinstance(value, bytes)
+    return inputs_digest({"": np.frombuffer(value, np.uint8) if is_raw else np.asarray(value)})
+
+
 def inputs_digest(values: Mapping[str, np.ndarray]) -> str:
     """12 hex digits over names, dtypes, shapes and bytes, in whatever order the inputs come."""
     digest = hashlib.sha256()

@@ -251,6 +251,10 @@ class Backend(Protocol):
         """
         raise EngineLoadError(f"the backend {self.name} loads no plans: it needs ONNX")
 
+    def stored_kernels(self, runtime_cache: bytes) -> Sequence[str]:
+        """The kernels in what `LoadedEngine.keep_kernels` was called with: `Kernels.stages`."""
+        return ()
+
     def load_model(self, spec: EngineSpec) -> LoadedEngine:
         """An engine from the model itself; only where no plans are built.
 

@@ -53,7 +53,7 @@ def add_run(entry: BaselineEntry | None, new: BaselineEntry) -> BaselineEntry:
     """
     replaced = entry is None or incompatibilities(entry, new) or unlike(entry, new)
     stored = [] if entry is None or replaced else entry.runs
-    older = [msgspec.structs.replace(run, layers={}, tactics={}) for run in stored]
+    older = [msgspec.structs.replace(run, layers={}, tactics={}, asked={}) for run in stored]
     return msgspec.structs.replace(new, runs=[*older, *new.runs][-KEPT_RUNS:])
 
 

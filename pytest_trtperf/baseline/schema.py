@@ -78,7 +78,9 @@ class BaselineSession(_Record, frozen=True):
 class BaselineRun(_Record, frozen=True):
     """One run: when it was recorded (ISO 8601, UTC), its plan (SHA-256) and its software.
 
-    Only the newest run keeps `layers` (median milliseconds) and `tactics`.
+    Only the newest run keeps `layers` (median milliseconds), `tactics` and `asked`: what its test
+    asked for, as texts by name, as far as options, inputs, budgets and code go. `asked` is empty
+    where that does not say all, since the test read numbers, or a verdict stayed open.
     """
 
     recorded: str
@@ -87,6 +89,7 @@ class BaselineRun(_Record, frozen=True):
     sessions: Annotated[list[BaselineSession], msgspec.Meta(min_length=1)]
     layers: dict[str, NotNegative] = {}
     tactics: dict[str, str] = {}
+    asked: dict[str, str] = {}
     power_limit_w: Positive | None = None
 
     @property

@@ -201,6 +201,14 @@ DECLARED: tuple[Option, ...] = (
         metavar="MINUTES",
         ini=float,
     ),
+    Option(
+        "changed_only",
+        "bool",
+        False,
+        "Skip the tests for which nothing has changed since their baseline was recorded: engine, "
+        "mode, inputs, budgets, code, hardware class, driver and versions. All others are "
+        "measured, and -v says why.",
+    ),
     Option("json", "path", None, "Write all results to this JSON file.", metavar="FILE"),
     Option(
         "html",

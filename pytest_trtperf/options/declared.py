@@ -43,6 +43,7 @@ class Settings:
     require_baseline: bool
     strict: bool
     time_limit: float | None
+    changed_only: bool
     json: Path | None
     html: Path | None
     traces: Path | None

@@ -95,6 +95,12 @@ def _check(settings: Settings) -> None:
             "--trtperf-build-only measures nothing: leave --trtperf-update and --trtperf-against "
             "out"
         )
+    if settings.changed_only and (settings.update or settings.build_only):
+        other = "--trtperf-update" if settings.update else "--trtperf-build-only"
+        raise ValueError(
+            f"--trtperf-changed-only and {other} exclude each other: what is recorded or built is "
+            "all that the tests ask for"
+        )
     if settings.request_rate is not None and settings.idle_ms:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
 

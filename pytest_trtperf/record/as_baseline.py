@@ -55,6 +55,7 @@ def baseline_entry(
         ],
         layers={layer.name: layer.median_ms for layer in record.layers},
         tactics=tactics(record.layers),
+        asked=record.asked,
         power_limit_w=record.rounds[-1].after.get("power_limit_w"),
     )
     return BaselineEntry(

@@ -154,7 +154,7 @@ class MeasurementRecord(MeasuredRecord, frozen=True, kw_only=True, tag="measurem
     what else changed since the baseline, slower layers included. `traces` is where its queries are
     in the file of --trtperf-traces.
     `baseline` is what happened to the baseline, and `baseline_why` the reason where it was not
-    recorded or not compared.
+    recorded or not compared. `asked` is what the test asked for: see `BaselineRun.asked`.
     """
 
     module: str
@@ -177,6 +177,7 @@ class MeasurementRecord(MeasuredRecord, frozen=True, kw_only=True, tag="measurem
     sweep: SweepRecord | None = None
     traces: str | None = None
     baseline_why: str = ""
+    asked: dict[str, str] = {}
 
     @property
     def rounds(self) -> list[RoundRecord]:

@@ -49,6 +49,10 @@ class Controller:
         self._run.add(getattr(report, "trtperf", ()), passed=report.passed)
         self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
         self._run.reported.add(without_group(report.nodeid))
+        if getattr(report, "trtperf_unchanged", False):
+            self._run.unchanged.append(without_group(report.nodeid))
+        if why := getattr(report, "trtperf_changed", None):
+            self._run.changed[without_group(report.nodeid)] = why
         if getattr(report, "trtperf_without_time", False):
             self._run.without_time.append(report.nodeid)
         for error in getattr(report, "trtperf_errors", ()):
@@ -73,7 +77,7 @@ class Controller:
         if complete:
             run.note_lost()
         record_baselines(run, complete=complete)
-        if exitstatus == pytest.ExitCode.OK and not run.has_measured:
+        if exitstatus == pytest.ExitCode.OK and not (run.has_measured or run.unchanged):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._record = run.record(run.exit_status(session.exitstatus))
         self._call("pytest_trtperf_run_finished", config=session.config)

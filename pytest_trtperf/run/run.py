@@ -119,6 +119,9 @@ class Run:
         comparisons: how many measurements are compared, as far as baselines show.
         controls: unchanged engines, which say what the machine is like.
         invocation: how pytest was called.
+        asks_only: whether the test that runs only says what it asks for, see `changed_only`.
+        unchanged: tests that were skipped, since nothing has changed for them.
+        changed: by test, why it was measured under --trtperf-changed-only.
     """
 
     settings: Settings
@@ -144,6 +147,9 @@ class Run:
     comparisons: int = 1
     controls: Controls = field(default_factory=Controls)
     invocation: Invocation | None = None
+    asks_only: bool = False
+    unchanged: list[str] = field(default_factory=list)
+    changed: dict[str, str] = field(default_factory=dict)
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _repositories: dict[Path, Repository] = field(default_factory=dict)

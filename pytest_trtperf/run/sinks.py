@@ -22,6 +22,7 @@ from pytest_trtperf.report.html.page import check_installed, write_html
 from pytest_trtperf.report.junit import properties
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.terminal import summary_lines
+from pytest_trtperf.report.unchanged import unchanged_lines
 from pytest_trtperf.run.run import Run
 
 first = pytest.hookimpl(tryfirst=True)
@@ -191,6 +192,7 @@ class TerminalTable:
             deprecated=[DEPRECATED_ESTIMATE] if run.settings.inconclusive == "estimate" else (),
             verbosity=terminalreporter.verbosity,
         )
+        lines += unchanged_lines(run.unchanged, run.changed, terminalreporter.verbosity)
         if lines:
             terminalreporter.section(run.title, sep="=")
         for line in lines:

@@ -35,6 +35,8 @@ def plan_line(run: Run, tests: Iterable[tuple[Path, str]]) -> str | None:
         most += CONFIRMING * SHARE_MEASURED_AGAIN * about
     count = f"{len(asked)} test{'s' * (len(asked) > 1)}"
     line = f"trtperf: {count}, about {_duration(about)}, up to {_duration(most)}, without builds"
+    if run.settings.changed_only:
+        line += "; less by the tests for which nothing has changed"
     limit = run.settings.time_limit
     if limit is None:
         return line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,12 @@ class TensorRTBackend(Backend):
         from pytest_trtperf.backend.tensorrt.build import build_plan
 
         return build_plan(spec, self.name, timing_cache, report, write)
+
+    def stored_kernels(self, runtime_cache: bytes) -> Sequence[str]:
+        """See `Backend.stored_kernels`."""
+        from pytest_trtperf.backend.tensorrt.stored_kernels import without_stages
+
+        return without_stages(runtime_cache)[1]
 
     def load_plan(
         self,
