@@ -12,6 +12,7 @@ from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
+from pytest_trtperf.report.code_quality import code_quality
 from pytest_trtperf.report.exports import (
     bigger_is_better,
     rows,
@@ -19,28 +20,38 @@ from pytest_trtperf.report.exports import (
     to_csv,
     to_markdown,
 )
+from pytest_trtperf.report.openmetrics import gitlab_metrics, openmetrics
 
 _EXAMPLE = """\
   trtperf export performance.json --format csv -o performance.csv
   trtperf export performance.json --format customSmallerIsBetter -o latency.json
+  trtperf export performance.json --format openmetrics \\
+      -o /var/lib/node_exporter/textfile/trtperf.prom
 """
 
 _DETAILS = """\
 customSmallerIsBetter (medians and P99 in ms) and customBiggerIsBetter (throughput in qps) are
-values of `tool` in github-action-benchmark. CSV and --json have a row for each measurement and
-metric. Markdown is the table of the step summary on GitHub.
+values of `tool` in github-action-benchmark, with the range of the rounds. CSV and --json have a row
+for each measurement and metric. Markdown is the table of the step summary on GitHub.
+
+openmetrics has all numbers in milliseconds and queries per second, for the text collector of
+Prometheus' node exporter. gitlab-metrics and gitlab-codequality are reports of a job of GitLab: the
+numbers that a merge request compares, and what failed or is open, at the line of its test.
 """
 
 
-def _json(listed: Callable[[Sequence[RunRecord]], object]) -> Callable[[Sequence[RunRecord]], str]:
-    return lambda runs: msgspec.json.format(msgspec.json.encode(listed(runs)), indent=1).decode()
+def _json(listed: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(listed), indent=1).decode()
 
 
-FORMATS: Mapping[str, Callable[[Sequence[RunRecord]], str]] = {
-    "csv": to_csv,
-    "markdown": to_markdown,
-    "customSmallerIsBetter": _json(smaller_is_better),
-    "customBiggerIsBetter": _json(bigger_is_better),
+FORMATS: Mapping[str, Callable[[Sequence[RunRecord], str], str]] = {
+    "csv": lambda runs, _: to_csv(runs),
+    "markdown": lambda runs, _: to_markdown(runs),
+    "customSmallerIsBetter": lambda runs, _: _json(smaller_is_better(runs)),
+    "customBiggerIsBetter": lambda runs, _: _json(bigger_is_better(runs)),
+    "openmetrics": lambda runs, _: openmetrics(runs),
+    "gitlab-metrics": lambda runs, _: gitlab_metrics(runs),
+    "gitlab-codequality": lambda runs, folder: _json(code_quality(runs, folder)),
 }
 
 
@@ -60,6 +71,13 @@ def add(commands: Parsers) -> None:
         "--format", choices=tuple(FORMATS), default="csv", help="the format (default: %(default)s)"
     )
     option(
+        "--folder",
+        default="",
+        metavar="DIR",
+        help="the folder of pytest's rootdir in the repository, for gitlab-codequality (default: "
+        "the top)",
+    )
+    option(
         "-o",
         "--output",
         metavar="FILE",
@@ -70,7 +88,7 @@ def add(commands: Parsers) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     runs = read_runs(arguments.record)
-    text = FORMATS[arguments.format](runs)
+    text = FORMATS[arguments.format](runs, arguments.folder)
     if arguments.output is not None:
         write_atomically(arguments.output, text.encode("utf-8", "replace"))
     if arguments.json:

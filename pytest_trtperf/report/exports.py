@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytest_trtperf.analysis.metrics import engine_metric
+from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.outcomes import outcome
 
 FIGURES = ("count", "min", "mean", "median", "p90", "p95", "p99", "max", "cov")
+_QUANTILES = {"median": QUANTILES.index(0.5), "p99": QUANTILES.index(0.99)}
 COLUMNS = (
     "created", "commit", "hardware_class", "device", "backend", "key", "metric", *FIGURES,
     "throughput_qps", "verdict",
@@ -57,16 +59,18 @@ def to_markdown(runs: Sequence[RunRecord]) -> str:
 def smaller_is_better(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """What github-action-benchmark reads as `customSmallerIsBetter`: medians and P99."""
     return [
-        _entry(run, one, f"{metric} {name}", "ms", one.summary[metric][figure])
+        _entry(run, one, f"{metric} {name}", "ms", one.summary[metric][figure], values)
         for run, one in _measurements(runs)
         for metric, name, figure in _times(one)
+        for values in [[r.quantiles[metric][_QUANTILES[figure]] for r in one.rounds]]
     ]
 
 
 def bigger_is_better(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """What github-action-benchmark reads as `customBiggerIsBetter`: throughput."""
     return [
-        _entry(run, one, "throughput", "qps", one.throughput) for run, one in _measurements(runs)
+        _entry(run, one, "throughput", "qps", one.throughput, [r.throughput for r in one.rounds])
+        for run, one in _measurements(runs)
     ]
 
 
@@ -79,11 +83,18 @@ def _times(one: MeasurementRecord) -> list[tuple[str, str, str]]:
 
 
 def _entry(
-    run: RunRecord, one: MeasurementRecord, what: str, unit: str, value: float
+    run: RunRecord,
+    one: MeasurementRecord,
+    what: str,
+    unit: str,
+    value: float,
+    values: Sequence[float],
 ) -> dict[str, Any]:
+    """An entry; `values` are those of its rounds, which the range is of."""
     return {
         "name": f"{one.key} {what} ({run.backend} on {run.hardware_class})",
         "unit": unit,
         "value": value,
+        "range": f"rounds {min(values):.5g} to {max(values):.5g}",
         "extra": f"{len(one.rounds)} rounds on {one.device}, verdict {outcome(one)}",
     }
