@@ -23,7 +23,7 @@ def commands(text: str) -> list[list[str]]:
         lines = re.sub(r"\\\n\s*", "", block).splitlines()
         calls = [line.removeprefix("      - run: ").strip() for line in lines]
         found += [
-            shlex.split(call.partition(" >> ")[0], comments=True)[1:]
+            shlex.split(re.split(" >>? ", call)[0], comments=True)[1:]
             for call in calls
             if call.startswith("trtperf ")
         ]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pytest_trtperf.record.model import RUN_SCHEMA
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 # Of a backend that takes real time.
@@ -47,6 +52,69 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
         return pytester.runpytest_subprocess(*command, timeout=300)
 
     return run
+
+
+MLFLOW = """
+    import contextlib, json, sys, types
+
+    CALLS = []
+
+    @contextlib.contextmanager
+    def start_run(run_name, tags):
+        CALLS.append(["run", run_name, tags])
+        yield
+        CALLS.append(["end"])
+        with open("calls.json", "w") as file:
+            json.dump(CALLS, file)
+
+    sys.modules["mlflow"] = types.SimpleNamespace(
+        start_run=start_run,
+        log_metric=lambda key, value: CALLS.append([key, value]),
+        log_dict=lambda content, name: CALLS.append([name, content["schema"]]),
+    )
+"""
+"""What the page calls of MLflow."""
+
+WANDB = """
+    import contextlib, json, sys, types
+
+    @contextlib.contextmanager
+    def init(project, name, config):
+        summary = {}
+        yield types.SimpleNamespace(summary=summary)
+        with open("calls.json", "w") as file:
+            json.dump([project, config, summary], file)
+
+    sys.modules["wandb"] = types.SimpleNamespace(init=init)
+"""
+
+
+def tracked(pytester: pytest.Pytester, run: Run, server: str, number: int) -> Any:
+    """What a server in the place of a real one is given in a run."""
+    text = PAGE.read_text(encoding="utf-8").partition("\n## MLflow")[2].partition("\n## ")[0]
+    block = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[number]
+    assert len(block.splitlines()) <= 20
+    pytester.makeconftest(textwrap.dedent(server) + block + code_of("Tests without a device"))
+    assert run("-k", "keeps").ret == 0
+    return json.loads((pytester.path / "calls.json").read_text())
+
+
+def test_mlflow(pytester: pytest.Pytester, run: Run) -> None:
+    (begin, _, tags), *metrics, record, end = tracked(pytester, run, MLFLOW, 0)
+    assert (begin, tags["backend"], end) == ("run", "fake", ["end"])
+    assert [name for name, _ in metrics] == [
+        f"test_perf.py_test_keeps/{name}" for name in ("median_ms", "p99_ms", "qps")
+    ]
+    assert all(value > 0 for _, value in metrics)
+    assert record == ["trtperf.json", RUN_SCHEMA]
+
+
+def test_weights_and_biases(pytester: pytest.Pytester, run: Run) -> None:
+    project, about, summary = tracked(pytester, run, WANDB, 1)
+    assert (project, about["backend"]) == ("performance", "fake")
+    assert set(summary) == {
+        f"test_perf.py::test_keeps/{name}" for name in ("median_ms", "p99_ms", "qps")
+    }
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=str)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+import re
 from pathlib import Path
 
-import msgspec
-
-from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.analysis.gates import P99_TOLERANCE, TOLERANCE
-from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
@@ -22,20 +16,15 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
+from pytest_trtperf.commands.compare_markdown import markdown_text
+from pytest_trtperf.commands.compare_text import text_lines
+from pytest_trtperf.commands.compared_records import compare_runs
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.judge.comparison import Comparison, Surroundings
 from pytest_trtperf.judge.policy import RECORD, Policy
-from pytest_trtperf.judge.repository import Repository
-from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
-from pytest_trtperf.record.as_baseline import baseline_entry, tactics
-from pytest_trtperf.record.json_file import MeasurementId, measurement_id, read_runs
-from pytest_trtperf.record.model import MeasurementRecord, RunRecord
-from pytest_trtperf.record.text import shortened
-from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.tables import aligned
-
-COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")
+from pytest_trtperf.record.json_file import (
+    read_runs,
+)
 
 _EXAMPLE = """\
   pytest --trtperf --trtperf-json=old.json      # the merge base
@@ -45,35 +34,11 @@ _EXAMPLE = """\
 
 _DETAILS = """\
 Measurements are matched by hardware class, backend, test and key. Searches for the highest rate
-have no rounds, and pairs are comparisons themselves: neither is compared.
+have no rounds, and pairs are comparisons themselves: neither is compared. A test is broken if it
+failed in the new record, though not by its comparison with a baseline, and not in the old record;
+records of earlier versions do not know of tests without a measurement. What the new run left out as
+unchanged (--trtperf-changed-only) is not missing.
 """
-
-
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """A measurement that both records have."""
-
-    identity: MeasurementId
-    verdicts: list[VerdictRecord]
-    differences: list[str]
-    notes: list[str]
-
-    @property
-    def failed(self) -> bool:
-        """Whether it regressed, or was measured in another mode."""
-        return any(verdict.failed for verdict in self.verdicts)
-
-    @property
-    def is_worth_a_word(self) -> bool:
-        """Whether it has a note, or a verdict other than pass."""
-        return bool(self.notes) or any(verdict.status != "pass" for verdict in self.verdicts)
-
-
-class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
-    """The result; `missing` are only in the old record, `added` only in the new one."""
-
-    compared: list[Compared]
-    missing: list[MeasurementId]
-    added: list[MeasurementId]
 
 
 def add(commands: Parsers) -> None:
@@ -89,7 +54,17 @@ def add(commands: Parsers) -> None:
     option = parser.add_argument
     option("old", metavar="OLD.json", type=Path, help="the record to compare with")
     option("new", metavar="NEW.json", type=Path, help="the record to judge")
-    option("--fail", action="store_true", help="exit with 1 when something regressed")
+    option(
+        "--fail",
+        action="store_true",
+        help="exit with 1 when something regressed, is missing from the new record or is broken",
+    )
+    option(
+        "--missing",
+        choices=("fail", "warn"),
+        default="fail",
+        help="what becomes of missing and broken tests under --fail (default: %(default)s)",
+    )
     option(
         "--tolerance",
         type=parsed(parse_tolerance),
@@ -105,108 +80,26 @@ def add(commands: Parsers) -> None:
         "deprecated and means warn)",
     )
     option("--all", action="store_true", help="show unchanged measurements, too")
-
-
-def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Policy) -> Comparisons:
-    """Compares each measurement of the new runs with that of the old ones.
-
-    All are looked at twice: unchanged engines first show what the machine is like.
-    """
-    before, after = dict(_measurements(old)), dict(_measurements(new))
-    entries = {
-        one: baseline_entry(record, run.software, run.created)
-        for one, (run, record) in before.items()
-    }
-    matched = [one for one in after if one in before]
-    arounds = _surroundings(matched, entries)
-    pairs = [
-        (one, _RecordPair(entries[one], *after[one], policy, arounds[_machine_of(one)]))
-        for one in matched
-    ]
-    for _, pair in pairs:
-        pair.judge()
-    return Comparisons(
-        compared=[pair.compared(one) for one, pair in pairs],
-        missing=[one for one in before if one not in after],
-        added=[one for one in after if one not in before],
+    option(
+        "--format",
+        choices=("text", "markdown"),
+        default="text",
+        help="text, or Markdown for a comment (default: %(default)s)",
+    )
+    option(
+        "--marker",
+        default="trtperf compare",
+        type=_marker,
+        metavar="NAME",
+        help="the comment of HTML that the Markdown begins with, by which a job finds its own "
+        "comment again (default: %(default)s)",
     )
 
 
-def _surroundings(
-    matched: Sequence[MeasurementId], entries: Mapping[MeasurementId, BaselineEntry]
-) -> dict[tuple[str, str], Surroundings]:
-    """What each hardware class and backend knows: the machines have nothing in common."""
-    by_machine: dict[tuple[str, str], list[BaselineEntry]] = {}
-    for one in matched:
-        by_machine.setdefault(_machine_of(one), []).append(entries[one])
-    return {
-        machine: Surroundings(Repository(partial(iter, known)), comparisons=len(known))
-        for machine, known in by_machine.items()
-    }
-
-
-def _machine_of(one: MeasurementId) -> tuple[str, str]:
-    return one.hardware_class, one.backend
-
-
-def _measurements(
-    runs: Sequence[RunRecord],
-) -> Iterator[tuple[MeasurementId, tuple[RunRecord, MeasurementRecord]]]:
-    for run in runs:
-        for one in run.measurements:
-            yield measurement_id(run, one), (run, one)
-
-
-class _RecordPair:
-    """A measurement of the new record, and that of the old one as a baseline."""
-
-    def __init__(
-        self,
-        entry: BaselineEntry,
-        run: RunRecord,
-        record: MeasurementRecord,
-        policy: Policy,
-        around: Surroundings,
-    ) -> None:
-        self._record = record
-        subject = Subject(
-            test=record.test,
-            key=record.key,
-            module=record.module,
-            baseline_dir=record.baseline_dir,
-            device=record.device,
-            engine=record.engine,
-            software=run.software,
-            baseline=entry,
-            compares=True,
-            records=False,
-        )
-        self._comparison = Comparison(
-            subject, entry, policy, around, mode=record.mode, shapes=record.shapes
-        )
-
-    def judge(self) -> list[VerdictRecord]:
-        """The verdicts, with what is known of the machine by now."""
-        found = {finding.code: finding.message for finding in self._record.findings}
-        doubtful = (FindingCode.NOT_STEADY, FindingCode.SATURATED, FindingCode.DRIFTING)
-        return self._comparison.judge(
-            [session.rounds for session in self._record.sessions if session.rounds],
-            host_bound=FindingCode.ENQUEUE_BOUND in found,
-            doubt=next((found[code] for code in doubtful if code in found), None),
-            saturated=FindingCode.SATURATED in found,
-        )
-
-    def compared(self, identity: MeasurementId) -> Compared:
-        """The same with what explains a failure."""
-        verdicts = self.judge()
-        layers = {layer.name: layer.median_ms for layer in self._record.layers}
-        differences = self._comparison.differences(layers, tactics(self._record.layers))
-        return Compared(
-            identity=identity,
-            verdicts=verdicts,
-            differences=differences if any(verdict.failed for verdict in verdicts) else [],
-            notes=self._comparison.notes,
-        )
+def _marker(text: str) -> str:
+    if not re.fullmatch(r"[\w][\w .:/-]*", text) or "--" in text:
+        raise argparse.ArgumentTypeError(f"{text!r}: letters, digits, spaces and .:/- are expected")
+    return text
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -218,58 +111,14 @@ def _run(arguments: argparse.Namespace) -> int:
     found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), policy)
     if arguments.json:
         say_json(found)
+    elif arguments.format == "markdown":
+        say(markdown_text(found, arguments.marker, everything=arguments.all))
     else:
-        say(*_lines(found, everything=arguments.all))
-    if not found.compared:
+        say(*text_lines(found, everything=arguments.all))
+    if not (found.compared or found.unchanged):
         raise BaselineError(
             f"{arguments.old} and {arguments.new} have no measurement in common: the same tests "
             "have to be measured on the same hardware with the same backend"
         )
-    regressed = any(one.failed for one in found.compared)
-    return ExitStatus.FOUND if arguments.fail and regressed else ExitStatus.OK
-
-
-def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
-    shown = [one for one in found.compared if everything or one.is_worth_a_word]
-    rows = [row for one in shown for row in _rows(one)]
-    yield from aligned([COLUMNS, *rows], left=(0, 1, len(COLUMNS) - 1)) if rows else []
-    for one in shown:
-        key = shortened(one.identity.key)
-        yield from (f"{key}: {text}" for text in (*one.notes, *one.differences))
-    for name, those in (
-        ("not in the new record", found.missing),
-        ("only in the new record", found.added),
-    ):
-        if those:
-            yield f"{name} ({len(those)}):"
-            yield from (f"  {one}" for one in those)
-    yield _summary(found)
-
-
-def _rows(one: Compared) -> Iterator[tuple[str, ...]]:
-    for verdict in one.verdicts:
-        word = {"pass": "same", "fail": "REGRESSED"}.get(verdict.status, verdict.status)
-        if verdict.change is None or verdict.value is None or verdict.baseline is None:
-            yield shortened(one.identity.key), verdict.metric, "-", "-", "-", "-", "OTHER MODE"
-            continue
-        yield (
-            shortened(one.identity.key),
-            verdict.metric,
-            f"{verdict.baseline:.5g}",
-            f"{verdict.value:.5g}",
-            signed_percent(verdict.change),
-            percent_interval(verdict.lower, verdict.upper),
-            word,
-        )
-
-
-def _summary(found: Comparisons) -> str:
-    regressed = sum(one.failed for one in found.compared)
-    unknown = sum(
-        not one.failed and any(verdict.status == "inconclusive" for verdict in one.verdicts)
-        for one in found.compared
-    )
-    return (
-        f"{len(found.compared)} compared: {regressed} regressed, {unknown} inconclusive; "
-        f"{len(found.missing)} missing, {len(found.added)} added"
-    )
+    is_red = found.regressed or (arguments.missing == "fail" and (found.missing or found.broken))
+    return ExitStatus.FOUND if arguments.fail and is_red else ExitStatus.OK

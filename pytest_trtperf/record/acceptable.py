@@ -9,10 +9,9 @@ from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord, RunRecord
 
 _COMPARISONS = ("baseline", "race")
-_WORDS = {
+_WORDS = {"xfailed": "it failed as it was expected to", "skipped": "it was skipped"}
+_BROKEN = {
     "error": "its set-up or teardown failed",
-    "xfailed": "it failed as it was expected to",
-    "skipped": "it was skipped",
     "unfinished": "the run ended before it did",
 }
 
@@ -35,15 +34,28 @@ def acceptable(run: RunRecord) -> Iterator[tuple[MeasurementRecord, str]]:
 
 def _obstacle(item: ItemRecord | None, measured: Sequence[Measured]) -> str:
     """Why nothing of a test becomes a baseline; empty where nothing is in the way."""
+    outcome = item.outcome if item else measured[0].outcome
+    return _WORDS.get(outcome or "") or why_it_failed(item, measured)
+
+
+def why_it_failed(item: ItemRecord | None, measured: Sequence[Measured]) -> str:
+    """Why a test failed other than by its comparison alone; empty of one that did not.
+
+    Args:
+        item: None of a record that does not know of tests.
+        measured: what it measured.
+    """
+    outcome = item.outcome if item else measured[0].outcome if measured else None
+    if item and item.failed_subtests:
+        return f"subtest {item.failed_subtests[0]} failed"
+    if outcome in _BROKEN:
+        return _BROKEN[outcome] + (f": {item.reason}" if item and item.reason else "")
+    if outcome not in ("failed", None):
+        return ""
     failed = [verdict for one in measured for verdict in one.verdicts if verdict.failed]
     others = [verdict for verdict in failed if verdict.kind not in _COMPARISONS]
     if others:
         return others[0].message
-    outcome = item.outcome if item else measured[0].outcome
-    if outcome in _WORDS:
-        return _WORDS[outcome]
-    if item and item.failed_subtests:
-        return f"subtest {item.failed_subtests[0]} failed"
     if outcome == "failed" and not (failed or _lacks_a_baseline(measured)):
         return (item and item.reason) or "it failed"
     return ""

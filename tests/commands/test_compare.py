@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import write_json
-from pytest_trtperf.record.model import LayerRecord, MergedRecord
-from pytest_trtperf.record.verdict import FindingRecord
+from pytest_trtperf.record.model import LayerRecord, MaxQpsRecord, MergedRecord
+from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
+from pytest_trtperf.report.markdown import escaped
 
 KEY = "tests/test_x.py::test_a"
 
@@ -62,8 +65,11 @@ def test_tolerance(compare, tolerance, status):
 
 def test_missing_and_added_tests_are_listed(trtperf, write_run, make_measurement):
     one, two, three = (make_measurement(f"tests/t.py::test[{name}]") for name in "abc")
-    result = trtperf("compare", write_run("old", one, two), write_run("new", two, three), "--fail")
-    assert result.status == 0
+    records = write_run("old", one, two), write_run("new", two, three)
+    result = trtperf("compare", *records, "--fail")
+    assert result.status == 1
+    assert trtperf("compare", *records, "--fail", "--missing", "warn").status == 0
+    assert trtperf("compare", *records).status == 0
     assert (
         "not in the new record (1):\n  tests/t.py::test[a] (tensorrt on nvidia-h200)" in result.out
     )
@@ -123,3 +129,120 @@ def test_merged_records_compare_by_hardware(trtperf, tmp_path, make_run, make_me
         for one in found
     }
     assert failed == {"nvidia-h200": False, "nvidia-l4": True}
+
+
+def test_a_search_may_be_missing_too(trtperf, write_run, make_measurement):
+    one = make_measurement()
+    search = MaxQpsRecord(
+        test="tests/t.py::test_rate", key="tests/t.py::test_rate", device="NVIDIA H200",
+        engine=one.engine, shapes={}, mode={}, limit_ms=2.0, rate=9.0, lower=8.0, upper=9.5,
+        closed_qps=10.0, trials=[], findings=[], verdicts=[], message="9 qps",
+    )  # fmt: skip
+    old = write_run("old", one, max_qps=[search])
+    result = trtperf("compare", old, write_run("new"), "--fail")
+    assert result.status == 1
+    assert "not in the new record (1):\n  tests/t.py::test_rate (tensorrt on nvid" in result.out
+
+
+def item(outcome, key=KEY, **changes):
+    return ItemRecord(test=key, key=key, outcome=outcome, **changes)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "said"),
+    [
+        ("failed", "ValueError: no model", ": failed: ValueError: no model\n"),
+        ("error", "fixture 'x' not found", ": error: fixture 'x' not found\n"),
+        ("skipped", "no GPU", ": skipped: no GPU\n"),
+        ("passed", "", ": not measured any more\n"),
+        (None, "", "\n"),
+    ],
+)
+def test_what_became_of_a_missing_test(trtperf, write_run, make_measurement, outcome, reason, said):
+    other = make_measurement("tests/t.py::test_other")
+    tests = [item(outcome, reason=reason)] if outcome else []
+    old = write_run("old", make_measurement(), other)
+    result = trtperf("compare", old, write_run("new", other, tests=tests), "--fail")
+    assert result.status == 1
+    assert f"not in the new record (1):\n  {KEY} (tensorrt on nvidia-h200){said}" in result.out
+    assert "failed in the new record" not in result.out
+
+
+def test_what_was_left_out_as_unchanged_is_not_missing(trtperf, write_run, make_measurement):
+    old = write_run("old", make_measurement(), make_measurement(f"{KEY}#wide"))
+    other = make_measurement("tests/t.py::test_other")
+    result = trtperf("compare", old, write_run("new", other, tests=[item("unchanged")]), "--fail")
+    assert result.status == 0
+    assert result.out.endswith("0 missing, 1 added, 2 unchanged\n")
+
+
+BUDGET = VerdictRecord(
+    kind="budget", metric="P99 of latency", status="fail", reason="over_limit",
+    message="P99 misses its budget", value=2.0, limit=1.0, failed=True,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdicts", "is_broken"),
+    [
+        ("passed", "failed", [], True),
+        ("passed", "error", [], True),
+        ("passed", "unfinished", [], True),
+        ("passed", "failed", [BUDGET], True),
+        ("passed", "failed", [structs.replace(BUDGET, kind="baseline")], False),
+        ("passed", "passed", [BUDGET], False),
+        ("failed", "failed", [], False),
+        ("passed", "xfailed", [], False),
+    ],
+)
+def test_a_broken_test_is_red(
+    trtperf, write_run, make_measurement, before, after, verdicts, is_broken
+):
+    old = make_measurement(baseline="compared")
+    old = write_run("old", old, tests=[item(before, reason="r")])
+    new = make_measurement(verdicts=verdicts, baseline="compared")
+    new = write_run("new", new, tests=[item(after, reason="AssertionError: wrong")])
+    result = trtperf("compare", old, new, "--fail")
+    assert result.status == int(is_broken)
+    assert ("failed in the new record alone (1):" in result.out) is is_broken
+    assert (", 1 broken" in result.out) is is_broken
+    assert trtperf("compare", old, new, "--fail", "--missing=warn").status == 0
+
+
+def test_markdown_begins_with_a_marker_and_says_the_same(trtperf, write_run, make_measurement):
+    odd = make_measurement("tests/t.py::test_*odd*|[x]")
+    old = write_run("old", make_measurement(), odd)
+    new = write_run("new", make_measurement(level=1.2))
+    result = trtperf("compare", old, new, "--format", "markdown", "--fail")
+    assert result.status == 1
+    lines = result.out.splitlines()
+    assert lines[:2] == [
+        "<!-- trtperf compare -->",
+        "### trtperf: 1 compared: 1 regressed, 0 inconclusive; 1 missing, 0 added",
+    ]
+    assert "tensorrt on nvidia-h200" in lines
+    (row,) = [line for line in lines if line.startswith(f"| {escaped(KEY)} | gpu\\_compute median")]
+    assert "| +20.0% |" in row
+    assert r"- tests/t.py::test\_\*odd\*\|\[x\] (tensorrt on nvidia-h200)" in lines
+    other = trtperf("compare", old, new, "--format=markdown", "--marker=trtperf: H200").out
+    assert other.splitlines()[0] == "<!-- trtperf: H200 -->"
+    assert other.splitlines()[1:] == lines[1:]
+
+
+def test_a_comment_is_not_longer_than_a_service_takes(trtperf, write_run, make_measurement):
+    many = [make_measurement(f"tests/t.py::test[{n}]", level=1.0) for n in range(400)]
+    engine = structs.replace(many[0].engine, digest="another")
+    slow = [
+        make_measurement(f"tests/t.py::test[{n}]", level=1.5, engine=engine) for n in range(400)
+    ]
+    out = trtperf(
+        "compare", write_run("old", *many), write_run("new", *slow), "--format=markdown"
+    ).out
+    assert 50_000 < len(out) < 65_536
+    assert out.endswith("\n\nThe rest is in the records.\n")
+
+
+def test_a_marker_cannot_end_its_comment(trtperf, write_run):
+    with pytest.raises(SystemExit) as stop:
+        trtperf("compare", write_run("a"), write_run("b"), "--marker", "x --> <script>")
+    assert stop.value.code == 2

@@ -1,0 +1,48 @@
+"""A comparison of two records in Markdown, for a comment that a job writes anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_trtperf.commands.compare_text import COLUMNS, remaining, rows_of, summary
+from pytest_trtperf.commands.compared_records import Comparisons
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.markdown import MAX_CHARACTERS, escaped, markdown_table
+
+MAX_COMMENT = 60_000
+"""Characters: a comment on GitHub has at most 65 536."""
+
+
+def markdown_text(found: Comparisons, marker: str, *, everything: bool) -> str:
+    """The whole comment; what does not fit into one is left out.
+
+    Args:
+        marker: what the first line names, a comment of HTML that readers do not see.
+        everything: whether unchanged measurements are shown too.
+    """
+    lines = [f"<!-- {marker} -->", *_lines(found, everything=everything)]
+    size = 0
+    for number, line in enumerate(lines):
+        size += len(line) + 1
+        if size > MAX_COMMENT:
+            return "\n".join([*lines[:number], "", "The rest is in the records."])
+    return "\n".join(lines)
+
+
+def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
+    shown = [one for one in found.compared if everything or one.is_worth_a_word]
+    shown.sort(key=lambda one: not one.failed)
+    yield from (f"### trtperf: {summary(found)}", "")
+    places = {(one.identity.backend, one.identity.hardware_class) for one in found.compared}
+    yield from (", ".join(f"{backend} on {name}" for backend, name in sorted(places)), "")
+    rows = [row for one in shown for row in rows_of(one)]
+    yield from (*markdown_table(COLUMNS, rows), "") if rows else ()
+    for name, those in remaining(found):
+        yield from (f"**{name} ({len(those)})**", "", *map(_item, those), "")
+    for one in shown:
+        key = shortened(one.identity.key)
+        yield from (_item(f"{key}: {text}") for text in (*one.notes, *one.differences))
+
+
+def _item(text: str) -> str:
+    return f"- {escaped(shortened(text, MAX_CHARACTERS))}"

@@ -1,0 +1,68 @@
+"""A comparison of two records as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.commands.compared_records import Compared, Comparisons
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.tables import aligned
+
+COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")
+
+
+def text_lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
+    """A table, what is behind it, and how many of each there are.
+
+    Args:
+        everything: whether unchanged measurements are shown too.
+    """
+    shown = [one for one in found.compared if everything or one.is_worth_a_word]
+    rows = [row for one in shown for row in rows_of(one)]
+    yield from aligned([COLUMNS, *rows], left=(0, 1, len(COLUMNS) - 1)) if rows else []
+    for one in shown:
+        key = shortened(one.identity.key)
+        yield from (f"{key}: {text}" for text in (*one.notes, *one.differences))
+    for name, those in remaining(found):
+        yield f"{name} ({len(those)}):"
+        yield from (f"  {one}" for one in those)
+    yield summary(found)
+
+
+def remaining(found: Comparisons) -> Iterator[tuple[str, list[str]]]:
+    """What could not be compared, by why; without those that there are none of."""
+    for name, those in (
+        ("not in the new record", [one.with_reason for one in found.missing]),
+        ("failed in the new record alone", [str(one) for one in found.broken]),
+        ("only in the new record", [str(one) for one in found.added]),
+    ):
+        if those:
+            yield name, those
+
+
+def rows_of(one: Compared) -> Iterator[tuple[str, ...]]:
+    """A row of `COLUMNS` for each number."""
+    for verdict in one.verdicts:
+        word = {"pass": "same", "fail": "REGRESSED"}.get(verdict.status, verdict.status)
+        if verdict.change is None or verdict.value is None or verdict.baseline is None:
+            yield shortened(one.identity.key), verdict.metric, "-", "-", "-", "-", "OTHER MODE"
+            continue
+        yield (
+            shortened(one.identity.key),
+            verdict.metric,
+            f"{verdict.baseline:.5g}",
+            f"{verdict.value:.5g}",
+            signed_percent(verdict.change),
+            percent_interval(verdict.lower, verdict.upper),
+            word,
+        )
+
+
+def summary(found: Comparisons) -> str:
+    """How many of each there are, in a line."""
+    others = {"broken": len(found.broken), "unchanged": len(found.unchanged)}
+    return (
+        f"{len(found.compared)} compared: {found.regressed} regressed, {found.inconclusive} "
+        f"inconclusive; {len(found.missing)} missing, {len(found.added)} added"
+    ) + "".join(f", {count} {what}" for what, count in others.items() if count)

@@ -1,0 +1,177 @@
+"""The measurements of one record compared with those of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.baseline.schema import BaselineEntry
+from pytest_trtperf.commands.broken_tests import (
+    BrokenTest,
+    Missing,
+    broken_tests,
+    missing_tests,
+)
+from pytest_trtperf.judge.comparison import Comparison, Surroundings
+from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.judge.repository import Repository
+from pytest_trtperf.judge.subject import Subject
+from pytest_trtperf.record.as_baseline import baseline_entry, tactics
+from pytest_trtperf.record.json_file import MeasurementId, measurement_id, measurement_ids
+from pytest_trtperf.record.model import MeasurementRecord, RunRecord
+from pytest_trtperf.record.verdict import VerdictRecord
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A measurement that both records have."""
+
+    identity: MeasurementId
+    verdicts: list[VerdictRecord]
+    differences: list[str]
+    notes: list[str]
+
+    @property
+    def failed(self) -> bool:
+        """Whether it regressed, or was measured in another mode."""
+        return any(verdict.failed for verdict in self.verdicts)
+
+    @property
+    def is_worth_a_word(self) -> bool:
+        """Whether it has a note, or a verdict other than pass."""
+        return bool(self.notes) or any(verdict.status != "pass" for verdict in self.verdicts)
+
+
+class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
+    """The result; `missing` are only in the old record, `added` only in the new one.
+
+    `unchanged` were not measured again, since nothing that they depend on has changed. `broken` are
+    tests that failed in the new record alone, and not by a comparison.
+    """
+
+    compared: list[Compared]
+    missing: list[Missing]
+    added: list[MeasurementId]
+    unchanged: list[MeasurementId]
+    broken: list[BrokenTest]
+
+    @property
+    def regressed(self) -> int:
+        """How many measurements got worse."""
+        return sum(one.failed for one in self.compared)
+
+    @property
+    def inconclusive(self) -> int:
+        """How many measurements could not be judged."""
+        return sum(
+            not one.failed and any(verdict.status == "inconclusive" for verdict in one.verdicts)
+            for one in self.compared
+        )
+
+
+def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Policy) -> Comparisons:
+    """Compares each measurement of the new runs with that of the old ones.
+
+    All are looked at twice: unchanged engines first show what the machine is like.
+    """
+    before, after = dict(_measurements(old)), dict(_measurements(new))
+    entries = {
+        one: baseline_entry(record, run.software, run.created)
+        for one, (run, record) in before.items()
+    }
+    matched = [one for one in after if one in before]
+    arounds = _surroundings(matched, entries)
+    pairs = [
+        (one, _RecordPair(entries[one], *after[one], policy, arounds[_machine_of(one)]))
+        for one in matched
+    ]
+    for _, pair in pairs:
+        pair.judge()
+    gone, unchanged = missing_tests(old, new)
+    known = set(measurement_ids(old))
+    return Comparisons(
+        compared=[pair.compared(one) for one, pair in pairs],
+        missing=gone,
+        added=[one for one in measurement_ids(new) if one not in known],
+        unchanged=unchanged,
+        broken=broken_tests(old, new),
+    )
+
+
+def _surroundings(
+    matched: Sequence[MeasurementId], entries: Mapping[MeasurementId, BaselineEntry]
+) -> dict[tuple[str, str], Surroundings]:
+    """What each hardware class and backend knows: the machines have nothing in common."""
+    by_machine: dict[tuple[str, str], list[BaselineEntry]] = {}
+    for one in matched:
+        by_machine.setdefault(_machine_of(one), []).append(entries[one])
+    return {
+        machine: Surroundings(Repository(partial(iter, known)), comparisons=len(known))
+        for machine, known in by_machine.items()
+    }
+
+
+def _machine_of(one: MeasurementId) -> tuple[str, str]:
+    return one.hardware_class, one.backend
+
+
+def _measurements(
+    runs: Sequence[RunRecord],
+) -> Iterator[tuple[MeasurementId, tuple[RunRecord, MeasurementRecord]]]:
+    for run in runs:
+        for one in run.measurements:
+            yield measurement_id(run, one), (run, one)
+
+
+class _RecordPair:
+    """A measurement of the new record, and that of the old one as a baseline."""
+
+    def __init__(
+        self,
+        entry: BaselineEntry,
+        run: RunRecord,
+        record: MeasurementRecord,
+        policy: Policy,
+        around: Surroundings,
+    ) -> None:
+        self._record = record
+        subject = Subject(
+            test=record.test,
+            key=record.key,
+            module=record.module,
+            baseline_dir=record.baseline_dir,
+            device=record.device,
+            engine=record.engine,
+            software=run.software,
+            baseline=entry,
+            compares=True,
+            records=False,
+        )
+        self._comparison = Comparison(
+            subject, entry, policy, around, mode=record.mode, shapes=record.shapes
+        )
+
+    def judge(self) -> list[VerdictRecord]:
+        """The verdicts, with what is known of the machine by now."""
+        found = {finding.code: finding.message for finding in self._record.findings}
+        doubtful = (FindingCode.NOT_STEADY, FindingCode.SATURATED, FindingCode.DRIFTING)
+        return self._comparison.judge(
+            [session.rounds for session in self._record.sessions if session.rounds],
+            host_bound=FindingCode.ENQUEUE_BOUND in found,
+            doubt=next((found[code] for code in doubtful if code in found), None),
+            saturated=FindingCode.SATURATED in found,
+        )
+
+    def compared(self, identity: MeasurementId) -> Compared:
+        """The same with what explains a failure."""
+        verdicts = self.judge()
+        layers = {layer.name: layer.median_ms for layer in self._record.layers}
+        differences = self._comparison.differences(layers, tactics(self._record.layers))
+        return Compared(
+            identity=identity,
+            verdicts=verdicts,
+            differences=differences if any(verdict.failed for verdict in verdicts) else [],
+            notes=self._comparison.notes,
+        )
