@@ -58,7 +58,7 @@ def _texts(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
         if before == after:
             continue
         if name == "code":
-            yield "other code of the test or its fixtures"
+            yield "other code of the test, its fixtures or hooks"
         elif name.startswith("input "):
             yield f"other values of {name}"
         else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-import re
 
 import pytest
 
-ONLY = "--trtperf-changed-only"
+from tests.plugin.changed import ONLY, edit, is_unchanged, measured_since, run, why
+
 SKIPPED = "*trtperf: unchanged*"
 BUDGET = """
     def test_model(trt_engine, trt_measure):
@@ -25,41 +25,6 @@ def recorded(repository):
     repository.tests(BUDGET)
     repository.record()
     return repository
-
-
-def run(project, *options):
-    return project.run(ONLY, "-v", "-rs", "--trtperf-json=run.json", *options)
-
-
-def why(result):
-    """Why tests were measured."""
-    found = [re.match(r"measured: (.*): [^:]*::", line) for line in result.outlines]
-    return [one[1] for one in found if one]
-
-
-def is_unchanged(project, *options):
-    """Whether no test of a run that must not fail was measured."""
-    result = run(project, *options)
-    assert result.ret == 0
-    outcomes = result.parseoutcomes()
-    assert why(result) == [] or outcomes.get("passed")
-    return "passed" not in outcomes and outcomes["skipped"] > 0
-
-
-def measured_since(project, *options):
-    """Why the only test was measured, whatever came of it."""
-    result = run(project, *options)
-    outcomes = result.parseoutcomes()
-    assert outcomes.get("passed", 0) + outcomes.get("failed", 0) == 1
-    (found,) = why(result)
-    return found
-
-
-def edit(project, before, after, name="test_perf.py"):
-    path = project.path / name
-    source = path.read_text()
-    assert before in source
-    path.write_text(source.replace(before, after))
 
 
 def edit_baseline(project, change):
@@ -148,7 +113,7 @@ def test_a_link_to_another_model_is_measured(recorded):
 
 
 SUBTESTS = pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 9 has subtests")
-CODE = "other code of the test or its fixtures"
+CODE = "other code of the test, its fixtures or hooks"
 ASKS = [
     ("ms=100", "ms=99", f"budget P99 of latency 100.0 -> 99.0, {CODE}"),
     ("ms=100", "ms=101", f"budget P99 of latency 100.0 -> 101.0, {CODE}"),
