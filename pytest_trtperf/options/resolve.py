@@ -47,7 +47,7 @@ def resolve(sources: Sources) -> Settings:
     given = (_look_up(option, sources) for option in DECLARED)
     settings = Settings(**dict(filter(None, given)))
     if settings.build_only:
-        settings = settings.replaced(enabled=True)
+        settings = settings.replaced(enabled=True, changed_only=False)
     if settings.strict:
         settings = settings.replaced(**_STRICT)
     _check(settings)
@@ -95,11 +95,10 @@ def _check(settings: Settings) -> None:
             "--trtperf-build-only measures nothing: leave --trtperf-update and --trtperf-against "
             "out"
         )
-    if settings.changed_only and (settings.update or settings.build_only):
-        other = "--trtperf-update" if settings.update else "--trtperf-build-only"
+    if settings.changed_only and settings.update:
         raise ValueError(
-            f"--trtperf-changed-only and {other} exclude each other: what is recorded or built is "
-            "all that the tests ask for"
+            "--trtperf-changed-only and --trtperf-update exclude each other: all tests are "
+            "recorded, or with --trtperf-update-new those that have no baseline"
         )
     if settings.request_rate is not None and settings.idle_ms:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")

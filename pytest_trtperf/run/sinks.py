@@ -144,7 +144,8 @@ class GitHubStepSummary:
     def pytest_trtperf_run_finished(self, record: RunRecord) -> None:
         """Appends the table."""
         missing = [f"without a baseline, not compared: {key}" for key in self._run.missing]
-        text = markdown(self._run.title, record.measured, [*missing, *self._run.errors])
+        lines = [*missing, *self._run.errors, *unchanged_lines(self._run.unchanged, {}, 0)]
+        text = markdown(self._run.title, record.measured, lines)
         _write(self._run, "GITHUB_STEP_SUMMARY", lambda: github.append_summary(self._path, text))
 
 

@@ -68,11 +68,16 @@ def test_the_baseline_says_what_was_asked_for(recorded):
     assert asked == {"budget P99 of latency": "100.0", "shapes given": "x"}
 
 
-@pytest.mark.parametrize("other", ["--trtperf-update", "--trtperf-build-only"])
-def test_what_needs_all_tests_is_refused(recorded, other):
-    result = run(recorded, other)
+def test_a_recording_of_all_tests_is_refused(recorded):
+    result = run(recorded, "--trtperf-update")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*--trtperf-changed-only and {other} exclude each other*"])
+    expected = "*--trtperf-changed-only and --trtperf-update exclude each other*"
+    result.stderr.fnmatch_lines([expected])
+
+
+def test_engines_of_all_tests_are_built(recorded):
+    result = run(recorded, "--trtperf-build-only")
+    result.stdout.fnmatch_lines(["engines ready: 1, *"])
 
 
 def test_without_a_baseline_it_is_measured_and_may_be_recorded(repository):
@@ -315,3 +320,20 @@ def test_what_cannot_be_seen_without_numbers_is_measured(project, body, reason):
     else:
         found = measured_since(project)
         assert fnmatch.fnmatchcase(found, reason), found
+
+
+@pytest.mark.usefixtures("on_cpu")
+def test_on_onnx_runtime_external_data_is_looked_at(project):
+    onnx = pytest.importorskip("onnx")
+    path = project.model(layers=2)
+    how = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(onnx.load(path), path, **how)
+    project.tests(BUDGET.replace("100", "100_000"), batch=16)
+    project.record()
+    weights = project.path / "weights.bin"
+    content = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(content)
+    assert is_unchanged(project)
+    weights.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert measured_since(project).startswith("another model")

@@ -294,6 +294,15 @@ def test_junit_has_it_skipped(project):
     assert 'message="trtperf: unchanged"' in text
 
 
+def test_the_summary_of_a_step_counts_it(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    write(project)
+    project.record()
+    assert is_unchanged(project)
+    text = (tmp_path / "summary.md").read_text()
+    assert "- 1 test was not measured: unchanged since the baseline\n" in text
+
+
 def test_workers_skip_and_measure(project):
     pytest.importorskip("xdist")
     project.model()
