@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -292,6 +293,17 @@ def test_junit_has_it_skipped(project):
     text = (project.path / "junit.xml").read_text()
     assert 'skipped="1"' in text
     assert 'message="trtperf: unchanged"' in text
+
+
+def test_its_reference_stays_in_use(project):
+    write(project)
+    project.record()
+    references = project.path.parent / f"{project.path.name}-state" / "cache" / "references"
+    files = [path for path in references.rglob("*") if path.is_file()]
+    for path in files:
+        os.utime(path, (1, 1))
+    assert is_unchanged(project)
+    assert max(path.stat().st_mtime for path in files) > 1
 
 
 def test_the_summary_of_a_step_counts_it(project, monkeypatch, tmp_path):
