@@ -40,7 +40,8 @@ from pytest_trtperf.fixtures.trt_engine import TrtEngine
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.plan_cache.files import KEY
 from pytest_trtperf.plan_cache.identity import Origin
-from pytest_trtperf.run.run import Run, Target
+from pytest_trtperf.run.run import Run
+from pytest_trtperf.run.target import Target
 
 BACKEND = "tensorrt-rtx"
 PACKAGE = Path(pytest_trtperf.__file__).parent

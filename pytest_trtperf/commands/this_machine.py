@@ -8,7 +8,7 @@ from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.plan_cache.identity import PlanIdentity
-from pytest_trtperf.run.run import Target
+from pytest_trtperf.run.target import Target
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.engine.shapes import Shape, format_shape
 from pytest_trtperf.record.model import EngineRecord
 
-UNCHANGED = "trtperf: unchanged"
-"""Why such a test is skipped; programs recognise it by these words."""
-
 
 def engine_changes(
     entry: BaselineEntry,

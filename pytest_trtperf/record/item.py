@@ -18,6 +18,12 @@ changed. unfinished: the run ended before the test did.
 FAILED = ("failed", "error")
 """The outcomes that make a run red."""
 
+PASSED = ("passed", "xpassed")
+"""The outcomes after which a measurement may become a baseline."""
+
+UNCHANGED = "trtperf: unchanged"
+"""Why a test is skipped whose outcome is `unchanged`; programs recognise it by these words."""
+
 
 class AttemptRecord(Record, frozen=True, kw_only=True):
     """One of several attempts at a test, which a plugin ran again; of the last, too."""

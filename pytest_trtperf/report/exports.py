@@ -53,7 +53,9 @@ def to_csv(runs: Sequence[RunRecord]) -> str:
 
 def to_markdown(runs: Sequence[RunRecord]) -> str:
     """A section for each run."""
-    return "\n".join(markdown(f"{run.backend} on {run.device}", run.measured) for run in runs)
+    return "\n".join(
+        markdown(f"{run.backend} on {run.device}", run.measured, tests=run.tests) for run in runs
+    )
 
 
 def smaller_is_better(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.report.outcomes import outcome
+from pytest_trtperf.report.outcomes import broken, broken_line, outcome
 from pytest_trtperf.report.undecided import undecided_line
 
 MAX_ANNOTATIONS = 10
@@ -27,22 +28,32 @@ def annotation_lines(
     missing: Sequence[str],
     errors: Sequence[str],
     folder: str = "",
+    tests: Sequence[ItemRecord] = (),
 ) -> list[str]:
     """Workflow commands, one a line: errors for what failed, warnings for what was not decided.
 
+    What failed is what pytest says has failed: not what a test is expected to miss.
+
     Args:
+        tests: all that measure.
         missing: keys without a baseline. errors: what could not be written.
         folder: pytest's root directory relative to the top of the repository.
     """
     failed, unknown = [], []
+    lines = {test.test: test.line for test in tests}
     for one in measured:
-        messages = [verdict.message for verdict in one.verdicts if verdict.failed]
-        if messages:
+        place = _place(one, folder, lines.get(one.test))
+        if outcome(one) == "fail":
+            messages = [verdict.message for verdict in one.verdicts if verdict.failed]
             changed = one.differences if isinstance(one, MeasurementRecord) else []
-            failed.append(_command("error", _file(one, folder), "\n".join([*messages, *changed])))
+            failed.append(_command("error", place, "\n".join([*messages, *changed])))
         elif outcome(one) == "inconclusive":
             messages = [v.message for v in one.verdicts if v.status == "inconclusive"]
-            unknown.append(_command("warning", _file(one, folder), "\n".join(messages)))
+            unknown.append(_command("warning", place, "\n".join(messages)))
+    failed += [
+        _command("error", _place(one, folder, one.line), broken_line(one))
+        for one in broken(tests, measured)
+    ]
     failed += [_command("error", {}, error) for error in errors]
     if missing:
         text = f"{len(missing)} measurements have no baseline: {', '.join(missing)}"
@@ -74,9 +85,10 @@ def append_summary(path: Path, text: str) -> None:
         file.write(data + b"\n")
 
 
-def _file(one: Measured, folder: str) -> dict[str, str]:
+def _place(one: Measured | ItemRecord, folder: str, line: int | None) -> dict[str, str]:
     name = one.test.partition("::")[0]
-    return {"file": f"{folder}/{name}" if folder else name, "title": shortened(one.key)}
+    place = {"file": f"{folder}/{name}" if folder else name, "title": shortened(one.key)}
+    return place if line is None else {**place, "line": str(line)}
 
 
 def _command(level: str, about: Mapping[str, str], message: str) -> str:

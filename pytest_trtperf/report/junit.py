@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import MaxQpsRecord, Measured, PairRecord
 from pytest_trtperf.report.outcomes import outcome
 from pytest_trtperf.report.undecided import undecided_reason
+
+PREFIX = "trtperf"
+"""What the names of all properties begin with."""
+
+
+def without_properties(present: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
+    """The properties of a test case that are of others."""
+    return [one for one in present if not one[0].startswith((f"{PREFIX}.", f"{PREFIX}["))]
+
+
+def with_properties(
+    present: Iterable[tuple[str, object]], record: Measured
+) -> list[tuple[str, object]]:
+    """The properties of a test case and those of a measurement, each name once."""
+    added = dict(properties(record))
+    return [*(one for one in present if one[0] not in added), *added.items()]
 
 
 def properties(record: Measured) -> list[tuple[str, object]]:
@@ -14,7 +31,7 @@ def properties(record: Measured) -> list[tuple[str, object]]:
 
     Those of a measurement with a name begin with `trtperf[name].`.
     """
-    prefix = f"trtperf{_label(record)}."
+    prefix = f"{PREFIX}{_label(record)}."
     return [(prefix + name, value) for name, value in _properties(record)]
 
 
@@ -27,6 +44,10 @@ def _label(record: Measured) -> str:
 def _properties(record: Measured) -> Iterator[tuple[str, str]]:
     yield "device", record.device
     yield "verdict", outcome(record)
+    if record.owner:
+        yield "owner", record.owner
+    for name, text in record.labels.items():
+        yield f"label.{name}", text
     if reason := undecided_reason(record):
         yield "not_decided", reason
     if isinstance(record, MaxQpsRecord):
@@ -36,7 +57,7 @@ def _properties(record: Measured) -> Iterator[tuple[str, str]]:
         for kind, ratio in record.ratios.items():
             yield f"ratio.{kind}", f"{ratio['value']:.6g}"
     else:
-        yield "baseline", record.baseline
+        yield "baseline", baseline_words(record)
         yield "throughput_qps", f"{record.throughput:.6g}"
         for metric, figures in record.summary.items():
             yield f"{metric}.median_ms", f"{figures['median']:.6g}"

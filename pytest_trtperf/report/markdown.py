@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.environment import environment_lines
-from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, outcome, row
+from pytest_trtperf.report.outcomes import (
+    COLUMNS,
+    OUTCOMES,
+    broken,
+    broken_line,
+    outcome,
+    row,
+    tests_line,
+)
 from pytest_trtperf.report.undecided import undecided_line
 
 MAX_ROWS = 500
@@ -30,19 +39,28 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return [lines[0], f"|{'|'.join(head)}|", *lines[1:]]
 
 
-def markdown(title: str, measured: Sequence[Measured], problems: Sequence[str] = ()) -> str:
+def markdown(
+    title: str,
+    measured: Sequence[Measured],
+    problems: Sequence[str] = (),
+    tests: Sequence[ItemRecord] = (),
+) -> str:
     """The whole section; what failed comes first.
 
     Args:
+        tests: all that measure.
         problems: lines about what is missing or could not be written.
     """
     found = sorted(measured, key=lambda one: OUTCOMES.index(outcome(one)))
     rows = [row(one) for one in found if isinstance(one, MeasurementRecord)]
     lines = [f"### {escaped(title)}", ""]
+    if counts := tests_line(tests):
+        lines += [escaped(counts), ""]
     if rows:
         lines += [*markdown_table(COLUMNS, rows[:MAX_ROWS]), ""]
     if len(rows) > MAX_ROWS:
         lines += [f"{len(rows) - MAX_ROWS} more are in the record.", ""]
+    lines += _items(broken_line(one) for one in broken(tests, measured)[:MAX_ROWS])
     others = [one for one in found if not isinstance(one, MeasurementRecord)]
     lines += _items(one.message for one in others[:MAX_ROWS])
     lines += _items(

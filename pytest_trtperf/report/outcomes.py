@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
+from pytest_trtperf.record.baseline_state import COMPARED, baseline_words
+from pytest_trtperf.record.item import FAILED, ItemRecord, Outcome
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
@@ -14,8 +18,11 @@ COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "v
 
 _SLOWER = (Reason.OVER_LIMIT.value, Reason.UNDER_LIMIT.value)
 
-OUTCOMES = ("fail", "inconclusive", "pass", "measured")
-"""In the order in which they matter."""
+OUTCOMES = ("fail", "inconclusive", "swallowed", "xfail", "pass", "measured")
+"""In the order in which they matter.
+
+swallowed: a verdict failed, and the test caught its error. xfail: the test is expected to fail.
+"""
 
 MAX_NAMES = 5
 """Of measurements, in a line that counts them."""
@@ -28,11 +35,32 @@ def listed(names: Sequence[str]) -> str:
 
 
 def outcome(record: Measured) -> str:
-    """One of `OUTCOMES`; measured where nothing was judged."""
+    """One of `OUTCOMES`, which agrees with what pytest says; measured where nothing was judged."""
     if any(verdict.failed for verdict in record.verdicts):
-        return "fail"
+        if record.outcome is None or record.outcome in FAILED:
+            return "fail"
+        return "xfail" if record.outcome == "xfailed" else "swallowed"
     states = {verdict.status for verdict in record.verdicts}
     return "inconclusive" if "inconclusive" in states else "pass" if states else "measured"
+
+
+def broken(tests: Sequence[ItemRecord], measured: Sequence[Measured]) -> list[ItemRecord]:
+    """Tests that failed and that no verdict explains, such as those whose engine did not build."""
+    explained = {one.test for one in measured if outcome(one) == "fail"}
+    return [one for one in tests if one.outcome in FAILED and one.test not in explained]
+
+
+def broken_line(test: ItemRecord) -> str:
+    """What became of a test that no verdict explains."""
+    what = "failed" if test.outcome == "failed" else "failed in set-up or teardown"
+    return f"{shortened(test.key)} {what}: {test.reason}" if test.reason else f"{test.key} {what}"
+
+
+def tests_line(tests: Sequence[ItemRecord]) -> str | None:
+    """How many tests had which outcome; None without tests, as in records of older versions."""
+    counts = Counter(test.outcome for test in tests)
+    words = [f"{counts[word]} {word}" for word in get_args(Outcome) if counts[word]]
+    return f"tests: {', '.join(words)}" if words else None
 
 
 def row(record: MeasurementRecord) -> tuple[str, ...]:
@@ -46,7 +74,7 @@ def row(record: MeasurementRecord) -> tuple[str, ...]:
         f"{judged['p99']:.4g}",
         f"{record.throughput:.5g}",
         ", ".join(map(_budget, budgets)) or "-",
-        _baseline(shown, record.baseline),
+        _baseline(shown, baseline_words(record)),
         "-" if shown is None else _change(shown),
         _verdict(record),
     )
@@ -80,13 +108,14 @@ def _budget(verdict: VerdictRecord) -> str:
 
 def _baseline(shown: VerdictRecord | None, state: str) -> str:
     if shown is None or shown.baseline is None:
-        return state if state != "compared" else "-"
+        return state if state != COMPARED else "-"
     return f"{shown.metric} {shown.baseline:.4g}"
 
 
 def _verdict(record: MeasurementRecord) -> str:
     word = outcome(record)
-    if word == "fail":
-        return "FAIL " + ", ".join(verdict.metric for verdict in record.verdicts if verdict.failed)
+    if word in ("fail", "swallowed", "xfail"):
+        failed = ", ".join(verdict.metric for verdict in record.verdicts if verdict.failed)
+        return f"{'FAIL' if word == 'fail' else word} {failed}"
     by_estimate = any(verdict.reason == Reason.ESTIMATE for verdict in record.verdicts)
     return f"{word} (by estimate)" if by_estimate else word

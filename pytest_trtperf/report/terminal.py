@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_trtperf.analysis.verdict import Status
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
 from pytest_trtperf.report.environment import environment_lines
-from pytest_trtperf.report.outcomes import COLUMNS, listed, outcome, row
+from pytest_trtperf.report.outcomes import (
+    COLUMNS,
+    MAX_NAMES,
+    broken,
+    broken_line,
+    listed,
+    outcome,
+    row,
+)
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.report.undecided import undecided_line
 
@@ -37,6 +46,7 @@ def summary_lines(
     waited_s: float = 0.0,
     without_time: Sequence[str] = (),
     deprecated: Sequence[str] = (),
+    tests: Sequence[ItemRecord] = (),
     verbosity: int = 0,
 ) -> list[str]:
     """The section that a run ends with.
@@ -48,12 +58,14 @@ def summary_lines(
         uncollected: baseline entries of tests that were not collected.
         without_time: tests that the time limit left out.
         deprecated: lines on options that were given and are deprecated.
+        tests: all that measure.
         verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
     """
     if not (measurements or others):
         lines = ["nothing was measured"]
     else:
         lines = _measured_lines(measurements, others, verbosity)
+    lines += _broken_lines(broken(tests, [*measurements, *others]))
     if missing:
         lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
         lines += [f"  {key}" for key in missing]
@@ -89,6 +101,15 @@ def summary_lines(
     return [*lines, undecided] if undecided else lines
 
 
+def _broken_lines(tests: Sequence[ItemRecord]) -> list[str]:
+    if not tests:
+        return []
+    lines = [f"FAILED WITHOUT A VERDICT ({len(tests)}):"]
+    lines += [f"  {broken_line(test)}" for test in tests[:MAX_NAMES]]
+    more = len(tests) - MAX_NAMES
+    return [*lines, f"  and {more} more"] if more > 0 else lines
+
+
 def _measured_lines(
     measurements: Sequence[MeasurementRecord],
     others: Sequence[MaxQpsRecord | PairRecord],
@@ -107,6 +128,9 @@ def _measured_lines(
             lines += [f"{record.key}: {_extent(record)}", *(v.message for v in record.verdicts)]
         else:
             lines += [v.message for v in record.verdicts if v.status == Status.INCONCLUSIVE.value]
+        if outcome(record) == "swallowed":
+            caught = [v.message for v in record.verdicts if v.failed]
+            lines += [f"swallowed by the test: {message}" for message in caught]
         remarks = [*(finding.message for finding in record.findings), *record.notes]
         lines += [f"{record.key}: {text}" for text in remarks]
     return lines

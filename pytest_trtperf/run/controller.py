@@ -11,8 +11,9 @@ from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.report.terminal import header
 from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
+from pytest_trtperf.run.items import without_group
 from pytest_trtperf.run.recording import record_baselines
-from pytest_trtperf.run.run import Run, without_group
+from pytest_trtperf.run.run import Run
 from pytest_trtperf.run.time_plan import plan_line
 
 
@@ -46,6 +47,9 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes the measurements that came with a report, from a worker or from here."""
+        self._run.items.take(report)
+        if report.when == "setup":
+            self._run.forget(without_group(report.nodeid))
         self._run.add(getattr(report, "trtperf", ()), passed=report.passed)
         self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
         self._run.reported.add(without_group(report.nodeid))
@@ -76,6 +80,7 @@ class Controller:
         run.put_in_order()
         if complete:
             run.note_lost()
+        run.note_outcomes()
         record_baselines(run, complete=complete)
         if exitstatus == pytest.ExitCode.OK and not (run.has_measured or run.unchanged):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

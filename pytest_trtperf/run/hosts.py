@@ -17,7 +17,7 @@ from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.run.hook_calls import call_backends
-from pytest_trtperf.run.run import Target
+from pytest_trtperf.run.target import Target
 
 # In a process of its own: the worker that comes after is to import its modules itself.
 _DESCRIBE = """

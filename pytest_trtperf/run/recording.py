@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+
+import msgspec
 
 from pytest_trtperf.baseline.keys import possible_tests
 from pytest_trtperf.baseline.merge import add_run, unlike
@@ -14,6 +16,7 @@ from pytest_trtperf.judge.attribution import doubts
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository, what_it_finds
 from pytest_trtperf.record.as_baseline import baseline_entry
+from pytest_trtperf.record.baseline_state import RECORDED, not_recorded
 from pytest_trtperf.record.model import MeasurementRecord, utc_now
 from pytest_trtperf.run.run import Run
 
@@ -30,6 +33,7 @@ def record_baselines(run: Run, *, complete: bool) -> None:
         complete: whether the run reached its end; only then can an entry be stale.
     """
     changes = _changes(run)
+    written: set[_Place] = set()
     stale = _stale_keys(run) if complete else {}
     for place in sorted(changes.keys() | stale.keys()):
         removed = stale.get(place, []) if run.settings.update else []
@@ -39,9 +43,25 @@ def record_baselines(run: Run, *, complete: bool) -> None:
         try:
             if path := run.store(directory).update(module, changes.get(place, {}), removed):
                 run.recorded.written.append(path)
+                written.add(place)
         except BaselineError as error:
             run.note_error(str(error))
+    recorded = {(place, key) for place in written for key in changes.get(place, {})}
+    run.measurements = [
+        (_with_state(record, recorded), passed) for record, passed in run.measurements
+    ]
     run.recorded.stale = sorted(key for keys in stale.values() for key in keys)
+
+
+def _with_state(
+    record: MeasurementRecord, recorded: Collection[tuple[_Place, str]]
+) -> MeasurementRecord:
+    """A measurement that says whether it became a baseline."""
+    if ((Path(record.baseline_dir), record.module), record.key) in recorded:
+        return msgspec.structs.replace(record, baseline=RECORDED, baseline_why="")
+    if record.baseline == RECORDED:
+        return not_recorded(record, "not written")
+    return record
 
 
 def _changes(run: Run) -> dict[_Place, dict[str, BaselineEntry]]:

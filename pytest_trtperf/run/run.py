@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
 
 from pytest_trtperf import __version__
 from pytest_trtperf.analysis.shift import Controls
-from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import builtin_backends, find_backend
-from pytest_trtperf.baseline.hardware import cpu_class, cpu_model, cpu_name, gpu_class, gpu_name
 from pytest_trtperf.baseline.locate import locate
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
@@ -28,6 +26,8 @@ from pytest_trtperf.judge.comparison import Surroundings
 from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest
+from pytest_trtperf.record.baseline_state import NOT_RECORDED, with_outcome
+from pytest_trtperf.record.item import PASSED
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
     Measured,
@@ -38,47 +38,12 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.run.ci import commit
 from pytest_trtperf.run.invocation import Invocation
+from pytest_trtperf.run.items import ReportedItems, without_group
+from pytest_trtperf.run.target import Target
 
 RUN = pytest.StashKey["Run"]()
 
-
-@dataclass(frozen=True)
-class Target:
-    """What this process measures on; `device` is the name that budgets match."""
-
-    probe: Probe
-    ordinal: int = 0
-
-    @property
-    def uuid(self) -> str | None:
-        """The GPU's UUID, None on the CPU."""
-        return self.probe.gpus[self.ordinal].uuid if self.probe.gpus else None
-
-    @property
-    def device(self) -> str:
-        """`NVIDIA H200`, or `cpu:` with the CPU's model and thread count."""
-        if self.probe.gpus:
-            return gpu_name(self.probe.gpus[self.ordinal].name)
-        return cpu_name(cpu_model(), _threads())
-
-    @property
-    def hardware_class(self) -> str:
-        """The folder of its baselines."""
-        if self.probe.gpus:
-            return gpu_class(self.probe.gpus[self.ordinal].name)
-        return cpu_class(cpu_model(), _threads())
-
-    @property
-    def plan_device(self) -> str | None:
-        """What of the device a plan depends on."""
-        if not self.probe.gpus:
-            return None
-        gpu = self.probe.gpus[self.ordinal]
-        return f"{gpu.name} {gpu.compute_capability}"
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))
+_Other = TypeVar("_Other", MaxQpsRecord, PairRecord)
 
 
 @dataclass
@@ -122,6 +87,7 @@ class Run:
         asks_only: whether the test that runs only says what it asks for, see `changed_only`.
         unchanged: tests that were skipped, since nothing has changed for them.
         changed: by test, why it was measured under --trtperf-changed-only.
+        items: the tests that measure, and what pytest says of them.
     """
 
     settings: Settings
@@ -150,6 +116,7 @@ class Run:
     asks_only: bool = False
     unchanged: list[str] = field(default_factory=list)
     changed: dict[str, str] = field(default_factory=dict)
+    items: ReportedItems = field(default_factory=ReportedItems)
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _repositories: dict[Path, Repository] = field(default_factory=dict)
@@ -244,6 +211,15 @@ class Run:
             else:
                 self.measurements.append((record, passed))
 
+    def forget(self, test: str) -> None:
+        """Drops what an earlier attempt at a test measured: plugins may run it again."""
+        if not any(known == test for known, _ in self._seen):
+            return
+        self._seen = {one for one in self._seen if one[0] != test}
+        self.measurements = [one for one in self.measurements if one[0].test != test]
+        self.max_qps = [one for one in self.max_qps if one.test != test]
+        self.pairs = [one for one in self.pairs if one.test != test]
+
     def _forget_earlier(self, test: str, key: str) -> None:
         """Drops what an earlier attempt at a test measured: plugins may run it again."""
         again = (test, key)
@@ -275,7 +251,8 @@ class Run:
         return [
             record.key
             for record, passed in self.measurements
-            if record.baseline == "missing" and not (passed and self.settings.update_new)
+            if (record.baseline == "missing" and not (passed and self.settings.update_new))
+            or (record.baseline == NOT_RECORDED and self.settings.update_new)
         ]
 
     @property
@@ -291,6 +268,29 @@ class Run:
             self.note_error(
                 f"a worker crashed, and left without a result: {', '.join(sorted(lost))}"
             )
+
+    def note_outcomes(self) -> None:
+        """Gives each measurement the outcome of its test, which is known by now."""
+        self.measurements = [
+            (with_outcome(record, outcome), outcome in PASSED)
+            if (outcome := self.items.outcome(record.test))
+            else (record, passed)
+            for record, passed in self.measurements
+        ]
+        self.max_qps = [self._with_outcome(one) for one in self.max_qps]
+        self.pairs = [self._with_outcome(one) for one in self.pairs]
+
+    def _with_outcome(self, record: _Other) -> _Other:
+        outcome = self.items.outcome(record.test)
+        return with_outcome(record, outcome) if outcome else record
+
+    @property
+    def swallowed(self) -> dict[str, list[str]]:
+        """By test the messages of verdicts that failed."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for record in self.measured:
+            found[record.test] += [one.message for one in record.verdicts if one.failed]
+        return found
 
     def put_in_order(self) -> None:
         """Sorts what was measured as the tests were collected: workers end in any order."""
@@ -326,9 +326,5 @@ class Run:
             measurements=[record for record, _ in self.measurements],
             max_qps=self.max_qps,
             pairs=self.pairs,
+            tests=self.items.records(self.swallowed),
         )
-
-
-def without_group(nodeid: str) -> str:
-    """A node id without the `@group` that pytest-xdist's loadgroup appends, once or more."""
-    return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)

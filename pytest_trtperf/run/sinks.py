@@ -19,7 +19,7 @@ from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.record.traces import TraceFile
 from pytest_trtperf.report import github
 from pytest_trtperf.report.html.page import check_installed, write_html
-from pytest_trtperf.report.junit import properties
+from pytest_trtperf.report.junit import with_properties, without_properties
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.terminal import summary_lines
 from pytest_trtperf.report.unchanged import unchanged_lines
@@ -53,9 +53,14 @@ class JUnitProperties:
     """Properties of test cases, which `--junitxml` and other reporters write."""
 
     @first
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Forgets those of an earlier attempt at a test: plugins may run it again."""
+        item.user_properties[:] = without_properties(item.user_properties)
+
+    @first
     def pytest_trtperf_measured(self, item: pytest.Item, record: Measured) -> None:
         """Adds the measurement to its test's properties."""
-        item.user_properties += properties(record)
+        item.user_properties[:] = with_properties(item.user_properties, record)
 
 
 class Traces:
@@ -145,7 +150,7 @@ class GitHubStepSummary:
         """Appends the table."""
         missing = [f"without a baseline, not compared: {key}" for key in self._run.missing]
         lines = [*missing, *self._run.errors, *unchanged_lines(self._run.unchanged, {}, 0)]
-        text = markdown(self._run.title, record.measured, lines)
+        text = markdown(self._run.title, record.measured, lines, record.tests)
         _write(self._run, "GITHUB_STEP_SUMMARY", lambda: github.append_summary(self._path, text))
 
 
@@ -161,7 +166,9 @@ class GitHubAnnotations:
     ) -> None:
         """Writes workflow commands, one a line."""
         run = self._run
-        for line in github.annotation_lines(record.measured, run.missing, run.errors, self._folder):
+        for line in github.annotation_lines(
+            record.measured, run.missing, run.errors, self._folder, record.tests
+        ):
             terminalreporter.write_line(line)
 
 
@@ -191,6 +198,7 @@ class TerminalTable:
             waited_s=run.waited_s,
             without_time=run.without_time,
             deprecated=[DEPRECATED_ESTIMATE] if run.settings.inconclusive == "estimate" else (),
+            tests=record.tests,
             verbosity=terminalreporter.verbosity,
         )
         lines += unchanged_lines(run.unchanged, run.changed, terminalreporter.verbosity)

@@ -29,9 +29,10 @@ from pytest_trtperf.run.hosts import (
 )
 from pytest_trtperf.run.invocation import Invocation
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
-from pytest_trtperf.run.run import RUN, Run, Target
+from pytest_trtperf.run.run import RUN, Run
 from pytest_trtperf.run.selection import Selection
 from pytest_trtperf.run.sinks import JUnitProperties, sinks_of
+from pytest_trtperf.run.target import Target
 
 _HOST = pytest.StashKey[Host]()
 _WORKER_OUTPUT = "trtperf_deselected"

@@ -27,7 +27,8 @@ from pytest_trtperf.fixtures.trt_engine import TrtEngine, store_of
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import ReferencePlace
 from pytest_trtperf.run.invocation import Invocation
-from pytest_trtperf.run.run import Run, Target
+from pytest_trtperf.run.run import Run
+from pytest_trtperf.run.target import Target
 
 RANGE = {"x": ("1x64", "8x64", "32x64")}
 SHAPES = {"x": (8, 64)}

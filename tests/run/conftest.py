@@ -12,7 +12,8 @@ pytest.importorskip("msgspec")
 
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.options.declared import Settings
-from pytest_trtperf.run.run import Run, Target
+from pytest_trtperf.run.run import Run
+from pytest_trtperf.run.target import Target
 
 MakeRun = Callable[..., Run]
 

@@ -8,4 +8,4 @@ from typing import Any
 
 def fake(**members: Any) -> Any:
     """An object with these members alone, in the place of any other."""
-    return SimpleNamespace(**{"nodeid": "test_x.py::test_a", **members})
+    return SimpleNamespace(**{"nodeid": "test_x.py::test_a", "when": "call", **members})

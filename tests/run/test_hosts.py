@@ -17,7 +17,7 @@ from pytest_trtperf.run.hosts import (
     place,
     refuse_another,
 )
-from pytest_trtperf.run.run import Target
+from pytest_trtperf.run.target import Target
 from pytest_trtperf.testing import FakeBackend
 from tests.run.fakes import fake
 

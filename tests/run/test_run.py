@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.record.model import MaxQpsRecord, PairRecord
-from pytest_trtperf.run.run import without_group
+from pytest_trtperf.run.items import without_group
 from tests.run.fakes import fake
 
 

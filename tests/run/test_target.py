@@ -7,8 +7,8 @@ import os
 import pytest
 
 from pytest_trtperf.backend.probe import Gpu, Probe
-from pytest_trtperf.run import run as run_module
-from pytest_trtperf.run.run import Target
+from pytest_trtperf.run import target as target_module
+from pytest_trtperf.run.target import Target
 
 GPUS = (
     Gpu(0, "NVIDIA H200", "GPU-0", "9.0"),
@@ -30,7 +30,7 @@ def test_a_gpu_is_named_by_its_product(ordinal, uuid, device, hardware_class, pl
 
 
 def test_without_a_gpu_it_is_the_cpu_and_the_threads_that_may_run(monkeypatch):
-    monkeypatch.setattr(run_module, "cpu_model", lambda: "AMD EPYC 9575F 64-Core Processor")
+    monkeypatch.setattr(target_module, "cpu_model", lambda: "AMD EPYC 9575F 64-Core Processor")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0: range(3), 1: range(64)}[pid])
     target = Target(Probe("onnxruntime", "1.20", (), {}))
     assert (target.uuid, target.plan_device) == (None, None)

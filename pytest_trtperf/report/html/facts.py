@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
     AgainstRecord,
     EngineRecord,
@@ -28,7 +29,7 @@ def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
         **{name.replace("_", " "): f"{size:,} bytes" for name, size in one.device_memory.items()},
         "queries": f"{sum(round.queries for round in one.rounds):,}",
         "rounds": f"{len(one.rounds)} kept, {len(one.set_aside)} set aside",
-        "baseline": one.baseline,
+        "baseline": baseline_words(one),
     }
     if then := one.against:
         facts |= {

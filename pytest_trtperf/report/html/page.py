@@ -38,7 +38,7 @@ from pytest_trtperf.report.html.details import (
     pair_details,
     trend_details,
 )
-from pytest_trtperf.report.outcomes import OUTCOMES, outcome
+from pytest_trtperf.report.outcomes import OUTCOMES, outcome, tests_line
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.version import VERSION
 
@@ -99,13 +99,14 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
     found = sorted(_measured(runs), key=lambda item: OUTCOMES.index(outcome(item[1])))
     states = list(rows.TREND_STATES)
     series = sorted(trends, key=lambda item: states.index(item[1].state))
-    failed = rows.failures(found)
+    failed = [*rows.failures(found), *rows.broken_tests(runs)]
     return environment.get_template("page.html.jinja").render(
         version=VERSION,
         runs=runs,
         tables=list(_tables(found, [trend for _, trend in series])),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
+        tests=[line for run in runs if (line := tests_line(run.tests))],
         environment=environment_lines([one for _, one in found]),
         undecided=undecided_line([one for _, one in found]),
         text_columns=rows.TEXT_COLUMNS,

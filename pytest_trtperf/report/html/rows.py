@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.analysis.series import State
 from pytest_trtperf.judge.trend import ENDED, Trend
+from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
     Measured,
@@ -18,7 +19,14 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.outcomes import COLUMNS, OUTCOMES, decisive, outcome
+from pytest_trtperf.report.outcomes import (
+    COLUMNS,
+    OUTCOMES,
+    broken,
+    broken_line,
+    decisive,
+    outcome,
+)
 from pytest_trtperf.report.outcomes import row as cells_of
 
 TREND_STATES = {
@@ -62,9 +70,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed, in full."""
+    """What failed, in full; a test without a measurement has no place in the table."""
 
-    place: int
+    place: int | None
     key: str
     messages: list[str]
     differences: list[str]
@@ -116,6 +124,15 @@ def failures(found: Sequence[tuple[RunRecord, Measured]]) -> list[Failure]:
         )
         for place, (_, one) in enumerate(found)
         if outcome(one) == "fail"
+    ]
+
+
+def broken_tests(runs: Sequence[RunRecord]) -> list[Failure]:
+    """The tests of all runs that failed and that no verdict explains."""
+    return [
+        Failure(None, shortened(test.key, MAX_NAME), [broken_line(test)], [])
+        for run in runs
+        for test in broken(run.tests, run.measured)
     ]
 
 
@@ -181,7 +198,7 @@ def _measurement_line(one: MeasurementRecord) -> _Line:
         rate=one.throughput,
         budget=Cell(NONE) if budget == "-" else Cell(shown_budget, shown_budget),
         baseline=shown.baseline if shown else None,
-        baseline_of=shown.metric if shown and compared else one.baseline,
+        baseline_of=shown.metric if shown and compared else baseline_words(one),
         change=_change_cell(shown),
     )
 

@@ -1,0 +1,164 @@
+"""What pytest says of each test that measures, put together from the reports of its phases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_trtperf.errors import TrtPerfError
+from pytest_trtperf.record.item import (
+    FAILED,
+    UNCHANGED,
+    AttemptRecord,
+    ItemRecord,
+    Outcome,
+)
+from pytest_trtperf.record.text import shortened
+
+LONGEST_REASON = 300
+
+_PHASES = ("setup", "call", "teardown")
+_SPEAKS_FOR_ITSELF = (TrtPerfError, AssertionError, pytest.fail.Exception, pytest.skip.Exception)
+_PREFIX = "trtperf"
+
+
+def without_group(nodeid: str) -> str:
+    """A node id without the `@group` that pytest-xdist's loadgroup appends, once or more."""
+    return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what an error says, with its class where the text needs it."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    if not isinstance(error, _SPEAKS_FOR_ITSELF):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return shortened(text, LONGEST_REASON)
+
+
+def outcome_of(report: pytest.TestReport, reason: str = "") -> Outcome | None:
+    """What one report says of the outcome, as pytest counts it; None where it is only a step."""
+    outcome: str = report.outcome
+    if hasattr(report, "wasxfail") and outcome != "failed":
+        return "xfailed" if outcome == "skipped" else "xpassed"
+    if outcome == "skipped":
+        return "unchanged" if reason.startswith(UNCHANGED) else "skipped"
+    if outcome == "passed":
+        return "passed" if report.when == "call" else None
+    # Failed, or what a plugin that runs tests again makes of it.
+    return "error" if report.when in ("setup", "teardown") else "failed"
+
+
+@dataclass
+class _Attempt:
+    outcome: Outcome | None = None
+    reason: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed_subtests: list[str] = field(default_factory=list)
+    properties: dict[str, str] = field(default_factory=dict)
+
+    def take(self, report: pytest.TestReport, about: Mapping[str, Any]) -> None:
+        if report.when in _PHASES:
+            self.seconds[report.when] = round(report.duration, 6)
+        self.failed_subtests += about.get("failed_subtests", ())
+        self.properties |= {
+            str(name): str(value)
+            for name, value in report.user_properties
+            if not str(name).startswith(_PREFIX)
+        }
+        reason = about.get("reason") or _text_of(report)
+        outcome = outcome_of(report, reason)
+        if self.failed_subtests and outcome == "passed":
+            outcome, reason = "failed", reason or self.failed_subtests[0]
+        # A test that failed and could not be torn down either counts as failed.
+        if outcome and self.outcome not in FAILED:
+            self.outcome, self.reason = outcome, "" if outcome == "passed" else reason
+
+
+def _text_of(report: pytest.TestReport) -> str:
+    """The first line of what a report says, where no exception of the test is known."""
+    if report.outcome == "passed":
+        return ""
+    lines = str(report.longrepr or "").strip().splitlines()
+    return shortened(lines[0], LONGEST_REASON) if lines else ""
+
+
+class ReportedItems:
+    """The tests of a run that measure, by their node ids, in the order of collection."""
+
+    def __init__(self) -> None:
+        self._collected: dict[str, ItemRecord] = {}
+        self._attempts: dict[str, list[_Attempt]] = {}
+
+    def note_collected(self, items: Iterable[ItemRecord]) -> None:
+        """Takes the tests that there are; those that are known stay as they are."""
+        for item in items:
+            self._collected.setdefault(item.test, item)
+
+    def take(self, report: pytest.TestReport) -> bool:
+        """Takes a report of a test that measures, and returns whether it is one."""
+        for data in getattr(report, "trtperf_collected", ()):
+            self.note_collected([msgspec.convert(data, ItemRecord)])
+        test = without_group(report.nodeid)
+        about = getattr(report, "trtperf_item", None)
+        has_crashed = report.when not in _PHASES and test in self._collected
+        if about is None and not has_crashed:
+            return False
+        attempts = self._attempts.setdefault(test, [])
+        if report.when == "setup" or not attempts:
+            attempts.append(_Attempt())
+        attempts[-1].take(report, about or {})
+        return True
+
+    def outcome(self, test: str) -> Outcome | None:
+        """What became of a test by now; None of one that does not measure."""
+        record = self.record(test)
+        return record.outcome if record else None
+
+    def record(self, test: str, swallowed: Sequence[str] = ()) -> ItemRecord | None:
+        """A test as it stands now; None of one that does not measure.
+
+        Args:
+            swallowed: messages of its verdicts that failed.
+        """
+        item = self._collected.get(test)
+        attempts = self._attempts.get(test)
+        if item is None or not attempts:
+            return item
+        last = attempts[-1]
+        labels = dict(last.properties)
+        owner = labels.pop("owner", None) if item.owner is None else item.owner
+        outcome = last.outcome or "unfinished"
+        tried = [
+            AttemptRecord(
+                outcome=one.outcome or "unfinished",
+                seconds=sum(one.seconds.values()),
+                reason=one.reason,
+            )
+            for one in attempts
+        ]
+        return msgspec.structs.replace(
+            item,
+            outcome=outcome,
+            reason=last.reason,
+            seconds=last.seconds,
+            attempts=tried if len(tried) > 1 else [],
+            owner=owner,
+            labels={**labels, **item.labels},
+            failed_subtests=last.failed_subtests,
+            swallowed=[] if outcome in FAILED else list(swallowed),
+        )
+
+    def records(self, swallowed: Mapping[str, Sequence[str]]) -> list[ItemRecord]:
+        """All tests as they stand now.
+
+        Args:
+            swallowed: by test the messages of its verdicts that failed.
+        """
+        found = (self.record(test, swallowed.get(test, ())) for test in self._collected)
+        return [one for one in found if one]

@@ -1,0 +1,334 @@
+"""What a run says of each test agrees with pytest, in the record and in all that is made of it."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+
+EVERY_OUTCOME = """
+    import pytest
+
+    def measure(trt_engine, trt_measure):
+        return trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
+
+    def test_passes(trt_engine, trt_measure):
+        measure(trt_engine, trt_measure)
+
+    def test_misses(trt_engine, trt_measure):
+        measure(trt_engine, trt_measure).assert_p99(ms=1e-4)
+
+    def test_expects(trt_engine, trt_measure):
+        with pytest.raises(AssertionError):
+            measure(trt_engine, trt_measure).assert_p99(ms=1e-4)
+
+    @pytest.mark.xfail(reason="slow since driver 580")
+    def test_xfails(trt_engine, trt_measure):
+        measure(trt_engine, trt_measure).assert_p99(ms=1e-4)
+
+    @pytest.mark.xfail
+    def test_xpasses(trt_engine, trt_measure):
+        measure(trt_engine, trt_measure)
+
+    def test_skips(trt_engine, trt_measure):
+        measure(trt_engine, trt_measure)
+        pytest.skip("no input data")
+
+    @pytest.mark.skip(reason="trtperf: unchanged since main")
+    def test_unchanged(trt_engine, trt_measure):
+        measure(trt_engine, trt_measure)
+
+    def test_does_not_build(trt_engine, trt_measure):
+        trt_engine("absent.onnx")
+
+    @pytest.fixture
+    def broken():
+        raise RuntimeError("no such server")
+
+    def test_is_not_set_up(broken, trt_engine, trt_measure):
+        pass
+
+    @pytest.fixture
+    def stuck():
+        yield
+        raise RuntimeError("cannot stop")
+
+    def test_is_not_torn_down(stuck, trt_engine, trt_measure):
+        measure(trt_engine, trt_measure)
+
+    def test_of_somebody_else():
+        assert False
+"""
+
+OUTCOMES = {
+    "test_passes": ("passed", ""),
+    "test_misses": ("failed", "test_perf.py::test_misses: P99 of latency "),
+    "test_expects": ("passed", ""),
+    "test_xfails": ("xfailed", "test_perf.py::test_xfails: P99 of latency "),
+    "test_xpasses": ("xpassed", ""),
+    "test_skips": ("skipped", "no input data"),
+    "test_unchanged": ("unchanged", "trtperf: unchanged since main"),
+    "test_does_not_build": ("failed", ""),
+    "test_is_not_set_up": ("error", "RuntimeError: no such server"),
+    "test_is_not_torn_down": ("error", "RuntimeError: cannot stop"),
+}
+BASELINES = {
+    "test_passes": "recorded",
+    "test_misses": "not recorded (test failed)",
+    "test_expects": "recorded",
+    "test_xfails": "not recorded (test xfailed)",
+    "test_xpasses": "recorded",
+    "test_skips": "not recorded (test skipped)",
+    "test_is_not_torn_down": "not recorded (test error)",
+}
+WORKERS = pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
+
+
+def read(project):
+    return json.loads((project.path / "run.json").read_text())
+
+
+def named(content):
+    """The tests of a record by their names."""
+    return {one["test"].partition("::")[2]: one for one in content["tests"]}
+
+
+def junit(project):
+    """Names and values of the properties of each test case, with those that come twice."""
+    return {
+        case.get("name"): [(one.get("name"), one.get("value")) for one in case.iter("property")]
+        for case in ET.parse(project.path / "run.xml").iter("testcase")
+    }
+
+
+@pytest.fixture
+def every_outcome(project):
+    project.model()
+    project.tests(EVERY_OUTCOME)
+    return project
+
+
+@WORKERS
+def test_the_record_has_each_test_that_measures_with_its_outcome(every_outcome, workers):
+    result = every_outcome.run("--trtperf-json=run.json", *workers)
+    result.assert_outcomes(passed=3, failed=3, errors=2, skipped=2, xfailed=1, xpassed=1)
+    content = read(every_outcome)
+    tests = named(content)
+    assert {name: one["outcome"] for name, one in tests.items()} == {
+        name: outcome for name, (outcome, _) in OUTCOMES.items()
+    }
+    for name, (_, reason) in OUTCOMES.items():
+        assert tests[name]["reason"].startswith(reason), name
+    assert "absent.onnx" in tests["test_does_not_build"]["reason"]
+    assert all(one["line"] for one in tests.values())
+    assert tests["test_passes"]["seconds"].keys() == {"setup", "call", "teardown"}
+    assert tests["test_is_not_set_up"]["seconds"].keys() == {"setup", "teardown"}
+    (swallowed,) = tests["test_expects"]["swallowed"]
+    assert "misses its budget" in swallowed
+    assert [name for name, one in tests.items() if one["swallowed"]] == [
+        "test_expects",
+        "test_xfails",
+    ]
+    outcomes = {one["test"].partition("::")[2]: one["outcome"] for one in content["measurements"]}
+    assert outcomes == {name: OUTCOMES[name][0] for name in BASELINES}
+
+
+@WORKERS
+def test_what_is_said_to_be_recorded_is_in_the_baselines(every_outcome, workers):
+    options = ("--trtperf-update", "--trtperf-json=run.json", "--junitxml=run.xml")
+    result = every_outcome.run(*options, *workers)
+    measurements = read(every_outcome)["measurements"]
+    stated = {
+        one["test"].partition("::")[2]: one["baseline"]
+        + (f" ({one['baseline_why']})" if one["baseline_why"] else "")
+        for one in measurements
+    }
+    assert stated == BASELINES
+    recorded = {key.partition("::")[2] for key in every_outcome.baselines()}
+    assert recorded == {name for name, state in BASELINES.items() if state == "recorded"}
+    cases = junit(every_outcome)
+    for name, state in BASELINES.items():
+        assert dict(cases[name])["trtperf.baseline"] == state, name
+    result.stdout.fnmatch_lines(["test_perf.py::test_misses *not recorded (test failed)*FAIL P99*"])
+
+
+def test_github_reports_what_pytest_says_has_failed(every_outcome, monkeypatch):
+    summary = every_outcome.path.parent / f"{every_outcome.path.name}-summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(every_outcome.path))
+    result = every_outcome.run()
+    errors = [line for line in result.outlines if line.startswith("::error ")]
+    titles = {line.partition("title=")[2].partition("::")[0] for line in errors}
+    red = ("test_misses", "test_does_not_build", "test_is_not_set_up", "test_is_not_torn_down")
+    assert titles == {f"test_perf.py%3A%3A{name}" for name in red}
+    assert all(",line=" in line for line in errors)
+    text = summary.read_text()
+    assert "tests: 2 passed, 2 failed, 2 error, 1 xfailed, 1 xpassed, 1 skipped" in text
+    assert "no such server" in text
+    assert "absent.onnx" in text
+    assert text.count("misses its budget") == 1
+
+
+def test_the_terminal_reports_what_pytest_says_has_failed(every_outcome):
+    result = every_outcome.run()
+    result.stdout.fnmatch_lines(
+        [
+            "test_perf.py::test_misses * FAIL P99 of latency",
+            "test_perf.py::test_expects * swallowed P99 of latency",
+            "test_perf.py::test_xfails * xfail P99 of latency",
+            "swallowed by the test: test_perf.py::test_expects: P99 of latency *",
+            "FAILED WITHOUT A VERDICT (3):",
+            "  test_perf.py::test_does_not_build failed: *absent.onnx*",
+            "  test_perf.py::test_is_not_set_up failed in set-up or teardown: RuntimeError: no *",
+        ]
+    )
+
+
+def test_a_page_shows_tests_that_failed_without_a_measurement(every_outcome):
+    pytest.importorskip("plotly")
+    every_outcome.run("--trtperf-html=run.html")
+    page = (every_outcome.path / "run.html").read_text()
+    failed = page.partition('<section id="failures">')[2].partition("</section>")[0]
+    assert "test_does_not_build failed: " in failed
+    assert "test_is_not_set_up failed in set-up or teardown: RuntimeError" in failed
+    assert "test_xfails" not in failed
+    assert 'class="badge swallowed"' in page
+
+
+def test_a_measurement_whose_test_failed_before_is_not_compared(project):
+    project.model()
+    project.tests()
+    project.record()
+    project.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+            assert not "far enough"
+        """
+    )
+    project.run("--trtperf-json=run.json")
+    (one,) = read(project)["measurements"]
+    assert (one["baseline"], one["baseline_why"]) == ("not compared", "failed before")
+    assert one["against"] is None
+
+
+SUBTESTS = {
+    "fixture": """
+        def test_sub(trt_engine, trt_measure, subtests):
+            engine = trt_engine("model.onnx")
+            for batch in (8, 16, 32):
+                with subtests.test(batch=batch):
+                    perf = trt_measure(engine, shapes={"x": (batch, 256)}, name=f"b{batch}")
+                    perf.assert_p99(ms=1e-6 if batch == 16 else 1000)
+        """,
+    "unittest": """
+        import unittest
+        import pytest
+
+        class TestSub(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _perf(self, trt_engine, trt_measure):
+                self.engine, self.measure = trt_engine("model.onnx"), trt_measure
+
+            def test_sub(self):
+                for batch in (8, 16, 32):
+                    with self.subTest(batch=batch):
+                        shapes = {"x": (batch, 256)}
+                        perf = self.measure(self.engine, shapes=shapes, name=f"b{batch}")
+                        perf.assert_p99(ms=1e-6 if batch == 16 else 1000)
+        """,
+}
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest has subtests since 9.0")
+@pytest.mark.parametrize("how", SUBTESTS)
+@WORKERS
+def test_of_a_failed_subtest_nothing_is_recorded(project, how, workers):
+    project.model()
+    project.tests(SUBTESTS[how])
+    options = ("--trtperf-update", "--trtperf-json=run.json", "--junitxml=run.xml")
+    assert project.run(*options, *workers).ret == 1
+    assert project.baselines() == {}
+    content = read(project)
+    (test,) = content["tests"]
+    assert test["outcome"] == "failed"
+    (failed,) = test["failed_subtests"]
+    assert "#b16: P99 of latency" in failed
+    assert [one["key"].partition("#")[2] for one in content["measurements"]] == ["b8", "b16", "b32"]
+    assert {one["baseline"] for one in content["measurements"]} == {"not recorded"}
+    (found,) = [found for name, found in junit(project).items() if name.endswith("test_sub")]
+    names = [name for name, _ in found]
+    assert len(names) == len(set(names))
+    assert dict(found)["trtperf[b16].baseline"] == "not recorded (test failed)"
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest has subtests since 9.0")
+def test_subtests_that_pass_are_recorded(project):
+    project.model()
+    project.tests(SUBTESTS["fixture"].replace("1e-6", "1000"))
+    assert project.run("--trtperf-update", "--trtperf-json=run.json").ret == 0
+    assert len(project.baselines()) == 3
+    assert read(project)["tests"][0]["failed_subtests"] == []
+
+
+RERUN = """
+    from _pytest.runner import runtestprotocol
+
+    def pytest_runtest_protocol(item, nextitem):
+        # As pytest-rerunfailures does.
+        for attempt in range(3):
+            item._initrequest()
+            reports = runtestprotocol(item, nextitem=nextitem, log=False)
+            for report in reports:
+                if attempt < 2 and report.failed:
+                    report.outcome = "rerun"
+                    item.ihook.pytest_runtest_logreport(report=report)
+                    break
+                item.ihook.pytest_runtest_logreport(report=report)
+            else:
+                return True
+"""
+
+
+@WORKERS
+def test_of_several_attempts_all_are_known_and_the_last_counts(project, workers):
+    project.model()
+    project.tests(
+        """
+        tries = []
+
+        def test_flaky(trt_engine, trt_measure, record_property):
+            record_property("try", len(tries))
+            perf = trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
+            tries.append(1)
+            if len(tries) == 1:
+                trt_measure(trt_engine("model.onnx"), shapes={"x": (8, 256)}, name="first")
+            perf.assert_p99(ms=1e-6 if len(tries) < 3 else 1000)
+        """
+    )
+    project.pytester.makeconftest(RERUN)
+    options = ("--trtperf-json=run.json", "--junitxml=run.xml", "-p", "no:rerunfailures")
+    assert project.run(*options, *workers).ret == 0
+    (test,) = read(project)["tests"]
+    assert test["outcome"] == "passed"
+    assert [one["outcome"] for one in test["attempts"]] == ["failed", "failed", "passed"]
+    assert "misses its budget" in test["attempts"][0]["reason"]
+    assert test["labels"] == {"try": "2"}
+    (found,) = junit(project).values()
+    ours = [(name, value) for name, value in found if name.startswith("trtperf")]
+    assert len(dict(ours)) == len(ours)
+    assert dict(ours)["trtperf.verdict"] == "pass"
+    assert not any(name.startswith("trtperf[first]") for name, _ in ours)
+
+
+def test_what_waits_for_the_end_of_the_run_has_its_properties(project):
+    project.model()
+    project.tests()
+    project.record()
+    project.model(layers=2)
+    project.run("--junitxml=run.xml", "--trtperf-json=run.json")
+    (found,) = junit(project).values()
+    assert dict(found)["trtperf.verdict"] == "fail"
+    assert named(read(project))["test_model"]["outcome"] == "failed"
