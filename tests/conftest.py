@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.options import DECLARED
+from pytest_trtperf.run.ci import SERVICES
 
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
@@ -34,7 +35,8 @@ WriteModel = Callable[..., Path]
 METRICS = ("latency", "gpu_compute")
 CI_VARIABLES = (
     *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
-    *("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"),
+    *(service.marker for service in SERVICES),
+    *(service.commit for service in SERVICES),
 )
 
 

@@ -24,6 +24,8 @@ class Gpu:
     name: str
     uuid: str
     compute_capability: str
+    sm_count: int | None = None
+    memory_mib: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pytest_trtperf.files.git_command import GitError, git_environment, run_git
+
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _FILE, _PROGRAM, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
 _PIECE = 1 << 20
-# What a caller, such as a hook of git, sets for one repository; configuration stays.
-_OF_GIT = "GIT_"
-_KEPT = tuple(_OF_GIT + name for name in ("CONFIG", "CEILING_DIRECTORIES", "DISCOVERY"))
-# Objects that a partial clone lacks are not fetched.
-_SET = {"ALLOW_PROTOCOL": "none", "NO_LAZY_FETCH": "1", "NO_REPLACE_OBJECTS": "1"}
-
-
-class GitError(Exception):
-    """A revision, or its tree, cannot be had; the text says why."""
 
 
 @dataclass
@@ -60,7 +53,7 @@ def top_of(folder: Path) -> Path:
     Raises:
         GitError: git is missing, or there is no repository.
     """
-    return Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
+    return Path(os.fsdecode(run_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
 
 
 def resolve_commit(folder: Path, revision: str) -> str:
@@ -71,9 +64,11 @@ def resolve_commit(folder: Path, revision: str) -> str:
     """
     top_of(folder)
     try:
-        found = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        found = run_git(
+            folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
+        )
     except GitError as error:
-        shallow = _git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
+        shallow = run_git(folder, "rev-parse", "--is-shallow-repository").strip() == b"true"
         hint = (
             "; this clone is shallow: fetch the history (git fetch --unshallow, or fetch-depth: 0 "
             "of actions/checkout)"
@@ -161,7 +156,7 @@ def _leads_into(link: Path, top: Path) -> bool:
 
 def _listed(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:
     """Mode, object and path of each file."""
-    for line in _git(folder, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
+    for line in run_git(folder, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
         if line:
             about, _, path = line.partition(b"\t")
             mode, _, name = about.decode().split()
@@ -223,7 +218,7 @@ class _Blobs:
 def _blobs(folder: Path) -> Iterator[_Blobs]:
     command = ["git", "-C", str(folder), "cat-file", "--batch"]
     with subprocess.Popen(  # noqa: S603
-        command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        command, env=git_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         assert process.stdin
@@ -232,28 +227,3 @@ def _blobs(folder: Path) -> Iterator[_Blobs]:
             yield _Blobs(process.stdin, process.stdout)
         finally:
             process.kill()
-
-
-def _git(folder: Path, *words: str) -> bytes:
-    try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *words],  # noqa: S607
-            env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise GitError("git is not installed, or not on the PATH") from None
-    except OSError as error:
-        raise GitError(f"git cannot be started: {error.strerror}") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().replace("\n", "; ")
-        raise GitError(said.removeprefix("fatal: ") or f"git {words[0]} failed")
-    return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(_OF_GIT) or name.startswith(_KEPT)
-    }
-    return kept | {_OF_GIT + name: value for name, value in _SET.items()} | {"LC_ALL": "C"}

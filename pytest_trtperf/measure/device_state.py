@@ -6,14 +6,17 @@ Counters that the driver accumulates show what happened in between.
 
 from __future__ import annotations
 
-import functools
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from pytest_trtperf.measure.nvml import handle as _handle
+from pytest_trtperf.measure.nvml import library as _nvml
+from pytest_trtperf.measure.nvml import read as _read
 
 # NVML's field for each accumulated counter. Headers number the CLOCKS_EVENT fields 269 to 271 where
 # some drivers have 251 to 253. So SW_THERM_SLOWDOWN is not used: the older thermal policy counts
@@ -173,26 +176,3 @@ def _sm_percents(nvml: Any, handle: int, since_us: int) -> dict[int, int]:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
-
-
-@functools.cache
-def _handle(nvml: Any, uuid: str) -> Any:
-    return nvml.device_get_handle_by_uuid(uuid)
-
-
-@functools.cache
-def _nvml() -> Any:
-    try:
-        from cuda.bindings import nvml
-
-        nvml.init_v2()
-    except Exception:  # noqa: BLE001  # cuda-python without NVML, or a driver without it: state stays unknown
-        return None
-    return nvml
-
-
-def _read(reading: Callable[[], Any]) -> Any:
-    try:
-        return reading()
-    except Exception:  # noqa: BLE001  # NVML refuses single readings on some GPUs and in containers
-        return None

@@ -209,6 +209,14 @@ DECLARED: tuple[Option, ...] = (
         "mode, inputs, budgets, code, hardware class, driver and versions. All others are "
         "measured, and -v says why.",
     ),
+    Option(
+        "host",
+        "text",
+        None,
+        "What records call this machine, such as the name of a runner (default: the UUID of its "
+        "GPU, on the CPU a digest of the machine's id).",
+        metavar="NAME",
+    ),
     Option("json", "path", None, "Write all results to this JSON file.", metavar="FILE"),
     Option(
         "html",
@@ -422,6 +430,23 @@ DECLARED: tuple[Option, ...] = (
         0,
         "Seed of generated inputs (default: 0).",
         metavar="N",
+        per_measurement=True,
+    ),
+    Option(
+        "owner",
+        "text",
+        None,
+        "Who looks after a test, as records and JUnit properties say.",
+        metavar="NAME",
+        per_measurement=True,
+    ),
+    Option(
+        "labels",
+        "labels",
+        None,
+        "Labels of records and JUnit properties: name=text,name=text. Those of a call join those "
+        "of the mark and of the run.",
+        metavar="LABELS",
         per_measurement=True,
     ),
 )

@@ -44,6 +44,7 @@ class Settings:
     strict: bool
     time_limit: float | None
     changed_only: bool
+    host: str | None
     json: Path | None
     html: Path | None
     traces: Path | None
@@ -72,6 +73,8 @@ class Settings:
     layers: bool
     inputs: Any
     seed: int
+    owner: str | None
+    labels: dict[str, str] | None
 
     def __init__(self, **values: Any) -> None:
         if unknown := values.keys() - {option.name for option in DECLARED}:

@@ -82,6 +82,8 @@ def override(settings: Settings, options: Mapping[str, Any], source: str) -> Set
         for name, value in options.items()
         if value is not None
     }
+    if "labels" in given:
+        given["labels"] = {**(settings.labels or {}), **given["labels"]}
     return settings.replaced(**given)
 
 

@@ -42,3 +42,5 @@ class MeasureOptions(TypedDict, total=False):
     layers: bool | None
     inputs: str | os.PathLike[str] | Mapping[str, object] | None
     seed: int | None
+    owner: str | None
+    labels: str | Mapping[str, str] | None

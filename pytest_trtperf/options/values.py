@@ -262,6 +262,24 @@ def parse_text(value: object) -> str:
     return value
 
 
+def parse_labels(value: object) -> dict[str, str]:
+    """Labels by name: a mapping, or `name=text,name=text`.
+
+    Raises:
+        ValueError: a name is empty, or there is no text.
+    """
+    if isinstance(value, Mapping):
+        pairs = [(str(name).strip(), str(text).strip()) for name, text in value.items()]
+    else:
+        parts = [part.partition("=") for part in str(value).split(",")]
+        if not all(separator for _, separator, _ in parts):
+            raise ValueError(f"expected name=text,name=text, got {value!r}")
+        pairs = [(name.strip(), text.strip()) for name, _, text in parts]
+    if not all(name for name, _ in pairs):
+        raise ValueError(f"a label has no name: {value!r}")
+    return dict(pairs)
+
+
 PARSERS: Mapping[str, Callable[[object], Any]] = {
     "arrivals": parse_choice(*ARRIVALS),
     "backends": parse_backends,
@@ -272,6 +290,7 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
     "inconclusive": parse_choice(*INCONCLUSIVE_POLICIES),
     "inputs": parse_inputs,
     "kernels": parse_choice(*KERNELS),
+    "labels": parse_labels,
     "not_negative": parse_not_negative,
     "path": parse_path,
     "positive": parse_positive,

@@ -18,7 +18,7 @@ from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.backend.session import KernelState
 from pytest_trtperf.record.base import Number, Record
 from pytest_trtperf.record.item import ItemRecord, Outcome
-from pytest_trtperf.record.surroundings import CiRecord, GpuRecord
+from pytest_trtperf.record.origin import CiRecord, GpuRecord
 from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
 
 RUN_SCHEMA = "trtperf-run/3"
@@ -235,9 +235,9 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     `started` and `created` are when it began and when it ended (UTC), `exit_status` is pytest's.
     `host` is --trtperf-host, else the UUID of its first GPU, or on the CPU a digest of the
     machine's id. `commit_time` is in UTC, `dirty` whether tracked files differ from the commit.
-    `seconds` are those of each phase. `tests` are all that have the fixtures of this plugin,
-    those without a measurement too. `complete` is False of a run that was killed, or that a
-    reader finds unfinished. Records of earlier versions have no value where None is the default.
+    `seconds` are those of each phase, `errors` what went wrong beside the tests. `tests` are all
+    that have the fixtures of this plugin, those without a measurement too. `complete` is False of
+    a run that was killed. Records of earlier versions have no value where None is the default.
     """
 
     created: str
@@ -261,6 +261,7 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     dirty: bool | None = None
     ci: CiRecord | None = None
     seconds: dict[str, float] = {}
+    errors: list[str] = []
     complete: bool = True
 
     @property

@@ -94,8 +94,8 @@ def summary_lines(
         lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")
     lines += [*deprecated, *(f"ERROR: {error}" for error in errors)]
     if without_time:
-        tests = f"{len(without_time)} test{'s were' if len(without_time) > 1 else ' was'}"
-        lines.append(f"{tests} not measured, since no time was left: {', '.join(without_time)}")
+        count = f"{len(without_time)} test{'s were' if len(without_time) > 1 else ' was'}"
+        lines.append(f"{count} not measured, since no time was left: {', '.join(without_time)}")
     lines += environment_lines([*measurements, *others])
     undecided = undecided_line([*measurements, *others])
     return [*lines, undecided] if undecided else lines

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,6 +35,21 @@ class Controller:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
         target = self._run.target
         return header(target.probe.backend, target.device, target.probe.software)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Learns what is tested before the run changes files itself."""
+        _ = self._run.origin
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Takes the time of collection, and of the tests."""
+        began, seconds = time.monotonic(), self._run.seconds
+        seconds["collection"] = began - self._run.started
+        try:
+            return (yield)
+        finally:
+            seconds["tests"] = time.monotonic() - began
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collection_finish"""
@@ -81,7 +98,9 @@ class Controller:
         if complete:
             run.note_lost()
         run.note_outcomes()
+        began = time.monotonic()
         record_baselines(run, complete=complete)
+        run.seconds["baselines"] = time.monotonic() - began
         if exitstatus == pytest.ExitCode.OK and not (run.has_measured or run.unchanged):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._record = run.record(run.exit_status(session.exitstatus))

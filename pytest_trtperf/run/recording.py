@@ -16,7 +16,7 @@ from pytest_trtperf.judge.attribution import doubts
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository, what_it_finds
 from pytest_trtperf.record.as_baseline import baseline_entry
-from pytest_trtperf.record.baseline_state import RECORDED, not_recorded
+from pytest_trtperf.record.baseline_state import NOT_RECORDED, RECORDED
 from pytest_trtperf.record.model import MeasurementRecord, utc_now
 from pytest_trtperf.run.run import Run
 
@@ -60,7 +60,7 @@ def _with_state(
     if ((Path(record.baseline_dir), record.module), record.key) in recorded:
         return msgspec.structs.replace(record, baseline=RECORDED, baseline_why="")
     if record.baseline == RECORDED:
-        return not_recorded(record, "not written")
+        return msgspec.structs.replace(record, baseline=NOT_RECORDED, baseline_why="not written")
     return record
 
 

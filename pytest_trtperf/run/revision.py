@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.errors import CacheError
-from pytest_trtperf.files.git_tree import GitError, Tree, resolve_commit, top_of, write_tree
+from pytest_trtperf.files.git_command import GitError
+from pytest_trtperf.files.git_tree import Tree, resolve_commit, top_of, write_tree
 from pytest_trtperf.files.locks import exclusive, hold
 from pytest_trtperf.options import DECLARED
 from pytest_trtperf.options.declared import Settings

@@ -8,14 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import pytest
 
-from pytest_trtperf import __version__
 from pytest_trtperf.analysis.shift import Controls
+from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import builtin_backends, find_backend
 from pytest_trtperf.baseline.locate import locate
@@ -36,9 +37,10 @@ from pytest_trtperf.record.model import (
     RunRecord,
     utc_now,
 )
-from pytest_trtperf.run.ci import commit
 from pytest_trtperf.run.invocation import Invocation
 from pytest_trtperf.run.items import ReportedItems, without_group
+from pytest_trtperf.run.origin import Origin, origin_of
+from pytest_trtperf.run.run_record import run_record
 from pytest_trtperf.run.target import Target
 
 RUN = pytest.StashKey["Run"]()
@@ -88,6 +90,10 @@ class Run:
         unchanged: tests that were skipped, since nothing has changed for them.
         changed: by test, why it was measured under --trtperf-changed-only.
         items: the tests that measure, and what pytest says of them.
+        gpus: those that the run measures on, by UUID.
+        host: what the machine is called; on a worker only if that is on another one.
+        seconds: how long each phase took.
+        begun: when the run began, UTC.
     """
 
     settings: Settings
@@ -117,10 +123,19 @@ class Run:
     unchanged: list[str] = field(default_factory=list)
     changed: dict[str, str] = field(default_factory=dict)
     items: ReportedItems = field(default_factory=ReportedItems)
+    gpus: dict[str, Gpu] = field(default_factory=dict)
+    host: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    begun: str = field(default_factory=utc_now)
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _stores: dict[Path, BaselineStore] = field(default_factory=dict)
     _repositories: dict[Path, Repository] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What the run tests, as it is when this is first asked."""
+        return origin_of(self.rootdir, os.environ)
 
     @property
     def backend(self) -> Backend:
@@ -182,6 +197,12 @@ class Run:
             # A broken file fails the tests that need it.
             with suppress(BaselineError):
                 yield from store.entries(module).values()
+
+    def note_gpu(self, target: Target) -> None:
+        """Notes a GPU that the run measures on."""
+        if target.probe.gpus:
+            gpu = target.probe.gpus[target.ordinal]
+            self.gpus.setdefault(gpu.uuid, gpu)
 
     def note_collected(self, nodeids: Iterable[str]) -> None:
         """Takes the tests that were collected, by module."""
@@ -284,14 +305,6 @@ class Run:
         outcome = self.items.outcome(record.test)
         return with_outcome(record, outcome) if outcome else record
 
-    @property
-    def swallowed(self) -> dict[str, list[str]]:
-        """By test the messages of verdicts that failed."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for record in self.measured:
-            found[record.test] += [one.message for one in record.verdicts if one.failed]
-        return found
-
     def put_in_order(self) -> None:
         """Sorts what was measured as the tests were collected: workers end in any order."""
         self.measurements.sort(key=lambda one: self._place(one[0].test))
@@ -313,18 +326,4 @@ class Run:
 
     def record(self, exit_status: int) -> RunRecord:
         """The whole run as plain data."""
-        return RunRecord(
-            created=utc_now(),
-            plugin=__version__,
-            pytest=pytest.__version__,
-            commit=commit(os.environ),
-            backend=self.target.probe.backend,
-            device=self.target.device,
-            hardware_class=self.target.hardware_class,
-            software=self.target.probe.software,
-            exit_status=exit_status,
-            measurements=[record for record, _ in self.measurements],
-            max_qps=self.max_qps,
-            pairs=self.pairs,
-            tests=self.items.records(self.swallowed),
-        )
+        return run_record(self, exit_status)

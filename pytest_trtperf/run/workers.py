@@ -28,6 +28,7 @@ from pytest_trtperf.run.hosts import (
     refuse_another,
 )
 from pytest_trtperf.run.invocation import Invocation
+from pytest_trtperf.run.origin import host_name
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.run import RUN, Run
 from pytest_trtperf.run.selection import Selection
@@ -61,8 +62,10 @@ def register(config: pytest.Config, settings: Settings) -> None:
     host = find_devices(config, settings)
     config.stash[RUN] = run = Run(
         settings, Target(host.probe), config.rootpath, call_backends(config),
-        invocation=_invocation(config, settings),
+        invocation=_invocation(config, settings), host=host_name(settings, Target(host.probe)),
     )  # fmt: skip
+    if config.getoption("dist", "no") == "no":
+        run.note_gpu(run.target)
     run.against = _read_against(run)
     run.note_selection(config)
     if settings.build_only:
@@ -114,13 +117,14 @@ def _read_against(run: Run) -> EntriesByTest | None:
 
 def _worker_run(config: pytest.Config, settings: Settings, given: Mapping[str, Any]) -> Run:
     target = Target(Probe.from_dict(given["probe"]), given["ordinal"])
+    host = host_name(settings, target) if given.get("elsewhere") else None
     if target.probe.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_device(target.ordinal)
     against = msgspec.json.decode(given["against"], type=EntriesByTest | None)
     home = Path(given["rootdir"])
     return Run(
         settings, target, config.rootpath, call_backends(config), home, against=against,
-        invocation=_invocation(config, settings),
+        invocation=_invocation(config, settings), host=host,
     )  # fmt: skip
 
 
@@ -128,6 +132,14 @@ def _visible_device(ordinal: int) -> str:
     """The name of a GPU among those that the caller made visible."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return visible.split(",")[ordinal] if visible else str(ordinal)
+
+
+def _variables(*, is_elsewhere: bool) -> dict[str, str]:
+    """What a worker takes where its host has no such variables; the host's name is its own."""
+    given = {k: v for k, v in os.environ.items() if k.startswith("TRTPERF_")}
+    if is_elsewhere:
+        given.pop("TRTPERF_HOST", None)
+    return given
 
 
 class Worker:
@@ -165,12 +177,15 @@ class WorkerAssignment:
         ordinal = host.assign()
         refuse_another(host, ordinal, self._run.target, f"worker {node.gateway.spec}")
         self._assigned[node.gateway.id] = host, ordinal
+        self._run.note_gpu(Target(host.probe, ordinal))
+        is_elsewhere = place(node.gateway.spec) != HERE
         node.workerinput[WORKER_INPUT] = {
             "probe": asdict(host.probe),
             "ordinal": ordinal,
             "rootdir": str(self._run.rootdir),
             "against": self._against,
-            "environment": {k: v for k, v in os.environ.items() if k.startswith("TRTPERF_")},
+            "elsewhere": is_elsewhere,
+            "environment": _variables(is_elsewhere=is_elsewhere),
         }
 
     @pytest.hookimpl(optionalhook=True)

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from pytest_trtperf.files.git_tree import GitError, resolve_commit, top_of, write_tree
+from pytest_trtperf.files.git_command import GitError
+from pytest_trtperf.files.git_tree import resolve_commit, top_of, write_tree
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"

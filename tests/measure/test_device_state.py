@@ -25,6 +25,7 @@ from pytest_trtperf.measure.device_state import (
 )
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
+from pytest_trtperf.measure.nvml import handle
 from pytest_trtperf.testing import FakeBackend, FakeSession
 
 UUID = "GPU-00000000-0000-0000-0000-000000000000"
@@ -105,7 +106,7 @@ def nvml(monkeypatch):
     monkeypatch.setattr(device_state, "_nvml", lambda: fake)
     monkeypatch.setattr(os, "getpid", lambda: OWN)
     yield fake
-    device_state._handle.cache_clear()
+    handle.cache_clear()
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_state_is_plain_numbers(nvml):
 def test_a_reading_that_is_refused_costs_no_other(nvml, name):
     before, nvml.samples = after_round((OWN, 90, 100), (OTHER, 7, 100))
     whole = asdict(read_device_state(UUID, before))
-    device_state._handle.cache_clear()
+    handle.cache_clear()
 
     def refuse(*_):
         raise RuntimeError("Not Supported")

@@ -38,6 +38,8 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
         "layers": True,
         "inputs": {"x": np.zeros(3), "y": [1, 2], "z": "z.npy"},
         "seed": 7,
+        "owner": "vision",
+        "labels": {"model": "resnet50"},
     },
     {
         "tolerance": {"median": 0.02, "p99": 0.1, "throughput": 0.02},
@@ -48,6 +50,8 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
         "inputs": "x:x.npy,y:y.dat",
     },
     {"tolerance": "median=0.02,p99=0.1", "inconclusive": "estimate", "inputs": Path("all.npz")},
+    {"owner": None, "labels": "model=resnet50,tier=1"},
+    {"labels": None},
     {"tolerance": None, "inconclusive": None, "max_time": None, "warm_up_ms": None},
     {"max_warm_up": None, "round_ms": None, "round_queries": None, "transfers": None},
     {"spin_wait": None, "cuda_graph": None, "streams": None, "concurrency": None},

@@ -332,3 +332,61 @@ def test_what_waits_for_the_end_of_the_run_has_its_properties(project):
     (found,) = junit(project).values()
     assert dict(found)["trtperf.verdict"] == "fail"
     assert named(read(project))["test_model"]["outcome"] == "failed"
+
+
+@WORKERS
+def test_owner_and_labels_come_from_run_mark_call_and_properties(project, workers):
+    project.model()
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.trtperf(owner="vision", labels={"tier": 1, "team": "a"})
+        def test_model(trt_engine, trt_measure, record_property):
+            record_property("ticket", 12)
+            engine = trt_engine("model.onnx")
+            trt_measure(engine, shapes={"x": (8, 256)})
+            trt_measure(engine, shapes={"x": (4, 256)}, name="b", labels="team=b", owner="speech")
+        """
+    )
+    options = ("--trtperf-labels=fleet=lab", "--trtperf-json=run.json", "--junitxml=run.xml")
+    assert project.run(*options, *workers).ret == 0
+    content = read(project)
+    (test,) = content["tests"]
+    assert test["owner"] == "vision"
+    assert test["labels"] == {"ticket": "12", "fleet": "lab", "tier": "1", "team": "a"}
+    first, second = content["measurements"]
+    assert (first["owner"], first["labels"]) == (
+        "vision",
+        {"fleet": "lab", "tier": "1", "team": "a"},
+    )
+    assert (second["owner"], second["labels"]["team"]) == ("speech", "b")
+    (found,) = junit(project).values()
+    assert dict(found)["trtperf.owner"] == "vision"
+    assert dict(found)["trtperf[b].label.team"] == "b"
+
+
+@WORKERS
+def test_the_record_says_where_and_of_what_a_run_was_made(repository, monkeypatch, workers):
+    monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setenv("CI_COMMIT_SHA", "c0ffee")
+    monkeypatch.setenv("CI_COMMIT_BRANCH", "main")
+    monkeypatch.setenv("CI_JOB_URL", "https://gitlab.com/j/7")
+    monkeypatch.setenv("TRTPERF_HOST", "lab3")
+    assert repository.run("--trtperf-json=run.json", *workers).ret == 0
+    content = read(repository)
+    assert (content["host"], content["branch"], content["commit"]) == ("lab3", "main", "c0ffee")
+    assert content["ci"] == {"provider": "gitlab", "job_url": "https://gitlab.com/j/7"}
+    (gpu,) = content["gpus"]
+    assert gpu["name"] == "Fake GPU"
+    (one,) = content["measurements"]
+    assert (one["gpu"], one["host"]) == (gpu["uuid"], None)
+    assert {"collection", "tests", "baselines"} <= content["seconds"].keys()
+    assert content["started"] <= content["created"]
+    assert content["complete"] is True
+
+
+def test_without_a_name_the_host_is_its_gpu(repository):
+    assert repository.run("--trtperf-json=run.json").ret == 0
+    content = read(repository)
+    assert content["host"] == content["gpus"][0]["uuid"]

@@ -46,6 +46,8 @@ def _gpu(ordinal: int) -> Gpu:
         name=(name.decode() if isinstance(name, bytes) else str(name)).strip("\0 "),
         uuid="GPU-" + "-".join(parts),
         compute_capability=f"{properties.major}.{properties.minor}",
+        sm_count=properties.multiProcessorCount,
+        memory_mib=round(properties.totalGlobalMem / 2**20, 1),
     )
 
 

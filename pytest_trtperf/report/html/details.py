@@ -14,11 +14,11 @@ import numpy as np
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.judge.trend import Trend
+from pytest_trtperf.record.base import Number
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
     MeasurementRecord,
-    Number,
     PairRecord,
     RoundRecord,
     SweepRecord,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_trtperf.record.base import Number
 from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
     AgainstRecord,
     EngineRecord,
     MaxQpsRecord,
     MeasurementRecord,
-    Number,
     PairRecord,
 )
 

@@ -1,0 +1,54 @@
+"""What of a repository is checked out in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pytest_trtperf.files.git_command import GitError, run_git
+
+_LONGEST_S = 10.0
+
+
+@dataclass(frozen=True)
+class CheckedOut:
+    """What is checked out; None where git cannot say.
+
+    Attributes:
+        commit: hexadecimal.
+        commit_time: of the committer, UTC.
+        branch: None of a commit by itself, as CI services check it out.
+        dirty: whether tracked files differ from the commit.
+    """
+
+    commit: str | None = None
+    commit_time: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+
+
+def checked_out(folder: Path) -> CheckedOut:
+    """What is checked out in a folder; all None without git or a repository."""
+    shown = _said(folder, "show", "--no-patch", "--format=%H %ct", "HEAD")
+    if shown is None:
+        return CheckedOut()
+    commit, seconds = shown.split()
+    changed = _said(
+        folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"
+    )
+    return CheckedOut(
+        commit=commit,
+        commit_time=datetime.fromtimestamp(int(seconds), timezone.utc).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        ),
+        branch=_said(folder, "symbolic-ref", "--short", "--quiet", "HEAD"),
+        dirty=None if changed is None else bool(changed),
+    )
+
+
+def _said(folder: Path, *words: str) -> str | None:
+    try:
+        return run_git(folder, *words, timeout_s=_LONGEST_S).decode(errors="replace").strip()
+    except GitError:
+        return None
