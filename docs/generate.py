@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -33,6 +34,20 @@ OTHER_VARIABLES: Mapping[str, str] = {
     "GITHUB_STEP_SUMMARY": "The file that the table of results is appended to.",
     "GITHUB_WORKSPACE": "The top of the repository, which annotations name files from.",
     **dict.fromkeys(ci.COMMIT_VARIABLES, "The commit that a record names; the first that is set."),
+    **{
+        one.marker: f"Says that this is a job of {one.name}."
+        for one in ci.SERVICES
+        if one.name != "github"
+    },
+    **{name: "The branch that a record names." for one in ci.SERVICES for name in one.branches},
+    **dict.fromkeys(
+        (one.pull_request for one in ci.SERVICES),
+        "The pull request, which a record names in place of the branch.",
+    ),
+    **dict.fromkeys(
+        (name for one in ci.SERVICES for name in re.findall(r"{(\w+)}", one.job_url)),
+        "A part of the job's address in a record.",
+    ),
 }
 
 PYTEST_STATUSES: Mapping[int, str] = {

@@ -19,7 +19,8 @@ from pytest_trtperf.commands.common import (
 )
 from pytest_trtperf.commands.stored_baselines import stored_baselines
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.files.git_tree import GitError, read_files, resolve_commit, top_of
+from pytest_trtperf.files.git_command import GitError
+from pytest_trtperf.files.git_tree import read_files, resolve_commit, top_of
 
 GIT = "git:"
 
