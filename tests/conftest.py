@@ -21,7 +21,7 @@ from pytest_trtperf.run.ci import SERVICES
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
 
-pytest_plugins = ["pytester", "tests.models"]
+pytest_plugins = ["pytester", "tests.models", "tests.nfs"]
 
 # A busy machine is no failure; tests/gpu does without hypothesis.
 with contextlib.suppress(ImportError):
@@ -37,6 +37,7 @@ CI_VARIABLES = (
     *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
     *(service.marker for service in SERVICES),
     *(service.commit for service in SERVICES),
+    *("CI", "JENKINS_URL", "BUILD_NUMBER", "TF_BUILD"),
 )
 
 

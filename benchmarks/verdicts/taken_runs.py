@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from benchmarks import harness
 from benchmarks.verdicts.peer_gates import Samples, alarms
@@ -25,7 +24,7 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import PerfAssertionError
 from pytest_trtperf.fixtures.judged import JudgedMeasurement
 from pytest_trtperf.judge.subject import Subject
-from pytest_trtperf.measure.device_lock import device_lock
+from pytest_trtperf.measure.device_lock import DeviceLock, device_lock
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.measurement import Effort, Measurement
 from pytest_trtperf.options.declared import Settings
@@ -67,7 +66,7 @@ def subject(device: str, entry: BaselineEntry | None = None, plan: bytes = b"") 
 
 
 def measurement(
-    session: Session, settings: Settings, gpu: Gpu | None, lock: FileLock
+    session: Session, settings: Settings, gpu: Gpu | None, lock: DeviceLock
 ) -> Measurement:
     """A measurement with the rounds that settings ask for."""
     effort = Effort(round_queries=settings.round_queries, max_time=settings.max_time)

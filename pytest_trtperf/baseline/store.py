@@ -11,8 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import filelock
-
 from pytest_trtperf.baseline.layout import (
     Layout,
     baseline_path,
@@ -30,8 +28,10 @@ from pytest_trtperf.baseline.schema import (
 )
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import leftovers, write_atomically
+from pytest_trtperf.files.locks import LockTimeout, release, wait_for
 
 LOCK_TIMEOUT_S = 60.0
+_PRIVATE = 0o600
 
 
 class BaselineStore:
@@ -98,7 +98,7 @@ class BaselineStore:
         try:
             with _lock(path):
                 changed = self._replace(module, path, changes, set(remove))
-        except filelock.Timeout as error:
+        except LockTimeout as error:
             raise BaselineError(
                 f"baseline {path} has been locked by another process for {LOCK_TIMEOUT_S:g} s; "
                 f"let that one finish, then record again"
@@ -227,8 +227,11 @@ def _unusable(path: Path, verb: str, error: OSError) -> BaselineError:
 def _lock(path: Path) -> Iterator[None]:
     """One writer of `path` at a time on this host; the lock file is outside the repository."""
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
-    with filelock.FileLock(_lock_directory() / f"{name}.lock", timeout=LOCK_TIMEOUT_S):
+    handle = wait_for(_lock_directory() / f"{name}.lock", _PRIVATE, LOCK_TIMEOUT_S)
+    try:
         yield
+    finally:
+        release(handle)
 
 
 def _lock_directory() -> Path:

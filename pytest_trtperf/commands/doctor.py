@@ -23,12 +23,12 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
-from pytest_trtperf.measure.device_lock import device_lock
+from pytest_trtperf.errors import BackendUnavailable, DeviceInUse, TrtPerfError
+from pytest_trtperf.measure.device_lock import NO_GPU, device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.options.values import parse_backends, parse_path
 from pytest_trtperf.plan_cache.place import cache_place
-from pytest_trtperf.plan_cache.trust import check_directory
+from pytest_trtperf.plan_cache.trust import check_directory, check_way
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.version import VERSION
 
@@ -95,7 +95,8 @@ def _run(arguments: argparse.Namespace) -> int:
     probes = {backend.name: _probe(backend) for backend in builtin_backends()}
     usable = [name for name in wanted if isinstance(probes[name], Probe)]
     gpus = next((p.gpus for p in probes.values() if isinstance(p, Probe) and p.gpus), ())
-    places = [_lock_dir(arguments.lock_dir), _cache_dir(*chosen_cache(arguments))]
+    devices = [gpu.uuid for gpu in gpus] or [NO_GPU]
+    places = [_lock_dir(arguments.lock_dir, devices), _cache_dir(*chosen_cache(arguments))]
     checks = [
         Check(name="pytest-trtperf", state=OK, message=_versions()),
         _driver(),
@@ -184,13 +185,21 @@ def _clocks(name: str, gpu: Gpu, mhz: float | None) -> Check:
     return Check(name=name, state=ADVICE, message=message)
 
 
-def _lock_dir(given: Path | None) -> Check:
+def _lock_dir(given: Path | None, devices: Sequence[str]) -> Check:
+    """Whether the lock of each device can be taken, which is made if it is not there."""
     name = "lock directory"
+    held = []
     try:
-        lock = device_lock(given, "doctor")
+        for device in devices:
+            lock = device_lock(given, device, timeout_s=0.0)
+            try:
+                with lock:
+                    pass
+            except DeviceInUse:
+                held.append(lock.who())
     except TrtPerfError as error:
         return Check(name=name, state=MISSING, message=str(error))
-    return Check(name=name, state=OK, message=str(Path(lock.lock_file).parent))
+    return Check(name=name, state=OK, message="; ".join([str(lock.path.parent), *held]))
 
 
 def _cache_dir(given: Path | None, shared: bool) -> Check:
@@ -204,9 +213,9 @@ def _cache_dir(given: Path | None, shared: bool) -> Check:
     if not existing.is_dir() or not os.access(existing, needed):
         message = f"{existing} cannot be written: name another with TRTPERF_CACHE_DIR"
         return Check(name=name, state=MISSING, message=message)
-    if existing == directory and not shared:
+    if not shared:
         try:
-            check_directory(directory)
+            (check_directory if existing == directory else check_way)(directory)
         except (TrtPerfError, OSError) as error:
             return Check(name=name, state=MISSING, message=str(error))
     later = "" if existing == directory else " (made on first use)"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pytest_trtperf.files.locks import unused, use
+
+_STALE_S = 60.0
 _PRIVATE = 0o600
 # A name has at most 255 bytes, and a character at most four.
 _LONGEST_OWNER = 60
@@ -31,7 +35,9 @@ class PendingFile:
     def __init__(self, path: Path, *, mode: int | None = 0o644, owner: str = "") -> None:
         self.path = path
         self._mode = mode
-        self._temporary, handle = _create(path, owner, 0o666 if mode is None else _PRIVATE)
+        with naming(path):
+            self._temporary, handle = _create(path, owner, 0o666 if mode is None else _PRIVATE)
+        use(self._temporary, handle, wait=False)  # for `remove_leftovers`
         self.file: BinaryIO = os.fdopen(handle, "w+b")
 
     def finish(self, *, sync: bool = False) -> None:
@@ -40,16 +46,18 @@ class PendingFile:
         Args:
             sync: wait until the bytes are on the disk, so that no power cut loses them.
         """
-        self.file.flush()
-        if self._mode is not None and self._mode != _PRIVATE:
-            os.fchmod(self.file.fileno(), self._mode)
-        if sync:
-            os.fsync(self.file.fileno())
-        self.file.close()
+        with naming(self.path):
+            self.file.flush()
+            if self._mode is not None and self._mode != _PRIVATE:
+                os.fchmod(self.file.fileno(), self._mode)
+            if sync:
+                os.fsync(self.file.fileno())
+            self.file.close()
 
     def publish(self) -> None:
         """Renames the finished file, in place of what is there."""
-        os.replace(self._temporary, self.path)
+        with naming(self.path):
+            os.replace(self._temporary, self.path)
 
     def discard(self) -> None:
         """Removes the temporary file, if it was not published."""
@@ -70,6 +78,7 @@ def write_atomically(
         OSError: the directory cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
     write_in_order({path: data}, mode=mode, sync=sync)
 
 
@@ -89,7 +98,8 @@ def write_in_order(
     try:
         for path, data in contents.items():
             pending.append(one := PendingFile(path, mode=mode, owner=owner))
-            one.file.write(data)
+            with naming(path):
+                one.file.write(data)
             one.finish(sync=sync)
         for one in pending:
             one.publish()
@@ -104,6 +114,25 @@ def write_in_order(
 def leftovers(path: Path) -> Iterator[Path]:
     """The temporary files of a path: its killed writers left them, unless one writes now."""
     return path.parent.glob(f".{glob.escape(_owner(path, ''))}.*.tmp")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes the temporary files of a path that nobody has open, and nobody wrote for a while."""
+    for stale in leftovers(path):
+        with suppress(OSError):  # it is gone, another user's, or there are no locks
+            if time.time() - stale.lstat().st_mtime > _STALE_S:
+                with unused(stale) as nobody_writes:
+                    if nobody_writes:
+                        stale.unlink()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the operating system name this file: those of writing name none."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _owner(path: Path, owner: str) -> str:

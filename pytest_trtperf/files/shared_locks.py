@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
-from pytest_trtperf.files.locks import let_go, use
+from pytest_trtperf.files.locks import let_go, open_lock, use
 
 
 class SharedLocks:
@@ -46,8 +45,7 @@ class SharedLocks:
 
 
 def _open(path: Path, mode: int) -> int | None:
-    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    for how in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # read-only: another user's, or a copy
-        with suppress(OSError):
-            return os.open(path, flags | how, mode)
-    return None
+    try:
+        return open_lock(path, mode)
+    except OSError:
+        return None

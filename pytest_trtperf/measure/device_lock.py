@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tempfile
@@ -10,63 +11,122 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.errors import DeviceInUse, MeasurementError
+from pytest_trtperf.files.lock_holder import holder, sign, unsign
+from pytest_trtperf.files.locks import LockTimeout, release, wait_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _REPORT_EVERY_S = 0.5
 _EVERYONE = 0o666
+# Whoever was waited for in vain is not waited for again.
+_LAST_CHANCE_S = 1.0
+_OTHER_DIRECTORY = "name another with --trtperf-lock-dir"
 
 
-class DeviceLock(FileLock):
+NO_GPU = "host"
+"""The device of a backend that uses the CPU."""
+
+
+class DeviceLock:
     """A re-entrant lock that is given in turns and reports how long `with` waits for it.
 
     Attributes:
+        path: its file.
         on_wait: called with the seconds waited so far during a wait, and with None at its end.
         waited_s: seconds of all waits.
     """
 
-    on_wait: Callable[[float | None], None] | None = None
-    waited_s = 0.0
+    def __init__(self, path: Path, timeout_s: float = math.inf) -> None:
+        self.path, self._timeout_s = path, timeout_s
+        self.on_wait: Callable[[float | None], None] | None = None
+        self.waited_s = 0.0
+        self._handle: int | None = None
+        self._entered = 0
+        self._waits_in_vain = False
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this object holds it."""
+        return self._handle is not None
+
+    def who(self) -> str:
+        """Who has it, in words."""
+        known = holder(self.path)
+        return f"the device, in use by {known}" if known else "the device, which is in use"
 
     def __enter__(self) -> Self:
-        """Waits until the device is free."""
-        if self.is_locked:
-            self.acquire()
-            return self
+        """Waits until the device is free.
+
+        Raises:
+            DeviceInUse: it was not free in time.
+            MeasurementError: its lock cannot be used.
+        """
+        if self._handle is None:
+            self._handle = self._take()
+            sign(self._handle)
+        self._entered += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Lets the next one have it."""
+        self._entered -= 1
+        if self._entered == 0 and self._handle is not None:
+            handle, self._handle = self._handle, None
+            unsign(handle)
+            release(handle)
+
+    def _take(self) -> int:
         begun = time.monotonic()
         # One process waits for the device, all others wait for that place in the queue. So the one
         # that has just released the device cannot take it again before the next.
-        place = FileLock(f"{self.lock_file}.next", mode=_EVERYONE)
-        self._wait(place, begun)
+        place = self._wait(Path(f"{self.path}.next"), begun)
         try:
-            self._wait(self, begun)
+            handle = self._wait(self.path, begun)
         finally:
-            place.release()
+            release(place)
         waited = time.monotonic() - begun
         self.waited_s += waited
+        self._waits_in_vain = False
         if self.on_wait and waited >= _REPORT_EVERY_S:
             self.on_wait(None)
-        return self
+        return handle
 
-    def _wait(self, lock: FileLock, begun: float) -> None:
-        while not lock.is_locked:
-            try:
-                lock.acquire(timeout=_REPORT_EVERY_S)
-            except Timeout:
-                if self.on_wait:
-                    self.on_wait(time.monotonic() - begun)
+    def _wait(self, path: Path, begun: float) -> int:
+        reported = begun
+
+        def report(_: float) -> None:
+            nonlocal reported
+            now = time.monotonic()
+            if self.on_wait and now - reported >= _REPORT_EVERY_S:
+                reported = now
+                self.on_wait(now - begun)
+
+        limit = min(self._timeout_s, _LAST_CHANCE_S) if self._waits_in_vain else self._timeout_s
+        try:
+            return wait_for(path, _EVERYONE, limit - (time.monotonic() - begun), report)
+        except LockTimeout:
+            self._waits_in_vain = True
+            if self.on_wait:
+                self.on_wait(None)
+            raise DeviceInUse(
+                f"waited {time.monotonic() - begun:.0f} s for {self.who()}: let that one end, or "
+                f"wait longer with --trtperf-lock-timeout (its lock is {self.path})"
+            ) from None
+        except OSError as error:
+            raise MeasurementError(
+                f"the lock {path} cannot be used: {error.strerror}; {_OTHER_DIRECTORY}"
+            ) from error
 
 
-def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
+def device_lock(lock_dir: Path | None, device_id: str, timeout_s: float = math.inf) -> DeviceLock:
     """The re-entrant lock of a device, not yet acquired.
 
     Args:
         lock_dir: None for one in the temporary directory, which all users share.
-        device_id: a GPU's UUID, or `host` for the CPU.
+        device_id: a GPU's UUID, or `NO_GPU`.
+        timeout_s: how long `with` waits.
 
     Raises:
         MeasurementError: the directory cannot be created or written.
@@ -79,12 +139,12 @@ def device_lock(lock_dir: Path | None, device_id: str) -> DeviceLock:
     except OSError as error:
         raise MeasurementError(
             f"the lock directory {directory} cannot be created ({error.strerror}); "
-            "name another with --trtperf-lock-dir"
+            f"{_OTHER_DIRECTORY}"
         ) from error
-    if not os.access(directory, os.W_OK):
+    path = directory / f"{re.sub(r'[^A-Za-z0-9-]', '_', device_id)}.lock"
+    # What is there already needs no right to write to the directory.
+    if not (path.exists() or os.access(directory, os.W_OK)):
         raise MeasurementError(
-            f"the lock directory {directory} cannot be written by this user; "
-            "name another with --trtperf-lock-dir"
+            f"the lock directory {directory} cannot be written by this user; {_OTHER_DIRECTORY}"
         )
-    name = re.sub(r"[^A-Za-z0-9-]", "_", device_id)
-    return DeviceLock(directory / f"{name}.lock", mode=_EVERYONE)
+    return DeviceLock(path, timeout_s)

@@ -168,6 +168,14 @@ DECLARED: tuple[Option, ...] = (
         metavar="DIR",
     ),
     Option(
+        "lock_timeout",
+        "positive",
+        7200.0,
+        "Longest wait in seconds for a device that another process holds; then the test fails "
+        "(default: 7200).",
+        metavar="SECONDS",
+    ),
+    Option(
         "against",
         "path",
         None,

@@ -37,6 +37,7 @@ class Settings:
     baseline_dir: Path | None
     baseline_files: Layout | None
     lock_dir: Path | None
+    lock_timeout: float
     against: Path | None
     update: bool
     update_new: bool

@@ -25,7 +25,7 @@ from typing import BinaryIO
 
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.atomic import write_in_order
-from pytest_trtperf.files.locks import exclusive, unused
+from pytest_trtperf.files.locks import NO_LOCKS, exclusive, unused
 from pytest_trtperf.plan_cache.trust import check_directory, open_cached
 
 PLAN, IDENTITY, RUNTIME_CACHE = ".plan", ".json", ".runtime"
@@ -35,7 +35,6 @@ KEY = re.compile("[0-9a-f]{64}")
 """The cache lists and removes no file of another name."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 # pytest and `trtperf cache` spell their options differently; both read this variable.
 _OTHER_DIRECTORY = "name another directory with TRTPERF_CACHE_DIR or the option of that name"
@@ -263,8 +262,8 @@ def is_full(error: CacheError) -> bool:
 
 def explain(error: OSError) -> str:
     """An error of the operating system in words, and what to do."""
-    if error.errno in _NO_LOCKS:
-        return f"its file system has no locks ({error.strerror}); {_OTHER_DIRECTORY}"
+    if error.errno in NO_LOCKS:
+        return f"{error.strerror}; {_OTHER_DIRECTORY}"
     said = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
     if error.errno in _NO_SPACE:
         return f"no room to write: {said}; free some space, or {_OTHER_DIRECTORY}"

@@ -40,9 +40,21 @@ def check_directory(directory: Path) -> None:
             f"{directory}: other users may write to this engine cache, and their plans would be "
             f"loaded; run chmod 700 on it, {_WAY_OUT}"
         )
+    check_way(directory)
+
+
+def check_way(directory: Path) -> None:
+    """Refuses a directory whose parents or links anybody else may replace.
+
+    Those that do not exist yet will be this user's.
+
+    Raises:
+        CacheError: names what is wrong and where.
+        OSError: permissions cannot be read.
+    """
     trusted = _trusted_owners()
     for step in _steps(directory.absolute()):
-        if problem := _problem_above(step, trusted):
+        if os.path.lexists(step) and (problem := _problem_above(step, trusted)):
             raise CacheError(
                 f"{directory}: this engine cache could be replaced by others: {problem}; {_WAY_OUT}"
             )

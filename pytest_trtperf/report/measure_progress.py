@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pytest_trtperf.measure.progress import MeasureProgress
-from pytest_trtperf.report.progress_line import SILENT_S, ProgressLine
+from pytest_trtperf.report.progress_line import LOG_EVERY_S, SILENT_S, ProgressLine
 
 
 class MeasureLines:
@@ -48,14 +48,27 @@ class MeasureLines:
         return now - self._begun >= SILENT_S
 
 
-def show_wait(line: ProgressLine, what: str) -> Callable[[float | None], None]:
-    """Gives a function that shows how many seconds `what` was waited for; None erases the line."""
+def show_wait(line: ProgressLine, what: str | Callable[[], str]) -> Callable[[float | None], None]:
+    """Gives a function that shows how many seconds `what` was waited for; None erases the line.
+
+    Without a terminal it writes a line to the log in each minute.
+    """
+    next_s = LOG_EVERY_S
+
+    def text(seconds: float) -> str:
+        return f"trtperf: waiting for {what if isinstance(what, str) else what()}  {seconds:.0f} s"
 
     def show(seconds: float | None) -> None:
+        nonlocal next_s
         if seconds is None:
             line.erase()
-        elif seconds >= SILENT_S:
-            line.draw(f"trtperf: waiting for {what}  {seconds:.0f} s")
+            next_s = LOG_EVERY_S
+        elif line:
+            if seconds >= SILENT_S:
+                line.draw(text(seconds))
+        elif seconds >= next_s:
+            next_s += LOG_EVERY_S
+            line.log(text(seconds))
 
     return show
 

@@ -8,8 +8,13 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from pytest_trtperf.text import one_line
+
 SILENT_S = 1.0
 """What takes less time shows nothing on the terminal."""
+
+LOG_EVERY_S = 60.0
+"""How often a log without a terminal says that something is waited for."""
 
 _BETWEEN_S = 0.1
 _MAX_COLUMNS = 100
@@ -23,6 +28,7 @@ class ProgressLine:
         terminal: None shows nothing.
         column: how many columns of the terminal's line pytest has written to.
         clock: in seconds.
+        log_file: where lines of `log` go; None drops them.
     """
 
     def __init__(
@@ -30,8 +36,10 @@ class ProgressLine:
         terminal: TextIO | None,
         column: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
+        log_file: TextIO | None = None,
     ) -> None:
         self._terminal, self._column, self.clock = terminal, column, clock
+        self._log_file = log_file
         self._drawn: float | None = None
 
     def __bool__(self) -> bool:
@@ -62,12 +70,19 @@ class ProgressLine:
 
     def leave(self, text: str) -> None:
         """Ends with a text that stays, of any length."""
-        self._write(f"\r\x1b[K{text}\n")
+        self._write(f"\r\x1b[K{one_line(text)}\n")
         self._drawn = None
+
+    def log(self, text: str) -> None:
+        """Writes a line that stays, where there is no terminal."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._log_file is not None:
+                self._log_file.write("\n" * bool(self._column()) + f"{one_line(text)}\n")
+                self._log_file.flush()
 
     def _fitted(self, text: str) -> str:
         columns = min(_columns(self._terminal), _MAX_COLUMNS)
-        return f"\r{text[: columns - 1]}\x1b[K"
+        return f"\r{one_line(text)[: columns - 1]}\x1b[K"
 
     def _write(self, text: str) -> None:
         # A terminal that went away is no reason to stop.

@@ -25,7 +25,7 @@ def chromium() -> Iterator[Any]:
     browser, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (browser and chromedriver):
         reason = "needs chromium and chromedriver (Debian: chromium, chromium-driver)"
-        if os.environ.get("TRTPERF_BROWSER_REQUIRE"):
+        if os.environ.get("TRTPERF_X_BROWSER_REQUIRE"):
             pytest.fail(reason)
         pytest.skip(reason)
     options = webdriver.ChromeOptions()

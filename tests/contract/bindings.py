@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 import pytest_trtperf
+from pytest_trtperf.files.locks import exclusive
 
 # To check a new release, change one number here (the oldest are those that pyproject allows).
 VERSIONS: Mapping[str, tuple[str, ...]] = {
@@ -30,9 +29,9 @@ VERSIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 # Where they are kept; nothing is downloaded without it.
-DIRECTORY_VARIABLE = "TRTPERF_CONTRACT_DIR"
+DIRECTORY_VARIABLE = "TRTPERF_X_CONTRACT_DIR"
 # Makes what cannot be had a failure instead of a skip.
-REQUIRE_VARIABLE = "TRTPERF_CONTRACT_REQUIRE"
+REQUIRE_VARIABLE = "TRTPERF_X_CONTRACT_REQUIRE"
 
 _FIRST_FOR_CUDA_13 = (10, 13)
 _STAND_IN_SYMBOLS = (
@@ -108,7 +107,7 @@ def provide(target: Target) -> None:
     """
     directory = target.directory
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{directory}.lock"):
+    with exclusive(directory.with_name(f"{directory.name}.lock"), 0o644, wait=True):
         if not directory.exists():
             with tempfile.TemporaryDirectory(dir=directory.parent) as temporary:
                 made = Path(temporary) / "made"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
-from filelock import Timeout
 
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_lock import device_lock
@@ -51,8 +51,11 @@ def holder(tmp_path):
 
 
 def test_one_process_at_a_time(tmp_path, holder):
-    with pytest.raises(Timeout), device_lock(tmp_path, "GPU-1").acquire(timeout=0.1):
+    lock = device_lock(tmp_path, "GPU-1", timeout_s=0.1)
+    by = rf"in use by process {holder.pid} of user {os.getuid()} on .* since .* UTC"
+    with pytest.raises(MeasurementError, match=rf"{by}.*--trtperf-lock-timeout"), lock:
         pass
+    assert not lock.is_locked
 
 
 def test_other_devices_and_directories_are_free(tmp_path, holder):
@@ -63,8 +66,8 @@ def test_other_devices_and_directories_are_free(tmp_path, holder):
 def test_killed_holder_frees_it(tmp_path, holder):
     holder.kill()
     holder.wait()
-    with device_lock(tmp_path, "GPU-1").acquire(timeout=10):
-        pass
+    with device_lock(tmp_path, "GPU-1", timeout_s=10) as lock:
+        assert lock.is_locked
 
 
 def test_lock_may_be_taken_again_while_it_is_held(tmp_path):

@@ -23,7 +23,7 @@ from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Probe
 
 # Runs in this process forget what they imported, and extension modules load only once.
-for _name in ("numpy", "scipy.special", "msgspec", "filelock", "onnx", "onnxruntime"):
+for _name in ("numpy", "scipy.special", "msgspec", "onnx", "onnxruntime"):
     pytest.importorskip(_name)
 for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf."):
     importlib.import_module(_module.name)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from filelock import FileLock
 
+from pytest_trtperf.files.locks import exclusive
 from tests.plugin.waiting import wait_for, wait_until_taken
 
 
@@ -188,8 +188,8 @@ def test_interrupted_measurement_frees_locks_and_leaves_no_half_file(repository)
         child.wait()
     assert child.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "KeyboardInterrupt" in output
-    with FileLock(lock, timeout=0):
-        pass
+    with exclusive(lock, 0o666, wait=False) as free:
+        assert free
     assert {path: path.read_bytes() for path in repository.baseline_files()} == before
     assert [p for p in repository.path.rglob(".*") if p.suffix in (".tmp", ".json")] == []
 

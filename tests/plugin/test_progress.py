@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
 
 import pytest
-from filelock import FileLock
 
+from pytest_trtperf.files.locks import exclusive
+from pytest_trtperf.measure.device_lock import DeviceLock
 from pytest_trtperf.testing import FakeBackend
 from tests.plugin.waiting import wait_until_taken
 
@@ -50,7 +52,7 @@ def test_a_wait_for_the_device_is_reported_without_a_terminal(repository):
     with subprocess.Popen(
         COMMAND, cwd=repository.path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
-        with FileLock(locks / f"{GPU.uuid}.lock"):
+        with exclusive(locks / f"{GPU.uuid}.lock", 0o666, wait=True):
             wait_until_taken(locks / f"{GPU.uuid}.lock.next")
             time.sleep(2)
         output, _ = child.communicate(timeout=300)
@@ -86,3 +88,37 @@ def test_verbose_explains_each_verdict_and_quiet_keeps_to_failures(repository):
     quiet.stdout.fnmatch_lines(["test *P50 ms*verdict", "test_perf.py::test_misses * FAIL P99*"])
     quiet.stdout.no_fnmatch_line("test_perf.py::test_model#wide*")
     quiet.stdout.no_fnmatch_line("baseline written*")
+
+
+@pytest.mark.parametrize("option", ["-q", "-n1", "-s"])
+def test_a_log_says_who_is_waited_for(repository, option):
+    if option == "-n1":
+        pytest.importorskip("xdist")
+    locks = repository.path.parent / f"{repository.path.name}-state" / "locks"
+    locks.mkdir(parents=True)
+    (repository.path / "conftest.py").write_text(
+        "import pytest_trtperf.report.measure_progress as module\nmodule.LOG_EVERY_S = 0.5\n"
+    )
+    with subprocess.Popen(
+        [*COMMAND, option], cwd=repository.path, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        with DeviceLock(locks / f"{GPU.uuid}.lock"):
+            wait_until_taken(locks / f"{GPU.uuid}.lock.next")
+            time.sleep(2)
+        output, log = child.communicate(timeout=300)
+    assert child.returncode == 0, output
+    by = f"process {os.getpid()} of user {os.getuid()} on "
+    assert re.search(rf"(?m)^trtperf: waiting for the device, in use by {by}.*  1 s$", log)
+
+
+def test_a_device_that_is_never_free_fails_the_test_in_time(repository):
+    locks = repository.path.parent / f"{repository.path.name}-state" / "locks"
+    locks.mkdir(parents=True)
+    with DeviceLock(locks / f"{GPU.uuid}.lock"):
+        result = repository.run("--trtperf-lock-timeout=0.1")
+    result.assert_outcomes(failed=1)
+    by = f"process {os.getpid()} of user *"
+    result.stdout.fnmatch_lines(
+        [f"E *DeviceInUse: waited 0 s for the device, in use by {by}--trtperf-lock-timeout*"]
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from filelock import FileLock
+from pytest_trtperf.files.locks import exclusive
 
 
 def wait_for(path):
@@ -17,11 +17,8 @@ def wait_for(path):
 def wait_until_taken(path):
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except TimeoutError:
-            return
-        lock.release()
+        with exclusive(path, 0o666, wait=False) as free:
+            if not free:
+                return
         time.sleep(0.01)
     raise AssertionError(f"{path} was never taken")

@@ -116,6 +116,19 @@ def test_a_long_wait_is_shown_until_it_ends(terminal):
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
+def test_a_long_wait_writes_a_line_a_minute_where_there_is_no_terminal():
+    log = io.StringIO()
+    show = show_wait(ProgressLine(None, lambda: 7, log_file=log), lambda: "the\x1bdevice")
+    for seconds in (59, 60.2, 61, 119, 120.4, 121):
+        show(seconds)
+    show(None)
+    show(30)
+    assert log.getvalue() == (
+        "\ntrtperf: waiting for the\\x1bdevice  60 s\n"
+        "\ntrtperf: waiting for the\\x1bdevice  120 s\n"
+    )
+
+
 def test_without_a_terminal_nothing_is_shown():
     line = ProgressLine(None)
     assert MeasureLines(line, "test_a").of("") is None

@@ -1,0 +1,82 @@
+r"""Text of others, as it may be printed: names, notes, messages, records.
+
+A terminal obeys control characters, and services of continuous integration obey lines such as
+`::error::` (GitHub) or `##vso[…]` (Azure). Everything that is printed goes through `one_line` or
+`many_lines`, which leave ordinary text as it is. A character that is not shown becomes its escape,
+such as `\x1b`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# A runner obeys `::` at the start of a line, blanks aside, and `##[`, `##name[` anywhere in it.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#[A-Za-z]*\[)")
+_COMMAND_INSIDE = re.compile(r"#(?=#[A-Za-z]*\[)")
+LONGEST_QUOTE = 160
+"""Characters of a value in a message."""
+
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def one_line(text: str) -> str:
+    """A text of others as one line without control characters or commands."""
+    return _without_commands(with_escapes(text))
+
+
+def many_lines(text: str) -> str:
+    """The same for a text with lines of its own."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def with_escapes(text: str) -> str:
+    """A text with escapes for what is not shown: control characters, ends of lines, surrogates."""
+    if text.isprintable():
+        return text
+    return "".join(char if _is_shown(char) else _escape(char) for char in text)
+
+
+def without_middle(text: str, longest: int) -> str:
+    """A text as it is, without its middle where it is too long."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def brief(value: object) -> str:
+    """A value as messages quote it, of which a file of others may have a megabyte."""
+    return without_middle(with_escapes(repr(value)), LONGEST_QUOTE)
+
+
+def json_escaped(text: str) -> str:
+    """JSON with JSON's own escapes for what is not shown; its lines stay."""
+    lines = _COMMAND_INSIDE.sub(r"\\u0023", text).split("\n")
+    if all(map(str.isprintable, lines)):
+        return "\n".join(lines)
+    return "\n".join("".join(map(_json_escape, line)) for line in lines)
+
+
+def is_text(text: str) -> bool:
+    """Whether a text has nothing to escape."""
+    return with_escapes(text) == text
+
+
+def _is_shown(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) == "Zs"
+
+
+def _escape(char: str) -> str:
+    return _SHORT.get(char) or char.encode("unicode_escape", "surrogatepass").decode()
+
+
+def _json_escape(char: str) -> str:
+    if _is_shown(char):
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def _without_commands(line: str) -> str:
+    return _COMMAND.sub(r"\g<0> ", line)
