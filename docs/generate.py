@@ -20,6 +20,7 @@ import pytest_trtperf
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
 from pytest_trtperf.options import DECLARED, Option
+from pytest_trtperf.options.resolve import FREE_PREFIX
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
 
@@ -30,6 +31,14 @@ OTHER_VARIABLES: Mapping[str, str] = {
     "CUDA_VISIBLE_DEVICES": "The GPUs that may be used; respected, and narrowed to one for each "
     "worker of pytest-xdist.",
     "XDG_CACHE_HOME": "Built engines are in its `trtperf` unless --trtperf-cache-dir is given.",
+    FREE_PREFIX: "Names that begin so are yours; any other name that begins with `TRTPERF_`, and "
+    "is not listed on this page, is a usage error.",
+    "TRTPERF_EXTRA": "What `tox run -e example` installs; the plugin does not read it.",
+    **dict.fromkeys(
+        ci.SERVICE_VARIABLES,
+        "Set by a CI service: baselines are recorded only if --trtperf-update is on the command "
+        "line.",
+    ),
     "GITHUB_ACTIONS": "`true` in GitHub Actions: failures are annotated.",
     "GITHUB_STEP_SUMMARY": "The file that the table of results is appended to.",
     "GITHUB_WORKSPACE": "The top of the repository, which annotations name files from.",

@@ -12,6 +12,11 @@ SENSITIVITY = 1.5
 """How much more than a fixed calculation an engine may feel a slower machine, as a power."""
 
 
+MOST_EXPLAINED = 5.0
+"""The largest factor between two readings on hardware of one class; beyond it one of them is wrong,
+and explains nothing."""
+
+
 def allow_for_machine(change: Change, machine: float, tolerance: float) -> Change:
     """A change, made inconclusive where a faster or slower machine may explain it.
 
@@ -22,6 +27,8 @@ def allow_for_machine(change: Change, machine: float, tolerance: float) -> Chang
     Args:
         machine: what a fixed calculation takes now over what it took, as a ratio.
     """
+    if not 1 / MOST_EXPLAINED <= machine <= MOST_EXPLAINED:
+        return change
     verdict = change.verdict
     slower = 1 / change.ratio if verdict.higher_is_better else change.ratio
     felt, unfelt = machine**SENSITIVITY, machine ** (1 / SENSITIVITY)

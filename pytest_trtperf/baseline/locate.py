@@ -11,7 +11,8 @@ def locate(module: Path, rootdir: Path, configured: Path | None) -> tuple[Path, 
     """The baseline directory for a test module, and the module's posix path within it.
 
     The directory is `configured`, else the nearest `perf-baselines` above the module, which does
-    not depend on pytest's rootdir, else the one in `rootdir`. The path is relative to the
+    not depend on pytest's rootdir, else the one in `rootdir`. One without any baseline counts only
+    where there is no other: it must not hide the one above it. The path is relative to the
     directory's parent; for a module outside of that, to rootdir, else to its own directory.
     """
     directory = configured or _nearest(module.parent, rootdir) or rootdir / DIRECTORY_NAME
@@ -25,9 +26,12 @@ def _nearest(start: Path, rootdir: Path) -> Path | None:
     """Searches upwards, as far as the top of the repository; without one, as far as rootdir."""
     above = (start, *start.parents)
     top = next((folder for folder in above if (folder / ".git").exists()), rootdir)
+    empty = None
     for folder in above:
         if (candidate := folder / DIRECTORY_NAME).is_dir():
-            return candidate
+            if next(candidate.rglob("*.json"), None):
+                return candidate
+            empty = empty or candidate
         if folder == top:
             break
-    return None
+    return empty

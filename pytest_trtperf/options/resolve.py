@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_trtperf.options import DECLARED, Option
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import PARSERS
+from pytest_trtperf.record.text import shortened
+from pytest_trtperf.text import with_escapes, without_middle
 
 _STRICT: Mapping[str, Any] = {
     "require_baseline": True,
@@ -17,8 +19,13 @@ _STRICT: Mapping[str, Any] = {
 }
 """The options that --trtperf-strict stands for."""
 
-_NEARLY = 0.9
-"""The share of letters in common, as difflib counts, from which a name is a misspelt one."""
+FREE_PREFIX = "TRTPERF_X_"
+"""Variables that begin with it are of others."""
+
+NO_OPTIONS = ("TRTPERF_EXTRA",)
+"""Known variables that are no options; this one chooses what the example installs."""
+
+_LONGEST_PROBLEM = 1000
 
 
 class Sources(NamedTuple):
@@ -107,15 +114,38 @@ def _check(settings: Settings) -> None:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    """Refuses a variable that is nearly that of an option; others may be of other tools."""
+    """Refuses a variable that is no option's: whoever set it relies on it."""
+    known = {option.variable for option in DECLARED}
+    free = known.union(NO_OPTIONS)
+    for name in sorted(environment):
+        if name.startswith("TRTPERF_") and not (name in free or name.startswith(FREE_PREFIX)):
+            raise ValueError(
+                f"unknown environment variable {_nearest(name, known)} (names that begin with "
+                f"{FREE_PREFIX} are free)"
+            )
+
+
+def check_keys(given: Iterable[str]) -> None:
+    """Refuses keys of an ini file that are no option's.
+
+    Args:
+        given: those that pytest does not know.
+
+    Raises:
+        ValueError: names the first one and the nearest known key.
+    """
+    for key in sorted(given):
+        if key.startswith("trtperf"):
+            raise ValueError(f"unknown ini key {_nearest(key, {one.key for one in DECLARED})}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    known = [option.variable for option in DECLARED]
-    for name in environment:
-        if not name.startswith("TRTPERF_") or name in known:
-            continue
-        if meant := get_close_matches(name, known, 1, _NEARLY):
-            raise ValueError(f"unknown environment variable {name}: write {meant[0]}")
+    by_rest = {one.partition("_")[2]: one for one in known}
+    meant = get_close_matches(name.partition("_")[2], by_rest, 1)
+    remedy = f": write {by_rest[meant[0]]}" if meant else ": no option has this name"
+    return with_escapes(shortened(name)) + remedy
 
 
 def _look_up(option: Option, sources: Sources) -> tuple[str, Any] | None:
@@ -143,4 +173,5 @@ def _parse(option: Option, value: object, source: str) -> Any:
     try:
         return PARSERS[option.kind](value)
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+        problem = without_middle(str(error), _LONGEST_PROBLEM)
+        raise ValueError(f"{source}: {problem}") from None

@@ -62,6 +62,9 @@ COMMIT_VARIABLES = tuple(service.commit for service in SERVICES)
 
 _NO = ("", "0", "false")
 
+IS_CI = "CI"
+"""What most services set beside a variable of their own."""
+
 
 def commit(environment: Mapping[str, str]) -> str | None:
     """The commit that this run tests; None where no service names it."""
@@ -103,3 +106,8 @@ def _service(environment: Mapping[str, str]) -> Service | None:
     return next(
         (one for one in SERVICES if environment.get(one.marker, "").lower() not in _NO), None
     )
+
+
+def is_ci(environment: Mapping[str, str]) -> bool:
+    """Whether this is a job of a service."""
+    return environment.get(IS_CI, "").lower() not in _NO or _service(environment) is not None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pytest_trtperf.options.declared import Settings
-from pytest_trtperf.options.resolve import Sources, resolve
+from pytest_trtperf.options.resolve import Sources, check_keys, resolve
 from pytest_trtperf.run import own_backends
+from pytest_trtperf.run.ci import is_ci
 
 WORKER_INPUT = "trtperf"
 """Where pytest-xdist's workers find what the controller gives them."""
@@ -24,6 +26,8 @@ def take_settings(config: pytest.Config) -> Settings | None:
     settings = settings_of_run(config)
     if not settings.enabled:
         return None
+    if not hasattr(config, "workerinput"):
+        _check_run(config, settings)
     config.pluginmanager.register(own_backends, "trtperf-backends")
     return settings
 
@@ -49,6 +53,45 @@ def settings_of_run(config: pytest.Config) -> Settings:
         return resolve(Sources(config.getoption, os.environ, ini, folder))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _check_run(config: pytest.Config, settings: Settings) -> None:
+    """Refuses what would let a run pass for nothing; workers have it from their controller.
+
+    Raises:
+        pytest.UsageError: says what, and what to do.
+    """
+    try:
+        check_keys(_unknown_keys(config))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    words = [str(word).partition("=")[0] for word in config.invocation_params.args]
+    if settings.update and is_ci(os.environ) and "--trtperf-update" not in words:
+        raise pytest.UsageError(
+            "TRTPERF_UPDATE or trtperf_update is set, so that this job would record its numbers "
+            "over the baselines instead of comparing with them: remove it, or give "
+            "--trtperf-update on the command line"
+        )
+    compares = not (settings.update or settings.update_new or settings.build_only)
+    place = settings.baseline_dir
+    if compares and settings.against is None and place is not None and not place.is_dir():
+        raise pytest.UsageError(
+            f"--trtperf-baseline-dir: {place} is no directory, so that nothing would be compared: "
+            "name the one that has the baselines, or record with --trtperf-update"
+        )
+
+
+def _unknown_keys(config: pytest.Config) -> Iterator[str]:
+    overrides = [one.partition("=")[0] for one in config.getoption("override_ini", None) or ()]
+    # pytest lists the keys of its file nowhere else; asking is deprecated since 9.2.
+    file = getattr(config, "_inicfg", None)
+    for key in {*(config.inicfg if file is None else file), *overrides}:
+        try:
+            config.getini(key)
+        except ValueError:
+            yield key
+        except (TypeError, pytest.UsageError):  # a known one with a wrong value
+            continue
 
 
 def _take_environment(config: pytest.Config) -> None:

@@ -246,3 +246,22 @@ def test_a_marker_cannot_end_its_comment(trtperf, write_run):
     with pytest.raises(SystemExit) as stop:
         trtperf("compare", write_run("a"), write_run("b"), "--marker", "x --> <script>")
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("yardstick_ms", [1e-9, 1e9, 0.01])
+def test_a_planted_reading_of_the_machine_explains_nothing(
+    trtperf, write_run, make_measurement, yardstick_ms
+):
+    def read(ms, level):
+        record = make_measurement(level=level)
+        (session,) = record.sessions
+        rounds = [structs.replace(one, yardstick_ms=ms) for one in session.rounds]
+        sessions = [structs.replace(session, rounds=rounds)]
+        return [structs.replace(record, sessions=sessions)]
+
+    software = {"onnxruntime": "1.20"}
+    old = write_run("old", *read(yardstick_ms, 1.0), software=software)
+    new = write_run("new", *read(0.3, 2.0), software=software)
+    result = trtperf("compare", old, new, "--fail")
+    assert result.status == 1
+    assert "REGRESSED" in result.out

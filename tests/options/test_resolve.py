@@ -100,14 +100,29 @@ def test_policies(policy):
         ("TRTPERF_TOLERANC", "TRTPERF_TOLERANCE"),
         ("TRTPERF_CACHEDIR", "TRTPERF_CACHE_DIR"),
         ("TRTPERF_STREAM", "TRTPERF_STREAMS"),
+        ("TRTPERF_REQUIRE_BASELINES", "TRTPERF_REQUIRE_BASELINE"),
     ],
 )
 def test_a_misspelt_variable_is_refused_where_the_run_measures(name, meant):
     assert resolve(sources(environment={name: "3"})) == Settings()
-    with pytest.raises(ValueError, match=f"unknown environment variable {name}: write {meant}$"):
+    with pytest.raises(ValueError, match=f"unknown environment variable {name}: write {meant} "):
         resolve(sources({"trtperf": True}, {name: "3"}))
 
 
-@pytest.mark.parametrize("name", ["TRTPERF_EXTRA", "TRTPERF_MODEL_DIR", "TOLERANCE"])
+@pytest.mark.parametrize("name", ["TRTPERF_", "TRTPERF_ZQ", "TRTPERF_\x1b[31m" + "x" * 9000])
+def test_a_variable_of_no_option_is_refused_and_named_as_text(name):
+    with pytest.raises(ValueError, match=r"^unknown environment variable TRTPERF_.*_X_") as caught:
+        resolve(sources({"trtperf": True}, {name: "3"}))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+def test_a_long_value_is_not_quoted_whole():
+    with pytest.raises(ValueError, match="TRTPERF_TOLERANCE: expected a number") as caught:
+        resolve(sources(environment={"TRTPERF_TOLERANCE": "x" * 200_000}))
+    assert len(str(caught.value)) < 1100
+
+
+@pytest.mark.parametrize("name", ["TRTPERF_EXTRA", "TRTPERF_X_MODEL_DIR", "TOLERANCE"])
 def test_variables_of_other_tools_are_left_alone(name):
     assert resolve(sources({"trtperf": True}, {name: "3"})) == Settings(enabled=True)

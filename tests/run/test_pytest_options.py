@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.options.declared import Settings
-from pytest_trtperf.run.pytest_options import settings_of_run
+from pytest_trtperf.run.pytest_options import settings_of_run, take_settings
 
 has_typed_toml = pytest.version_tuple >= (9,)
 
@@ -86,3 +86,71 @@ def test_a_wrong_type_names_the_key(pytester, name, value):
 def test_an_empty_value_is_not_given(pytester, name):
     pytester.makeini(f"[pytest]\ntrtperf_{name} =")
     assert settings_of_run(pytester.parseconfig()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini", "message"),
+    [
+        ((), "trtperf_tolerence = 0.1", "unknown ini key trtperf_tolerence: write trtperf_tolera"),
+        (("-o", "trtperf_jason=x"), "", "unknown ini key trtperf_jason: write trtperf_json"),
+        ((), "trtperf_zzz = 1", "unknown ini key trtperf_zzz: no option has this name"),
+    ],
+)
+def test_an_unknown_key_is_refused_where_the_run_measures(pytester, arguments, ini, message):
+    pytester.makeini(f"[pytest]\n{ini}")
+    assert take_settings(pytester.parseconfig(*arguments)) is None
+    with pytest.raises(pytest.UsageError, match=message):
+        take_settings(pytester.parseconfig("--trtperf", *arguments))
+
+
+def test_a_key_of_another_plugin_is_none_of_ours(pytester):
+    pytester.makeconftest("def pytest_addoption(parser):\n    parser.addini('trtperf_zoo', '')")
+    pytester.makeini("[pytest]\ntrtperf_zoo = x\nlog_level = INFO\nother_tool = 1")
+    assert take_settings(pytester.parseconfig("--trtperf"))
+
+
+CI = ("CI", "JENKINS_URL", "BUILD_NUMBER", "TF_BUILD")
+
+
+@pytest.mark.parametrize("variable", CI)
+@pytest.mark.parametrize("place", ["TRTPERF_UPDATE", "PYTEST_ADDOPTS", "ini"])
+def test_what_was_left_over_records_nothing_in_ci(pytester, monkeypatch, variable, place):
+    if place == "ini":
+        pytester.makeini("[pytest]\ntrtperf_update = true")
+    else:
+        monkeypatch.setenv(place, "1" if place == "TRTPERF_UPDATE" else "--trtperf-update")
+    settings = take_settings(pytester.parseconfig("--trtperf"))
+    assert settings
+    assert settings.update
+    monkeypatch.setenv(variable, "true")
+    with pytest.raises(pytest.UsageError, match="give --trtperf-update on the command line"):
+        take_settings(pytester.parseconfig("--trtperf"))
+    for options in (["--trtperf-update"], ["--no-trtperf-update"]):
+        assert take_settings(pytester.parseconfig("--trtperf", *options))
+
+
+@pytest.mark.parametrize("said", ["", "0", "false", "False"])
+def test_a_machine_that_is_no_ci_records(pytester, monkeypatch, said):
+    monkeypatch.setenv("CI", said)
+    monkeypatch.setenv("TRTPERF_UPDATE", "1")
+    assert take_settings(pytester.parseconfig("--trtperf"))
+
+
+@pytest.mark.parametrize("place", ["option", "TRTPERF_BASELINE_DIR", "ini"])
+def test_baselines_that_are_not_there_are_refused_unless_they_are_recorded(
+    pytester, monkeypatch, place
+):
+    arguments = ["--trtperf"]
+    if place == "option":
+        arguments.append("--trtperf-baseline-dir=gone")
+    elif place == "ini":
+        pytester.makeini("[pytest]\ntrtperf_baseline_dir = gone")
+    else:
+        monkeypatch.setenv(place, "gone")
+    with pytest.raises(pytest.UsageError, match="gone is no directory, so that nothing would be"):
+        take_settings(pytester.parseconfig(*arguments))
+    (pytester.path / "record.json").touch()
+    for more in ("--trtperf-update", "--trtperf-update-new", "--trtperf-against=record.json"):
+        assert take_settings(pytester.parseconfig(*arguments, more))
+    (pytester.path / "gone").mkdir()
+    assert take_settings(pytester.parseconfig(*arguments))
