@@ -26,7 +26,7 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.commands.printed import moment, printable, total_size
+from pytest_trtperf.commands.printed import moment, total_size
 from pytest_trtperf.commands.this_machine import Fit, ThisMachine
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
@@ -135,7 +135,7 @@ def _list(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
             "references": cache_references.summaries(references_of(files)),
         })  # fmt: skip
         return ExitStatus.OK
-    rows = [[printable(cell) for cell in _row(*one)] for one in listed]
+    rows = [_row(*one) for one in listed]
     say(*aligned([_COLUMNS, *rows], left=range(len(_COLUMNS))))
     say(f"engines in {files.directory}: {len(found)}, {total_size(entry.size for entry in found)}")
     say(*cache_references.listed(references_of(files)))
@@ -191,9 +191,9 @@ def _show(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     path, used = files.path(entry.key, PLAN), moment(entry.used)
     known["built because"] = known.pop("why")
     shown = {"key": entry.key, "path": path, "last used": used, **known, **about}
-    say(*(printable(f"{name}: {value}") for name, value in shown.items()))
+    say(*(f"{name}: {value}" for name, value in shown.items()))
     say("layers: not known" if layers is None else f"layers: {len(layers)}")
-    say(*(printable(f"  {_layer(layer)}") for layer in layers or ()))
+    say(*(f"  {_layer(layer)}" for layer in layers or ()))
     return ExitStatus.OK
 
 

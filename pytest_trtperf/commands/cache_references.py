@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_trtperf.commands.printed import moment, printable, total_size
+from pytest_trtperf.commands.printed import moment, total_size
 from pytest_trtperf.plan_cache.files import CacheFiles
 from pytest_trtperf.plan_cache.reference import Reference
 from pytest_trtperf.plan_cache.references import (
@@ -32,7 +32,7 @@ def listed(references: References) -> list[str]:
     found = references.entries()
     if not found:
         return []
-    rows = [tuple(map(printable, _row(references.read(one.key), one))) for one in found]
+    rows = [_row(references.read(one.key), one) for one in found]
     size = total_size(entry.size for entry in found)
     return [
         *aligned([_COLUMNS, *rows], left=range(len(_COLUMNS))),

@@ -15,6 +15,8 @@ import msgspec
 from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.options.values import parse_bool, parse_path
+from pytest_trtperf.record.text import encodable
+from pytest_trtperf.text import json_escaped, many_lines, one_line
 
 Parsers = Any  # argparse keeps the type of add_subparsers() to itself
 Subcommand = Callable[[argparse.Namespace], int]
@@ -58,19 +60,26 @@ def add_command(
 
 
 def say(*lines: str) -> None:
-    """Prints lines of the result on standard output."""
+    """Prints lines of the result on standard output; what is no text in them becomes escapes."""
     for line in lines:
-        _write(sys.stdout, line)
+        _write(sys.stdout, one_line(line))
+
+
+def say_text(text: str) -> None:
+    """Prints a result that has lines of its own."""
+    _write(sys.stdout, many_lines(text))
 
 
 def say_json(result: object) -> None:
     """Prints the result as JSON on standard output."""
-    say(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
+    plain = encodable(msgspec.to_builtins(result))
+    text = msgspec.json.format(msgspec.json.encode(plain), indent=1).decode()
+    _write(sys.stdout, json_escaped(text))
 
 
-def note(line: str) -> None:
+def note(text: str) -> None:
     """Prints a note beside the result, on standard error."""
-    _write(sys.stderr, f"trtperf: {line}")
+    _write(sys.stderr, many_lines(f"trtperf: {text}"))
 
 
 def note_left_out(reasons: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
+from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say_json, say_text
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
@@ -94,5 +94,5 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(rows(runs))
     elif arguments.output is None:
-        say(text.rstrip("\r\n"))
+        say_text(text.replace("\r\n", "\n").rstrip("\n"))
     return ExitStatus.OK

@@ -1,14 +1,9 @@
-"""Sizes, moments and names of files, as the subcommands print them."""
+"""Sizes and moments, as the subcommands print them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-
-
-def printable(text: str) -> str:
-    """Without control characters: others write the names in a shared cache."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def total_size(sizes: Iterable[int]) -> str:

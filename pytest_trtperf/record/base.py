@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_trtperf.record.text import encodable
+
 Number = float | None
 
 
@@ -14,4 +16,4 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_builtins(self) -> Any:
         """Plain dicts, lists, strings and numbers."""
-        return msgspec.to_builtins(self)
+        return encodable(msgspec.to_builtins(self))

@@ -19,6 +19,7 @@ from pytest_trtperf.analysis.gates import (
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.model import MERGED_SCHEMA, RUN_SCHEMA
 from pytest_trtperf.record.older_form import OLDER_MERGED, OLDER_RUN
+from pytest_trtperf.text import with_escapes
 
 
 class Night(msgspec.Struct, frozen=True):
@@ -107,10 +108,10 @@ def read_history(directory: Path) -> History:
             found = _DECODER.decode(path.read_bytes())
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            history.left_out.append(f"{path}: {reason}")
+            history.left_out.append(with_escapes(f"{path}: {reason}"))
             continue
         history.records += 1
-        name = path.relative_to(directory).as_posix()
+        name = with_escapes(path.relative_to(directory).as_posix())
         for run in [found] if isinstance(found, _Run) else found.runs:
             tests = (one.test + one.key for one in run.measurements)
             itself = (run.created, run.hardware_class, run.backend, *tests)

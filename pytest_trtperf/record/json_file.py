@@ -21,6 +21,7 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.record.older_form import PRESENT_SCHEMAS, in_present_form
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.text import with_escapes
 
 _DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
 
@@ -75,7 +76,7 @@ class MeasurementId(msgspec.Struct, frozen=True):
     key: str
 
     def __str__(self) -> str:
-        return f"{shortened(self.key)} ({self.backend} on {self.hardware_class})"
+        return with_escapes(f"{shortened(self.key)} ({self.backend} on {self.hardware_class})")
 
 
 def measurement_ids(runs: Sequence[RunRecord]) -> Iterator[MeasurementId]:

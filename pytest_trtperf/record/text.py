@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pytest_trtperf.text import without_middle
+
 LONGEST_KEY = 120
 """Characters of a test's name in a table; the record has it whole."""
 
 
 def shortened(text: str, longest: int = LONGEST_KEY) -> str:
     """A text without its middle where it is too long for a table."""
-    if len(text) <= longest:
-        return text
-    half = (longest - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
+    return without_middle(text, longest)
+
+
+def encodable(data: Any) -> Any:
+    """Plain data with escapes for lone surrogates, which no file in UTF-8 can hold."""
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode()
+    if isinstance(data, dict):
+        return {encodable(key): encodable(value) for key, value in data.items()}
+    return list(map(encodable, data)) if isinstance(data, list) else data

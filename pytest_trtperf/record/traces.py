@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_trtperf.backend.trace import Trace
-from pytest_trtperf.files.atomic import PendingFile
+from pytest_trtperf.files.atomic import PendingFile, naming, remove_leftovers
 
 
 def pack(traces: Sequence[Trace]) -> bytes:
@@ -48,13 +48,14 @@ class TraceFile:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
         self._pending, self._count = PendingFile(path), 0
         self._archive = zipfile.ZipFile(self._pending.file, "w", zipfile.ZIP_DEFLATED)
 
     def add(self, packed: bytes) -> str:
         """Adds what `pack` made; returns its place."""
         place = str(self._count)
-        with zipfile.ZipFile(io.BytesIO(packed)) as parts:
+        with naming(self._pending.path), zipfile.ZipFile(io.BytesIO(packed)) as parts:
             for name in parts.namelist():
                 self._archive.writestr(f"{place}/{name}", parts.read(name))
         self._count += 1
@@ -63,7 +64,8 @@ class TraceFile:
     def close(self) -> None:
         """Publishes the file."""
         try:
-            self._archive.close()
+            with naming(self._pending.path):
+                self._archive.close()
             self._pending.finish()
             self._pending.publish()
         except BaseException:

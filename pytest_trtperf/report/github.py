@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pytest_trtperf.files.atomic import naming
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import broken, broken_line, outcome
 from pytest_trtperf.report.undecided import undecided_line
+from pytest_trtperf.text import with_escapes, without_middle
 
 MAX_ANNOTATIONS = 10
 """Of each level: GitHub shows no more of a step."""
@@ -81,7 +83,7 @@ def append_summary(path: Path, text: str) -> None:
     data = text.encode("utf-8", "replace")
     if len(data) > MAX_BYTES:
         data = data[: data.rindex(b"\n", 0, MAX_BYTES)] + b"\n\nthe rest is in the record\n"
-    with open(path, "ab") as file:
+    with naming(path), open(path, "ab") as file:
         file.write(data + b"\n")
 
 
@@ -94,11 +96,12 @@ def _place(one: Measured | ItemRecord, folder: str, line: int | None) -> dict[st
 def _command(level: str, about: Mapping[str, str], message: str) -> str:
     fields = {"title": "pytest-trtperf", **about}
     listed = ",".join(f"{name}={_property(value)}" for name, value in sorted(fields.items()))
-    return f"::{level} {listed}::{_data(shortened(message, MAX_CHARACTERS))}"
+    return f"::{level} {listed}::{_data(without_middle(message, MAX_CHARACTERS))}"
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    on_one_line = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return with_escapes(on_one_line)
 
 
 def _property(text: str) -> str:

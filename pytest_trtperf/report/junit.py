@@ -8,6 +8,7 @@ from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import MaxQpsRecord, Measured, PairRecord
 from pytest_trtperf.report.outcomes import outcome
 from pytest_trtperf.report.undecided import undecided_reason
+from pytest_trtperf.text import with_escapes
 
 PREFIX = "trtperf"
 """What the names of all properties begin with."""
@@ -32,7 +33,8 @@ def properties(record: Measured) -> list[tuple[str, object]]:
     Those of a measurement with a name begin with `trtperf[name].`.
     """
     prefix = f"{PREFIX}{_label(record)}."
-    return [(prefix + name, value) for name, value in _properties(record)]
+    found = ((prefix + name, value) for name, value in _properties(record))
+    return [(with_escapes(name), with_escapes(value)) for name, value in found]
 
 
 def _label(record: Measured) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord
-from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.environment import environment_lines
 from pytest_trtperf.report.outcomes import (
     COLUMNS,
@@ -19,6 +18,7 @@ from pytest_trtperf.report.outcomes import (
     tests_line,
 )
 from pytest_trtperf.report.undecided import undecided_line
+from pytest_trtperf.text import with_escapes, without_middle
 
 MAX_ROWS = 500
 """Of a table: nobody reads more."""
@@ -28,7 +28,8 @@ MAX_CHARACTERS = 1000
 
 def escaped(text: str) -> str:
     """A text that Markdown shows as it is, on one line."""
-    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", " ".join(text.split()))
+    line = with_escapes(" ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", line)
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -80,5 +81,5 @@ def markdown(
 
 
 def _items(texts: Iterable[str]) -> list[str]:
-    items = [f"- {escaped(shortened(text, MAX_CHARACTERS))}" for text in texts]
+    items = [f"- {escaped(without_middle(text, MAX_CHARACTERS))}" for text in texts]
     return [*items, ""] if items else []

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_trtperf.report.terminal import header
 from pytest_trtperf.run.run import Run
+from pytest_trtperf.text import one_line
 
 
 class BuildController:
@@ -17,7 +18,7 @@ class BuildController:
     def pytest_report_header(self) -> str:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
         target = self._run.target
-        return header(target.probe.backend, target.device, target.probe.software)
+        return one_line(header(target.probe.backend, target.device, target.probe.software))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -29,7 +30,7 @@ class BuildController:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_terminal_summary"""
         engines = self._run.engines
         built = sum(engines.values())
-        terminalreporter.section(self._run.title)
+        terminalreporter.section(one_line(self._run.title))
         terminalreporter.write_line(
             f"engines ready: {len(engines)}, built by this run: {built}; nothing was measured"
         )

@@ -17,6 +17,7 @@ from pytest_trtperf.run.items import without_group
 from pytest_trtperf.run.recording import record_baselines
 from pytest_trtperf.run.run import Run
 from pytest_trtperf.run.time_plan import plan_line
+from pytest_trtperf.text import many_lines, one_line
 
 
 class Controller:
@@ -34,7 +35,7 @@ class Controller:
     def pytest_report_header(self) -> str:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
         target = self._run.target
-        return header(target.probe.backend, target.device, target.probe.software)
+        return one_line(header(target.probe.backend, target.device, target.probe.software))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -112,7 +113,7 @@ class Controller:
         if self._pytest_session is None:
             return
         for error in self._call("pytest_trtperf_summary", terminalreporter=terminalreporter):
-            terminalreporter.write_line(f"ERROR: {error}")
+            terminalreporter.write_line(many_lines(f"ERROR: {error}"))
         self._pytest_session.exitstatus = self._run.exit_status(self._pytest_session.exitstatus)
 
     def _call(self, hook: str, **arguments: object) -> list[str]:

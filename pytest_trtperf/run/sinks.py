@@ -24,6 +24,7 @@ from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.terminal import summary_lines
 from pytest_trtperf.report.unchanged import unchanged_lines
 from pytest_trtperf.run.run import Run
+from pytest_trtperf.text import many_lines, one_line, with_escapes
 
 first = pytest.hookimpl(tryfirst=True)
 
@@ -169,7 +170,7 @@ class GitHubAnnotations:
         for line in github.annotation_lines(
             record.measured, run.missing, run.errors, self._folder, record.tests
         ):
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(with_escapes(line))
 
 
 class TerminalTable:
@@ -203,9 +204,9 @@ class TerminalTable:
         )
         lines += unchanged_lines(run.unchanged, run.changed, terminalreporter.verbosity)
         if lines:
-            terminalreporter.section(run.title, sep="=")
+            terminalreporter.section(one_line(run.title), sep="=")
         for line in lines:
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(many_lines(line))
 
 
 def _with_errors(record: RunRecord, run: Run) -> RunRecord:
@@ -221,5 +222,8 @@ def _write(run: Run, source: str, write: Callable[[], object]) -> None:
 
 
 def _note(run: Run, source: str, error: OSError | ValueError) -> None:
-    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    if isinstance(error, OSError):
+        text = ": ".join(filter(None, (error.filename, error.strerror))) or repr(error)
+    else:
+        text = str(error)
     run.note_error(f"{source}: {text}")
