@@ -7,7 +7,6 @@ TrtPerfError
 ├── CacheError            the engine cache cannot be used
 ├── ShapeError            a shape or tensor name does not fit the model
 ├── MeasurementError      a session could not be measured
-│   └── DeviceInUse           another process held the device for too long
 ├── BaselineError         a baseline file is unreadable or of another schema
 └── ExtraMissing          a package of an optional extra is not installed
 
@@ -52,10 +51,6 @@ class ShapeError(TrtPerfError, ValueError):
 
 class MeasurementError(TrtPerfError):
     """A session could not be measured."""
-
-
-class DeviceInUse(MeasurementError):
-    """Another process held the device longer than --trtperf-lock-timeout; names it."""
 
 
 class BaselineError(TrtPerfError):

@@ -15,6 +15,7 @@ from pytest_trtperf.commands.common import (
     parsed,
     say,
     say_json,
+    say_text,
 )
 from pytest_trtperf.commands.compare_markdown import markdown_text
 from pytest_trtperf.commands.compare_text import text_lines
@@ -112,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(found)
     elif arguments.format == "markdown":
-        say(markdown_text(found, arguments.marker, everything=arguments.all))
+        say_text(markdown_text(found, arguments.marker, everything=arguments.all))
     else:
         say(*text_lines(found, everything=arguments.all))
     if not (found.compared or found.unchanged):

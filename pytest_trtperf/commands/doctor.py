@@ -23,7 +23,7 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.errors import BackendUnavailable, DeviceInUse, TrtPerfError
+from pytest_trtperf.errors import BackendUnavailable, MeasurementError, TrtPerfError
 from pytest_trtperf.measure.device_lock import NO_GPU, device_lock
 from pytest_trtperf.measure.device_state import DeviceState, read_device_state
 from pytest_trtperf.options.values import parse_backends, parse_path
@@ -195,7 +195,9 @@ def _lock_dir(given: Path | None, devices: Sequence[str]) -> Check:
             try:
                 with lock:
                     pass
-            except DeviceInUse:
+            except MeasurementError:
+                if not lock.timed_out:
+                    raise
                 held.append(lock.who())
     except TrtPerfError as error:
         return Check(name=name, state=MISSING, message=str(error))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_trtperf.errors import DeviceInUse, MeasurementError
+from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.files.lock_holder import holder, sign, unsign
 from pytest_trtperf.files.locks import LockTimeout, release, wait_for
 
@@ -36,6 +36,7 @@ class DeviceLock:
         path: its file.
         on_wait: called with the seconds waited so far during a wait, and with None at its end.
         waited_s: seconds of all waits.
+        timed_out: whether the last wait was in vain.
     """
 
     def __init__(self, path: Path, timeout_s: float = math.inf) -> None:
@@ -44,7 +45,7 @@ class DeviceLock:
         self.waited_s = 0.0
         self._handle: int | None = None
         self._entered = 0
-        self._waits_in_vain = False
+        self.timed_out = False
 
     @property
     def is_locked(self) -> bool:
@@ -60,8 +61,7 @@ class DeviceLock:
         """Waits until the device is free.
 
         Raises:
-            DeviceInUse: it was not free in time.
-            MeasurementError: its lock cannot be used.
+            MeasurementError: it was not free in time, or its lock cannot be used.
         """
         if self._handle is None:
             self._handle = self._take()
@@ -88,7 +88,7 @@ class DeviceLock:
             release(place)
         waited = time.monotonic() - begun
         self.waited_s += waited
-        self._waits_in_vain = False
+        self.timed_out = False
         if self.on_wait and waited >= _REPORT_EVERY_S:
             self.on_wait(None)
         return handle
@@ -103,14 +103,14 @@ class DeviceLock:
                 reported = now
                 self.on_wait(now - begun)
 
-        limit = min(self._timeout_s, _LAST_CHANCE_S) if self._waits_in_vain else self._timeout_s
+        limit = min(self._timeout_s, _LAST_CHANCE_S) if self.timed_out else self._timeout_s
         try:
             return wait_for(path, _EVERYONE, limit - (time.monotonic() - begun), report)
         except LockTimeout:
-            self._waits_in_vain = True
+            self.timed_out = True
             if self.on_wait:
                 self.on_wait(None)
-            raise DeviceInUse(
+            raise MeasurementError(
                 f"waited {time.monotonic() - begun:.0f} s for {self.who()}: let that one end, or "
                 f"wait longer with --trtperf-lock-timeout (its lock is {self.path})"
             ) from None

@@ -21,7 +21,8 @@ def is_harmless(text):
 @pytest.fixture
 def odd_run(write_run, make_measurement):
     """Two records whose texts are all odd; both have their measurement."""
-    from pytest_trtperf.record.model import FindingRecord, LayerRecord
+    from pytest_trtperf.record.model import LayerRecord
+    from pytest_trtperf.record.verdict import FindingRecord
 
     def write(name, level):
         layer = LayerRecord(

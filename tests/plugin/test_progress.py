@@ -120,5 +120,5 @@ def test_a_device_that_is_never_free_fails_the_test_in_time(repository):
     result.assert_outcomes(failed=1)
     by = f"process {os.getpid()} of user *"
     result.stdout.fnmatch_lines(
-        [f"E *DeviceInUse: waited 0 s for the device, in use by {by}--trtperf-lock-timeout*"]
+        [f"E *MeasurementError: waited 0 s for the device, in use by {by}--trtperf-lock-timeout*"]
     )
