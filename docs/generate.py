@@ -34,11 +34,8 @@ OTHER_VARIABLES: Mapping[str, str] = {
     FREE_PREFIX: "Names that begin so are yours; any other name that begins with `TRTPERF_`, and "
     "is not listed on this page, is a usage error.",
     "TRTPERF_EXTRA": "What `tox run -e example` installs; the plugin does not read it.",
-    **dict.fromkeys(
-        ci.SERVICE_VARIABLES,
-        "Set by a CI service: baselines are recorded only if --trtperf-update is on the command "
-        "line.",
-    ),
+    ci.IS_CI: "Set in CI, like the variables of services below: baselines are recorded only if "
+    "--trtperf-update is on the command line.",
     "GITHUB_ACTIONS": "`true` in GitHub Actions: failures are annotated.",
     "GITHUB_STEP_SUMMARY": "The file that the table of results is appended to.",
     "GITHUB_WORKSPACE": "The top of the repository, which annotations name files from.",

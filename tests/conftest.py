@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.options import DECLARED
-from pytest_trtperf.run.ci import SERVICES
+from pytest_trtperf.run.ci import IS_CI, SERVICES
 
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
@@ -37,7 +37,7 @@ CI_VARIABLES = (
     *("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"),
     *(service.marker for service in SERVICES),
     *(service.commit for service in SERVICES),
-    *("CI", "JENKINS_URL", "BUILD_NUMBER", "TF_BUILD"),
+    IS_CI,
 )
 
 

@@ -63,6 +63,15 @@ def read_runs(path: Path) -> list[RunRecord]:
     return runs
 
 
+def without_surrogates(record: RunRecord) -> RunRecord:
+    """A record that files in UTF-8 can hold: with escapes for lone surrogates, if it has some."""
+    try:
+        msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return msgspec.convert(record.to_builtins(), RunRecord)
+    return record
+
+
 class MeasurementId(msgspec.Struct, frozen=True):
     """What identifies a measurement.
 

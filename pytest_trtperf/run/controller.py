@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_trtperf.record.json_file import without_surrogates
 from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.report.terminal import header
 from pytest_trtperf.report.undecided import undecided_reason
@@ -104,7 +105,7 @@ class Controller:
         run.seconds["baselines"] = time.monotonic() - began
         if exitstatus == pytest.ExitCode.OK and not (run.has_measured or run.unchanged):
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        self._record = run.record(run.exit_status(session.exitstatus))
+        self._record = without_surrogates(run.record(run.exit_status(session.exitstatus)))
         self._call("pytest_trtperf_run_finished", config=session.config)
         session.exitstatus = run.exit_status(session.exitstatus)
 

@@ -109,7 +109,7 @@ def test_a_key_of_another_plugin_is_none_of_ours(pytester):
     assert take_settings(pytester.parseconfig("--trtperf"))
 
 
-CI = ("CI", "JENKINS_URL", "BUILD_NUMBER", "TF_BUILD")
+CI = ("CI", "JENKINS_URL", "GITLAB_CI", "TF_BUILD")
 
 
 @pytest.mark.parametrize("variable", CI)
