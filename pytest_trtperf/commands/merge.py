@@ -17,6 +17,7 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
+from pytest_trtperf.commands.shards import check_shards
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.json_file import (
     MeasurementId,
@@ -29,11 +30,14 @@ from pytest_trtperf.record.model import MergedRecord, RunRecord
 
 _EXAMPLE = """\
   trtperf merge h200/performance.json l4/performance.json -o performance.json
+  trtperf merge --shards shard-*.json -o performance.json
 """
 
 _DETAILS = """\
-Each run keeps its environment. Two measurements are duplicates if hardware class, backend, test
-and key are the same. Other commands read the merged file like any record.
+Each run keeps its environment. All have to be of one commit, and those of one hardware class and
+backend of the same options, such as round_ms or tolerance. Two measurements are duplicates if
+hardware class, backend, test and key are the same. Other commands read the merged file like any
+record.
 """
 
 
@@ -54,6 +58,16 @@ def add(commands: Parsers) -> None:
         "--keep",
         choices=("last",),
         help="of duplicate measurements keep that of the last record (default: refuse duplicates)",
+    )
+    option(
+        "--shards",
+        action="store_true",
+        help="refuse records that are not all of one hardware class and backend",
+    )
+    option(
+        "--mixed",
+        action="store_true",
+        help="accept records of several commits, and of several sets of options",
     )
 
 
@@ -89,7 +103,10 @@ def _last(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    runs = [run for path in arguments.records for run in read_runs(path)]
+    named = [(path, run) for path in arguments.records for run in read_runs(path)]
+    if not arguments.mixed:
+        check_shards(named, one_class=arguments.shards)
+    runs = [run for _, run in named]
     merged = merge_runs(runs, keep_last=arguments.keep == "last")
     write_json(arguments.output, merged)
     count = sum(1 for _ in measurement_ids(merged.runs))

@@ -236,8 +236,10 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     `host` is --trtperf-host, else the UUID of its first GPU, or on the CPU a digest of the
     machine's id. `commit_time` is in UTC, `dirty` whether tracked files differ from the commit.
     `seconds` are those of each phase, `errors` what went wrong beside the tests. `tests` are all
-    that have the fixtures of this plugin, those without a measurement too. `complete` is False of
-    a run that was killed. Records of earlier versions have no value where None is the default.
+    that have the fixtures of this plugin, those without a measurement too. `options` are those that
+    decide what is measured and how it is judged, where they are not the default. `complete` is
+    False of a run that was killed. Records of earlier versions have no value where None is the
+    default.
     """
 
     created: str
@@ -253,6 +255,7 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     max_qps: list[MaxQpsRecord] = []
     pairs: list[PairRecord] = []
     tests: list[ItemRecord] = []
+    options: dict[str, Any] = {}
     started: str | None = None
     host: str | None = None
     gpus: list[GpuRecord] = []

@@ -12,6 +12,7 @@ import pytest
 from pytest_trtperf import __version__
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.measure.device_facts import read_device_facts
+from pytest_trtperf.options.recorded import recorded_options
 from pytest_trtperf.record.model import Measured, RunRecord, utc_now
 from pytest_trtperf.record.origin import GpuRecord
 
@@ -62,6 +63,7 @@ def _circumstances(run: Run) -> dict[str, Any]:
         "branch": origin.branch,
         "dirty": origin.dirty,
         "ci": origin.ci,
+        "options": recorded_options(run.settings),
         "seconds": {phase: round(taken, 3) for phase, taken in run.seconds.items()},
     }
 

@@ -63,3 +63,71 @@ def test_place_that_cannot_be_written(trtperf, tmp_path, write_run):
     result = trtperf("merge", write_run("a"), "-o", tmp_path / "taken" / "all.json")
     assert result.status == 2
     assert "taken" in result.err
+
+
+STARTED = "2026-01-02T03:00:00Z"
+
+
+def shards(write_run, make_measurement, *changes):
+    """Records of different tests, each with the changes of one."""
+    return [
+        write_run(
+            f"shard-{number}",
+            make_measurement(f"t.py::test[{number}]"),
+            **{"started": STARTED, **one},
+        )
+        for number, one in enumerate(changes)
+    ]
+
+
+def test_shards_of_one_run_are_merged(trtperf, tmp_path, write_run, make_measurement):
+    same = {"options": {"tolerance": {"p99": 0.2}, "round_ms": 50.0}}
+    paths = shards(write_run, make_measurement, same, same, same)
+    result = trtperf("merge", "--shards", *paths, "-o", tmp_path / "all.json")
+    assert (result.status, result.err) == (0, "")
+    assert len(read_runs(tmp_path / "all.json")) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"commit": "4f2a81c0"},
+            "commit: c0ffee (PATH/shard-0.json), 4f2a81c0 (PATH/shard-1.json)",
+        ),
+        (
+            {"options": {"round_ms": 50.0}},
+            "option round_ms: default (PATH/shard-0.json), 50.0 (PATH/shard-1.json)",
+        ),
+    ],
+)
+def test_what_differs_is_named_with_its_files(
+    trtperf, tmp_path, write_run, make_measurement, changes, said
+):
+    paths = shards(write_run, make_measurement, {}, changes)
+    output = tmp_path / "all.json"
+    result = trtperf("merge", *paths, "-o", output)
+    assert result.status == 2
+    assert f"not of one run:\n  {said.replace('PATH', str(tmp_path))}\n" in result.err
+    assert not output.exists()
+    assert trtperf("merge", *paths, "-o", output, "--mixed").status == 0
+
+
+def test_shards_are_of_one_class_and_a_matrix_is_of_several(
+    trtperf, tmp_path, write_run, make_measurement
+):
+    other = {"hardware_class": "nvidia-l4", "options": {"tolerance": 0.2}}
+    paths = shards(write_run, make_measurement, {}, other)
+    output = ("-o", tmp_path / "all.json")
+    assert trtperf("merge", *paths, *output).status == 0
+    result = trtperf("merge", "--shards", *paths, *output)
+    assert result.status == 2
+    assert "hardware: tensorrt on nvidia-h200 (" in result.err
+
+
+def test_what_a_record_does_not_know_is_not_compared(
+    trtperf, tmp_path, write_run, make_measurement
+):
+    changes = {"commit": None, "options": {"round_ms": 50.0}}
+    paths = shards(write_run, make_measurement, changes, {"started": None})
+    assert trtperf("merge", *paths, "-o", tmp_path / "all.json").status == 0
