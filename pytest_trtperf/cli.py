@@ -11,9 +11,10 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pytest_trtperf.backend.quiet import no_garbage_collection
-from pytest_trtperf.commands.common import STATUSES, ExitStatus, note
+from pytest_trtperf.commands.common import STATUSES, ExitStatus, note, take_project_options
 from pytest_trtperf.errors import TrtPerfError
 from pytest_trtperf.version import VERSION
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
         # Records are large trees without cycles, which the collector would walk again and again.
+        take_project_options(arguments)
         with no_garbage_collection():
             status: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -56,6 +58,11 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"pytest-trtperf {VERSION}")
+    parser.add_argument(
+        "--show-config",
+        action=ShowConfig,
+        help="show the options that a project gives to pytest-trtperf, and where; then exit",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in (command,) if command in COMMANDS else COMMANDS:
         module = importlib.import_module(f"pytest_trtperf.commands.{name.replace('-', '_')}")
@@ -72,6 +79,28 @@ def _joined(argv: Sequence[str]) -> list[str]:
         place = words.index("--command")
         words[place : place + 2] = [f"--command={words[place + 1]}"]
     return words
+
+
+class ShowConfig(argparse.Action):
+    """`--show-config`: shows the options, and ends the command."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Shows them.
+
+        Raises:
+            SystemExit: always.
+        """
+        from pytest_trtperf.commands.show_config import show_config
+
+        try:
+            status = show_config()
+        except TrtPerfError as error:
+            note(f"error: {error}")
+            status = ExitStatus.TROUBLE
+        parser.exit(status)
 
 
 if __name__ == "__main__":

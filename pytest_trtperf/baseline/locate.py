@@ -15,15 +15,18 @@ def locate(module: Path, rootdir: Path, configured: Path | None) -> tuple[Path, 
     where there is no other: it must not hide the one above it. The path is relative to the
     directory's parent; for a module outside of that, to rootdir, else to its own directory.
     """
-    directory = configured or _nearest(module.parent, rootdir) or rootdir / DIRECTORY_NAME
+    directory = configured or nearest(module.parent, rootdir) or rootdir / DIRECTORY_NAME
     for base in (directory.parent, rootdir, module.parent):
         if module.is_relative_to(base):
             return directory, module.relative_to(base).as_posix()
     raise AssertionError("a module lies in its own directory")
 
 
-def _nearest(start: Path, rootdir: Path) -> Path | None:
-    """Searches upwards, as far as the top of the repository; without one, as far as rootdir."""
+def nearest(start: Path, rootdir: Path) -> Path | None:
+    """The nearest baseline directory that is in a folder or above it.
+
+    It is looked for as far as the top of the repository; without one, as far as rootdir.
+    """
     above = (start, *start.parents)
     top = next((folder for folder in above if (folder / ".git").exists()), rootdir)
     empty = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_trtperf.baseline.layout import Layout
 from pytest_trtperf.baseline.merge import add_run, has_run
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
@@ -69,6 +70,7 @@ def add(actions: Parsers) -> None:
         example=_EXAMPLE,
         details=_DETAILS,
     )
+    parser.set_defaults(baseline_files=None)
     option = parser.add_argument
     option(
         "records",
@@ -91,6 +93,7 @@ class _Acceptance:
     """What the records make of the baselines of one directory."""
 
     directory: Path
+    layout: Layout | None
     replaces: bool
     old: dict[EntryId, BaselineEntry] = field(default_factory=dict)
     new: dict[EntryId, BaselineEntry] = field(default_factory=dict)
@@ -126,7 +129,7 @@ class _Acceptance:
         """The baselines of a hardware class and backend."""
         place = one.hardware_class, one.backend
         if place not in self._stores:
-            self._stores[place] = BaselineStore(self.directory, *place)
+            self._stores[place] = BaselineStore(self.directory, *place, self.layout)
         return self._stores[place]
 
     def write(self) -> Iterator[Path]:
@@ -150,7 +153,9 @@ def _few_sessions(measured: BaselineEntry) -> Iterator[str]:
 
 def _run(arguments: argparse.Namespace) -> int:
     runs = [run for path in arguments.records for run in read_runs(path)]
-    accepted = _Acceptance(arguments.baseline_dir, replaces=arguments.replace)
+    accepted = _Acceptance(
+        arguments.baseline_dir, arguments.baseline_files, replaces=arguments.replace
+    )
     for run in _of_class(runs, arguments.hardware_class):
         chosen = [(one, why) for one, why in acceptable(run) if _is_named(one, arguments.test)]
         _check_directories([one for one, _ in chosen])

@@ -8,6 +8,9 @@ import pytest
 
 from pytest_trtperf.commands.common import ExitStatus, Parsers, note
 
+# Our modules are imported before pytest may rewrite their asserts, of which they need none.
+QUIET_IMPORTS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
 _STATUSES = {
     pytest.ExitCode.OK: ExitStatus.OK,
     pytest.ExitCode.TESTS_FAILED: ExitStatus.FOUND,
@@ -35,7 +38,7 @@ def add(commands: Parsers) -> None:
 
 def _run(arguments: argparse.Namespace) -> ExitStatus:
     words = arguments.pytest[arguments.pytest[:1] == ["--"] :]
-    status = pytest.main(["--trtperf-build-only", *words])
+    status = pytest.main([*QUIET_IMPORTS, "--trtperf-build-only", *words])
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         note("error: no test asks for an engine")
     return _STATUSES.get(pytest.ExitCode(status), ExitStatus.TROUBLE)

@@ -20,7 +20,6 @@ from pytest_trtperf.commands.common import (
     Parsers,
     add_cache_options,
     add_command,
-    chosen_cache,
     note,
     parsed,
     say,
@@ -111,7 +110,7 @@ def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse
 
 
 def _run(act: Act, arguments: argparse.Namespace) -> ExitStatus:
-    directory, shared = cache_place(*chosen_cache(arguments))
+    directory, shared = cache_place(arguments.cache_dir, arguments.shared_cache)
     files = CacheFiles(directory, shared=shared)
     if not files.directory.exists():
         note(f"note: there is no engine cache at {files.directory}")

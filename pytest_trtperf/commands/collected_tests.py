@@ -64,7 +64,8 @@ def collect_tests(arguments: Sequence[str], directory: Path) -> CollectedTests:
     found = CollectedTests(directory.resolve())
     output = io.StringIO()
     # --lf and --ff of the project's configuration would leave out whole modules.
-    words = ["--collect-only", "-q", "-p", "no:cacheprovider", *arguments]
+    # Rewriting asserts would warn of our modules, which are imported already.
+    words = ["--collect-only", "-q", "-p", "no:cacheprovider", "--assert=plain", *arguments]
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         status = pytest.main(words, plugins=[found])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

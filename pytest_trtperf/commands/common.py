@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -13,8 +12,7 @@ from typing import Any
 import msgspec
 
 from pytest_trtperf.baseline.locate import DIRECTORY_NAME
-from pytest_trtperf.errors import CacheError
-from pytest_trtperf.options.values import parse_bool, parse_path
+from pytest_trtperf.options.values import parse_path
 from pytest_trtperf.record.text import encodable
 from pytest_trtperf.text import json_escaped, many_lines, one_line
 
@@ -113,10 +111,9 @@ def add_baseline_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline-dir",
         type=parsed(parse_path),
-        default=os.environ.get("TRTPERF_BASELINE_DIR") or Path(DIRECTORY_NAME),
         metavar="DIR",
-        help="the baseline directory (default: $TRTPERF_BASELINE_DIR, else "
-        f"{DIRECTORY_NAME} in the current directory)",
+        help="the baseline directory (default: that of the project, see trtperf --show-config; "
+        f"else the nearest {DIRECTORY_NAME} above the current directory)",
     )
 
 
@@ -133,34 +130,39 @@ def add_baseline_command(
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that name the engine cache, see `chosen_cache`."""
+    """Adds the options that name the engine cache."""
     parser.add_argument(
         "--cache-dir",
         type=parsed(parse_path),
-        default=os.environ.get("TRTPERF_CACHE_DIR") or None,
         metavar="DIR",
-        help="the engine cache (default: $TRTPERF_CACHE_DIR, else that of the user)",
+        help="the engine cache (default: that of the project, see trtperf --show-config; else that "
+        "of the user)",
     )
     parser.add_argument(
         "--shared-cache",
         action="store_true",
-        help="the cache may be writable by others, see --trtperf-shared-cache "
-        "(default: $TRTPERF_SHARED_CACHE)",
+        default=None,
+        help="the cache may be writable by others, see --trtperf-shared-cache (default: as in the "
+        "project)",
     )
 
 
-def chosen_cache(arguments: argparse.Namespace) -> tuple[Path | None, bool]:
-    """The arguments of `cache_place`: the directory, None for the default; whether it is shared.
+def take_project_options(arguments: argparse.Namespace) -> None:
+    """Fills in what the command has an option for, and what its command line does not give.
 
     Raises:
-        CacheError: `$TRTPERF_SHARED_CACHE` is not a boolean.
+        TrtPerfError: pytest's configuration, or a value of it, is not acceptable.
     """
-    name = "TRTPERF_SHARED_CACHE"
-    try:
-        shared = parse_bool(os.environ.get(name) or "0")
-    except ValueError as error:
-        raise CacheError(f"environment variable {name}: {error}") from None
-    return arguments.cache_dir, arguments.shared_cache or shared
+    names = ("cache_dir", "shared_cache", "backend", "lock_dir", "baseline_dir", "baseline_files")
+    lacking = [name for name in names if getattr(arguments, name, ...) is None]
+    if not lacking:
+        return
+    from pytest_trtperf.commands.project_options import ProjectOptions
+
+    project = ProjectOptions()
+    for name in lacking:
+        is_place = name == "baseline_dir"
+        setattr(arguments, name, project.baseline_dir if is_place else project.find(name).value)
 
 
 def parse_test_key(text: str) -> str:

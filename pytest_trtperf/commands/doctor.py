@@ -18,7 +18,6 @@ from pytest_trtperf.commands.common import (
     Parsers,
     add_cache_options,
     add_command,
-    chosen_cache,
     parsed,
     say,
     say_json,
@@ -75,17 +74,16 @@ def add(commands: Parsers) -> None:
     option(
         "--backend",
         type=parsed(parse_backends),
-        default=os.environ.get("TRTPERF_BACKEND") or "auto",
         metavar="LIST",
-        help="backends to use, as in --trtperf-backend (default: $TRTPERF_BACKEND, else auto)",
+        help="backends to use, as in --trtperf-backend (default: those of the project, see trtperf "
+        "--show-config)",
     )
     add_cache_options(parser)
     option(
         "--lock-dir",
         type=parsed(parse_path),
-        default=os.environ.get("TRTPERF_LOCK_DIR") or None,
         metavar="DIR",
-        help="the directory of lock files (default: $TRTPERF_LOCK_DIR, else in the temporary "
+        help="the directory of lock files (default: that of the project, else in the temporary "
         "directory)",
     )
 
@@ -96,7 +94,10 @@ def _run(arguments: argparse.Namespace) -> int:
     usable = [name for name in wanted if isinstance(probes[name], Probe)]
     gpus = next((p.gpus for p in probes.values() if isinstance(p, Probe) and p.gpus), ())
     devices = [gpu.uuid for gpu in gpus] or [NO_GPU]
-    places = [_lock_dir(arguments.lock_dir, devices), _cache_dir(*chosen_cache(arguments))]
+    places = [
+        _lock_dir(arguments.lock_dir, devices),
+        _cache_dir(arguments.cache_dir, arguments.shared_cache),
+    ]
     checks = [
         Check(name="pytest-trtperf", state=OK, message=_versions()),
         _driver(),

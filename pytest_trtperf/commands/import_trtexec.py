@@ -67,6 +67,7 @@ def add(commands: Parsers) -> None:
         example=_EXAMPLE,
         details=_DETAILS,
     )
+    parser.set_defaults(baseline_files=None)
     option = parser.add_argument
     option("times", metavar="TIMES.json", type=Path, help="the file from trtexec --exportTimes=…")
     option(
@@ -141,7 +142,12 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     new = imported_entry(run, mode=mode, shapes=shapes)
 
-    store = BaselineStore(arguments.baseline_dir, arguments.hardware_class, arguments.backend)
+    store = BaselineStore(
+        arguments.baseline_dir,
+        arguments.hardware_class,
+        arguments.backend,
+        arguments.baseline_files,
+    )
     module = key.partition("::")[0]
     stored = store.get(module, key)
     new = _of_the_same_engine(stored, new)

@@ -12,7 +12,7 @@ from pytest_trtperf.options.values import PARSERS
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.text import with_escapes, without_middle
 
-_STRICT: Mapping[str, Any] = {
+STRICT_MEANS: Mapping[str, Any] = {
     "require_baseline": True,
     "inconclusive": "fail",
     "environment": "fail",
@@ -44,6 +44,13 @@ class Sources(NamedTuple):
     folder: Path | None
 
 
+class Given(NamedTuple):
+    """The value of an option, and where it was given, in words."""
+
+    value: Any
+    source: str
+
+
 def resolve(sources: Sources) -> Settings:
     """The settings of a run.
 
@@ -51,12 +58,12 @@ def resolve(sources: Sources) -> Settings:
         ValueError: a value is not acceptable, or two options contradict each other; the message
             names where a value was given.
     """
-    given = (_look_up(option, sources) for option in DECLARED)
-    settings = Settings(**dict(filter(None, given)))
+    given = {option.name: look_up(option, sources) for option in DECLARED}
+    settings = Settings(**{name: found.value for name, found in given.items() if found})
     if settings.build_only:
         settings = settings.replaced(enabled=True, changed_only=False)
     if settings.strict:
-        settings = settings.replaced(**_STRICT)
+        settings = settings.replaced(**STRICT_MEANS)
     _check(settings)
     updates = ("trtperf_update", "trtperf_update_new")
     if any(sources.command_line(key) for key in updates) and not settings.enabled:
@@ -148,17 +155,26 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return with_escapes(shortened(name)) + remedy
 
 
-def _look_up(option: Option, sources: Sources) -> tuple[str, Any] | None:
+def look_up(option: Option, sources: Sources) -> Given | None:
+    """The value of one option; None where it is not given.
+
+    Raises:
+        ValueError: it is not acceptable; the message names where it was given.
+    """
     value: Any
     if (value := sources.command_line(option.key)) is not None:
-        return option.name, _parse(option, value, option.flag)
+        return _parsed(option, value, option.flag)
     if value := sources.environment.get(option.variable):
-        return option.name, _parse(option, value, f"environment variable {option.variable}")
+        return _parsed(option, value, f"environment variable {option.variable}")
     if (value := sources.ini(option.key)) == "":
         return None
     if option.kind in ("path", "reference") and sources.folder:
         value = _from_folder(option.kind, str(value), sources.folder)
-    return option.name, _parse(option, value, f"ini key {option.key}")
+    return _parsed(option, value, f"ini key {option.key}")
+
+
+def _parsed(option: Option, value: object, source: str) -> Given:
+    return Given(_parse(option, value, source), source)
 
 
 def _from_folder(kind: str, value: str, folder: Path) -> object:

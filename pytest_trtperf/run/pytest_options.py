@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,6 +39,15 @@ def settings_of_run(config: pytest.Config) -> Settings:
         pytest.UsageError: a value is not acceptable; names where it was given.
     """
     _take_environment(config)
+    folder = None if config.inipath is None else config.inipath.parent
+    try:
+        return resolve(Sources(config.getoption, os.environ, ini_of(config), folder))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def ini_of(config: pytest.Config) -> Callable[[str], object]:
+    """What gives the value of a key of the configuration file; an empty text where it has none."""
 
     def ini(key: str) -> object:
         try:
@@ -48,11 +57,7 @@ def settings_of_run(config: pytest.Config) -> Settings:
             value: Any = config.inicfg[key]
             return getattr(value, "value", value)
 
-    folder = None if config.inipath is None else config.inipath.parent
-    try:
-        return resolve(Sources(config.getoption, os.environ, ini, folder))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
+    return ini
 
 
 def _check_run(config: pytest.Config, settings: Settings) -> None:

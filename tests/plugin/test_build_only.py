@@ -142,3 +142,8 @@ def test_the_command_says_that_nothing_asks_for_an_engine(built):
     built.tests(TESTS)
     assert command(built, "test_perf.py::test_model").returncode == 1
     assert command(built, "no_such.py").returncode == 2
+
+
+def test_the_command_builds_where_warnings_are_errors(built):
+    built.ini("filterwarnings = error")
+    assert command(built, "-k", "test_model", "-p", "no:cacheprovider").returncode == 0
