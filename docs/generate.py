@@ -93,6 +93,28 @@ shares (0.05 is 5 %). A round has the 21 quantiles of `pytest_trtperf.analysis.s
 for each metric. A change that breaks readers gets another version in `schema`, an added field does
 not: skip what you do not know.
 
+`tests` has each test that uses the fixtures, with pytest's outcome: also those that measured
+nothing, such as one whose engine did not build. `unchanged` is said of what --trtperf-changed-only
+skipped, `unfinished` of a test that the run did not get to, or not to the end of. A measurement
+has the outcome of its test, and `baseline` says what happened:
+
+| `baseline` | |
+|---|---|
+| `compared` | with the baseline, or with the record of --trtperf-against |
+| `raced` | with the engine of a revision, without a baseline |
+| `recorded` | it is in the baselines now |
+| `not recorded` | though it was to be; `baseline_why` says why, such as `test failed` |
+| `missing` | there was no baseline |
+| `not compared` | though there was one; `baseline_why` is `failed before` or `skipped` |
+| `off` | `baseline=False` |
+
+While a run goes on, `FILE.jsonl` beside `FILE.json` has what is known: the record as it begins in
+its first line, then each measurement and each test as it ends. Each line is written at once, and
+survives the process. A run that reaches its end writes the record and removes the lines. One that
+is killed leaves them: every command that reads a record reads them too, also by the name of the
+record that was never written, and shows what had not ended. The next run with the same `FILE.json`
+removes them.
+
 `--trtperf-traces FILE.npz` keeps the raw times of each query beside it, as arrays
 `<place>/<round>/<column>`. The place is what a measurement has as `traces`; columns are
 `issued_ns`, `done_ns`, `enqueue_ns` and `due_ns` by the host's clock and `h2d_ms`, `gpu_compute_ms`

@@ -11,6 +11,7 @@ import msgspec
 
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.record.json_lines import SUFFIX, as_one_record, lines_path
 from pytest_trtperf.record.model import (
     MERGED_SCHEMA,
     RUN_SCHEMA,
@@ -45,15 +46,19 @@ def write_json(path: Path, record: RunRecord | MergedRecord) -> None:
 def read_runs(path: Path) -> list[RunRecord]:
     """The runs of a record: one, or those that `trtperf merge` put together.
 
+    Lines are a run, too: what one that was killed has left beside the file that it did not write.
+
     Raises:
         BaselineError: the file cannot be read, is cut short, of another version, or has a value
             that does not fit or a measurement twice; names file and place.
     """
+    path = _found(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BaselineError(f"{path}: the record cannot be read: {error.strerror}") from error
     try:
+        data = whole_record(path, data)
         record = _decoded(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BaselineError(f"{path}: {_problem(data, error)}") from error
@@ -70,6 +75,21 @@ def without_surrogates(record: RunRecord) -> RunRecord:
     except UnicodeEncodeError:
         return msgspec.convert(record.to_builtins(), RunRecord)
     return record
+
+
+def whole_record(path: Path, data: bytes) -> bytes:
+    """What a file has as one record, whether it is one or the lines of one.
+
+    Raises:
+        msgspec.DecodeError: they are not the lines of a record.
+    """
+    return as_one_record(data) if path.suffix == SUFFIX else data
+
+
+def _found(path: Path) -> Path:
+    """The file of a record, or what a killed run has left of it."""
+    lines = lines_path(path)
+    return lines if not path.exists() and lines.exists() else path
 
 
 class MeasurementId(msgspec.Struct, frozen=True):

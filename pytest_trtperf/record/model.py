@@ -238,8 +238,8 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     `seconds` are those of each phase, `errors` what went wrong beside the tests. `tests` are all
     that have the fixtures of this plugin, those without a measurement too. `options` are those that
     decide what is measured and how it is judged, where they are not the default. `complete` is
-    False of a run that was killed. Records of earlier versions have no value where None is the
-    default.
+    False of a run that did not reach its end. Records of earlier versions have no value where None
+    is the default.
     """
 
     created: str

@@ -100,6 +100,11 @@ class ReportedItems:
         for item in items:
             self._collected.setdefault(item.test, item)
 
+    @property
+    def collected(self) -> list[ItemRecord]:
+        """The tests that there are, as they were before they ran."""
+        return list(self._collected.values())
+
     def take(self, report: pytest.TestReport) -> bool:
         """Takes a report of a test that measures, and returns whether it is one."""
         for data in getattr(report, "trtperf_collected", ()):

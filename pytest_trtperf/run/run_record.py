@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def run_record(run: Run, exit_status: int) -> RunRecord:
     """The whole run."""
+    tests = run.items.records(_swallowed(run.measured))
+    cut_short = exit_status in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
     return RunRecord(
         **_circumstances(run),
         created=utc_now(),
@@ -29,8 +31,9 @@ def run_record(run: Run, exit_status: int) -> RunRecord:
         measurements=[record for record, _ in run.measurements],
         max_qps=run.max_qps,
         pairs=run.pairs,
-        tests=run.items.records(_swallowed(run.measured)),
+        tests=tests,
         errors=run.errors,
+        complete=not (cut_short or any(one.outcome == "unfinished" for one in tests)),
     )
 
 

@@ -23,6 +23,7 @@ from pytest_trtperf.report.junit import with_properties, without_properties
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.terminal import summary_lines
 from pytest_trtperf.report.unchanged import unchanged_lines
+from pytest_trtperf.run.json_lines import JsonLines
 from pytest_trtperf.run.run import Run
 from pytest_trtperf.text import many_lines, one_line, with_escapes
 
@@ -44,7 +45,8 @@ def sinks_of(run: Run, environment: Mapping[str, str]) -> list[object]:
         folder = github.folder_in_repository(run.rootdir, environment)
         sinks.append(GitHubAnnotations(run, folder))
     if settings.json is not None:
-        sinks.append(JsonFile(run, settings.json))
+        lines = JsonLines(run, settings.json)
+        sinks += [lines, JsonFile(run, settings.json, lines)]
     if settings.html is not None:
         sinks.append(HtmlPage(run, settings.html))
     return sinks
@@ -108,16 +110,21 @@ class Traces:
 
 
 class JsonFile:
-    """`--trtperf-json`: the record."""
+    """`--trtperf-json`: the record.
 
-    def __init__(self, run: Run, path: Path) -> None:
-        self._run, self._path = run, path
+    Args:
+        lines: what is beside it until then.
+    """
+
+    def __init__(self, run: Run, path: Path, lines: JsonLines) -> None:
+        self._run, self._path, self._lines = run, path, lines
 
     @first
     def pytest_trtperf_run_finished(self, record: RunRecord) -> None:
         """Writes the file."""
         whole = _with_errors(record, self._run)
-        _write(self._run, "--trtperf-json", lambda: write_json(self._path, whole))
+        if _write(self._run, "--trtperf-json", lambda: write_json(self._path, whole)):
+            self._lines.remove()
 
 
 class HtmlPage:
@@ -211,14 +218,18 @@ class TerminalTable:
 
 def _with_errors(record: RunRecord, run: Run) -> RunRecord:
     """The record with the exit status as it is after what other outputs could not write."""
-    return msgspec.structs.replace(record, exit_status=run.exit_status(record.exit_status))
+    status = run.exit_status(record.exit_status)
+    return msgspec.structs.replace(record, exit_status=status, errors=run.errors)
 
 
-def _write(run: Run, source: str, write: Callable[[], object]) -> None:
+def _write(run: Run, source: str, write: Callable[[], object]) -> bool:
+    """Whether it could be written; if not, why is noted."""
     try:
         write()
     except (OSError, ValueError) as error:
         _note(run, source, error)
+        return False
+    return True
 
 
 def _note(run: Run, source: str, error: OSError | ValueError) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.traces import pack
+from pytest_trtperf.run.json_lines import JsonLines
 from pytest_trtperf.run.sinks import JsonFile, JUnitProperties, Traces, sinks_of
 from tests.run.fakes import fake
 
@@ -20,6 +21,10 @@ ACTIONS = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "summary.md"}
 
 def names(sinks: list[object]) -> list[str]:
     return [type(sink).__name__ for sink in sinks]
+
+
+def json_file(run: Any, path: Path) -> JsonFile:
+    return JsonFile(run, path, JsonLines(run, path))
 
 
 def packed() -> bytes:
@@ -35,7 +40,7 @@ def test_outputs_are_those_that_were_asked_for(begin: Callable[..., Any]) -> Non
     files = {name: Path(name) for name in ("json", "html", "traces")}
     assert names(sinks_of(begin(**files), ACTIONS)) == [
         *("TerminalTable", "Traces", "GitHubStepSummary", "GitHubAnnotations"),
-        *("JsonFile", "HtmlPage"),
+        *("JsonLines", "JsonFile", "HtmlPage"),
     ]
     assert names(sinks_of(begin(), {})) == ["TerminalTable"]
     assert names(sinks_of(begin(github=False), ACTIONS)) == ["TerminalTable"]
@@ -54,7 +59,7 @@ def test_the_record_has_the_exit_status_after_other_outputs(
     run = begin()
     record = run.record(0)
     run.note_error("GITHUB_STEP_SUMMARY: no space")
-    JsonFile(run, tmp_path / "run.json").pytest_trtperf_run_finished(record)
+    json_file(run, tmp_path / "run.json").pytest_trtperf_run_finished(record)
     (read,) = read_runs(tmp_path / "run.json")
     assert read.exit_status == 1
 
@@ -64,7 +69,7 @@ def test_a_file_that_cannot_be_written_is_an_error_of_the_run(
 ) -> None:
     run = begin()
     (tmp_path / "taken").touch()
-    JsonFile(run, tmp_path / "taken" / "run.json").pytest_trtperf_run_finished(run.record(0))
+    json_file(run, tmp_path / "taken" / "run.json").pytest_trtperf_run_finished(run.record(0))
     (error,) = run.errors
     assert error.startswith("--trtperf-json: ")
     assert "taken" in error
