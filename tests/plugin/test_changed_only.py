@@ -47,7 +47,11 @@ def test_a_test_for_which_nothing_changed_is_skipped_and_counted_last(recorded):
             "SKIPPED * test_perf.py:*: trtperf: unchanged",
         ]
     )
-    assert recorded.measurements() == []
+    record = json.loads((recorded.path / "run.json").read_text())
+    assert (record["measurements"], record["exit_status"]) == ([], 0)
+    assert [(one["test"], one["outcome"]) for one in record["tests"]] == [
+        ("test_perf.py::test_model", "unchanged")
+    ]
 
 
 def test_the_option_alone_does_not_make_a_run_measure(recorded):
