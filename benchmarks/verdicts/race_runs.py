@@ -1,6 +1,6 @@
 """Take races of engines with those of their baselines, in whole runs of pytest.
 
-    python -m benchmarks.verdicts.race_runs FILE.jsonl [--minutes 8] [--cpu] [--kind KIND]
+    python -m benchmarks.verdicts.race_runs FILE.jsonl [--minutes 8] [--cpu [--busy N]] [--kind KIND]
 
 Cases are appended to FILE until the time is up, a line of JSON each, so that they may be gathered
 over days; then all of FILE is counted. Exits 1 when a target is missed.
@@ -13,12 +13,14 @@ over days; then all of FILE is counted. Exits 1 when a target is missed.
 - `moved` (GPU): as `equal`, with a baseline that is scaled by 5 %, as if another machine had
   recorded it, at a tolerance of 2 %; 95 % are to be `environment`.
 
-Needs a GPU and TensorRT for RTX, or --cpu and ONNX Runtime, beside whatever else the machine does.
+Needs a GPU and TensorRT for RTX, or --cpu and ONNX Runtime. `--busy` is how many other processes
+compute all the time.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -26,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,19 @@ def cases(directory: Path, kinds: Sequence[str], *, cpu: bool) -> Callable[[int]
     return take
 
 
+@contextlib.contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that compute until the end, a tenth of a second at a time."""
+    compute = "import time\nwhile True:\n    sum(range(5_000_000))\n    time.sleep(0.02)"
+    others = [subprocess.Popen([sys.executable, "-c", compute]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in others:
+            one.kill()
+            one.wait()
+
+
 def _is_beyond(case: Case) -> bool:
     race = case["verdict"]["race"]
     return bool(race) and race["lower"] > BEYOND
@@ -197,18 +212,19 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--cpu", action="store_true")
+    parser.add_argument("--busy", type=int, default=0, help="other processes (default: none)")
     parser.add_argument("--kind", action="append", help="one kind of case only; may be repeated")
     given = parser.parse_args()
     begun = time.monotonic()
     kinds = given.kind or list(CPU_LAYERS if given.cpu else GPU_LAYERS)
     longest = 0.0
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, busy(given.busy):
         take = cases(Path(directory), kinds, cpu=given.cpu)
         for number in itertools.count():
             started = time.monotonic()
             if started - begun + longest > 60 * given.minutes:
                 break
-            case = take(number)
+            case = {**take(number), "busy": given.busy}
             with open(given.file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(case) + "\n")
             longest = max(longest, time.monotonic() - started)
