@@ -1,6 +1,6 @@
 """Take races of engines with those of their baselines, in whole runs of pytest.
 
-    python -m benchmarks.verdicts.race_runs FILE.jsonl [--minutes 8] [--cpu] [--busy N] [--kind KIND]
+    python -m benchmarks.verdicts.race_runs FILE.jsonl [--minutes 8] [--cpu] [--busy N] [--kind K]
 
 Cases are appended to FILE until the time is up, a line of JSON each, so that they may be gathered
 over days; then all of FILE is counted. Exits 1 when a target is missed.

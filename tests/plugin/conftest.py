@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import importlib
 import itertools
 import json
 import os
-import pkgutil
 import subprocess
 import sys
 import warnings
@@ -17,18 +14,10 @@ from typing import Any
 
 import pytest
 
-import pytest_trtperf
+import tests.in_process  # noqa: F401  # before any run in this process
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Probe
-
-# Runs in this process forget what they imported, and extension modules load only once.
-for _name in ("numpy", "scipy.special", "msgspec", "onnx", "onnxruntime"):
-    pytest.importorskip(_name)
-for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf."):
-    importlib.import_module(_module.name)
-with contextlib.suppress(ImportError):
-    importlib.import_module("xdist.workermanage")
 
 PLUGINS = Path(__file__).parent / "plugins"
 ON_GPU = ("-p", "fake_gpu")
