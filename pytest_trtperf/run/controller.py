@@ -103,7 +103,11 @@ class Controller:
         began = time.monotonic()
         record_baselines(run, complete=complete)
         run.seconds["baselines"] = time.monotonic() - began
-        if exitstatus == pytest.ExitCode.OK and not (run.has_measured or run.unchanged):
+        only_plans = any(
+            session.config.getoption(name, False) for name in ("setuponly", "setupplan")
+        )
+        is_empty = not (run.has_measured or run.unchanged or only_plans)
+        if exitstatus == pytest.ExitCode.OK and is_empty:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         self._record = without_surrogates(run.record(run.exit_status(session.exitstatus)))
         self._call("pytest_trtperf_run_finished", config=session.config)

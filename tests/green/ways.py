@@ -30,7 +30,7 @@ PLAIN = """
         trt_measure(trt_engine("model.onnx"))
 """
 REGRESSED = "*gpu_compute median regressed: *tolerance 5.0%*"
-NO_BASELINE = "*no baseline*"
+NO_BASELINE = "*WITHOUT A BASELINE, nothing was compared*"
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,12 @@ NARROW_SUPPRESSED = Way(
     arguments=("--trtperf-tolerance=0.5",),
 )  # fmt: skip
 NEVER_MEASURES = Way(
-    "    def test_it(trt_engine, trt_measure):\n        pass\n", PASSED,
+    """
+    def test_it(trt_engine, trt_measure):
+        pass
+    def test_other(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), baseline=False)
+    """, PASSED,
     ("*1 test has trt_measure and measured nothing (test_it)*",), with_workers=True,
 )  # fmt: skip
 MISSING = Way(status=PASSED, words=(NO_BASELINE,), prepare=_remove, with_workers=True)
@@ -600,7 +605,7 @@ SELECTING = {
     "--lf": Way(arguments=["--lf"]),
     "--ff": Way(arguments=["--ff"]),
     "--nf": Way(arguments=["--nf"]),
-    "--stepwise": Way(status=INTERRUPTED, arguments=["--stepwise"]),
+    "--stepwise": Way(arguments=["--stepwise"]),
     "-x": Way(arguments=["-x"], with_workers=True),
     "--maxfail": Way(arguments=["--maxfail=1"]),
     "--collect-only": Way(
@@ -616,7 +621,7 @@ SELECTING = {
     "--tb=no": Way(arguments=["--tb=no"], words=("*FAIL gpu_compute median*",)),
     "--tb=line": Way(arguments=["--tb=line"]),
     "--tb=native": Way(arguments=["--tb=native"]),
-    "--no-summary": Way(arguments=["--no-summary"]),
+    "--no-summary": Way(arguments=["--no-summary"], words=()),
     "--no-header": Way(arguments=["--no-header"]),
     "-W error": Way(arguments=["-W", "error"]),
     "--disable-warnings": Way(arguments=["--disable-warnings"]),
@@ -779,12 +784,6 @@ CONFIGURING = {
         words=("*test_perf.json*",),
         process=True,
         arguments=["--trtperf-against=perf-baselines/fake-gpu/fake/test_perf.json"],
-    ),
-    "update and require": Way(
-        status=USAGE,
-        process=True,
-        words=("*--trtperf-update*--trtperf-require-baseline*",),
-        arguments=["--trtperf-update", "--trtperf-require-baseline"],
     ),
     "other software": Way(
         prepare=_rewrite(lambda entry: entry["runs"][-1]["software"].update(fake="0")),
