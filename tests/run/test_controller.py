@@ -43,7 +43,9 @@ class Raises:
 def session():
     manager = pytest.PytestPluginManager()
     manager.add_hookspecs(hookspecs)
-    return fake(config=fake(pluginmanager=manager), exitstatus=0)
+    return fake(
+        config=fake(pluginmanager=manager, getoption=lambda name, default: default), exitstatus=0
+    )
 
 
 @pytest.fixture
