@@ -18,6 +18,7 @@ from pytest_trtperf.report.outcomes import (
     outcome,
     row,
 )
+from pytest_trtperf.report.overlooked import overlooked_lines
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.report.undecided import undecided_line
 
@@ -96,6 +97,7 @@ def summary_lines(
     if without_time:
         count = f"{len(without_time)} test{'s were' if len(without_time) > 1 else ' was'}"
         lines.append(f"{count} not measured, since no time was left: {', '.join(without_time)}")
+    lines += overlooked_lines(tests, [*measurements, *others])
     lines += environment_lines([*measurements, *others])
     undecided = undecided_line([*measurements, *others])
     return [*lines, undecided] if undecided else lines

@@ -9,14 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_trtperf.options.undecided import STRICT
 from pytest_trtperf.record.json_file import without_surrogates
 from pytest_trtperf.record.model import Measured, RunRecord
+from pytest_trtperf.report.overlooked import overlooked_lines, unfinished_line
 from pytest_trtperf.report.terminal import header
 from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
 from pytest_trtperf.run.items import without_group
 from pytest_trtperf.run.recording import record_baselines
 from pytest_trtperf.run.run import Run
+from pytest_trtperf.run.run_record import tests_of
 from pytest_trtperf.run.time_plan import plan_line
 from pytest_trtperf.text import many_lines, one_line
 
@@ -100,12 +103,14 @@ class Controller:
         if complete:
             run.note_lost()
         run.note_outcomes()
-        began = time.monotonic()
-        record_baselines(run, complete=complete)
-        run.seconds["baselines"] = time.monotonic() - began
         only_plans = any(
             session.config.getoption(name, False) for name in ("setuponly", "setupplan")
         )
+        if not only_plans:
+            _note_overlooked(run, exitstatus)
+        began = time.monotonic()
+        record_baselines(run, complete=complete)
+        run.seconds["baselines"] = time.monotonic() - began
         is_empty = not (run.has_measured or run.unchanged or only_plans)
         if exitstatus == pytest.ExitCode.OK and is_empty:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
@@ -129,3 +134,13 @@ class Controller:
         for error in errors:
             self._run.note_error(error)
         return errors
+
+
+def _note_overlooked(run: Run, exit_status: int) -> None:
+    """Fails a run that would be green although tests were left out, or overlooked something."""
+    tests = tests_of(run)
+    if exit_status == pytest.ExitCode.OK and (line := unfinished_line(tests)):
+        run.note_error(line)
+    if run.settings.strict:
+        for line in overlooked_lines(tests, run.measured):
+            run.note_error(f"{line}: {STRICT} fails it")

@@ -13,6 +13,7 @@ from pytest_trtperf import __version__
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.measure.device_facts import read_device_facts
 from pytest_trtperf.options.recorded import recorded_options
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, RunRecord, utc_now
 from pytest_trtperf.record.origin import GpuRecord
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def run_record(run: Run, exit_status: int) -> RunRecord:
     """The whole run."""
-    tests = run.items.records(_swallowed(run.measured))
+    tests = tests_of(run)
     cut_short = exit_status in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
     return RunRecord(
         **_circumstances(run),
@@ -35,6 +36,11 @@ def run_record(run: Run, exit_status: int) -> RunRecord:
         errors=run.errors,
         complete=not (cut_short or any(one.outcome == "unfinished" for one in tests)),
     )
+
+
+def tests_of(run: Run) -> list[ItemRecord]:
+    """All tests that measure, as they stand now."""
+    return run.items.records(_swallowed(run.measured))
 
 
 def begun_record(run: Run) -> RunRecord:
