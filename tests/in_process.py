@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import pkgutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +20,12 @@ for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf.")
     importlib.import_module(_module.name)
 with contextlib.suppress(ImportError):
     importlib.import_module("xdist.workermanage")
+
+
+def make_importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs in this process, their workers, and runs in other processes."""
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+    if "xdist.workermanage" in sys.modules:
+        # pytest-xdist gives workers the path that it found when it was imported.
+        monkeypatch.setattr("xdist.workermanage._sys_path", list(sys.path))

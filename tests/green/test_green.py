@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.green.ways import FAILED, WAYS, Way, module
+from tests.in_process import make_importable
 
 PLUGIN = """
 from pathlib import Path
@@ -58,8 +59,7 @@ class Repository:
 def repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """An empty one, with a cache and locks of its own."""
     state = pytester.path.parent / f"{pytester.path.name}-state"
-    monkeypatch.syspath_prepend(pytester.path)
-    monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=":")
+    make_importable(pytester.path, monkeypatch)
     monkeypatch.setenv("TRTPERF_BACKEND", "fake")
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(state / "locks"))
     monkeypatch.setenv("TRTPERF_CACHE_DIR", str(state / "cache"))
@@ -72,6 +72,14 @@ def test_way(
     repository: Repository, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     check(WAYS[name], repository, pytester.path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.with_workers])
+def test_way_with_workers(
+    repository: Repository, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pytest.importorskip("xdist")
+    check(WAYS[name], repository, pytester.path, monkeypatch, "-n2")
 
 
 def check(
@@ -88,5 +96,7 @@ def check(
     result = repository.run(*way.arguments, *more, process=way.process)
     output = "\n".join([*result.outlines, *result.errlines])
     assert result.ret == way.status, output
+    if way.absent:
+        pytest.LineMatcher(output.splitlines()).no_fnmatch_line(way.absent)
     for line in way.words:
         pytest.LineMatcher([*result.outlines, *result.errlines]).fnmatch_lines_random([line])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import os
 import subprocess
 import sys
 import warnings
@@ -14,10 +13,10 @@ from typing import Any
 
 import pytest
 
-import tests.in_process  # noqa: F401  # before any run in this process
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Probe
+from tests.in_process import make_importable
 
 PLUGINS = Path(__file__).parent / "plugins"
 ON_GPU = ("-p", "fake_gpu")
@@ -122,7 +121,7 @@ def project(
 ) -> Project:
     """An empty repository with locks and cache of its own; it runs on a fake GPU."""
     state = pytester.path.parent / f"{pytester.path.name}-state"
-    _make_importable(PLUGINS, monkeypatch)
+    make_importable(PLUGINS, monkeypatch)
     monkeypatch.setenv("FAKE_GPU_SEED", "0")
     monkeypatch.setenv("TRTPERF_BACKEND", "fake")
     monkeypatch.setenv("TRTPERF_LOCK_DIR", str(state / "locks"))
@@ -132,15 +131,6 @@ def project(
     project.ini()
     pytester.mkdir("perf-baselines")
     return project
-
-
-def _make_importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For runs in this process, their workers, and runs in other processes."""
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-    if "xdist.workermanage" in sys.modules:
-        # pytest-xdist gives workers the path that it found when it was imported.
-        monkeypatch.setattr("xdist.workermanage._sys_path", list(sys.path))
 
 
 @pytest.fixture
