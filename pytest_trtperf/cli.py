@@ -20,7 +20,7 @@ from pytest_trtperf.version import VERSION
 
 COMMANDS = (
     "build", "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec",
-    "doctor",
+    "doctor", "bisect-run",
 )  # fmt: skip
 
 

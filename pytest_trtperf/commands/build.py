@@ -6,10 +6,7 @@ import argparse
 
 import pytest
 
-from pytest_trtperf.commands.common import ExitStatus, Parsers, note
-
-# Our modules are imported before pytest may rewrite their asserts, of which they need none.
-QUIET_IMPORTS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+from pytest_trtperf.commands.common import QUIET_IMPORTS, ExitStatus, Parsers, note
 
 _STATUSES = {
     pytest.ExitCode.OK: ExitStatus.OK,

@@ -21,6 +21,9 @@ Subcommand = Callable[[argparse.Namespace], int]
 
 MOST_NAMED = 10
 
+# Our modules are imported before pytest may rewrite their asserts, of which they need none.
+QUIET_IMPORTS = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+
 
 class ExitStatus(IntEnum):
     """The exit statuses of `trtperf`, like those of diff and grep."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -40,6 +41,10 @@ class _Reader:
 class ProjectOptions:
     """What pytest would find in the current directory; read when first asked for."""
 
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        """`words` are of a command line of pytest."""
+        self._words = words
+
     @cached_property
     def config(self) -> pytest.Config:
         """pytest's configuration, without options of a conftest.
@@ -56,7 +61,7 @@ class ProjectOptions:
             contextlib.redirect_stderr(output),
         ):
             # Rewriting asserts would warn of our modules, which are imported already.
-            pytest.main(["--assert=plain", "-p", plugin], plugins=[reader])
+            pytest.main(["--assert=plain", "-p", plugin, *self._words], plugins=[reader])
         if reader.config is None:
             raise TrtPerfError(
                 f"pytest's configuration cannot be read: {output.getvalue().strip()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -52,3 +53,16 @@ def _said(folder: Path, *words: str) -> str | None:
         return run_git(folder, *words, timeout_s=_LONGEST_S).decode(errors="replace").strip()
     except GitError:
         return None
+
+
+def bisect_log(folder: Path) -> str:
+    """The log of the bisection under way; empty without one.
+
+    Raises:
+        GitError: git is missing, or there is no repository.
+    """
+    path = os.fsdecode(run_git(folder, "rev-parse", "--git-path", "BISECT_LOG").rstrip(b"\n"))
+    try:
+        return (folder / path).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
