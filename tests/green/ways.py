@@ -131,6 +131,15 @@ def _cut(path: Path) -> None:
         file.write_bytes(file.read_bytes()[:-200])
 
 
+def _repeat(path: Path) -> None:
+    """As `--count=2` of a plugin does."""
+    (path / "conftest.py").write_text(
+        "def pytest_generate_tests(metafunc):\n"
+        "    metafunc.fixturenames.append('_step')\n"
+        "    metafunc.parametrize('_step', range(2), ids=['1-2', '2-2'])\n"
+    )
+
+
 def _future(path: Path) -> None:
     for file in _baselines(path):
         content = json.loads(file.read_text())
@@ -658,6 +667,17 @@ SELECTING = {
         words=("*ERROR*test_broken.py*", REGRESSED),
         arguments=["--continue-on-collection-errors"],
         prepare=lambda path: (path / "test_broken.py").write_text("import nothing_of_this_name\n"),
+    ),
+    "repeated by parameters of a plugin": Way(
+        status=PASSED,
+        words=(NO_BASELINE, "*there is a baseline of test_perf.py::test_it, and this is another*"),
+        recorded=PLAIN,
+        prepare=_repeat,
+    ),
+    "repeated by parameters of a plugin, required": Way(
+        words=("*has no baseline*--trtperf-require-baseline asks for one*",),
+        arguments=["--trtperf-require-baseline"],
+        prepare=_repeat,
     ),
     "run twice by a plugin": Way(
         files={
