@@ -19,8 +19,8 @@ from pytest_trtperf.errors import TrtPerfError
 from pytest_trtperf.version import VERSION
 
 COMMANDS = (
-    "build", "compare", "merge", "trend", "report", "export", "baseline", "cache", "import-trtexec",
-    "doctor", "bisect-run",
+    "build", "compare", "merge", "trend", "trend acknowledge", "report", "export", "baseline",
+    "cache", "import-trtexec", "doctor", "bisect-run",
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with 2 on wrong usage, with 0 after --help.
     """
-    words = _joined(sys.argv[1:] if argv is None else argv)
+    words = joined(sys.argv[1:] if argv is None else argv)
     arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
         # Records are large trees without cycles, which the collector would walk again and again.
@@ -65,16 +65,19 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in (command,) if command in COMMANDS else COMMANDS:
-        module = importlib.import_module(f"pytest_trtperf.commands.{name.replace('-', '_')}")
+        file = name.replace("-", "_").replace(" ", "_")
+        module = importlib.import_module(f"pytest_trtperf.commands.{file}")
         module.add(commands)
     return parser
 
 
-def _joined(argv: Sequence[str]) -> list[str]:
+def joined(argv: Sequence[str]) -> list[str]:
     """Words that argparse does not take for options: VALUE of `--command`, and all of pytest's."""
     words = list(argv)
     if words[:1] == ["build"] and words[1:] not in (["-h"], ["--help"]):
         return ["build", "--", *words[1:]]
+    if words[:2] == ["trend", "acknowledge"]:
+        words = ["trend acknowledge", *words[2:]]
     if "--command" in words[:-1]:
         place = words.index("--command")
         words[place : place + 2] = [f"--command={words[place + 1]}"]

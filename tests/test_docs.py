@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.cli import build_parser
+from pytest_trtperf.cli import build_parser, joined
 from pytest_trtperf.options import DECLARED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,7 @@ def test_commands_parse(page: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
             str(tmp_path) if word in ("/srv/performance", "nightly") else word for word in words
         ]
         try:
-            arguments = build_parser().parse_args(here)
+            arguments = build_parser().parse_args(joined(here))
         except SystemExit:
             pytest.fail(f"{page.name}: trtperf {' '.join(words)}: {capsys.readouterr().err}")
         assert callable(arguments.run)

@@ -16,7 +16,7 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.judge.trend import trend_of
+from pytest_trtperf.judge.fleet import Fleet, judge_fleet
 from pytest_trtperf.record.history import History, read_history
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
@@ -75,7 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
     source: Path = arguments.source
     history = read_history(source) if source.is_dir() else History()
     runs = _newest(source, history) if source.is_dir() else read_runs(source)
-    trends = [(series, trend_of(series)) for series in history.series]
+    fleet = judge_fleet(history) if history.series else Fleet()
+    trends = list(zip(fleet.series, fleet.trends, strict=True))
     size = write_html(arguments.output, runs, trends)
     result = Report(
         written=str(arguments.output),

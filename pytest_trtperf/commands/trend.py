@@ -3,49 +3,64 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from pytest_trtperf.analysis.night_watch import LEAST
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.analysis.reference_window import LEAST
-from pytest_trtperf.analysis.series import State
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_command,
     existing_directory,
+    note,
     note_left_out,
     say,
     say_json,
 )
-from pytest_trtperf.judge.trend import ENDED, Trend, trend_of
-from pytest_trtperf.record.history import Night, read_history
+from pytest_trtperf.judge.fleet import Fleet, FleetAlarm, judge_fleet
+from pytest_trtperf.judge.missing import MISSING_NIGHTS
+from pytest_trtperf.judge.trend import State, Trend
+from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
+from pytest_trtperf.record.history import read_history
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.tables import aligned
 
-COLUMNS = ("state", "test", "metric", "hardware", "change", "interval", "since", "record", "commit")
-CHANGE_COLUMNS = ("changed", "test", "metric", "hardware", "before", "after", "change", "record")
+COLUMNS = ("state", "what", "metric", "hardware", "host", "change", "interval", "since", "record",
+           "commit")  # fmt: skip
+SERIES_COLUMNS = ("state", "test", "metric", "hardware", "host", "level", "nights")
 
-_ORDER = (State.ALARM, State.IMPROVED, State.QUIET, State.TOO_SHORT, ENDED)
+_LEFT = (0, 1, 2, 3, 4, 7, 8, 9)
+
+_MOST_HOSTS = 3
 
 _EXAMPLE = """\
-  pytest --trtperf --trtperf-json=nightly/$(date +%F).json
+  pytest --trtperf --trtperf-json=nightly/$(hostname)-$(date +%F).json
   trtperf trend nightly --fail
+  trtperf trend acknowledge "tests/test_perf.py::test_a" --by Ada --reason "worth it"
 """
 
 _DETAILS = """\
-Each run counts as a night, in order of time. An alarm compares with 30 earlier nights, and stands
-until the old level is back or the new one has lasted for 30 more nights. Earlier changes are
-listed below with their dates. A test in another mode or with other shapes starts a new series.
+A night is from noon to noon, and has the date of its beginning. A series is one metric of one test
+on one host. An alarm stands until the level is back, or until somebody acknowledges it. What many
+tests of a host do in the same night is one alarm. A test that was not measured for some nights on
+any host is missing. A test in another mode or with other shapes starts a new series. What was read
+is kept in the hidden file .trtperf-trend.json beside the records, which can be removed.
 """
 
 
 class Trends(msgspec.Struct, frozen=True, kw_only=True):
-    """The result; `left_out` are files that are not records."""
+    """The result; `closed` are alarms that are over, `left_out` files that are not records."""
 
     records: int
     left_out: list[str]
+    notes: list[str]
+    alarms: list[FleetAlarm]
+    closed: list[FleetAlarm]
     trends: list[Trend]
 
 
@@ -66,7 +81,9 @@ def add(commands: Parsers) -> None:
         type=existing_directory,
         help="the directory with a record of each night",
     )
-    option("--fail", action="store_true", help="exit with 1 when an alarm stands")
+    option(
+        "--fail", action="store_true", help="exit with 1 when an alarm stands or a test is missing"
+    )
     option(
         "--least",
         type=_share,
@@ -74,11 +91,37 @@ def add(commands: Parsers) -> None:
         metavar="SHARE",
         help="the smallest change to report, as a share (default: %(default)s)",
     )
+    option("--branch", metavar="NAME", help="the branch to look at (default: main, else master)")
     option(
-        "--all",
-        action="store_true",
-        help="show quiet, too short and ended series, too",
+        "--timezone",
+        type=zone,
+        default="UTC",
+        metavar="ZONE",
+        help="whose noon begins a night, such as Europe/Berlin (default: %(default)s)",
     )
+    option(
+        "--missing",
+        type=_nights,
+        default=MISSING_NIGHTS,
+        metavar="NIGHTS",
+        help="nights without a measurement after which a test is missing (default: %(default)s)",
+    )
+    option(
+        "--acknowledged",
+        type=Path,
+        default=Path(FILE),
+        metavar="FILE",
+        help="the file of acknowledged alarms (default: %(default)s in the current directory)",
+    )
+    option("--all", action="store_true", help="show every series, quiet and new ones too")
+
+
+def zone(text: str) -> ZoneInfo:
+    """A time zone by its name."""
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a known time zone") from error
 
 
 def _share(text: str) -> float:
@@ -91,65 +134,97 @@ def _share(text: str) -> float:
     return share
 
 
+def _nights(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nights")
+    return int(text)
+
+
 def _run(arguments: argparse.Namespace) -> int:
-    history = read_history(arguments.directory)
-    trends = [trend_of(series, arguments.least) for series in history.series]
-    trends.sort(key=lambda one: (_ORDER.index(one.state), one.key, one.metric, one.hardware_class))
+    acknowledged = read_acknowledged(arguments.acknowledged)
+    history = read_history(arguments.directory, arguments.timezone, arguments.branch)
+    fleet = judge_fleet(history, acknowledged, arguments.least, arguments.missing)
     if arguments.json:
-        say_json(Trends(records=history.records, left_out=history.left_out, trends=trends))
+        say_json(
+            Trends(
+                records=history.records, left_out=history.left_out, notes=fleet.notes,
+                alarms=fleet.alarms, closed=fleet.closed, trends=fleet.trends,
+            )
+        )  # fmt: skip
     else:
-        say(*_lines(trends, everything=arguments.all))
+        say(*_lines(fleet, everything=arguments.all))
+    for line in fleet.notes:
+        note(line)
     note_left_out(history.left_out)
-    alarmed = any(trend.is_alarm for trend in trends)
-    return ExitStatus.FOUND if arguments.fail and alarmed else ExitStatus.OK
+    return ExitStatus.FOUND if arguments.fail and fleet.is_red else ExitStatus.OK
 
 
-def _lines(trends: Sequence[Trend], *, everything: bool) -> Iterator[str]:
-    shown = (State.ALARM.value, State.IMPROVED.value)
-    rows = [_row(one) for one in trends if everything or one.state in shown]
-    if rows:
-        yield from aligned([COLUMNS, *rows], left=(0, 1, 2, 3, 6, 7, 8))
-    dated = [
-        (
-            change.night.created[:10],
-            shortened(one.key),
-            one.metric,
-            one.hardware_class,
-            f"{change.before:.5g}",
-            f"{change.after:.5g}",
-            signed_percent(change.change),
-            shortened(change.night.record),
-        )
-        for one in trends
-        for change in one.changes
-    ]
-    if dated:
-        yield from ("", *aligned([CHANGE_COLUMNS, *sorted(dated)], left=(0, 1, 2, 3, 7)))
-    alarm, improved, quiet, too_short, ended = (
-        sum(one.state == state for one in trends) for state in _ORDER
-    )
+def _lines(fleet: Fleet, *, everything: bool) -> Iterator[str]:
+    order = list(State)
+    alarms = sorted(fleet.alarms, key=lambda one: (order.index(State(one.state)), one.since.date))
+    if alarms:
+        yield from aligned([COLUMNS, *map(_row, alarms)], left=_LEFT)
+        yield from _remarks(alarms)
+        yield ""
+    if fleet.closed:
+        rows = [(*_row(one), str(one.ended)) for one in fleet.closed]
+        yield from aligned([("over", *COLUMNS[1:], "until"), *rows], left=(*_LEFT, 10))
+        yield ""
+    shown = [one for one in fleet.trends if everything or one.state == State.IMPROVED]
+    if shown:
+        shown.sort(key=lambda one: (order.index(State(one.state)), one.key, one.metric))
+        yield from aligned([SERIES_COLUMNS, *map(_series_row, shown)], left=(0, 1, 2, 3, 4))
+        yield ""
+    counts = Counter(one.state for one in fleet.trends)
+    named = ", ".join(f"{counts[state.value]} {state.value}" for state in order)
+    standing = Counter(one.state for one in fleet.alarms)
     yield (
-        f"{len(trends)} series: {alarm} in alarm, {improved} improved, {quiet} quiet, "
-        f"{too_short} too short, {ended} ended"
+        f"{standing['alarm']} alarms, {standing['missing']} missing, "
+        f"{standing['acknowledged']} acknowledged; {len(fleet.trends)} series: {named}"
     )
 
 
-def _row(one: Trend) -> tuple[str, ...]:
+def _row(one: FleetAlarm) -> tuple[str, ...]:
+    red = one.state in (State.ALARM, State.MISSING)
     return (
-        one.state.upper() if one.is_alarm else one.state,
+        "over" if one.ended else one.state.upper() if red else one.state,
+        shortened(one.key) if one.tests <= 1 else f"{shortened(one.key)}: {one.tests} tests",
+        one.metrics[0] + (f" +{len(one.metrics) - 1}" if len(one.metrics) > 1 else "")
+        if one.metrics
+        else "-",
+        one.hardware_class,
+        _hosts(one.hosts),
+        "-" if one.change is None else signed_percent(one.change),
+        "-" if one.lower is None else percent_interval(one.lower, one.upper),
+        one.since.date,
+        shortened(one.since.record) or "-",
+        (one.since.commit or "-")[:12],
+    )
+
+
+def _hosts(hosts: Sequence[str | None]) -> str:
+    names = [shortened(host or "unknown", 40) for host in hosts]
+    more = f" +{len(names) - _MOST_HOSTS}" if len(names) > _MOST_HOSTS else ""
+    return ", ".join(names[:_MOST_HOSTS]) + more if names else "-"
+
+
+def _remarks(alarms: Sequence[FleetAlarm]) -> Iterator[str]:
+    """What is known of each alarm beside its numbers."""
+    for one in alarms:
+        if one.message:
+            yield f"  {shortened(one.key)}: {one.message}"
+        if by := one.acknowledged:
+            until = f" until {by.until}" if by.until else ""
+            yield f"  {shortened(one.key)}: acknowledged by {by.by}{until}: {by.reason}"
+
+
+def _series_row(one: Trend) -> tuple[str, ...]:
+    return (
+        one.state,
         shortened(one.key),
         one.metric,
         one.hardware_class,
-        *_standing_change(one),
-        *(_night(one.since) if one.since else ("-", "-", "-")),
+        shortened(one.host or "unknown", 40),
+        "-" if one.level is None else f"{one.level:.5g} {one.unit}",
+        str(one.measured),
     )
-
-
-def _standing_change(one: Trend) -> tuple[str, str]:
-    if one.change is None:
-        return "-", "-"
-    return signed_percent(one.change), percent_interval(one.lower, one.upper)
-
-
-def _night(night: Night) -> tuple[str, str, str]:
-    return night.created[:10], shortened(night.record), (night.commit or "-")[:12]

@@ -1,20 +1,49 @@
-"""What a series of nights says: whether an alarm stands, and when the level changed."""
+"""What each series of nights says on its last night."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 import msgspec
+import numpy as np
 
-from pytest_trtperf.analysis.dating import change_points
-from pytest_trtperf.analysis.reference_window import LEAST
-from pytest_trtperf.analysis.series import Alarm, Size, State, alarm
+from pytest_trtperf.analysis.episodes import Episode, episodes
+from pytest_trtperf.analysis.night_noise import mean_variance
+from pytest_trtperf.analysis.night_watch import LevelShift, Watched, watch
+from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.record.history import Night, Series
 
-ENDED = "ended"
-"""The state of a series without a value in the last nights: its test is gone or measures anew."""
+TOGETHER = "all metrics"
+"""A row with the mean of all numbers of a test: it is quieter than each of them."""
 
-LAST_NIGHTS = 7
+COMMON = "all tests"
+"""A row with what the tests of a host have in common."""
+
+_COMMON_TESTS = 10
+"""Tests that a host needs before what they have in common is watched."""
+
+_FIRST = 30
+"""Measured nights that what tests have in common is counted from."""
+
+_RECENT = 30
+"""Nights for which an improvement is shown."""
+
+_INTERVAL = 1.96
+
+
+class State(str, Enum):
+    """What a series says."""
+
+    ALARM = "alarm"
+    MISSING = "missing"
+    ACKNOWLEDGED = "acknowledged"
+    IMPROVED = "improved"
+    QUIET = "quiet"
+    NEW = "new"
 
 
 class DatedChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,18 +53,18 @@ class DatedChange(msgspec.Struct, frozen=True, kw_only=True):
     before: float
     after: float
     change: float
-    p: float
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):
-    """A series with its alarm and its changes.
+    """A series with its state and its changes.
 
-    `state` is that of `analysis.series.State`, or `ended`. `change`, `lower` and `upper` are those
-    of what stands since the night `since`, as shares of the level before it.
+    `level` is the present one. `change`, `lower` and `upper` (95 %) are those of what stands since
+    the night `since`, as shares of the level before it.
     """
 
     hardware_class: str
     backend: str
+    host: str | None
     key: str
     metric: str
     unit: str
@@ -52,68 +81,183 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_alarm(self) -> bool:
         """Whether it got worse, and still is."""
-        return self.state == State.ALARM.value
+        return self.state == State.ALARM
 
 
-def trend_of(series: Series, least: float = LEAST) -> Trend:
-    """The alarm of a series, and the dates of its changes where there ever was one.
+@dataclass(frozen=True)
+class Row:
+    """A row that is watched: a series, all numbers of a test, or all tests of a host."""
+
+    metric: str
+    host: str | None
+    test: str
+    key: str
+    series: Series
+    number: int | None = None  # of the series, where it is one
+
+
+@dataclass(frozen=True)
+class WatchedRow:
+    """A row with what was found in it. `logs` are logarithms, more being worse."""
+
+    row: Row
+    logs: FloatArray
+    changes: list[LevelShift]
+    episodes: list[Episode]
+    level: float
+    sd: float
+    phi: float
+
+    def size(self, episode: Episode) -> tuple[float, float, float]:
+        """The change of an episode as a share, with its interval: of a throughput, of that."""
+        after, error = episode.after, episode.error
+        last = self.changes[-1]
+        if episode.ended is None and last.after == episode.after and not math.isnan(self.level):
+            nights = float(np.count_nonzero(~np.isnan(self.logs[last.since :])))
+            new = float(mean_variance(np.array([nights]), np.array([self.phi]))[0])
+            after, error = self.level, math.hypot(last.error_before, self.sd * math.sqrt(new))
+        sign = -1 if is_rate(self.row) else 1
+        change = after - episode.before
+        bounds = [sign * (change + side * _INTERVAL * error) for side in (-sign, sign)]
+        value, lower, upper = (math.expm1(one) for one in (sign * change, *bounds))
+        return value, lower, upper
+
+
+def is_rate(row: Row) -> bool:
+    """Whether more is better."""
+    return row.number is not None and row.series.gate.kind == "throughput"
+
+
+def watch_series(series: Sequence[Series], least: float) -> list[WatchedRow]:
+    """Watches the series of one hardware class and backend, which have the same nights.
 
     Args:
-        least: the smallest change that is reported (0.01 is 1 %).
+        least: the smallest change of interest (0.01 is 1 %).
     """
-    # Of a throughput the time for each query is looked at, where more is worse too.
-    turned = series.gate.kind == "throughput"
-    values = [_turned(value, turned=turned) for value in series.values]
-    found = alarm(values, least=least)
-    measured = [index for index, value in enumerate(values) if value is not None]
-    ended = measured[-1] < len(values) - LAST_NIGHTS
-    size = found.size
-    lower, upper = _bounds(size, turned=turned) if size else (None, None)
+    rows = [
+        Row(one.gate.name, one.host, one.test, one.key, one, number)
+        for number, one in enumerate(series)
+    ]
+    logs = np.array([_logs(one) for one in series])
+    parts = [logs]
+    for members in _by_test(series):
+        first = series[members[0]]
+        rows.append(Row(TOGETHER, first.host, first.test, first.key, first))
+        parts.append(logs[members].mean(axis=0, keepdims=True))
+    for host, members in _by_host(series):
+        rows.append(Row(COMMON, host, "", "", series[members[0]]))
+        parts.append(_common(logs[members])[None])
+    every = np.concatenate(parts)
+    metrics = sorted({row.metric for row in rows})
+    groups = np.array([metrics.index(row.metric) for row in rows], dtype=np.intp)
+    return _watched(rows, every, watch(every, groups, least), math.log1p(least))
+
+
+def _watched(
+    rows: Sequence[Row], logs: FloatArray, found: Watched, least: float
+) -> list[WatchedRow]:
+    changes: dict[int, list[LevelShift]] = defaultdict(list)
+    for shift in found.shifts:
+        changes[shift.series].append(shift)
+    return [
+        WatchedRow(
+            row, logs[place], changes[place], episodes(changes[place], least),
+            float(found.level[place]), float(found.sd[place]), float(found.phi[place]),
+        )
+        for place, row in enumerate(rows)
+    ]  # fmt: skip
+
+
+def trend_of(row: WatchedRow, state: State, least: float) -> Trend:
+    """A series as it is shown, in the state that its alarms have.
+
+    `state` is what is known of it beside its own changes: alarm, acknowledged, missing or quiet.
+    """
+    series = row.row.series
+    standing = [one for one in row.episodes if one.ended is None]
+    shown = _shown(standing)
+    measured = int(np.count_nonzero(~np.isnan(row.logs)))
+    if state is State.QUIET:
+        if math.isnan(row.level):
+            state = State.NEW
+        elif shown and not shown.is_regression and row.logs.size - shown.raised <= _RECENT:
+            state = State.IMPROVED
+    if shown and not shown.is_regression and state is not State.IMPROVED:
+        shown = None
+    size = row.size(shown) if shown else (None, None, None)
+    sign = -1 if is_rate(row.row) else 1
     return Trend(
         hardware_class=series.hardware_class,
         backend=series.backend,
+        host=series.host,
         key=series.key,
         metric=series.gate.name,
         unit=series.gate.unit,
-        measured=len(measured),
-        state=ENDED if ended else found.state.value,
-        message=found.message,
-        level=_turned(found.reference.level, turned=turned) if found.reference else None,
-        since=None if found.since is None else series.nights[found.since],
-        change=_change(size.ratio, turned=turned) if size else None,
-        lower=lower,
-        upper=upper,
-        changes=list(_changes(series, values, least, turned=turned)) if _moved(found) else [],
+        measured=measured,
+        state=state.value,
+        message=_message(state, shown, measured, least),
+        level=None if math.isnan(row.level) else math.exp(sign * row.level),
+        since=series.nights[shown.since] if shown else None,
+        change=size[0],
+        lower=size[1],
+        upper=size[2],
+        changes=[
+            DatedChange(
+                night=series.nights[one.since],
+                before=math.exp(sign * one.before),
+                after=math.exp(sign * one.after),
+                change=math.expm1(sign * (one.after - one.before)),
+            )
+            for one in row.changes
+        ],
     )
 
 
-def _moved(found: Alarm) -> bool:
-    """Whether the alarm ever noticed that the level moved."""
-    return bool(found.episodes or found.steps)
+def _shown(standing: Sequence[Episode]) -> Episode | None:
+    """The first regression that stands, else the last improvement."""
+    regressions = [one for one in standing if one.is_regression]
+    return regressions[0] if regressions else (standing[-1] if standing else None)
 
 
-def _changes(
-    series: Series, values: list[float | None], least: float, *, turned: bool
-) -> Iterator[DatedChange]:
-    for change in change_points(values, least=least):
-        before, after = (1 / v if turned else v for v in (change.before, change.after))
-        yield DatedChange(
-            night=series.nights[change.night],
-            before=before,
-            after=after,
-            change=after / before - 1,
-            p=change.p,
-        )
+def _message(state: State, shown: Episode | None, measured: int, least: float) -> str:
+    if state is State.NEW:
+        return f"measured on {measured} nights, too few to see a change"
+    if shown is None:
+        return f"no change of {least:.1%} or more" if state is State.QUIET else state.value
+    return "slower than before" if shown.is_regression else "faster than before"
 
 
-def _turned(value: float | None, *, turned: bool) -> float | None:
-    return 1 / value if turned and value is not None else value
+def _logs(series: Series) -> FloatArray:
+    values = np.array([np.nan if one is None else one for one in series.values], dtype=np.float64)
+    logs: FloatArray = np.log(values)
+    return -logs if series.gate.kind == "throughput" else logs
 
 
-def _change(ratio: float, *, turned: bool) -> float:
-    return (1 / ratio if turned else ratio) - 1
+def _by_test(series: Sequence[Series]) -> list[list[int]]:
+    """The places of the numbers of each test on each host, where there are several."""
+    found: dict[tuple[str, str, str, str | None], list[int]] = defaultdict(list)
+    for place, one in enumerate(series):
+        found[one.test, one.key, one.how, one.host].append(place)
+    return [members for members in found.values() if len(members) > 1]
 
 
-def _bounds(size: Size, *, turned: bool) -> tuple[float, float]:
-    bounds = [_change(ratio, turned=turned) for ratio in (size.lower, size.upper)]
-    return min(bounds), max(bounds)
+def _by_host(series: Sequence[Series]) -> list[tuple[str | None, list[int]]]:
+    """The places of the series of each host that has enough tests."""
+    found: dict[str | None, list[int]] = defaultdict(list)
+    tests: dict[str | None, set[str]] = defaultdict(set)
+    for place, one in enumerate(series):
+        found[one.host].append(place)
+        tests[one.host].add(one.key)
+    return [(host, members) for host, members in found.items() if len(tests[host]) >= _COMMON_TESTS]
+
+
+def _common(logs: FloatArray) -> FloatArray:
+    """What series have in common: the median, each night, of what each is off its first nights."""
+    levels = np.array([np.median(one[~np.isnan(one)][:_FIRST]) for one in logs])
+    off = logs - levels[:, None]
+    count = np.count_nonzero(~np.isnan(off), axis=0)
+    common = np.full(logs.shape[1], np.nan)
+    enough = count >= _COMMON_TESTS
+    if enough.any():
+        common[enough] = np.nanmedian(off[:, enough], axis=0)
+    return common

@@ -191,12 +191,13 @@ return found;
 
 def test_trend(browse, make_run, make_measurement, tmp_path):
     from pytest_trtperf.analysis.gates import Gate
-    from pytest_trtperf.judge.trend import trend_of
-    from pytest_trtperf.record.history import Night, Series
+    from pytest_trtperf.judge.fleet import judge_fleet
+    from pytest_trtperf.record.history import History, Night, Series
     from pytest_trtperf.report.html.page import write_html
 
-    nights = [Night(f"2026-0{1 + n // 28}-{1 + n % 28:02}T02:00:00Z", f"{n}.json", f"c{n}")
-              for n in range(60)]  # fmt: skip
+    dates = [f"2026-0{1 + n // 28}-{1 + n % 28:02}" for n in range(60)]
+    nights = [Night(f"{date}T02:00:00Z", f"{n}.json", f"c{n}", date)
+              for n, date in enumerate(dates)]  # fmt: skip
     values = [(1.2 if n >= 45 else 1.0) + 0.001 * (n % 5) for n in range(60)]
     gate = Gate("latency", "median", 0.05)
     series = [
@@ -204,7 +205,8 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
         for key, numbers in ((SCRIPT, values), (UNICODE, [1.0, None] * 30))
     ]
     path = tmp_path / "trend.html"
-    trends = [(one, trend_of(one)) for one in series]
+    fleet = judge_fleet(History(series=series, last_night=dates[-1]))
+    trends = list(zip(fleet.series, fleet.trends, strict=True))
     ((change,), _) = (trend.changes for _, trend in trends)
     write_html(path, [make_run(make_measurement(SCRIPT))], trends)
     browser = browse(path, "#trends-0")
@@ -213,7 +215,7 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     assert browser.visible("trends") == [SCRIPT, UNICODE]
     assert browser.captions(panel) == ["latency median over the nights"]
     text = browser.js(f"document.querySelector('{panel}').textContent")
-    assert f"{change.night.created[:10]} +20." in text
+    assert f"{change.night.created[:10]} +19." in text
     assert f"first in {change.night.record} of {change.night.commit}" in text
     # Each table filters for itself.
     browser.click("#trends [data-state=alarm]")

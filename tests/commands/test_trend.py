@@ -23,9 +23,11 @@ def nights(tmp_path, make_run, make_measurement):
     def measurement(key, level, **changes):
         figures = {**template.summary["latency"], "median": level, "p99": level}
         changes = {"summary": dict.fromkeys(template.summary, figures), **changes}
-        return msgspec.structs.replace(template, key=key, throughput=1e3 / level, **changes)
+        return msgspec.structs.replace(
+            template, key=key, test=key, throughput=1e3 / level, **changes
+        )
 
-    def write(factor=1.0, step=STEP, first=0, count=NIGHTS, keys=(KEY,), **changes):
+    def write(factor=1.0, step=STEP, first=0, count=NIGHTS, keys=(KEY,), tests=(), **changes):
         random = np.random.default_rng(3)
         for night in range(first, first + count):
             level = float(np.exp(0.01 * random.normal())) * (factor if night >= step else 1.0)
@@ -33,6 +35,7 @@ def nights(tmp_path, make_run, make_measurement):
             run = make_run(
                 *(measurement(key, level, **changes) for key in keys),
                 created=created.strftime("%Y-%m-%dT%H:%M:%SZ"), commit=f"{night:07x}",
+                tests=list(tests),
             )  # fmt: skip
             # names in another order than time
             write_json(tmp_path / "nightly" / f"{(7 * night) % 61:02}-{night}.json", run)
@@ -65,7 +68,7 @@ def test_throughput_is_reported_as_itself(trtperf, nights):
     )
     assert throughput["state"] == "alarm"
     assert throughput["lower"] < throughput["change"] < throughput["upper"] < 0
-    assert throughput["level"] == pytest.approx(1000, rel=0.01)
+    assert throughput["level"] == pytest.approx(1000 / 1.05, rel=0.01)
     assert throughput["changes"][0]["after"] < throughput["changes"][0]["before"]
 
 
@@ -75,15 +78,15 @@ def test_table(trtperf, nights):
     assert "ALARM" in result.out
     assert KEY in result.out
     assert "2026-02-1" in result.out
-    assert "3 series: 3 in alarm, 0 improved, 0 quiet, 0 too short, 0 ended" in result.out
+    assert "1 alarms, 0 missing, 0 acknowledged; 3 series: 3 alarm, 0 missing" in result.out
 
 
 def test_quiet_series_are_counted_and_shown_on_demand(trtperf, nights):
     directory = nights()
     result = trtperf("trend", directory, "--fail")
-    assert (result.status, result.out) == (
-        0, "3 series: 0 in alarm, 0 improved, 3 quiet, 0 too short, 0 ended\n"
-    )  # fmt: skip
+    assert result.status == 0
+    assert result.out.startswith("0 alarms, 0 missing, 0 acknowledged; 3 series:")
+    assert "3 quiet" in result.out
     assert KEY in trtperf("trend", directory, "--all").out
 
 
@@ -94,7 +97,7 @@ def test_improvement_is_no_failure(trtperf, nights):
 
 
 def test_few_nights_say_nothing(trtperf, nights):
-    assert "3 too short" in trtperf("trend", nights(count=20)).out
+    assert "3 new" in trtperf("trend", nights(count=8)).out
 
 
 def test_least_change_of_interest(trtperf, nights):
@@ -105,19 +108,201 @@ def test_other_mode_is_another_series(trtperf, nights):
     nights(count=50)
     directory = nights(1.5, first=50, count=5, mode={"load": "closed", "cuda_graph": True})
     result = trtperf("trend", directory, "--json")
-    assert {one["state"] for one in result.json["trends"]} == {"quiet", "too_short"}
+    assert {one["state"] for one in result.json["trends"]} == {"quiet", "new"}
 
 
-def test_series_of_a_test_that_is_gone_does_not_alarm_for_ever(trtperf, nights):
-    directory = nights(1.05, keys=(KEY, "tests/test_x.py::test_gone"), count=52)
-    assert "6 in alarm" in trtperf("trend", directory).out
-    nights(1.05, first=52, count=8)
-    states = {
-        one["key"]: one["state"] for one in trtperf("trend", directory, "--json").json["trends"]
-    }
-    assert states == {KEY: "alarm", "tests/test_x.py::test_gone": "ended"}
-    counts = "6 series: 3 in alarm, 0 improved, 0 quiet, 0 too short, 3 ended\n"
-    assert trtperf("trend", directory).out.endswith(counts)
+GONE = "tests/test_x.py::test_gone"
+
+
+def test_test_that_is_gone_is_missing_and_its_alarm_stands(trtperf, nights):
+    directory = nights(1.05, keys=(KEY, GONE), count=52)
+    nights(1.05, first=52, count=2)
+    result = trtperf("trend", directory, "--json")
+    assert {one["state"] for one in result.json["alarms"]} == {"alarm"}
+    nights(1.05, first=54, count=6)
+    alarms = trtperf("trend", directory, "--json").json["alarms"]
+    assert sorted((one["key"], one["state"]) for one in alarms) == [
+        (KEY, "alarm"), (GONE, "alarm"), (GONE, "missing"),
+    ]  # fmt: skip
+    (lost,) = (one for one in alarms if one["state"] == "missing")
+    assert lost["since"]["date"] == "2026-02-21"
+    assert "last measured on 2026-02-20" in lost["message"]
+
+
+@pytest.mark.parametrize(("count", "status"), [(2, 0), (3, 1)])
+def test_missing_test_is_red_after_three_nights(trtperf, nights, count, status):
+    directory = nights(keys=(KEY, GONE), count=20)
+    nights(first=20, count=count)
+    assert trtperf("trend", directory, "--fail").status == status
+
+
+def test_missing_says_what_pytest_said(trtperf, nights, make_run):
+    from pytest_trtperf.record.item import ItemRecord
+
+    directory = nights(keys=(KEY, GONE), count=20)
+    broken = ItemRecord(test=GONE, key=GONE, outcome="error", reason="no model")
+    template = trtperf("trend", directory, "--json").json
+    assert template["alarms"] == []
+    nights(first=20, count=3, tests=[broken])
+    result = trtperf("trend", directory)
+    assert "MISSING" in result.out
+    assert "then error: no model" in result.out
+
+
+def test_acknowledged_missing_test_is_green(trtperf, nights, tmp_path):
+    directory = nights(keys=(KEY, GONE), count=20)
+    nights(first=20, count=5)
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    assert trtperf(*words).status == 1
+    asked = "--file", file, "--by", "Ada", "--reason", "deleted"
+    assert trtperf("trend", "acknowledge", f"{GONE}@2026-01-20", *asked).status == 0
+    result = trtperf(*words)
+    assert result.status == 0
+    assert "acknowledged by Ada: deleted" in result.out
+
+
+@pytest.fixture
+def hosts(tmp_path, make_run, make_measurement):
+    """Writes nights of several hosts, whose tests have a level of their own each."""
+    template = make_measurement()
+
+    def measurement(key, level):
+        figures = {**template.summary["latency"], "median": level, "p99": level}
+        summary = dict.fromkeys(template.summary, figures)
+        return msgspec.structs.replace(
+            template, key=key, test=key, throughput=1e3 / level, summary=summary
+        )
+
+    def write(levels, first=0, count=NIGHTS, tests=3, branch="main", noise=0.005, **changes):
+        random = np.random.default_rng(7)
+        for night in range(first, first + count):
+            created = datetime(2026, 1, 1, 2, tzinfo=timezone.utc) + timedelta(days=night)
+            for host, level in levels.items():
+                value = level(night) if callable(level) else level
+                ones = [
+                    measurement(
+                        f"tests/test_x.py::test_{test}",
+                        (1 + test) * value * float(np.exp(noise * random.normal())),
+                    )
+                    for test in range(tests)
+                ]
+                run = make_run(
+                    *ones, created=created.strftime("%Y-%m-%dT%H:%M:%SZ"), host=host,
+                    branch=branch, commit=f"{night:07x}", **changes,
+                )  # fmt: skip
+                name = f"{branch}-{host}-{night}.json".replace("/", "_")
+                write_json(tmp_path / "fleet" / name, run)
+        return tmp_path / "fleet"
+
+    return write
+
+
+def test_step_on_one_of_two_hosts_is_found_there(trtperf, hosts):
+    directory = hosts({"lab1": 1.0, "lab2": lambda night: 1.04 * (1 + 0.03 * (night >= 50))})
+    alarms = trtperf("trend", directory, "--json").json["alarms"]
+    assert {tuple(one["hosts"]) for one in alarms} == {("lab2",)}
+    assert all(abs(int(one["since"]["commit"], 16) - 50) <= 2 for one in alarms)
+
+
+def test_slower_host_that_joins_is_no_alarm(trtperf, hosts):
+    hosts({"lab1": 1.0})
+    directory = hosts({"lab2": 1.04}, first=30, count=30)
+    assert trtperf("trend", directory, "--fail").status == 0
+
+
+def test_hosts_of_a_new_name_each_night_are_taken_together(trtperf, hosts):
+    for night in range(NIGHTS):
+        level = 1.0 + 0.04 * (night % 5) / 4
+        directory = hosts({f"runner-{night}": level}, first=night, count=1, tests=8)
+    result = trtperf("trend", directory, "--fail", "--all")
+    assert result.status == 0
+    assert "(short-lived hosts)" in result.out
+    assert "60 hosts were there on fewer than 10 nights" in result.err
+
+
+def test_slow_branch_does_not_alarm_on_main(trtperf, hosts):
+    hosts({"lab1": 1.0})
+    directory = hosts({"lab1": 1.3}, first=54, count=6, branch="feature/slow")
+    result = trtperf("trend", directory, "--fail")
+    assert result.status == 0
+    assert "6 runs of other branches than main do not count" in result.err
+    unknown = trtperf("trend", directory, "--branch", "no-such")
+    assert unknown.status == 2
+    assert "there are main, feature/slow" in unknown.err
+
+
+def test_what_all_tests_of_a_host_do_is_one_alarm_with_its_cause(trtperf, hosts):
+    old, new = {"driver": "580"}, {"driver": "590"}
+    hosts({"lab1": 1.0, "lab3": 1.0}, count=50, tests=20, software=old)
+    directory = hosts({"lab3": 1.02}, first=50, count=10, tests=20, software=new)
+    hosts({"lab1": 1.0}, first=50, count=10, tests=20, software=old)
+    result = trtperf("trend", directory)
+    assert "host:lab3: 20 tests" in result.out
+    assert "driver 580 -> 590" in result.out
+    assert "1 alarms, 0 missing" in result.out
+
+
+def test_several_runs_of_a_host_and_night_count_once(trtperf, nights):
+    directory = nights()
+    path = next(directory.glob("*-5.json"))
+    data = path.read_text().replace("T00:00:00Z", "T01:00:00Z")
+    for copy in range(6):
+        (directory / f"copy{copy}.json").write_text(data.replace("T01:", f"T0{copy + 1}:"))
+    trends = trtperf("trend", directory, "--json").json["trends"]
+    assert {one["measured"] for one in trends} == {NIGHTS}
+
+
+def test_night_is_from_noon_to_noon_of_the_time_zone(trtperf, nights):
+    directory = nights(count=12)  # at midnight in UTC
+    assert {one["changes"] == [] for one in trtperf("trend", directory, "--json").json["trends"]}
+    trends = trtperf("trend", directory, "--timezone", "Pacific/Auckland", "--json").json["trends"]
+    assert {one["measured"] for one in trends} == {12}
+    with pytest.raises(SystemExit):
+        trtperf("trend", directory, "--timezone", "Mars/Olympus")
+
+
+@pytest.mark.parametrize(("year", "why"), [("1970", "was not set"), ("2999", "in the future")])
+def test_clock_that_is_wrong_is_named(trtperf, nights, year, why):
+    directory = nights(count=12)
+    path = next(directory.iterdir())
+    path.write_text(path.read_text().replace('"created":"2026', f'"created":"{year}'))
+    result = trtperf("trend", directory, "--json")
+    assert why in result.err
+    assert {one["measured"] for one in result.json["trends"]} == {11}
+
+
+def test_summary_gives_the_same_answer_and_notices_changes(trtperf, nights):
+    directory = nights(1.05)
+    first = trtperf("trend", directory, "--json").json
+    assert (directory / ".trtperf-trend.json").exists()
+    assert trtperf("trend", directory, "--json").json == first
+    (directory / ".trtperf-trend.json").write_text("{")
+    assert trtperf("trend", directory, "--json").json == first
+    next(directory.glob("*-59.json")).unlink()
+    trends = trtperf("trend", directory, "--json").json["trends"]
+    assert {one["measured"] for one in trends} == {NIGHTS - 1}
+
+
+def test_compressed_records_are_read(trtperf, nights):
+    import gzip
+
+    directory = nights(count=12)
+    for path in list(directory.glob("*.json"))[:6]:
+        path.with_suffix(".json.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    (directory / "cut.json.gz").write_bytes(gzip.compress(b"{}" * 999)[:-9])
+    result = trtperf("trend", directory, "--json")
+    assert result.json["records"] == 12
+    assert "cut.json.gz: it is cut short" in result.err
+
+
+def test_odd_host_names_are_shown_as_text(trtperf, hosts):
+    directory = hosts({"lab\x1b[31m::error::": lambda night: 1 + 0.2 * (night >= 50)}, tests=1)
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert "\x1b" not in result.out
+    assert "ALARM" in result.out
 
 
 def test_files_that_are_no_records_are_left_out_and_named(trtperf, nights):

@@ -143,7 +143,9 @@ class Nights:
         known = id(series.nights)
         if known not in self._places:
             self._places[known] = len(self.of)
-            self.of.append([(one.created, one.record, one.commit) for one in series.nights])
+            self.of.append(
+                [(one.created or one.date, one.record, one.commit) for one in series.nights]
+            )
         return self._places[known]
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.analysis.series import State
-from pytest_trtperf.judge.trend import ENDED, Trend
+from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
@@ -29,13 +28,7 @@ from pytest_trtperf.report.outcomes import (
 )
 from pytest_trtperf.report.outcomes import row as cells_of
 
-TREND_STATES = {
-    State.ALARM.value: "alarm",
-    State.IMPROVED.value: "improved",
-    State.QUIET.value: "quiet",
-    State.TOO_SHORT.value: "too short",
-    ENDED: "ended",
-}
+TREND_STATES = {state.value: state.value for state in State}
 
 MAX_NAME = 160
 LARGE = 10_000  # numbers that no reader wants decimals of

@@ -1,0 +1,103 @@
+"""`trtperf trend acknowledge`: says that an alarm was looked at."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date, timezone
+from pathlib import Path
+
+from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
+from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.record.acknowledged import (
+    FILE,
+    Acknowledged,
+    read_acknowledged,
+    with_entry,
+)
+from pytest_trtperf.record.night_of import tonight
+
+NAME = "trend acknowledge"
+
+_EXAMPLE = """\
+  trtperf trend acknowledge "tests/test_perf.py::test_a" --by Ada --reason "more layers"
+  trtperf trend acknowledge host:lab3@2026-03-04 --by Ada --reason "driver 590" --until 2026-06-01
+"""
+
+_DETAILS = """\
+The level that the test has is then the one to compare with: what gets slower later is an alarm of
+its own. The entry is written to perf-acknowledged.toml, which belongs in the repository.
+"""
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        NAME,
+        _run,
+        help="acknowledge an alarm of `trtperf trend`, or a missing test",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option(
+        "key",
+        type=_key,
+        metavar="KEY[@DATE]",
+        help="what `trtperf trend` shows under `what`; * stands for anything. DATE is since when "
+        "(default: whatever stands tonight)",
+    )
+    option("--reason", required=True, type=_text, metavar="TEXT", help="why it may stay")
+    option("--by", required=True, type=_text, metavar="NAME", help="who looked at it")
+    option("--until", type=_date, metavar="DATE", help="after this day it alarms again")
+    option(
+        "--file",
+        type=Path,
+        default=Path(FILE),
+        metavar="FILE",
+        help="the file to write (default: %(default)s in the current directory)",
+    )
+
+
+def _key(text: str) -> tuple[str, date | None]:
+    key, at, since = text.rpartition("@")
+    if not at:
+        return _text(text), None
+    try:
+        return _text(key), date.fromisoformat(since)
+    except ValueError:
+        # An @ may be part of a test's name.
+        return text, None
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day like 2026-03-04") from None
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    path: Path = arguments.file
+    read_acknowledged(path)
+    key, since = arguments.key
+    one = Acknowledged(
+        key=key,
+        since=since or tonight(timezone.utc),
+        reason=arguments.reason,
+        by=arguments.by,
+        until=arguments.until,
+    )
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_atomically(path, with_entry(before, one).encode())
+    if arguments.json:
+        say_json(one)
+    else:
+        say(f"{path}: {key} is acknowledged from {one.since} on")
+    return ExitStatus.OK

@@ -1,0 +1,231 @@
+"""What a directory of nights says: the alarms, what is missing, and the state of each series."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import msgspec
+
+from pytest_trtperf.analysis.night_watch import LEAST
+from pytest_trtperf.judge.alarms import MANY, Cause, Member, causes, typical_size
+from pytest_trtperf.judge.missing import MISSING_NIGHTS, Missing, missing
+from pytest_trtperf.judge.trend import State, Trend, WatchedRow, is_rate, trend_of, watch_series
+from pytest_trtperf.record.acknowledged import Acknowledged, Acknowledgements
+from pytest_trtperf.record.history import History, Night, Series
+
+_LISTED = timedelta(days=60)
+"""For how long an alarm that is over is listed."""
+
+
+class FleetAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that got slower, or that is measured no more: one alarm for one cause.
+
+    `key` is what acknowledges it: the test, or `host:NAME` where many tests of a host changed
+    together. `tests` is how many there are, `metrics` and `hosts` where it was seen. `change`,
+    `lower` and `upper` are shares, those of the first metric.
+    """
+
+    state: str
+    key: str
+    hardware_class: str
+    backend: str
+    hosts: list[str | None]
+    metrics: list[str]
+    tests: int
+    since: Night
+    raised: str
+    message: str
+    change: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    ended: str | None = None
+    acknowledged: Acknowledged | None = None
+
+
+@dataclass
+class Fleet:
+    """The answer. `series` are in the order of `trends`; `notes` are for people."""
+
+    alarms: list[FleetAlarm] = field(default_factory=list)
+    closed: list[FleetAlarm] = field(default_factory=list)
+    trends: list[Trend] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_red(self) -> bool:
+        """Whether an alarm stands, or a test is missing."""
+        return any(one.state in (State.ALARM, State.MISSING) for one in self.alarms)
+
+
+def judge_fleet(
+    history: History,
+    acknowledgements: Acknowledgements | None = None,
+    least: float = LEAST,
+    missing_nights: int = MISSING_NIGHTS,
+) -> Fleet:
+    """Judges all series of a history.
+
+    Args:
+        least: the smallest change of interest (0.01 is 1 %).
+        missing_nights: nights without a measurement after which a test is missing.
+    """
+    judge = _Judge(history, acknowledgements or Acknowledgements())
+    gone = missing(history, missing_nights)
+    places: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for one in history.series:
+        places[one.hardware_class, one.backend].append(one)
+    for series in places.values():
+        rows = watch_series(series, least)
+        judge.add(rows, causes(rows), gone, least)
+    judge.add_missing(gone)
+    judge.note_useless()
+    judge.fleet.notes[:0] = history.notes
+    return judge.fleet
+
+
+class _Judge:
+    def __init__(self, history: History, acknowledgements: Acknowledgements) -> None:
+        self.acknowledgements = acknowledgements
+        self.night = date.fromisoformat(history.last_night)
+        self.fleet = Fleet()
+        self.keys: set[str] = set()
+        self.used: set[int] = set()
+
+    def add(
+        self,
+        rows: Sequence[WatchedRow],
+        found: Iterable[Cause],
+        gone: Iterable[Missing],
+        least: float,
+    ) -> None:
+        """Judges the rows of one hardware class and backend."""
+        states: dict[int, State] = {}
+        for cause in found:
+            alarm = self._alarm(cause)
+            if alarm.ended is None:
+                self.fleet.alarms.append(alarm)
+                for member in cause.members:
+                    number = member.of.number
+                    if number is not None and states.get(number) != State.ALARM:
+                        states[number] = State(alarm.state)
+            elif date.fromisoformat(alarm.ended) >= self.night - _LISTED:
+                self.fleet.closed.append(alarm)
+        lost = {one.key for one in gone if one.hardware_class == _class(rows)}
+        for row in rows:
+            if row.row.number is None:
+                continue
+            state = states.get(row.row.number, State.QUIET)
+            if row.row.key in lost and state is not State.ALARM:
+                state = State.MISSING
+            self.fleet.trends.append(trend_of(row, state, least))
+            self.fleet.series.append(row.row.series)
+            self.keys.add(row.row.key)
+
+    def _alarm(self, cause: Cause) -> FleetAlarm:
+        shown = cause.shown
+        series = shown.of.series
+        many = bool(cause.common) or len(cause.tests) >= MANY
+        key = _host_key(cause.hosts) if many else shown.of.key
+        since, ended = cause.night(), cause.ended
+        over = None if ended is None else series.nights[ended].date
+        by = self._acknowledged(key, since.date, over)
+        if cause.common or many:
+            size = typical_size(cause)
+            _, lower, upper = _time_size(shown) if cause.common else (0.0, None, None)
+        else:
+            size, lower, upper = shown.row.size(shown.episode)
+        self.keys.add(key)
+        return FleetAlarm(
+            state=State.ACKNOWLEDGED if by else State.ALARM,
+            key=key,
+            hardware_class=series.hardware_class,
+            backend=series.backend,
+            hosts=cause.hosts,
+            metrics=_metrics(cause.members),
+            tests=len(cause.tests),
+            since=since,
+            raised=series.nights[cause.raised].date,
+            message="; ".join(cause.software()),
+            change=size,
+            lower=lower,
+            upper=upper,
+            ended=over,
+            acknowledged=by,
+        )
+
+    def _acknowledged(self, key: str, since: str, ended: str | None) -> Acknowledged | None:
+        found = None
+        began = date.fromisoformat(since)
+        over = None if ended is None else date.fromisoformat(ended)
+        for place, one in enumerate(self.acknowledgements.acknowledged):
+            if one.covers(key, began, over, self.night):
+                self.used.add(place)
+                found = one
+        return found
+
+    def add_missing(self, gone: Iterable[Missing]) -> None:
+        """Adds what is measured no more; of a hardware class that is gone not each test as well."""
+        classes = {(one.hardware_class, one.backend) for one in gone if one.key is None}
+        for one in gone:
+            place = one.hardware_class, one.backend
+            if one.key is not None and place in classes:
+                continue
+            key = one.key or f"hardware:{one.hardware_class}"
+            self.keys.add(key)
+            by = self._acknowledged(key, one.since, None)
+            self.fleet.alarms.append(
+                FleetAlarm(
+                    state=State.ACKNOWLEDGED if by else State.MISSING,
+                    key=key,
+                    hardware_class=one.hardware_class,
+                    backend=one.backend,
+                    hosts=[],
+                    metrics=[],
+                    tests=1 if one.key else 0,
+                    since=Night("", "", None, one.since),
+                    raised=one.since,
+                    message=_missing_message(one),
+                    acknowledged=by,
+                )
+            )
+
+    def note_useless(self) -> None:
+        """Notes acknowledgements that name nothing, and those that have expired."""
+        for place, one in enumerate(self.acknowledgements.acknowledged):
+            if one.is_expired(self.night):
+                self.fleet.notes.append(
+                    f"the acknowledgement of {one.key} has expired on {one.until}"
+                )
+            elif place not in self.used:
+                self.fleet.notes.append(
+                    f"the acknowledgement of {one.key}@{one.since} is of nothing that the records "
+                    "have: no test or alarm has that name and night"
+                )
+
+
+def _class(rows: Sequence[WatchedRow]) -> str:
+    return rows[0].row.series.hardware_class
+
+
+def _host_key(hosts: Sequence[str | None]) -> str:
+    return f"host:{','.join(host or 'unknown' for host in hosts)}"
+
+
+def _metrics(members: Iterable[Member]) -> list[str]:
+    return sorted({one.of.metric for one in members})
+
+
+def _time_size(shown: Member) -> tuple[float, float, float]:
+    assert not is_rate(shown.of)
+    return shown.row.size(shown.episode)
+
+
+def _missing_message(one: Missing) -> str:
+    last = f"last measured on {one.last}" if one.last else "never measured"
+    why = f", then {one.outcome}" if one.outcome else ""
+    reason = f": {one.reason}" if one.reason else ""
+    return f"not measured for {one.nights} nights, {last}{why}{reason}"

@@ -1,0 +1,161 @@
+"""`perf-acknowledged.toml`: alarms that were looked at, and tests whose failures only report.
+
+```toml
+[[acknowledged]]
+key = "tests/test_perf.py::test_resnet50*"
+since = 2026-11-03
+reason = "the new post-processing is worth 2 %"
+by = "Ada"
+until = 2027-02-01
+
+[quarantine."tests/test_perf.py::test_flaky"]
+reason = "driver bug 4711"
+by = "Ada"
+until = 2026-12-01
+```
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_trtperf.errors import BaselineError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = "perf-acknowledged.toml"
+
+MOST_QUARANTINE = timedelta(days=30)
+
+NEAR = timedelta(days=3)
+"""How far the date of an alarm may move while nights are added, and still be the same one."""
+
+_HEAD = """\
+# Alarms of `trtperf trend` that somebody looked at. `trtperf trend acknowledge` adds to it.
+"""
+
+
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An alarm that was looked at: its level is the one to compare with from that night on.
+
+    `key` names a test or an alarm of many tests; `*` stands for anything, `?` for one character.
+    """
+
+    key: str
+    since: date
+    reason: str
+    by: str
+    until: date | None = None
+
+    def covers(self, key: str, since: date, ended: date | None, night: date) -> bool:
+        """Whether an alarm is this one.
+
+        Args:
+            since, ended: when it began, and when it was over.
+            night: the last night of the records, on which this may have expired.
+        """
+        lasted = ended is None or ended >= self.since - NEAR
+        return (
+            matches(self.key, key)
+            and since <= self.since + NEAR
+            and lasted
+            and not self.is_expired(night)
+        )
+
+    def is_expired(self, night: date) -> bool:
+        """Whether it does not hold any more."""
+        return self.until is not None and night > self.until
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A test whose regressions report and do not fail until the end of a day.
+
+    `budgets` says that its budgets do not fail either.
+    """
+
+    reason: str
+    by: str
+    until: date
+    budgets: bool = False
+
+
+class Acknowledgements(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The file."""
+
+    acknowledged: list[Acknowledged] = []
+    quarantine: dict[str, Quarantined] = {}
+
+    def quarantined(self, key: str, today: date) -> Quarantined | None:
+        """What holds for a test today."""
+        for pattern, one in self.quarantine.items():
+            if matches(pattern, key) and one.until >= today:
+                return one
+        return None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text is meant: only `*` and `?` are special, since names of tests have brackets."""
+    parts = {"*": ".*", "?": "."}
+    regex = "".join(parts.get(char) or re.escape(char) for char in pattern)
+    return re.fullmatch(regex, text, re.DOTALL) is not None
+
+
+def read_acknowledged(path: Path) -> Acknowledgements:
+    """The file's content; nothing where there is no file.
+
+    Raises:
+        BaselineError: it cannot be read, is no TOML, or has a key or value that does not fit.
+    """
+    try:
+        data = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Acknowledgements()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BaselineError(f"{path} cannot be read: {error}") from error
+    try:
+        found = msgspec.convert(tomllib.loads(data), Acknowledgements)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BaselineError(f"{path}: {error}") from error
+    for key, one in found.quarantine.items():
+        if not key or not one.reason.strip():
+            raise BaselineError(f"{path}: the quarantine of {key!r} gives no reason")
+    return found
+
+
+def too_long(one: Quarantined, today: date) -> bool:
+    """Whether a quarantine asks for more than the days that are allowed."""
+    return one.until > today + MOST_QUARANTINE
+
+
+def entry(one: Acknowledged) -> str:
+    """An entry as text of TOML, to be put at the end of the file."""
+    fields: dict[str, Any] = msgspec.structs.asdict(one)
+    lines = [
+        f"{name} = {value.isoformat() if isinstance(value, date) else _quoted(value)}"
+        for name, value in fields.items()
+        if value is not None
+    ]
+    return "\n".join(["[[acknowledged]]", *lines, ""])
+
+
+def with_entry(text: str, one: Acknowledged) -> str:
+    """The text of the file with another entry, which leaves all else in it as it is.
+
+    An entry of an array of tables may follow any table, so that nothing above it changes.
+    """
+    start = text.rstrip("\n") + "\n" if text.strip() else _HEAD
+    return f"{start}\n{entry(one)}"
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML 1.0: JSON's escapes, and that of DEL."""
+    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")

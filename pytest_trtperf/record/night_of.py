@@ -1,0 +1,29 @@
+"""Which night a run belongs to: from noon to noon, named after the day on which it begins."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone, tzinfo
+
+_EARLIEST = 2015
+"""Before this nothing was measured: a clock that says so was not set."""
+
+
+def night_of(moment: str, zone: tzinfo, now: datetime | None = None) -> date:
+    """The night of a record's time.
+
+    Raises:
+        ValueError: it is no time, or one that the clock of a host cannot have meant.
+    """
+    at = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=timezone.utc)
+    if at.year < _EARLIEST:
+        raise ValueError(f"it was made in {at.year} by the clock of its host, which was not set")
+    if at > (now or datetime.now(timezone.utc)) + timedelta(days=2):
+        raise ValueError(f"it was made on {at:%Y-%m-%d} by the clock of its host, in the future")
+    return (at.astimezone(zone) - timedelta(hours=12)).date()
+
+
+def tonight(zone: tzinfo) -> date:
+    """The night that it is now."""
+    return (datetime.now(zone) - timedelta(hours=12)).date()

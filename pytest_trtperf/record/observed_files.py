@@ -1,0 +1,119 @@
+"""The observed runs of a directory of records, and the summary file that saves reading them again.
+
+The summary lies beside the records, as a hidden file. It can be removed at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.record.observed import Name, Names, ObservedRun, observed_runs
+from pytest_trtperf.text import with_escapes
+
+SUMMARY = ".trtperf-trend.json"
+
+_FORM = "trtperf-trend/1"
+
+_SUFFIXES = (".json", ".json.gz")
+
+
+class _File(msgspec.Struct, array_like=True):
+    """A record as it was read: another size or time of change means another content."""
+
+    size: int
+    changed_ns: int
+    runs: list[ObservedRun]
+
+
+class _Summary(msgspec.Struct):
+    form: str = _FORM
+    names: list[Name] = []
+    files: dict[str, _File] = {}
+
+
+@dataclass
+class Observed:
+    """Runs with the names of their records; `left_out` says which files are none, and why."""
+
+    runs: list[tuple[str, ObservedRun]] = field(default_factory=list)
+    names: list[Name] = field(default_factory=list)
+    records: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+def observe(directory: Path) -> Observed:
+    """Reads what is new since the last time.
+
+    Raises:
+        BaselineError: there is no record, or the directory cannot be read.
+    """
+    known = _read_summary(directory)
+    names = Names(known.names)
+    found = Observed(names=names.all)
+    files: dict[str, _File] = {}
+    for path in record_files(directory):
+        name = with_escapes(path.relative_to(directory).as_posix())
+        try:
+            state = path.stat()
+            file = known.files.get(name)
+            if file is None or (file.size, file.changed_ns) != (state.st_size, state.st_mtime_ns):
+                runs = observed_runs(path, names)
+                file = _File(state.st_size, state.st_mtime_ns, runs)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            found.left_out.append(with_escapes(f"{path}: {reason}"))
+            continue
+        files[name] = file
+        found.records += 1
+        found.runs += [(name, run) for run in file.runs]
+    if not found.records:
+        raise BaselineError(
+            f"{directory} has no record of --trtperf-json"
+            + (f"; the first file there: {found.left_out[0]}" if found.left_out else "")
+        )
+    if {name: id(file) for name, file in files.items()} != {
+        name: id(file) for name, file in known.files.items()
+    }:
+        # Where the records cannot be changed they are read again each time.
+        with suppress(OSError, ValueError):
+            data = msgspec.json.encode(_Summary(names=names.all, files=files))
+            write_atomically(directory / SUMMARY, data)
+    return found
+
+
+def record_files(directory: Path) -> Iterator[Path]:
+    """The files of a directory that may be records.
+
+    Raises:
+        BaselineError: the directory cannot be read.
+    """
+    try:
+        yield from sorted(
+            path
+            for path in directory.rglob("*")
+            if path.name.endswith(_SUFFIXES) and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise BaselineError(f"{directory} cannot be read: {error.strerror}") from error
+
+
+def _read_summary(directory: Path) -> _Summary:
+    """The summary; an empty one where there is none, or one of another version."""
+    try:
+        summary = msgspec.json.decode((directory / SUMMARY).read_bytes(), type=_Summary)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Summary()
+    count = len(summary.names)
+    whole = summary.form == _FORM and all(
+        len(run.names) == len(run.values) and all(0 <= place < count for place in run.names)
+        for file in summary.files.values()
+        for run in file.runs
+    )
+    return summary if whole else _Summary()
