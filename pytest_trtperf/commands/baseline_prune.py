@@ -22,7 +22,9 @@ from pytest_trtperf.commands.common import (
 from pytest_trtperf.commands.stored_baselines import Stored, about, matches, stored_baselines
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.options.values import parse_count
+from pytest_trtperf.record.item import PASSED
 from pytest_trtperf.record.json_file import measurement_ids, read_runs
+from pytest_trtperf.record.model import RunRecord
 
 _EXAMPLE = """\
   trtperf baseline prune --gone --dry-run
@@ -71,7 +73,7 @@ def add(actions: Parsers) -> None:
         type=Path,
         metavar="RECORD.json",
         help="entries without a measurement in this record, which must be of a whole run on the "
-        "same hardware",
+        "same hardware; those of tests that did not pass there stay",
     )
     option(
         "--older-than",
@@ -131,15 +133,7 @@ def _criteria(
             )
         )
     if arguments.not_in is not None:
-        runs = read_runs(arguments.not_in)
-        places = {(run.hardware_class, run.backend) for run in runs}
-        measured = {(one.hardware_class, one.backend, one.key) for one in measurement_ids(runs)}
-        tests.append(
-            lambda one: (
-                (place := (one.store.hardware_class, one.store.backend)) in places
-                and (*place, one.key) not in measured
-            )
-        )
+        tests.append(_is_not_in(read_runs(arguments.not_in), arguments.not_in))
     if arguments.older_than is not None:
         limit = datetime.now(timezone.utc) - timedelta(days=arguments.older_than)
         text = limit.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -147,3 +141,29 @@ def _criteria(
     if arguments.test is not None:
         tests.append(lambda one: matches(one.key, arguments.test))
     return tests
+
+
+def _is_not_in(runs: Sequence[RunRecord], path: Path) -> Callable[[Stored], bool]:
+    """Whether a record of whole runs says that no test measures an entry any more.
+
+    Raises:
+        BaselineError: a run was killed before it ended.
+    """
+    if not all(run.complete for run in runs):
+        raise BaselineError(f"{path}: the run did not end, so that tests may be missing from it")
+    places = {(run.hardware_class, run.backend) for run in runs}
+    measured = {(one.hardware_class, one.backend, one.key) for one in measurement_ids(runs)}
+    # A test that was skipped, or failed before it measured, may measure the next time.
+    unsure = {
+        (run.hardware_class, run.backend, item.key)
+        for run in runs
+        for item in run.tests
+        if item.outcome not in PASSED
+    }
+
+    def is_not_in(one: Stored) -> bool:
+        place = one.store.hardware_class, one.store.backend
+        known = {(*place, test) for test in possible_tests(one.key)}
+        return place in places and (*place, one.key) not in measured and known.isdisjoint(unsure)
+
+    return is_not_in

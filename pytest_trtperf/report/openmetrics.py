@@ -52,7 +52,7 @@ def openmetrics(runs: Sequence[RunRecord]) -> str:
         for one in run.measured:
             _add_numbers(families, run, one)
         for item in run.tests:
-            labels = {"test": item.test, **_of_run(run), "outcome": item.outcome}
+            labels = {"test": item.test, **_of_run(run, run.host), "outcome": item.outcome}
             families.add("trtperf_test_outcome", "What became of a test.", labels, 1)
         _add_run(families, run, str(number))
     return families.text()
@@ -81,7 +81,7 @@ def gitlab_metrics(runs: Sequence[RunRecord]) -> str:
 
 
 def _add_numbers(families: _Families, run: RunRecord, one: Measured) -> None:
-    labels = {"test": one.test, "name": _name(one), **_of_run(run)}
+    labels = {"test": one.test, "name": _name(one), **_of_run(run, one.host or run.host)}
     if isinstance(one, MeasurementRecord):
         for metric, figures in one.summary.items():
             for statistic in STATISTICS:
@@ -108,7 +108,7 @@ def _add_throughput(families: _Families, labels: Labels, value: float) -> None:
 
 
 def _add_run(families: _Families, run: RunRecord, number: str) -> None:
-    labels = {"run": number, **_of_run(run)}
+    labels = {"run": number, **_of_run(run, run.host)}
     about = {"device": run.device, "commit": run.commit, "plugin": run.plugin}
     known = {name: text for name, text in about.items() if text}
     families.add("trtperf_run", "What a run was made of, and on.", {**labels, **known}, 1)
@@ -122,8 +122,8 @@ def _of_hardware(run: RunRecord) -> Labels:
     return {"backend": run.backend, "hardware_class": run.hardware_class}
 
 
-def _of_run(run: RunRecord) -> Labels:
-    known = {"host": run.host, "branch": run.branch}
+def _of_run(run: RunRecord, host: str | None) -> Labels:
+    known = {"host": host, "branch": run.branch}
     return {**_of_hardware(run), **{name: text for name, text in known.items() if text}}
 
 

@@ -89,7 +89,7 @@ def summary_lines(
     if uncollected:
         lines.append(
             f"baseline entries of tests that were not collected ({len(uncollected)}; trtperf "
-            f"baseline prune removes them): {listed(uncollected)}"
+            f"baseline prune --not-collected removes those that are gone): {listed(uncollected)}"
         )
     if waited_s > SHOWN_WAIT_S:
         lines.append(f"waited {waited_s:.0f} s in all for devices and builds of other processes")

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.record.as_baseline import baseline_entry
+from pytest_trtperf.record.item import ItemRecord
 
 OLD, NEW = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 A, B, C = "tests/test_x.py::test_a[8]", "tests/test_x.py::test_b", "tests/test_gone.py::test_c"
@@ -93,6 +94,23 @@ def test_prune_what_a_record_did_not_measure(run, write_run, make_measurement):
     record = write_run("run", make_measurement(B), make_measurement("tests/new.py::test_n"))
     assert run("prune", "--not-in", record).out.endswith("2 entries removed\n")
     assert listed(run) == [("nvidia-h200", B), ("nvidia-l4", A)]
+
+
+def test_what_did_not_pass_may_measure_again(run, write_run, make_measurement):
+    tests = [
+        ItemRecord(test=A, key=A, outcome="skipped"), ItemRecord(test=C, key=C, outcome="passed")
+    ]  # fmt: skip
+    record = write_run("run", make_measurement(B), tests=tests)
+    assert run("prune", "--not-in", record).out.startswith(f"{C} (tensorrt on nvidia-h200)\n1 ")
+    assert ("nvidia-h200", A) in listed(run)
+
+
+def test_a_run_that_did_not_end_removes_nothing(run, write_run, make_measurement):
+    before = listed(run)
+    result = run("prune", "--not-in", write_run("run", make_measurement(B), complete=False))
+    assert result.status == 2
+    assert "the run did not end" in result.err
+    assert listed(run) == before
 
 
 def test_modules_that_are_elsewhere_are_not_gone(run, tmp_path):

@@ -165,7 +165,8 @@ def test_findings_notes_and_errors_are_listed():
         "stale baseline entries (--trtperf-update removes them): b, c",
         (
             "baseline entries of tests that were not collected "
-            "(7; trtperf baseline prune removes them): d, e, f, g, h, and 2 more"
+            "(7; trtperf baseline prune --not-collected removes those that are gone): "
+            "d, e, f, g, h, and 2 more"
         ),
         "ERROR: broken file",
     ]
