@@ -350,6 +350,10 @@ class FakeBackend(Backend):
         engine.latency_ms = self.latency_of(spec.onnx) if self.latency_of else None
         return engine
 
+    def stored_kernels(self, runtime_cache: bytes) -> Sequence[str]:
+        """See `Backend.stored_kernels`."""
+        return _kernels("cached", len(runtime_cache)).stages
+
     def inspect(self) -> list[dict[str, Any]]:
         """The entry of each layer, as an engine inspector has it: its name.
 

@@ -87,6 +87,29 @@ def test_every_run_measures_stored_kernels(probe: Probe, project: pytest.Pyteste
     other.stdout.fnmatch_lines(["*another mode*kernels is fresh here and cached in the baseline*"])
 
 
+def test_only_what_changed_is_measured(
+    probe: Probe, project: pytest.Pytester, write_model: Callable[..., Path]
+) -> None:
+    pytest.importorskip("xdist")
+    assert run(project, "--trtperf-update").ret == 0
+    options = ("--trtperf-changed-only", "-v")
+    for distribution in (("-p", "no:xdist"), ("-n1",)):
+        unchanged = run(project, *options, *distribution)
+        assert unchanged.ret == 0
+        unchanged.assert_outcomes(skipped=1)
+        unchanged.stdout.fnmatch_lines(["1 test was not measured: unchanged since the baseline"])
+    if probe.backend == "tensorrt-rtx":
+        (stored,) = project.path.glob("cache/*.runtime")
+        stored.unlink()
+        other = run(project, *options)
+        other.assert_outcomes(passed=1)
+        other.stdout.fnmatch_lines(["measured: other kernels than in the baseline*"])
+    write_model(project.path / "chain.onnx", layers=10, width=64)
+    changed = run(project, *options)
+    changed.assert_outcomes(passed=1)
+    changed.stdout.fnmatch_lines(["measured: another model*"])
+
+
 @pytest.mark.parametrize("distribution", [("-n2",), ("-n0",), ("-p", "no:xdist")])
 def test_same_files_with_and_without_xdist(
     project: pytest.Pytester, distribution: tuple[str, ...]

@@ -326,6 +326,45 @@ def test_what_cannot_be_seen_without_numbers_is_measured(project, body, reason):
         assert fnmatch.fnmatchcase(found, reason), found
 
 
+PLANS = """
+    import os
+    from tests.fixtures.loads_and_builds import Builds
+
+    class Plans(Builds):
+        def build(self, *arguments, **how):
+            return super().build(*arguments, **how) + os.environ["BUILD"].encode()
+
+    def pytest_trtperf_backends():
+        return [Plans(compiles=1)]
+"""
+
+
+def test_plans_and_kernels_are_looked_at(project, monkeypatch):
+    monkeypatch.setenv("BUILD", "first")
+    project.options = ()
+    project.pytester.makeconftest(PLANS)
+    project.model()
+    project.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx"), shapes={"x": (8,)})
+        """
+    )
+    project.record()
+    assert is_unchanged(project)
+    cache = project.path.parent / f"{project.path.name}-state" / "cache"
+    (kernels,) = cache.glob("*.runtime")
+    kernels.unlink()
+    assert measured_since(project).startswith("other kernels than in the baseline")
+    assert is_unchanged(project)
+    (plan,) = cache.glob("*.plan")
+    plan.unlink()
+    assert is_unchanged(project)
+    plan.unlink()
+    monkeypatch.setenv("BUILD", "second")
+    assert measured_since(project) == "the plan was built anew"
+
+
 @pytest.mark.usefixtures("on_cpu")
 def test_on_onnx_runtime_external_data_is_looked_at(project):
     onnx = pytest.importorskip("onnx")
