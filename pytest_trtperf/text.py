@@ -14,8 +14,8 @@ import unicodedata
 # A runner obeys `::` at the start of a line, blanks aside, and `##[`, `##name[` anywhere in it.
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#[A-Za-z]*\[)")
 _COMMAND_INSIDE = re.compile(r"#(?=#[A-Za-z]*\[)")
-LONGEST_QUOTE = 160
-"""Characters of a value in a message."""
+LONGEST_QUOTE, LONGEST_PROBLEM = 160, 1000
+"""Characters of a value in a message, and of what a message says of a file."""
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -48,6 +48,11 @@ def without_middle(text: str, longest: int) -> str:
 def brief(value: object) -> str:
     """A value as messages quote it, of which a file of others may have a megabyte."""
     return without_middle(with_escapes(repr(value)), LONGEST_QUOTE)
+
+
+def in_brief(problem: object, longest: int = LONGEST_PROBLEM) -> str:
+    """What is wrong with a file, with as much of its content as helps."""
+    return without_middle(str(problem), longest)
 
 
 def json_escaped(text: str) -> str:

@@ -21,6 +21,7 @@ from pytest_trtperf.backend.dtypes import (
 )
 from pytest_trtperf.engine.shapes import Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import MeasurementError, ShapeError
+from pytest_trtperf.text import in_brief
 
 # An array, or the bytes of a raw file, which know neither dtype nor shape.
 InputValue: TypeAlias = "np.ndarray | bytes"
@@ -66,7 +67,7 @@ def _read_file(path: Path, read: Callable[[BinaryIO], _Read]) -> _Read:
         ) from error
     except Exception as error:  # numpy and zipfile raise ten kinds over a damaged file
         raise MeasurementError(
-            f"{path}: holds no arrays that can be read: {error}; "
+            f"{path}: holds no arrays that can be read: {in_brief(error)}; "
             "save plain numbers anew with np.save or np.savez"
         ) from error
 

@@ -21,6 +21,7 @@ from pytest_trtperf.backend.session import KernelState
 from pytest_trtperf.baseline.older_form import OLDER_SCHEMA, UNKNOWN_KERNELS, in_present_form
 from pytest_trtperf.baseline.review_json import json_for_review
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.text import in_brief
 
 SCHEMA = "trtperf-baseline/2"
 QUANTILE_COUNT = 21
@@ -159,7 +160,7 @@ def decode(data: bytes, path: str | PathLike[str]) -> BaselineFile:
         file = _decode_at_once(data)
         return file if file and _has_keys_once(data, file) else _decode_by_steps(data)
     except _SchemaError as flaw:
-        message = f"baseline {path}, {flaw}. The file was left as it is; {flaw.remedy}."
+        message = f"baseline {path}, {in_brief(flaw)}. The file was left as it is; {flaw.remedy}."
         raise BaselineError(message) from flaw
 
 
@@ -183,7 +184,9 @@ def encode_and_read_back(file: BaselineFile) -> tuple[bytes, BaselineFile]:
         data = (json_for_review(content) + "\n").encode("utf-8")
         return data, _decode_at_once(data) or _decode_by_steps(data)
     except (_SchemaError, ValueError, TypeError, OverflowError) as error:
-        raise BaselineError(f"this measurement cannot be stored as a baseline: {error}") from error
+        raise BaselineError(
+            f"this measurement cannot be stored as a baseline: {in_brief(error)}"
+        ) from error
 
 
 def _decode_at_once(data: bytes) -> BaselineFile | None:

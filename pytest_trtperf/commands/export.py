@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say_json, say_text
+from pytest_trtperf.errors import TrtPerfError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
@@ -67,9 +68,7 @@ def add(commands: Parsers) -> None:
     )
     option = parser.add_argument
     option("record", metavar="RECORD.json", type=Path, help="from --trtperf-json or trtperf merge")
-    option(
-        "--format", choices=tuple(FORMATS), default="csv", help="the format (default: %(default)s)"
-    )
+    option("--format", choices=tuple(FORMATS), help="the format (default: csv)")
     option(
         "--folder",
         default="",
@@ -87,8 +86,13 @@ def add(commands: Parsers) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.json and arguments.format and arguments.output is None:
+        raise TrtPerfError(
+            "--json and --format are two formats of one output: leave one of them out, or write "
+            "the second to a file with --output"
+        )
     runs = read_runs(arguments.record)
-    text = FORMATS[arguments.format](runs, arguments.folder)
+    text = FORMATS[arguments.format or "csv"](runs, arguments.folder)
     if arguments.output is not None:
         write_atomically(arguments.output, text.encode("utf-8", "replace"))
     if arguments.json:

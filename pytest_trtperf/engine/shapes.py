@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeAlias
 
 from pytest_trtperf.errors import ShapeError
+from pytest_trtperf.text import brief
 
 ShapeLike: TypeAlias = "str | Sequence[int]"
 Shape = tuple[int, ...]
@@ -70,7 +71,7 @@ def parse_shape(shape: ShapeLike) -> Shape:
     """
     dims = _parse_numbers(shape)
     if any(dim < 0 for dim in dims):
-        raise ShapeError(f"{shape!r} is not a shape: every dimension is 0 or more")
+        raise ShapeError(f"{brief(shape)} is not a shape: every dimension is 0 or more")
     return dims
 
 
@@ -92,8 +93,8 @@ def parse_profiles(shapes: Shapes | Sequence[Shapes] | None) -> tuple[dict[str, 
         several = ()
     if not several or not all(isinstance(one, Mapping) for one in several):
         raise ShapeError(
-            f"shapes={shapes!r}: give a mapping from tensors to shapes, or a list of mappings, "
-            "one for each optimization profile"
+            f"shapes={brief(shapes)}: give a mapping from tensors to shapes, or a list of "
+            "mappings, one for each optimization profile"
         )
     return tuple(_parse_one_profile(one, f"profile {i}: ") for i, one in enumerate(several))
 
@@ -102,11 +103,13 @@ def _parse_one_profile(shapes: Shapes, where: str) -> dict[str, Profile]:
     profiles: dict[str, Profile] = {}
     for name, value in shapes.items():
         if not isinstance(name, str):
-            raise ShapeError(f"{where}the keys of shapes= are names of inputs, and {name!r} is not")
+            raise ShapeError(
+                f"{where}the keys of shapes= are names of inputs, and {brief(name)} is not"
+            )
         try:
             profiles[name] = _parse_profile(value)
         except ShapeError as error:
-            raise ShapeError(f"{where}shapes of tensor {name!r}: {error}") from None
+            raise ShapeError(f"{where}shapes of tensor {brief(name)}: {error}") from None
     return profiles
 
 
@@ -116,7 +119,9 @@ def _parse_profile(value: Any) -> Profile:
     )
     shapes = [_parse_numbers(one) for one in value] if nested else [_parse_numbers(value)] * 3
     if len(shapes) != 3:
-        raise ShapeError(f"give one shape, or three (min, opt, max), not {len(shapes)}: {value!r}")
+        raise ShapeError(
+            f"give one shape, or three (min, opt, max), not {len(shapes)}: {brief(value)}"
+        )
     return Profile(*shapes)
 
 
@@ -130,9 +135,9 @@ def _parse_numbers(shape: ShapeLike) -> Shape:
         numbers = None
     # bytes, mappings and sets may yield numbers, too, but are not shapes.
     if numbers is None or isinstance(shape, (bytes, Mapping, AbstractSet)):
-        raise ShapeError(f"{shape!r} is not a shape: {_SHAPE_HINT}")
+        raise ShapeError(f"{brief(shape)} is not a shape: {_SHAPE_HINT}")
     if not all(number in _INT64 for number in numbers):
-        raise ShapeError(f"{shape!r} is not a shape: dimensions are 64-bit integers")
+        raise ShapeError(f"{brief(shape)} is not a shape: dimensions are 64-bit integers")
     return numbers
 
 
@@ -142,7 +147,7 @@ def _numbers_from_text(text: str) -> Shape:
         return ()
     # Eighteen digits fit any dimension TensorRT can hold and keep int() cheap.
     if not re.fullmatch(r"-?[0-9]{1,18}(x-?[0-9]{1,18})*", stripped):
-        raise ShapeError(f"{text!r} is not a shape: {_SHAPE_HINT}")
+        raise ShapeError(f"{brief(text)} is not a shape: {_SHAPE_HINT}")
     return tuple(int(number) for number in stripped.split("x"))
 
 

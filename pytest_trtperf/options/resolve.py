@@ -10,7 +10,7 @@ from pytest_trtperf.options import DECLARED, Option
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import PARSERS
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.text import with_escapes, without_middle
+from pytest_trtperf.text import in_brief, with_escapes
 
 STRICT_MEANS: Mapping[str, Any] = {
     "require_baseline": True,
@@ -19,13 +19,12 @@ STRICT_MEANS: Mapping[str, Any] = {
 }
 """The options that --trtperf-strict stands for."""
 
+_LONGEST_NAME = 60
 FREE_PREFIX = "TRTPERF_X_"
 """Variables that begin with it are of others."""
 
 NO_OPTIONS = ("TRTPERF_EXTRA",)
 """Known variables that are no options; this one chooses what the example installs."""
-
-_LONGEST_PROBLEM = 1000
 
 
 class Sources(NamedTuple):
@@ -150,7 +149,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     by_rest = {one.partition("_")[2]: one for one in known}
-    meant = get_close_matches(name.partition("_")[2], by_rest, 1)
+    meant = get_close_matches(name.partition("_")[2][:_LONGEST_NAME], by_rest, 1)
     remedy = f": write {by_rest[meant[0]]}" if meant else ": no option has this name"
     return with_escapes(shortened(name)) + remedy
 
@@ -189,5 +188,4 @@ def _parse(option: Option, value: object, source: str) -> Any:
     try:
         return PARSERS[option.kind](value)
     except ValueError as error:
-        problem = without_middle(str(error), _LONGEST_PROBLEM)
-        raise ValueError(f"{source}: {problem}") from None
+        raise ValueError(f"{source}: {in_brief(error)}") from None

@@ -17,6 +17,7 @@ from pytest_trtperf.record.night_of import night_of
 from pytest_trtperf.record.observed import UNCHANGED, Name, ObservedRun, Unmeasured
 from pytest_trtperf.record.observed_files import observe
 from pytest_trtperf.record.pooled import POOLED_BELOW, pooled
+from pytest_trtperf.text import in_brief
 
 MAIN = "main"
 """The branch that is looked at unless another one is asked for."""
@@ -120,7 +121,7 @@ def read_history(
         try:
             dated.append((night_of(run.moment, zone).isoformat(), record, run))
         except ValueError as error:
-            history.left_out.append(f"{directory / record}: {error}")
+            history.left_out.append(f"{directory / record}: {in_brief(error)}")
     dated = _of_branch(dated, branch, history)
     dated.sort(key=lambda one: (one[2].created, one[1]))
     if not dated:

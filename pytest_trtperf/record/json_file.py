@@ -22,7 +22,7 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.record.older_form import PRESENT_SCHEMAS, in_present_form
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.text import with_escapes
+from pytest_trtperf.text import in_brief, with_escapes
 
 _DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
 
@@ -61,10 +61,10 @@ def read_runs(path: Path) -> list[RunRecord]:
         data = whole_record(path, data)
         record = _decoded(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BaselineError(f"{path}: {_problem(data, error)}") from error
+        raise BaselineError(f"{path}: {in_brief(_problem(data, error))}") from error
     runs = record.runs if isinstance(record, MergedRecord) else [record]
     if flaw := next(itertools.chain(_flaws(runs), _twice(runs)), None):
-        raise BaselineError(f"{path}: {flaw}")
+        raise BaselineError(f"{path}: {in_brief(flaw)}")
     return runs
 
 

@@ -15,7 +15,7 @@ import msgspec
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.observed import Name, Names, ObservedRun, observed_runs
-from pytest_trtperf.text import with_escapes
+from pytest_trtperf.text import in_brief, with_escapes
 
 SUMMARY = ".trtperf-trend.json"
 
@@ -68,7 +68,7 @@ def observe(directory: Path) -> Observed:
                 file = _File(state.st_size, state.st_mtime_ns, runs)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            found.left_out.append(with_escapes(f"{path}: {reason}"))
+            found.left_out.append(with_escapes(f"{path}: {in_brief(reason)}"))
             continue
         files[name] = file
         found.records += 1

@@ -14,6 +14,7 @@ from pytest_trtperf.engine.spec import PLAN_SUFFIXES, is_plan
 from pytest_trtperf.engine.type_names import numpy_name
 from pytest_trtperf.errors import ShapeError
 from pytest_trtperf.onnx_file.outline import outline
+from pytest_trtperf.text import LONGEST_QUOTE, in_brief
 from pytest_trtperf.trtexec import values
 from pytest_trtperf.trtexec.arguments import read_words, visible
 from pytest_trtperf.trtexec.unsupported import INSTEAD
@@ -57,6 +58,7 @@ _VALUES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--weightStreamingBudget": ("weight_streaming_budget_mib", values.budget_mib),
 }
 
+_MOST_PROBLEMS = 100
 _PATH_FLAGS = ("--onnx", "--loadEngine")
 _PLUGIN_FLAGS = ("--staticPlugins", "--dynamicPlugins", "--plugins")
 _NAMING_FILES = (*_PATH_FLAGS, *_PLUGIN_FLAGS, "--timingCacheFile")
@@ -67,6 +69,9 @@ _WITH_VALUE = (*_VALUES, *_PATH_FLAGS, *_PLUGIN_FLAGS, *_PROFILE_FLAGS, *_FORMAT
 _REPEATABLE = (*_PLUGIN_FLAGS, "--profile")
 # They change neither the engine nor a measurement.
 _WITHOUT_EFFECT = ("--verbose", "--buildOnly", "--skipInference", "--saveEngine", "--explicitBatch")
+
+KNOWN = frozenset((*_SWITCHES, *_WITH_VALUE, *_WITHOUT_EFFECT, *INSTEAD))
+"""All options of trtexec, taken here or not."""
 
 
 class TrtexecCommand(NamedTuple):
@@ -124,7 +129,9 @@ def read_command(
         try:
             _read_argument(reading, flag, value)
         except ValueError as problem:
-            reading.problems.append(f"{visible(argument)}: {problem}")
+            reading.problems.append(
+                f"{in_brief(visible(argument), LONGEST_QUOTE)}: {in_brief(problem)}"
+            )
     if others:
         reading.problems.append(
             f"{others}: not arguments of trtexec, which begin with --: drop what belongs to the "
@@ -136,7 +143,8 @@ def read_command(
     elif reading.formats:
         _name_formats(reading, find)
     if reading.problems:
-        listed = "\n  ".join(reading.problems)
+        problems, more = reading.problems[:_MOST_PROBLEMS], reading.problems[_MOST_PROBLEMS:]
+        listed = "\n  ".join([*problems, *[f"and {len(more)} more"] * bool(more)])
         raise ValueError(f"trt_engine.from_trtexec cannot take these arguments:\n  {listed}")
     (path,) = reading.paths.values()
     return TrtexecCommand(Path(path), profiles, reading.options)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from difflib import get_close_matches
 
 from pytest_trtperf.engine.shapes import parse_shape
 from pytest_trtperf.errors import BaselineError, ShapeError
+from pytest_trtperf.text import LONGEST_QUOTE, brief, without_middle
+from pytest_trtperf.trtexec.command import KNOWN
 
 
 def mode_of_trtexec(arguments: str, version: int = 10) -> dict[str, bool | int | float | str]:
@@ -77,6 +80,7 @@ _INCOMPARABLE = {
     "--useManagedMemory": "copies in a way that pytest-trtperf does not measure",
 }
 _NEW_IN_11 = {"--includeDataTransfers", "--noSpinWait", "--noCudaGraph"}
+_LONGEST_OPTION = 60
 _PROFILE_SHAPES = ("--optShapes", "--maxShapes", "--minShapes")
 
 
@@ -85,12 +89,18 @@ def _options(arguments: str) -> dict[str, str]:
     try:
         words = shlex.split(arguments)
     except ValueError as error:
-        raise BaselineError(f"trtexec's arguments {arguments!r}: {error}") from error
+        raise BaselineError(f"trtexec's arguments {brief(arguments)}: {error}") from error
     options: dict[str, str] = {}
     for word in words:
         name, _, value = word.partition("=")
+        if name.startswith("-") and name not in KNOWN:
+            near = get_close_matches(name[:_LONGEST_OPTION], KNOWN, 1)
+            meant = f": write {near[0]}" if near else ""
+            raise BaselineError(f"trtexec has no option {brief(name)}{meant}")
         if options.get(name, value) != value:
-            raise BaselineError(f"trtexec's arguments have {name} twice, with different values")
+            raise BaselineError(
+                f"trtexec's arguments have {_cut(name)} twice, with different values"
+            )
         if name.startswith("-"):
             options[name] = value
     return options
@@ -98,7 +108,9 @@ def _options(arguments: str) -> dict[str, str]:
 
 def _whole(name: str, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", value) or not int(value):
-        raise BaselineError(f"trtexec's {name}={value}: a whole number of at least 1 is expected")
+        raise BaselineError(
+            f"trtexec's {name}={_cut(value)}: a whole number of at least 1 is expected"
+        )
     return int(value)
 
 
@@ -108,7 +120,9 @@ def _milliseconds(name: str, value: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise BaselineError(f"trtexec's {name}={value}: milliseconds of at least 0 are expected")
+        raise BaselineError(
+            f"trtexec's {name}={_cut(value)}: milliseconds of at least 0 are expected"
+        )
     return number
 
 
@@ -119,9 +133,15 @@ def _shapes(option: str, value: str) -> dict[str, list[int]]:
         name, _, text = item.rpartition(":")
         name = name.replace("'", "")
         if not (name and text):
-            raise BaselineError(f"trtexec's {option}={value}: {item!r} is not NAME:SHAPE")
+            raise BaselineError(
+                f"trtexec's {option}={_cut(value)}: {brief(item)} is not NAME:SHAPE"
+            )
         try:
             shapes[name] = [] if text == "scalar" else list(parse_shape(text))
         except ShapeError as error:
-            raise BaselineError(f"trtexec's {option}={value}: {error}") from error
+            raise BaselineError(f"trtexec's {option}={_cut(value)}: {error}") from error
     return shapes
+
+
+def _cut(text: str) -> str:
+    return without_middle(text, LONGEST_QUOTE)

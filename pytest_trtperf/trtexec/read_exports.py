@@ -12,6 +12,7 @@ import msgspec
 
 from pytest_trtperf.analysis.layers import Layer
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.text import in_brief
 
 MAX_BYTES = 1 << 29
 """Of a file; a longer measurement gives no better baseline."""
@@ -129,5 +130,6 @@ def _decoded(
 def _flaw(path: str | PathLike[str], kind: str, place: str, reason: str) -> BaselineError:
     option = f"--export{kind.capitalize()}"
     return BaselineError(
-        f"trtexec's {kind} {path}, at {place}: {reason}. Export it again with trtexec {option}=…"
+        f"trtexec's {kind} {path}, at {in_brief(place)}: {in_brief(reason)}. Export "
+        f"it again with trtexec {option}=…"
     )

@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+from pytest_trtperf.errors import CacheError
+from pytest_trtperf.measure.device_lock import NO_GPU, device_lock
+from pytest_trtperf.plan_cache.files import CacheFiles
+
 pytest.importorskip("onnxruntime")
 
 
@@ -85,3 +89,44 @@ def test_place_that_is_a_file(doctor, tmp_path):
     found = checks(result)
     assert found["lock directory"]["state"] == found["cache directory"]["state"] == "missing"
     assert "--trtperf-lock-dir" in found["lock directory"]["message"]
+
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+
+
+@only_root
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_cache_in_the_home_of_another_user_is_bad_as_the_cache_says(
+    trtperf, tmp_path, monkeypatch, exists
+):
+    """So it is in a container job of GitHub: the user is root, the home that of the runner."""
+    home = tmp_path / "home"
+    (home / ".cache" / "trtperf" if exists else home).mkdir(parents=True)
+    os.chown(home, 1001, 1001)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    result = trtperf("doctor", "--backend", "onnxruntime", "--lock-dir", tmp_path / "l", "--json")
+    assert result.status == 1
+    found = checks(result)["cache directory"]
+    assert found["state"] == "missing"
+    assert f"{home} belongs to user 1001" in found["message"]
+    assert "TRTPERF_CACHE_DIR" in found["message"]
+    with pytest.raises(CacheError, match=f"{home} belongs to user 1001"):
+        CacheFiles(home / ".cache" / "trtperf", shared=False).prepare()
+
+
+def test_who_holds_the_device_is_no_obstacle(doctor, tmp_path):
+    (tmp_path / "locks").mkdir()
+    with device_lock(tmp_path / "locks", NO_GPU):
+        result = doctor("--backend", "onnxruntime", "--json")
+    assert result.status == 0
+    message = checks(result)["lock directory"]["message"]
+    assert f"the device, in use by process {os.getpid()}" in message
+
+
+def test_a_lock_that_cannot_be_taken_is_bad(doctor, tmp_path):
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / f"{NO_GPU}.lock").symlink_to("elsewhere")
+    result = doctor("--backend", "onnxruntime", "--json")
+    assert result.status == 1
+    assert "it is a link" in checks(result)["lock directory"]["message"]

@@ -213,3 +213,14 @@ def test_gitlab_code_quality(trtperf, write_run, make_measurement):
 
 def test_a_record_without_failures_is_an_empty_report(trtperf, write_run):
     assert trtperf("export", write_run("run"), "--format", "gitlab-codequality").out == "[]\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "openmetrics"])
+def test_two_formats_of_one_output_are_refused(trtperf, write_run, tmp_path, form):
+    path = write_run("run")
+    result = trtperf("export", path, "--json", "--format", form)
+    assert result.status == 2
+    assert result.out == ""
+    assert "--json and --format are two formats of one output" in result.err
+    assert trtperf("export", path, "--json", "--format", form, "-o", tmp_path / "out").status == 0
+    assert (tmp_path / "out").exists()

@@ -90,3 +90,36 @@ def test_a_temporary_name_begins_with_its_owner(tmp_path):
     pending.publish()
     pending.discard()
     assert names(tmp_path) == ["key.plan"]
+
+
+def test_what_killed_writers_left_is_removed_by_the_next_one(tmp_path):
+    path = tmp_path / "t.npz"
+    stale, fresh = tmp_path / ".t.npz.00000000.tmp", tmp_path / ".t.npz.11111111.tmp"
+    other = tmp_path / ".u.npz.00000000.tmp"
+    for one in (stale, fresh, other):
+        one.write_bytes(b"half")
+    for one in (stale, other):
+        os.utime(one, (0, 0))
+    writer = PendingFile(path)
+    (being_written,) = {*leftovers(path)} - {stale, fresh}
+    os.utime(being_written, (0, 0))
+    write_atomically(path, b"whole")
+    assert {*tmp_path.iterdir()} == {path, fresh, other, being_written}
+    writer.discard()
+
+
+@pytest.mark.parametrize("name", ["日" * 80 + ".json", "日" * 84, "x" * 255])
+def test_a_name_as_long_as_a_file_system_takes(tmp_path, name):
+    write_atomically(tmp_path / name, b"whole")
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+
+
+def test_an_error_of_writing_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_atomically(tmp_path / "a.json", b"whole", sync=True)
+    assert caught.value.filename == str(tmp_path / "a.json")
+    assert list(tmp_path.iterdir()) == []

@@ -59,6 +59,10 @@ def test_mode(arguments: str, version: int, expected: dict[str, Any]) -> None:
         ("--noCudaGraph", "version 11"),
         ("--infStreams=2 --infStreams=3", "twice"),
         ("--exportTimes='a", "quotation"),
+        ("--useSpinwait", "no option '--useSpinwait': write --useSpinWait"),
+        ("--useSpinwait --shapes=x:8x3", "write --useSpinWait"),
+        ("--qqqqq", "no option '--qqqqq'$"),
+        ("-v", "no option '-v'"),
     ],
 )
 def test_command_lines_without_a_mode(arguments: str, reason: str) -> None:
