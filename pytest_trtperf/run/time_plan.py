@@ -36,7 +36,7 @@ def plan_line(run: Run, tests: Iterable[tuple[Path, str]]) -> str | None:
     count = f"{len(asked)} test{'s' * (len(asked) > 1)}"
     line = f"trtperf: {count}, about {_duration(about)}, up to {_duration(most)}, without builds"
     if run.settings.changed_only:
-        line += "; less by the tests for which nothing has changed"
+        line += "; unchanged tests are skipped"
     limit = run.settings.time_limit
     if limit is None:
         return line

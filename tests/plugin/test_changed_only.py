@@ -42,6 +42,7 @@ def test_a_test_for_which_nothing_changed_is_skipped_and_counted_last(recorded):
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(
         [
+            "trtperf: 1 test, about *; unchanged tests are skipped",
             "test_perf.py::test_model SKIPPED (trtperf: unchanged)*",
             "1 test was not measured: unchanged since the baseline",
             "SKIPPED * test_perf.py:*: trtperf: unchanged",
