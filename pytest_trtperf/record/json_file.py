@@ -11,7 +11,7 @@ import msgspec
 
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
-from pytest_trtperf.record.json_lines import SUFFIX, as_one_record, lines_path
+from pytest_trtperf.record.json_lines import lines_path
 from pytest_trtperf.record.model import (
     MERGED_SCHEMA,
     RUN_SCHEMA,
@@ -21,6 +21,7 @@ from pytest_trtperf.record.model import (
     RunRecord,
 )
 from pytest_trtperf.record.older_form import PRESENT_SCHEMAS, in_present_form
+from pytest_trtperf.record.packed import unpacked, whole_record
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.text import in_brief, with_escapes
 
@@ -54,9 +55,10 @@ def read_runs(path: Path) -> list[RunRecord]:
     """
     path = _found(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BaselineError(f"{path}: the record cannot be read: {error.strerror}") from error
+        data = unpacked(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BaselineError(f"{path}: the record cannot be read: {reason}") from error
     try:
         data = whole_record(path, data)
         record = _decoded(data)
@@ -75,15 +77,6 @@ def without_surrogates(record: RunRecord) -> RunRecord:
     except UnicodeEncodeError:
         return msgspec.convert(record.to_builtins(), RunRecord)
     return record
-
-
-def whole_record(path: Path, data: bytes) -> bytes:
-    """What a file has as one record, whether it is one or the lines of one.
-
-    Raises:
-        msgspec.DecodeError: they are not the lines of a record.
-    """
-    return as_one_record(data) if path.suffix == SUFFIX else data
 
 
 def _found(path: Path) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from pytest_trtperf.analysis.gates import (
 )
 from pytest_trtperf.record.model import MERGED_SCHEMA, RUN_SCHEMA
 from pytest_trtperf.record.older_form import OLDER_MERGED, OLDER_RUN
+from pytest_trtperf.record.packed import unpacked, whole_record
 
 UNCHANGED = "unchanged"
 
@@ -137,14 +136,9 @@ def observed_runs(path: Path, names: Names) -> list[ObservedRun]:
         OSError: it cannot be read.
         ValueError: it is no record, cut short, or of another version.
     """
-    data = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, zlib.error) as error:
-            raise ValueError(f"it is cut short: {error}") from error
+    data = unpacked(path)
     try:
-        found = _DECODER.decode(data)
+        found = _DECODER.decode(whole_record(path, data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     runs = [found] if isinstance(found, _Run) else found.runs

@@ -15,13 +15,12 @@ import msgspec
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.observed import Name, Names, ObservedRun, observed_runs
+from pytest_trtperf.record.packed import SUFFIXES
 from pytest_trtperf.text import in_brief, with_escapes
 
 SUMMARY = ".trtperf-trend.json"
 
 _FORM = "trtperf-trend/1"
-
-_SUFFIXES = (".json", ".json.gz")
 
 
 class _File(msgspec.Struct, array_like=True):
@@ -98,7 +97,7 @@ def record_files(directory: Path) -> Iterator[Path]:
         yield from sorted(
             path
             for path in directory.rglob("*")
-            if path.name.endswith(_SUFFIXES) and not path.name.startswith(".")
+            if path.name.endswith(SUFFIXES) and not path.name.startswith(".")
         )
     except OSError as error:
         raise BaselineError(f"{directory} cannot be read: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import read_runs, write_json
 from pytest_trtperf.record.json_lines import CollectedLine, TestLine, append, begin, lines_path
 from pytest_trtperf.record.model import RunRecord
+from pytest_trtperf.record.observed_files import observe
 
 Make = Callable[..., Any]
 
@@ -126,6 +128,19 @@ def test_without_the_file_its_lines_are_read(begun: Path, path: Path, make_run: 
     assert read(path).complete is False
     write_json(path, make_run())
     assert read(path).complete is True
+
+
+def test_a_directory_of_records_has_lines_too(begun: Path, make_measurement: Make) -> None:
+    measured = make_measurement("tests/test_x.py::test_a", outcome="passed")
+    append(begun, [measured, ended("test_a")])
+    (begun.parent / "packed.jsonl.gz").write_bytes(gzip.compress(begun.read_bytes()))
+    found = observe(begun.parent)
+    assert found.left_out == []
+    assert [name for name, _ in found.runs] == ["packed.jsonl.gz", "run.jsonl"]
+    for _, run in found.runs:
+        assert {found.names[place].test for place in run.names} == {measured.test}
+        assert [one.outcome for one in run.unmeasured] == ["unfinished"]
+    assert read(begun.parent / "packed.jsonl.gz") == read(begun)
 
 
 def test_the_next_run_removes_what_a_killed_one_left(
