@@ -55,17 +55,18 @@ class ProjectOptions:
         has_entry = any(one.name == _PLUGIN for one in entry_points(group="pytest11"))
         plugin = _PLUGIN if has_entry else "pytest_trtperf.plugin"
         reader, output = _Reader(), io.StringIO()
-        with (
-            contextlib.suppress(_HasBeenRead),
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(output),
-        ):
-            # Rewriting asserts would warn of our modules, which are imported already.
-            pytest.main(["--assert=plain", "-p", plugin, *self._words], plugins=[reader])
+        said = ""
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                # Rewriting asserts would warn of our modules, which are imported already.
+                pytest.main(["--assert=plain", "-p", plugin, *self._words], plugins=[reader])
+        except _HasBeenRead:
+            pass
+        except Exception as error:  # noqa: BLE001
+            said = f"a plugin raised {error!r}"  # while it was imported
         if reader.config is None:
-            raise TrtPerfError(
-                f"pytest's configuration cannot be read: {output.getvalue().strip()}"
-            )
+            said = said or output.getvalue().strip()
+            raise TrtPerfError(f"pytest's configuration cannot be read: {said}")
         return reader.config
 
     def find(self, name: str) -> Given:

@@ -97,6 +97,9 @@ def parsed(text):
         assert family.type == "gauge"
         for sample in family.samples:
             found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    # The node exporter reads the older format, in which UNIT and EOF are comments.
+    older = pytest.importorskip("prometheus_client.parser").text_string_to_metric_families(text)
+    assert {one.name for family in older for one in family.samples} == set(found)
     return found
 
 

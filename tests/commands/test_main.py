@@ -77,6 +77,23 @@ def test_broken_record_is_trouble_and_no_verdict(trtperf, tmp_path, write_run):
     assert not (tmp_path / "all.json").exists()
 
 
+def test_record_of_a_future_version_is_trouble_and_no_verdict(trtperf, tmp_path, write_run):
+    good, newer = write_run("good"), write_run("newer")
+    newer.write_bytes(newer.read_bytes().replace(b"trtperf-run/3", b"trtperf-run/9"))
+    for words in (
+        ("compare", newer, good, "--fail"),
+        ("merge", good, newer, "-o", tmp_path / "all.json"),
+        ("export", newer, "--format", "openmetrics"),
+        ("baseline", "accept", newer, "--baseline-dir", tmp_path / "perf-baselines"),
+        ("baseline", "prune", "--not-in", newer, "--baseline-dir", tmp_path),
+    ):
+        result = trtperf(*words)
+        assert (result.status, result.out) == (2, "")
+        assert f"trtperf: error: {newer}: " in result.err
+        assert "'trtperf-run/9'" in result.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.json", "newer.json"]
+
+
 def test_reader_that_has_seen_enough_is_no_error(write_run, make_measurement):
     path = write_run("run", *(make_measurement(f"t.py::test[{i}]") for i in range(2000)))
     command = f"{sys.executable} -m pytest_trtperf.cli export {path} | head -1"

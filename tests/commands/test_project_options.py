@@ -121,6 +121,16 @@ def test_a_configuration_that_is_wrong_is_said(project, ini, said):
         assert f"trtperf: error: {said}" in done.stderr
 
 
+def test_a_plugin_that_cannot_be_imported_is_said(project):
+    (project / "bad_plugin.py").write_text("raise RuntimeError('no GPU')")
+    (project / "pytest.ini").write_text("[pytest]\naddopts = -p bad_plugin")
+    done = command(project, "cache", "list", PYTHONPATH=os.pathsep.join([str(project), *sys.path]))
+    assert done.returncode == 2
+    assert done.stderr.startswith("trtperf: error: pytest's configuration cannot be read: ")
+    assert "no GPU" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_new_baselines_have_the_layout_of_the_project(project, write_run, make_measurement):
     with (project / "pytest.ini").open("a") as file:
         file.write("\ntrtperf_baseline_files = test\n")
