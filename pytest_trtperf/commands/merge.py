@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_command,
+    note,
     say,
     say_json,
 )
@@ -89,15 +91,19 @@ def merge_runs(runs: Sequence[RunRecord], *, keep_last: bool = False) -> MergedR
 
 
 def _last(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs without measurements that a later run repeats."""
+    """The runs without measurements, and without outcomes of tests, that a later run repeats."""
     seen: set[MeasurementId] = set()
+    tests: set[tuple[str, str, str]] = set()
     kept = []
     for run in reversed(runs):
-        parts = {
+        place = run.hardware_class, run.backend
+        parts: dict[str, list[Any]] = {
             name: [one for one in getattr(run, name) if measurement_id(run, one) not in seen]
             for name in ("measurements", "max_qps", "pairs")
         }
+        parts["tests"] = [item for item in run.tests if (*place, item.test) not in tests]
         seen.update(measurement_ids([run]))
+        tests.update((*place, item.test) for item in run.tests)
         kept.append(msgspec.structs.replace(run, **parts))
     return kept[::-1]
 
@@ -106,6 +112,9 @@ def _run(arguments: argparse.Namespace) -> int:
     named = [(path, run) for path in arguments.records for run in read_runs(path)]
     if not arguments.mixed:
         check_shards(named, one_class=arguments.shards)
+    for path, run in named:
+        if not run.complete:
+            note(f"{path}: the run did not end: it has what was measured until then")
     runs = [run for _, run in named]
     merged = merge_runs(runs, keep_last=arguments.keep == "last")
     write_json(arguments.output, merged)

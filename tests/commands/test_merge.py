@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import read_runs
 
 KEY = "tests/test_x.py::test_a"
@@ -41,8 +42,10 @@ def test_many_duplicates_are_counted(trtperf, tmp_path, write_run, make_measurem
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 def test_last_named_is_kept(trtperf, tmp_path, write_run, make_measurement, order):
     other = make_measurement("tests/test_x.py::test_other")
-    write_run("a", make_measurement(level=1.0), other)
-    write_run("b", make_measurement(level=2.0))
+    of_a = [ItemRecord(test=one, key=one, outcome="failed") for one in (KEY, other.test)]
+    of_b = [ItemRecord(test=KEY, key=KEY, outcome="passed")]
+    write_run("a", make_measurement(level=1.0), other, tests=of_a)
+    write_run("b", make_measurement(level=2.0), tests=of_b)
     paths = [tmp_path / f"{name}.json" for name in order]
     result = trtperf("merge", *paths, "-o", tmp_path / "all.json", "--keep", "last", "--json")
     assert result.json["measurements"] == 2
@@ -50,6 +53,11 @@ def test_last_named_is_kept(trtperf, tmp_path, write_run, make_measurement, orde
         m.key: m.throughput for run in read_runs(tmp_path / "all.json") for m in run.measurements
     }
     assert kept == {KEY: 500.0 if order[-1] == "b" else 1000.0, other.key: 1000.0}
+    outcomes = [
+        (item.test, item.outcome) for run in read_runs(tmp_path / "all.json") for item in run.tests
+    ]
+    last = "passed" if order[-1] == "b" else "failed"
+    assert sorted(outcomes) == [(KEY, last), (other.test, "failed")]
 
 
 def test_thousands_of_records(trtperf, tmp_path, write_run):
@@ -131,3 +139,10 @@ def test_what_a_record_does_not_know_is_not_compared(
     changes = {"commit": None, "options": {"round_ms": 50.0}}
     paths = shards(write_run, make_measurement, changes, {"started": None})
     assert trtperf("merge", *paths, "-o", tmp_path / "all.json").status == 0
+
+
+def test_a_shard_that_was_killed_is_named(trtperf, tmp_path, write_run, make_measurement):
+    paths = shards(write_run, make_measurement, {}, {"complete": False})
+    result = trtperf("merge", *paths, "-o", tmp_path / "all.json")
+    assert result.status == 0
+    assert result.err.startswith(f"trtperf: {paths[1]}: the run did not end")
