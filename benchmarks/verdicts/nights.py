@@ -1,14 +1,16 @@
 """Simulate nights of a repository: red by chance, slowdowns found, intervals that hold the truth.
 
-    python -m benchmarks.verdicts.nights [--nights 1000] [--cells 0:96] [--json FILE]
-    python -m benchmarks.verdicts.nights --show FILE [--tolerance 0.02]
+    python -m benchmarks.verdicts.nights FILE [--nights 1000] [--minutes 8] [--jobs 2] [--cells 1,4]
 
-Needs no GPU. A figure is engine + day + session + round, in logarithms: a day is common to all
-tests of a run, a session to the rounds of a process. A repository has `TESTS` tests of `GATES`
-numbers and a baseline of S runs with three sessions each; its nights are judged by the package's
-own rule, through the functions that ship, in the order of a run: one session of each test, then
-fresh sessions of what is suspicious. Each repository sees `NIGHTS_OF_ONE` nights. In half of them
-`SLOWER` of its tests got slower, by the tolerance and what the cell names.
+Appends what FILE lacks to it, and prints all of it. Needs no GPU.
+
+A figure is engine + day + session + round, in logarithms: a day is common to all tests of a run, a
+session to the rounds of a process. A repository has `TESTS` tests of `GATES` numbers and a baseline
+of S runs with three sessions each; its nights are judged by the package's own rule, through the
+functions that ship, in the order of a run: one session of each test, then fresh sessions of what is
+suspicious. Unchanged engines are controls, unless the cell says that all engines are new. Each
+repository sees `NIGHTS_OF_ONE` nights. In half of them `SLOWER` of its tests got slower, by the
+tolerance and what the cell names.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,7 @@ TESTS, GATES, SESSIONS = 200, 3, 3
 SLOWER = 10
 ROUND_NOISE = 0.0005
 NIGHTS_OF_ONE = 4
+NIGHTS_OF_A_PART = 20
 Array = npt.NDArray[np.float64]
 
 
@@ -54,6 +58,7 @@ class Cell:
     odd_run: float = 0.0
     shift: float = 0.0
     tests: int = TESTS
+    controls: bool = True
 
 
 def cells() -> Iterator[Cell]:
@@ -68,6 +73,8 @@ def cells() -> Iterator[Cell]:
         yield Cell(day, session, "normal", runs, 0.02, 0.08, odd_run=0.1, tests=tests)
     yield Cell(0.0, 0.003, "normal", 3, 0.02, 0.015, shift=0.05)
     yield Cell(0.0, 0.003, "normal", 1, 0.02, 0.015, shift=0.05)
+    for (day, session), runs in itertools.product(noises, (1, 3, 5, 8)):
+        yield Cell(day, session, "normal", runs, 0.02, 0.048, controls=False)
 
 
 class Repository:
@@ -131,7 +138,7 @@ def night(one: Repository, slower: Array, tally: Counter[str]) -> None:
     for test, gate in itertools.product(range(cell.tests), range(GATES)):
         shift = controls.shift(str(gate))
         change = changes[test, gate] = judged(test, gate, first[test, gate : gate + 1], shift)
-        if not slower[test]:
+        if cell.controls and not slower[test]:
             controls.add(str(gate), np.log(change.current / change.baseline))
         if change.suspicious:
             held.add(test)
@@ -177,37 +184,24 @@ def _count(
         if test in unchanged:
             tally["unchanged verdicts"] += 1
             tally["inconclusive"] += change.verdict.status is Status.INCONCLUSIVE
-            tally["finds"] += int(1e6 * change.finds)
 
 
-def simulate(cell: Cell, nights: int) -> dict[str, Any]:
-    """A row: shares with their 95 % intervals (Clopper & Pearson 1934)."""
-    tally: Counter[str] = Counter()
-    seed = abs(hash((cell.day, cell.session, cell.runs, cell.tolerance, cell.odd_run, cell.tests)))
-    random = np.random.default_rng([seed, cell.tails == "t3"])
-    started = time.perf_counter()
-    for _ in range(0, nights, NIGHTS_OF_ONE):
+def simulate(number: int, part: int) -> dict[str, Any]:
+    """The counts of `NIGHTS_OF_A_PART` nights of a cell."""
+    cell, tally = list(cells())[number], Counter[str]()
+    random = np.random.default_rng([number, part])
+    for _ in range(NIGHTS_OF_A_PART // NIGHTS_OF_ONE):
         one = Repository(cell, random)
-        for number in range(NIGHTS_OF_ONE):
+        for night_number in range(NIGHTS_OF_ONE):
             slower = np.zeros(cell.tests)
-            if number % 2 and cell.slower_by:
+            if night_number % 2 and cell.slower_by:
                 if cell.odd_run:
                     which = np.flatnonzero(one.odd)
                 else:
                     which = random.choice(cell.tests, min(SLOWER, cell.tests), replace=False)
                 slower[which] = np.log1p(cell.tolerance + cell.slower_by)
             night(one, slower, tally)
-    row: dict[str, Any] = {**cell.__dict__, "nights": tally["nights"]}
-    for name, part, whole in (
-        ("red", "red by chance", "nights"), ("found", "found", "slower"),
-        ("hold", "held", "intervals"), ("further", "further", "unchanged"),
-        ("further hold", "further held", "further intervals"),
-        ("inconclusive", "inconclusive", "unchanged verdicts"),
-    ):  # fmt: skip
-        row[name] = _share(tally[part], tally[whole])
-    row["finds"] = tally["finds"] / 1e6 / max(tally["unchanged verdicts"], 1)
-    row["seconds"] = round(time.perf_counter() - started, 1)
-    return row
+    return {"cell": number, "part": part, **asdict(cell), "counts": dict(tally)}
 
 
 def _share(count: int, of: int) -> list[float] | None:
@@ -218,55 +212,81 @@ def _share(count: int, of: int) -> list[float] | None:
     return [round(count / of, 5), round(float(lower), 5), round(float(upper), 5)]
 
 
+def read(file: Path) -> dict[int, dict[str, Any]]:
+    """The rows of a results file by their cells, with the counts of all parts."""
+    found: dict[int, dict[str, Any]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        row = json.loads(line)
+        known = found.setdefault(row["cell"], {**row, "counts": Counter(), "parts": set()})
+        known["counts"].update(row["counts"])
+        known["parts"].add(row["part"])
+    return dict(sorted(found.items()))
+
+
 def table(file: Path, tolerance: float) -> Iterator[str]:
-    """Rows of a results file as markdown."""
+    """The cells of a results file as markdown."""
     yield (
-        "| days vary by | sessions | runs | what | red nights | slower by | found | hold "
+        "| days vary by | sessions | runs | what | nights | red nights | slower by | found | hold "
         "| hold after more | more sessions | inconclusive |"
     )
-    yield "|---" * 11 + "|"
-    for line in file.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    yield "|---" * 12 + "|"
+    for row in read(file).values():
         if row["tolerance"] != tolerance:
             continue
+        counts = row["counts"]
         what = f"{row['tests']} tests" if row["tests"] != TESTS else ""
         what += f" a run {row['odd_run']:+.0%}" if row["odd_run"] else ""
         what += f" machine {row['shift']:+.0%}" if row["shift"] else ""
-        red = row["red"]
+        what += "" if row["controls"] else " all engines are new"
+        red = _share(counts["red by chance"], counts["nights"]) or [0.0, 0.0, 1.0]
         cells = [
             f"{100 * row['day']:g} %", f"{100 * row['session']:g} %, {row['tails']}",
-            f"{row['runs']}", what.strip(), f"{red[0]:.1%} (up to {red[2]:.1%})",
-            f"{row['tolerance'] + row['slower_by']:.1%}",
-            *("-" if row[name] is None else f"{row[name][0]:.1%}"
-              for name in ("found", "hold", "further hold", "further", "inconclusive")),
+            f"{row['runs']}", what.strip(), f"{counts['nights']}",
+            f"{red[0]:.1%} (up to {red[2]:.1%})", f"{row['tolerance'] + row['slower_by']:.1%}",
         ]  # fmt: skip
+        for part, whole in (
+            ("found", "slower"), ("held", "intervals"), ("further held", "further intervals"),
+            ("further", "unchanged"), ("inconclusive", "unchanged verdicts"),
+        ):  # fmt: skip
+            share = _share(counts[part], counts[whole])
+            cells.append("-" if share is None else f"{share[0]:.1%}")
         yield "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
-    """Print a table, and append the rows to a file where that is asked for."""
+    """Simulates what the file lacks, and prints it as a table."""
     parser = argparse.ArgumentParser(description="Simulate nights of a repository.")
+    parser.add_argument("file", type=Path, help="of the results, appended to")
     parser.add_argument("--nights", type=int, default=1000, help="of a cell (default: 1000)")
-    parser.add_argument("--cells", default=":", help="which, as a slice (default: all)")
-    parser.add_argument("--json", type=Path, help="append the rows to this file, one a line")
-    parser.add_argument("--show", type=Path, help="print the rows of this file as markdown")
-    parser.add_argument("--tolerance", type=float, default=0.02, help="of --show (default: 0.02)")
+    parser.add_argument("--cells", help="their numbers, such as 1,4 (default: all)")
+    parser.add_argument("--minutes", type=float, default=8.0, help="to take (default: 8)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--tolerance", type=float, default=0.02, help="of the table")
     options = parser.parse_args()
-    if options.show:
-        print(*table(options.show, options.tolerance), sep="\n")
-        return
-    start, _, stop = options.cells.partition(":")
-    chosen = list(cells())[int(start or 0) : int(stop) if stop else None]
-    for cell in chosen:
-        row = simulate(cell, options.nights)
-        shown = {
-            name: f"{value[0]:.2%}" if isinstance(value, list) else value
-            for name, value in row.items()
-        }
-        print(shown, flush=True)
-        if options.json:
-            with options.json.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+    until, known = time.monotonic() + 60 * options.minutes, read(options.file)
+    numbers = map(int, options.cells.split(",")) if options.cells else range(len(list(cells())))
+    missing = [
+        (number, part)
+        for part, number in itertools.product(range(options.nights // NIGHTS_OF_A_PART), numbers)
+        if part not in known.get(number, {"parts": ()})["parts"]
+    ]
+    with (
+        ProcessPoolExecutor(options.jobs) as pool,
+        options.file.open("a", encoding="utf-8") as file,
+    ):
+        waiting, running = iter(missing), set[Future[dict[str, Any]]]()
+        while True:
+            while len(running) < options.jobs and time.monotonic() < until:
+                if (next_one := next(waiting, None)) is None:
+                    break
+                running.add(pool.submit(simulate, *next_one))
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for one in done:
+                file.write(json.dumps(one.result()) + "\n")
+                file.flush()
+    print(*table(options.file, options.tolerance), sep="\n")
 
 
 if __name__ == "__main__":
