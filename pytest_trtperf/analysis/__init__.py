@@ -13,9 +13,11 @@ distribution      modes and outliers of its queries
 layers            the time of each layer, and its share of the whole
 precision         the types that an engine computes in
 closeness         how far two outputs are apart, and the default tolerances
-reference_window  the nights that a series is compared with
-series            the nightly alarm: is a metric off its reference nights?
-dating            the nights at which a series changed, afterwards
+night_watch       the nights at which the level of a series changed, as they come
+night_density     how likely odd nights are, over all series
+night_noise       what nights differ by though nothing changed, each series helped by all
+level_shift       when a level changed, and by how much
+episodes          stretches of nights at a worse or better level
 """
 
 from __future__ import annotations

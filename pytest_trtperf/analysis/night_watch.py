@@ -34,7 +34,14 @@ LEAST_NIGHTS = 4
 """Nights at a new level before a change is raised, however large it is."""
 
 FALSE_ALARMS = 12.0
-"""What the threshold aims at: alarms without a cause in a year, of all series together."""
+"""Of a large fleet how often in a year the sums may reach their limit without a cause, at most.
+
+This is the bound of Lorden. What is seen in simulation is about a fourth of it, since the sums jump
+over their limit.
+"""
+
+SERIES_AN_ALARM = 400.0
+"""The same of a small fleet: once a year in so many series."""
 
 SIZES = (1.5, 2.1, 3.0, 4.3, 5.8, -1.5, -2.5, -4.3)
 """Changes that are looked for, in standard deviations."""
@@ -227,7 +234,7 @@ class _State:
     def _raise(self, ready: IntArray, night: int) -> None:
         """Begins a new level where a sum is over its limit."""
         watched = int(np.count_nonzero(~np.isnan(self.mean)))
-        base = math.log(365 * max(watched, 1) / FALSE_ALARMS)
+        base = math.log(365 * max(SERIES_AN_ALARM, watched / FALSE_ALARMS))
         sums = self.sums[ready]
         hot = ready[sums.max(axis=1) > base * 0.5]
         if not hot.size:

@@ -331,3 +331,65 @@ def test_directory_without_records_is_trouble(trtperf, tmp_path):
     assert result.status == 2
     assert "has no record" in result.err
     assert "package.json" in result.err
+
+
+def test_acknowledged_alarm_is_green_and_a_second_one_red(trtperf, nights, tmp_path):
+    directory = nights(1.05)
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    assert trtperf(*words).status == 1
+    how = "--file", file, "--by", "Ada", "--reason", "worth it"
+    assert trtperf("trend", "acknowledge", "*test_a@2026-02-14", *how, "--json").status == 0
+    result = trtperf(*words, "--json")
+    assert result.status == 0
+    assert {one["state"] for one in result.json["trends"]} == {"acknowledged"}
+    (alarm,) = result.json["alarms"]
+    assert alarm["acknowledged"]["by"] == "Ada"
+    nights(1.05 * 1.06, first=60, count=12)
+    assert trtperf(*words).status == 1
+    states = sorted(one["state"] for one in trtperf(*words, "--json").json["alarms"])
+    assert states == ["acknowledged", "alarm"]
+
+
+def test_acknowledgement_that_has_expired_alarms_again(trtperf, nights, tmp_path):
+    directory = nights(1.05)
+    file = tmp_path / "acknowledged.toml"
+    how = "--file", file, "--by", "Ada", "--reason", "for now", "--until", "2026-02-20"
+    trtperf("trend", "acknowledge", f"{KEY}@2026-02-14", *how)
+    result = trtperf("trend", directory, "--fail", "--acknowledged", file)
+    assert result.status == 1
+    assert "has expired on 2026-02-20" in result.err
+
+
+def test_acknowledgement_of_an_unknown_test_is_named(trtperf, nights, tmp_path):
+    file = tmp_path / "acknowledged.toml"
+    how = "--file", file, "--by", "Ada", "--reason", "typo"
+    trtperf("trend", "acknowledge", "tests/test_x.py::test_no@2026-02-14", *how)
+    result = trtperf("trend", nights(1.05), "--fail", "--acknowledged", file)
+    assert result.status == 1
+    assert "test_no@2026-02-14 is of nothing that the records have" in result.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a", "--by", "Ada"],
+        ["a", "--reason", "r"],
+        ["a", "--by", " ", "--reason", "r"],
+        ["a", "--by", "Ada", "--reason", "r", "--until", "soon"],
+    ],
+)
+def test_acknowledging_takes_a_name_and_a_reason(trtperf, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        trtperf("trend", "acknowledge", *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_creep_is_red(trtperf, nights, make_run, make_measurement, tmp_path):
+    directory = tmp_path / "nightly"
+    for night in range(150):
+        nights(1 + 0.001 * night, step=0, first=night, count=1)
+    result = trtperf("trend", directory, "--fail")
+    assert result.status == 1
+    assert "ALARM" in result.out
