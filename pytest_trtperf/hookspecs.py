@@ -41,7 +41,8 @@ def pytest_trtperf_measured(item: pytest.Item, record: Measured) -> None:
 
     Called in the process that measured, for each record of a test, when the report of its call
     phase is made; a test that a plugin runs again reports again. What is appended to
-    `item.user_properties` is in the report. An error here fails the run, not the test.
+    `item.user_properties` is in the report. `record.outcome` is what pytest says by then; a
+    teardown that fails makes an error of it. An error here fails the run, not the test.
     """
 
 

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from pytest_trtperf.record.json_file import read_runs
+
 pytest.importorskip("xdist")
 
 pytestmark = pytest.mark.usefixtures("on_cpu")
@@ -82,7 +84,7 @@ def run_there(repository, ssh_config):
     return run
 
 
-def test_baselines_and_records_are_written_here(repository, run_there):
+def test_baselines_and_records_are_written_here(repository, run_there, monkeypatch):
     repository.tests(
         """
         import os
@@ -95,10 +97,14 @@ def test_baselines_and_records_are_written_here(repository, run_there):
             pass
         """
     )
+    monkeypatch.setenv("TRTPERF_HOST", "lab1")
     result = run_there("--trtperf-update", "--trtperf-json=run.json", "-k", "model")
     result.assert_outcomes(passed=1)
     assert set(repository.baselines()) == {"test_perf.py::test_model"}
     (measurement,) = repository.measurements()
+    # Its own name is not that of here, though it may be the same machine.
+    assert measurement["host"].startswith("machine-")
+    assert read_runs(repository.path / "run.json")[0].host == "lab1"
     assert measurement["baseline_dir"] == str(repository.path / "perf-baselines")
     # Baselines of here are compared with, and so is a record that lies only here.
     run_there("--trtperf-json=second.json")

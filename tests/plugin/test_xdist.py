@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from pytest_trtperf.record.json_file import read_runs
 from tests.plain_records import rounds_of
 from tests.plugin.waiting import wait_for
 
@@ -182,6 +183,9 @@ def test_a_worker_that_crashes_loses_its_running_test_only(suite, options):
     finished = [f"test_perf.py::test_it[{number}]" for number in (1, 2)]
     assert [one["key"] for one in suite.measurements()] == finished
     result.stdout.fnmatch_lines([f"{key.replace('[', '[[]')} * measured" for key in finished])
+    (run,) = read_runs(suite.path / "run.json")
+    assert [one.outcome for one in run.tests] == ["passed", "passed", "failed"]
+    assert "crashed" in run.tests[2].reason
     entries = suite.baselines()
     assert set(entries) == {f"test_perf.py::test_it[{number}]" for number in range(4)}
     assert [len(entries[key]["runs"]) for key in sorted(entries)] == [1, 2, 2, 1]

@@ -11,7 +11,7 @@ import pytest
 from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run import workers
-from pytest_trtperf.run.hosts import Host
+from pytest_trtperf.run.hosts import HERE, Host
 from pytest_trtperf.run.pytest_options import WORKER_INPUT
 from pytest_trtperf.run.selection import Selection
 from pytest_trtperf.run.workers import Worker, WorkerAssignment, _worker_run
@@ -45,6 +45,29 @@ def test_each_worker_is_given_a_gpu_and_what_it_cannot_find_out(assignment, run,
     assert first["rootdir"] == str(run.rootdir)
     assert first["environment"]["TRTPERF_TOLERANCE"] == "0.1"
     assert "OTHER" not in first["environment"]
+
+
+def test_the_gpus_of_all_workers_are_those_of_the_run(assignment, run):
+    for number in range(3):
+        assignment.pytest_configure_node(node(number))
+    assert [gpu.uuid for gpu in run.gpus.values()] == ["GPU-0", "GPU-1"]
+
+
+@pytest.mark.parametrize(("is_elsewhere", "name"), [(False, "lab1"), (True, "GPU-0")])
+def test_a_worker_of_another_host_has_a_name_of_its_own(
+    assignment, run, tmp_path, monkeypatch, is_elsewhere, name
+):
+    monkeypatch.setenv("TRTPERF_HOST", "lab1")
+    monkeypatch.setattr(workers, "place", lambda spec: "lab2" if is_elsewhere else HERE)
+    assignment._hosts["lab2"] = assignment._first
+    one = node(0)
+    assignment.pytest_configure_node(one)
+    given = one.workerinput[WORKER_INPUT]
+    assert ("TRTPERF_HOST" in given["environment"]) is not is_elsewhere
+    hook = fake(pytest_trtperf_backends=lambda config: [builtin_backends()])
+    there = fake(rootpath=tmp_path / "copy", hook=hook)
+    own = _worker_run(there, run.settings, given)
+    assert own.host == (name if is_elsewhere else None)
 
 
 def test_a_worker_starts_from_what_it_was_given(assignment, run, tmp_path, monkeypatch):
