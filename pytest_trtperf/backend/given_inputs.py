@@ -28,6 +28,8 @@ InputValue: TypeAlias = "np.ndarray | bytes"
 
 _Read = TypeVar("_Read")
 
+_MOST_EXPANSION, _LEAST_BOMB = 100, 64 << 20
+
 
 def read_inputs(
     given: Mapping[str, object] | Path, find: Callable[[Path], Path] = Path
@@ -88,11 +90,21 @@ def _read_archive(file: BinaryIO) -> dict[str, InputValue]:
         for member in archive.namelist():
             if not member.endswith(".npy"):
                 raise ValueError(f"its member {member!r} is no .npy array")
+            _check_expansion(archive.getinfo(member))
             with archive.open(member) as stream:
                 values[member.removesuffix(".npy")] = _read_array(cast("BinaryIO", stream))
     if not values:
         raise ValueError("it is empty")
     return values
+
+
+def _check_expansion(member: zipfile.ZipInfo) -> None:
+    """Refuses a member of an archive that would fill the memory."""
+    if member.file_size > max(_LEAST_BOMB, _MOST_EXPANSION * member.compress_size):
+        raise ValueError(
+            f"its member {member.filename!r} expands more than {_MOST_EXPANSION}-fold; save it "
+            "with np.savez, which does not compress"
+        )
 
 
 def given_shape(value: InputValue) -> Shape | None:

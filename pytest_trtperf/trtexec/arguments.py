@@ -12,6 +12,8 @@ from pytest_trtperf.errors import EngineBuildError
 
 _PROGRAM = re.compile(r"(?!-|[A-Za-z_]\w*=)(.*/)?(trtexec|tensorrt_rtx)")
 _ARGUMENT = re.compile(r"--[A-Za-z].*|-h", re.DOTALL)
+LONGEST_COMMAND = 1 << 16
+"""Characters; the kernel takes little more, and `shlex` is slow."""
 _SHOWN = 120
 """Characters of a text that errors show."""
 
@@ -102,6 +104,8 @@ def _text_of(path: Path) -> str:
 
 
 def _split(text: str, where: str) -> list[str]:
+    if len(text) > LONGEST_COMMAND:
+        raise ValueError(f"{where}a trtexec command has at most {LONGEST_COMMAND} characters")
     try:
         return shlex.split(_joined(text))
     except ValueError as error:

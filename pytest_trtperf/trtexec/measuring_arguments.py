@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pytest_trtperf.engine.shapes import parse_shape
 from pytest_trtperf.errors import BaselineError, ShapeError
 from pytest_trtperf.text import LONGEST_QUOTE, brief, without_middle
+from pytest_trtperf.trtexec.arguments import LONGEST_COMMAND
 from pytest_trtperf.trtexec.command import KNOWN
 
 
@@ -86,6 +87,8 @@ _PROFILE_SHAPES = ("--optShapes", "--maxShapes", "--minShapes")
 
 def _options(arguments: str) -> dict[str, str]:
     """trtexec's options by name; the value follows the first `=`, and other words are skipped."""
+    if len(arguments) > LONGEST_COMMAND:
+        raise BaselineError(f"trtexec's arguments have at most {LONGEST_COMMAND} characters")
     try:
         words = shlex.split(arguments)
     except ValueError as error:
