@@ -20,7 +20,8 @@ from pytest_trtperf.record.item import (
 )
 from pytest_trtperf.record.text import shortened
 
-LONGEST_REASON = 300
+LONGEST_TEXT = 300
+"""Characters of a reason or a property; a record of a night has hundreds of them."""
 
 _PHASES = ("setup", "call", "teardown")
 _SPEAKS_FOR_ITSELF = (TrtPerfError, AssertionError, pytest.fail.Exception, pytest.skip.Exception)
@@ -38,7 +39,7 @@ def reason_of(error: BaseException) -> str:
     text = lines[0] if lines else ""
     if not isinstance(error, _SPEAKS_FOR_ITSELF):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return shortened(text, LONGEST_REASON)
+    return shortened(text, LONGEST_TEXT)
 
 
 def outcome_of(report: pytest.TestReport, reason: str = "") -> Outcome | None:
@@ -67,7 +68,7 @@ class _Attempt:
             self.seconds[report.when] = round(report.duration, 6)
         self.failed_subtests += about.get("failed_subtests", ())
         self.properties |= {
-            str(name): str(value)
+            str(name): shortened(str(value), LONGEST_TEXT)
             for name, value in report.user_properties
             if not str(name).startswith(_PREFIX)
         }
@@ -85,7 +86,7 @@ def _text_of(report: pytest.TestReport) -> str:
     if report.outcome == "passed":
         return ""
     lines = str(report.longrepr or "").strip().splitlines()
-    return shortened(lines[0], LONGEST_REASON) if lines else ""
+    return shortened(lines[0], LONGEST_TEXT) if lines else ""
 
 
 class ReportedItems:

@@ -390,3 +390,15 @@ def test_without_a_name_the_host_is_its_gpu(repository):
     assert repository.run("--trtperf-json=run.json").ret == 0
     content = read(repository)
     assert content["host"] == content["gpus"][0]["uuid"]
+
+
+@WORKERS
+def test_what_was_skipped_as_unchanged_says_so(repository, workers):
+    repository.record()
+    options = ("--trtperf-changed-only", "--trtperf-json=run.json")
+    assert repository.run(*options, *workers).ret == 0
+    content = read(repository)
+    (test,) = content["tests"]
+    assert (test["outcome"], test["reason"]) == ("unchanged", "trtperf: unchanged")
+    assert content["measurements"] == []
+    assert content["complete"] is True
