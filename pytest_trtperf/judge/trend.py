@@ -228,8 +228,7 @@ def _message(state: State, shown: Episode | None, measured: int, least: float) -
 
 
 def _logs(series: Series) -> FloatArray:
-    values = np.array([np.nan if one is None else one for one in series.values], dtype=np.float64)
-    logs: FloatArray = np.log(values)
+    logs: FloatArray = np.log(series.values)
     return -logs if series.gate.kind == "throughput" else logs
 
 

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
 from pathlib import Path
-from statistics import median
 
 import msgspec
+import numpy as np
 
 from pytest_trtperf.analysis.gates import Gate
+from pytest_trtperf.analysis.night_density import IntArray
+from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.night_of import night_of
 from pytest_trtperf.record.observed import UNCHANGED, Name, ObservedRun, Unmeasured
 from pytest_trtperf.record.observed_files import observe
-from pytest_trtperf.record.pooled import POOLED_BELOW, pooled
+from pytest_trtperf.record.pooled import POOLED_BELOW, Rows, moving, pooled
 from pytest_trtperf.text import in_brief
 
 MAIN = "main"
@@ -38,7 +40,7 @@ class Night(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Series:
-    """One number of one test on one host over the nights; None where it was not measured.
+    """One number of one test on one host over the nights; NaN where it was not measured.
 
     `nights` are those on which the hardware class was measured at all. `host` is None where
     records name none, and `how` names mode and shapes.
@@ -49,7 +51,7 @@ class Series:
     key: str
     gate: Gate
     nights: list[Night]
-    values: list[float | None]
+    values: FloatArray
     host: str | None = None
     test: str = ""
     how: str = ""
@@ -162,10 +164,12 @@ class _Fleet:
     def __init__(
         self, place: tuple[str, str], runs: Iterable[_Dated], names: Sequence[Name]
     ) -> None:
-        self.place, self.names = place, names
+        self.place = place
         self.runs = list(runs)
         self.dates = sorted({night for night, _, _ in self.runs})
         self.column = {night: column for column, night in enumerate(self.dates)}
+        self.nights: dict[str | None, dict[str, Night]] = defaultdict(dict)
+        self.rows = self._collected(names)
         self.notes: list[str] = []
 
     def newest(self) -> Night:
@@ -173,68 +177,68 @@ class _Fleet:
         return Night(run.created, record, run.commit, night, run.software)
 
     def series(self) -> list[Series]:
-        found, nights = self._collected()
-        hosts = {host: len(those) for host, those in nights.items()}
-        short = {host for host, count in hosts.items() if host is not None and count < POOLED_BELOW}
-        kept = set(hosts) - short if len(short) > 1 else set(hosts)
-        if len(short) > 1:
+        short = {
+            host
+            for host, nights in self.nights.items()
+            if host is not None and len(nights) < POOLED_BELOW
+        }
+        if len(short) < 2:
+            short = set()
+        else:
             self.notes.append(
                 f"{self.place[0]}: {len(short)} hosts were there on fewer than {POOLED_BELOW} "
                 "nights. They are taken together, without what all tests of a host differ by"
             )
-        rows = []
-        axes = {host: self._axis(nights[host]) for host in kept}
-        for (host, name), values in found.items():
-            if host in kept:
-                rows.append(self._series(name, host, axes[host], values))
-        for label, chosen in ((SHORT_LIVED, short if len(short) > 1 else set()), (MOVING, kept)):
-            parts = {at: one for at, one in found.items() if at[0] in chosen}
-            if label == MOVING:
-                parts = _moving(parts)
+        kept = {at: row for at, row in self.rows.items() if at[0] not in short}
+        axes = {host: self._axis([host]) for host in {host for host, _ in kept}}
+        found = [self._series(name, host, axes[host], row) for (host, name), row in kept.items()]
+        brief = {at: row for at, row in self.rows.items() if at[0] in short}
+        for label, parts in ((SHORT_LIVED, brief), (MOVING, moving(kept))):
             if parts:
-                every: dict[str, Night] = {}
-                for host in {at[0] for at in parts}:
-                    every.update(nights[host])
-                axis = self._axis(every)
-                rows += [
-                    self._series(name, label, axis, values)
-                    for name, values in pooled(parts).items()
+                axis = self._axis({host for host, _ in parts})
+                found += [
+                    self._series(name, label, axis, row) for name, row in pooled(parts).items()
                 ]
-        return rows
+        return found
 
-    def _collected(
-        self,
-    ) -> tuple[dict[tuple[str | None, Name], dict[str, float]], dict[str | None, dict[str, Night]]]:
-        """Values by host, name and night, and what is known of each night of a host."""
-        lists: dict[tuple[str | None, int], dict[str, list[float]]] = defaultdict(dict)
-        nights: dict[str | None, dict[str, Night]] = defaultdict(dict)
+    def _collected(self, names: Sequence[Name]) -> Rows:
+        """Values by night, of each host and name; several of one night by their median."""
+        hosts: dict[str | None, int] = {}
+        at: list[IntArray] = []
+        values: list[float] = []
+        elsewhere = {place: name.host for place, name in enumerate(names) if name.host is not None}
         for night, record, run in self.runs:
-            host = run.host
-            nights[host][night] = Night(run.created, record, run.commit, night, run.software)
-            for place, value in zip(run.names, run.values, strict=True):
-                lists[host, place].setdefault(night, []).append(value)
-        found: dict[tuple[str | None, Name], dict[str, float]] = {}
-        for (host, place), values in lists.items():
-            name = self.names[place]
-            at = host
-            if name.host is not None:
-                at, name = name.host, msgspec.structs.replace(name, host=None)
-                nights[at].update({night: nights[host][night] for night in values})
-            found[at, name] = {
-                night: these[0] if len(these) == 1 else median(these)
-                for night, these in values.items()
-            }
-        return found, nights
+            known = Night(run.created, record, run.commit, night, run.software)
+            self.nights[run.host][night] = known
+            host = np.full(len(run.names), hosts.setdefault(run.host, len(hosts)))
+            for index, place in enumerate(run.names) if elsewhere else ():
+                if place in elsewhere:
+                    host[index] = hosts.setdefault(elsewhere[place], len(hosts))
+                    self.nights[elsewhere[place]][night] = known
+            places = np.array(run.names, dtype=np.intp)
+            at.append((host * len(names) + places) * len(self.dates) + self.column[night])
+            values += run.values
+        keys, medians = _medians(np.concatenate(at), np.array(values))
+        which, columns = np.divmod(keys, len(self.dates))
+        rows, row = np.unique(which, return_inverse=True)
+        matrix = np.full((rows.size, len(self.dates)), np.nan)
+        matrix[row, columns] = medians
+        labels = list(hosts)
+        return {
+            (
+                labels[one // len(names)],
+                msgspec.structs.replace(names[one % len(names)], host=None),
+            ): matrix[index]
+            for index, one in enumerate(rows.tolist())
+        }
 
-    def _axis(self, nights: dict[str, Night]) -> list[Night]:
-        return [nights.get(one) or Night("", "", None, one) for one in self.dates]
+    def _axis(self, hosts: Iterable[str | None]) -> list[Night]:
+        known: dict[str, Night] = {}
+        for host in hosts:
+            known.update(self.nights[host])
+        return [known.get(one) or Night("", "", None, one) for one in self.dates]
 
-    def _series(
-        self, name: Name, host: str | None, nights: list[Night], values: dict[str, float]
-    ) -> Series:
-        row: list[float | None] = [None] * len(self.dates)
-        for night, value in values.items():
-            row[self.column[night]] = value
+    def _series(self, name: Name, host: str | None, nights: list[Night], row: FloatArray) -> Series:
         hardware, backend = self.place
         return Series(
             hardware, backend, name.key, name.gate, nights, row, host, name.test, name.how
@@ -243,37 +247,41 @@ class _Fleet:
     def last_seen(self) -> list[LastSeen]:
         """When each test was last measured; a test with several measurements is several."""
         last: dict[tuple[str, str], int] = {}
-        after: dict[str, Unmeasured] = {}
-        known: dict[str, set[str]] = defaultdict(set)
+        keys: dict[str, set[str]] = defaultdict(set)
+        for (_, name), row in self.rows.items():
+            column = int(np.flatnonzero(~np.isnan(row))[-1])
+            keys[name.test].add(name.key)
+            at = name.test, name.key
+            last[at] = max(last.get(at, -1), column)
+        said: dict[str, tuple[int, Unmeasured]] = {}
         for night, _, run in self.runs:
-            column = self.column[night]
-            measured = {(self.names[place].test, self.names[place].key) for place in run.names}
-            unchanged = {one.test for one in run.unmeasured if one.outcome == UNCHANGED}
-            measured |= {(test, key) for test in unchanged for key in known[test]}
-            for test, key in measured:
-                known[test].add(key)
-                last[test, key] = column
-                after.pop(test, None)
-            after.update({one.test: one for one in run.unmeasured if one.test not in unchanged})
-        never = {(test, one.key): -1 for test, one in after.items() if not known[test]}
+            for one in run.unmeasured:
+                if one.outcome != UNCHANGED:
+                    said[one.test] = self.column[night], one
+                    continue
+                for key in keys[one.test]:
+                    last[one.test, key] = max(last[one.test, key], self.column[night])
+        for test, (_, one) in said.items():
+            if not keys[test]:
+                last[test, one.key] = -1
         return [
-            LastSeen(*self.place, test, key, column, self.dates, *_said(after.get(test)))
-            for (test, key), column in {**last, **never}.items()
+            LastSeen(*self.place, test, key, column, self.dates, *_said(said.get(test), column))
+            for (test, key), column in last.items()
         ]
 
 
-def _said(one: Unmeasured | None) -> tuple[str, str]:
-    return (one.outcome, one.reason) if one else ("", "")
+def _said(one: tuple[int, Unmeasured] | None, last: int) -> tuple[str, str]:
+    """Outcome and reason of the last run without a measurement, where that came later."""
+    return (one[1].outcome, one[1].reason) if one and one[0] > last else ("", "")
 
 
-def _moving(
-    parts: dict[tuple[str | None, Name], dict[str, float]],
-) -> dict[tuple[str | None, Name], dict[str, float]]:
-    """Of tests that move between hosts: each host has them on fewer than half of their nights."""
-    nights: dict[Name, set[str]] = defaultdict(set)
-    most: Counter[Name] = Counter()
-    for (_, name), values in parts.items():
-        nights[name].update(values)
-        most[name] = max(most[name], len(values))
-    moving = {name for name, count in most.items() if 2 * count < len(nights[name])}
-    return {at: values for at, values in parts.items() if at[1] in moving}
+def _medians(keys: IntArray, values: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Each key once, with the median of its values."""
+    order = np.argsort(keys, kind="stable")
+    keys, values = keys[order], values[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    counts = np.diff(np.r_[first, keys.size])
+    medians = values[first]
+    for place in np.flatnonzero(counts > 1):
+        medians[place] = np.median(values[first[place] : first[place] + counts[place]])
+    return keys[first], medians

@@ -190,6 +190,8 @@ return found;
 
 
 def test_trend(browse, make_run, make_measurement, tmp_path):
+    import numpy as np
+
     from pytest_trtperf.analysis.gates import Gate
     from pytest_trtperf.judge.fleet import judge_fleet
     from pytest_trtperf.record.history import History, Night, Series
@@ -201,7 +203,7 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     values = [(1.2 if n >= 45 else 1.0) + 0.001 * (n % 5) for n in range(60)]
     gate = Gate("latency", "median", 0.05)
     series = [
-        Series("nvidia-h200", "tensorrt", key, gate, nights, list(numbers))
+        Series("nvidia-h200", "tensorrt", key, gate, nights, np.array(numbers, dtype=float))
         for key, numbers in ((SCRIPT, values), (UNICODE, [1.0, None] * 30))
     ]
     path = tmp_path / "trend.html"

@@ -192,7 +192,7 @@ def pair_details(one: PairRecord) -> PairDetails:
 
 def trend_details(series: Series, trend: Trend, nights: Nights) -> TrendDetails:
     """What is shown of a series."""
-    values = [None if value is None else _digits(value) for value in series.values]
+    values = [None if np.isnan(value) else _digits(value) for value in series.values.tolist()]
     return TrendDetails(trend=trend, values=values, nights=nights.place(series))
 
 

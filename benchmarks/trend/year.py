@@ -1,0 +1,125 @@
+"""How long the trend of a year takes, and of one more night.
+
+    python -m benchmarks.trend.year [--nights 365] [--output benchmarks/results/trend_year.json]
+
+No GPU. 4 hosts with 300 tests each, in 3 compressed records a host and night: 438 000 measurements
+of three metrics, each about 2 kB before compression. Commands are timed as a shell runs them, with
+the start of Python. Exit status 1 when a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import itertools
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from benchmarks.records.records import FIGURES, measurement
+from benchmarks.records.records import run as run_record
+from benchmarks.trend.simulated_fleet import Fleet
+from pytest_trtperf.record.model import MeasurementRecord, RunRecord
+
+RESULTS = Path(__file__).parents[1] / "results" / "trend_year.json"
+SHARDS = 3
+METRICS = ("latency", "gpu_compute")
+
+
+def records(nights: int) -> Iterator[tuple[str, RunRecord]]:
+    """The records of all hosts, by their names."""
+    fleet = Fleet(nights=nights)
+    levels = np.exp(fleet.draw(np.random.default_rng(1)))
+    templates = [_small(measurement(test, 1.0, np.random.default_rng(test)))
+                 for test in range(fleet.tests)]  # fmt: skip
+    for night in range(nights):
+        for host in range(fleet.hosts):
+            for shard in range(SHARDS):
+                ones = [
+                    _at(one, levels[host, test, :, night])
+                    for test, one in enumerate(templates)
+                    if test % SHARDS == shard and not np.isnan(levels[host, test, 0, night])
+                ]
+                record = msgspec.structs.replace(
+                    run_record(night, ones), host=f"lab{host}", branch="main"
+                )
+                yield f"lab{host}-{shard}-{night:03}.json.gz", record
+
+
+def _small(one: MeasurementRecord) -> MeasurementRecord:
+    """A measurement with one round, of about 2 kB."""
+    session = one.sessions[0]
+    round = session.rounds[0]
+    kept = {name: round.quantiles[name] for name in METRICS}
+    rounds = [msgspec.structs.replace(round, quantiles=kept, before={}, after={})]
+    return msgspec.structs.replace(
+        one,
+        sessions=[msgspec.structs.replace(session, rounds=rounds)],
+        verdicts=one.verdicts[:1],
+    )
+
+
+def _at(one: MeasurementRecord, levels: Any) -> MeasurementRecord:
+    summary = {
+        name: {"count": 2500.0, **dict.fromkeys(FIGURES, float(levels[place]))}
+        for place, name in enumerate(METRICS)
+    }
+    return msgspec.structs.replace(one, summary=summary, throughput=1e3 / float(levels[2]))
+
+
+def write(directory: Path, found: Iterator[tuple[str, RunRecord]]) -> tuple[int, int]:
+    """Writes records; how many measurements there are, and their bytes before compression."""
+    count = size = 0
+    for name, record in found:
+        data = msgspec.json.encode(record)
+        count += len(record.measurements)
+        size += len(data)
+        (directory / name).write_bytes(gzip.compress(data, 1))
+    return count, size
+
+
+def timed(directory: Path) -> float:
+    """Seconds of `trtperf trend`."""
+    command = [sys.executable, "-m", "pytest_trtperf.cli", "trend", str(directory)]
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begin
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the results; 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--nights", type=int, default=365)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        found = records(chosen.nights)
+        before = (chosen.nights - 1) * Fleet().hosts * SHARDS
+        count, size = write(directory, itertools.islice(found, before))
+        first = timed(directory)
+        again = timed(directory)
+        write(directory, found)
+        more = timed(directory)
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    row = {
+        "nights": chosen.nights, "measurements": count, "bytes_each": round(size / count),
+        "first_s": round(first, 2), "again_s": round(again, 2), "one_more_night_s": round(more, 2),
+        "memory_gb": round(memory, 2),
+    }  # fmt: skip
+    print(json.dumps(row, indent=1))
+    chosen.output.write_text(json.dumps(row, indent=1) + "\n")
+    return 0 if first <= 60 and more <= 2 and memory <= 2 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
