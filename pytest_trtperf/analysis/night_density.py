@@ -34,23 +34,27 @@ _ROOT = float(np.sqrt(2 * np.pi))
 
 
 class NightDensity:
-    """Counts of surprises, and the density that follows from them."""
+    """Counts of surprises, and the density that follows from them.
 
-    def __init__(self) -> None:
+    Args:
+        counts: those of an earlier one.
+    """
+
+    def __init__(self, counts: FloatArray | None = None) -> None:
         bins = _EDGES.size - 1
         self._normal = np.diff(special.ndtr(_EDGES))
         self._normal[-1] += special.ndtr(-_EDGES[-1])
         flat = np.zeros(bins)
         flat[_NORMAL_BINS:] = _ODD_SHARE / 2 / (bins - _NORMAL_BINS)
         prior = _ODD_NIGHTS * (self._normal * (1 - _ODD_SHARE) + flat)
-        self._counts = np.vstack([prior, prior])
+        self.counts = np.vstack([prior, prior]) if counts is None else counts
         self._renew()
 
     def add(self, surprises: FloatArray) -> None:
         """Counts the surprises of nights at which nothing was suspected."""
         places = _places(surprises)
         for side, chosen in enumerate((surprises < 0, surprises >= 0)):
-            self._counts[side] += np.bincount(places[chosen], minlength=self._counts.shape[1])
+            self.counts[side] += np.bincount(places[chosen], minlength=self.counts.shape[1])
         self._renew()
 
     def log(self, surprises: FloatArray) -> FloatArray:
@@ -79,7 +83,7 @@ class NightDensity:
         return share
 
     def _renew(self) -> None:
-        shares = self._counts / self._counts.sum()
+        shares = self.counts / self.counts.sum()
         flat = shares / np.diff(_EDGES)
         shaped = shares / np.maximum(self._normal, 1e-9) / _ROOT
         self._log = np.log(np.where(np.arange(flat.shape[1]) < _NORMAL_BINS, shaped, flat))

@@ -11,10 +11,13 @@ autocorrelation lets expect after the nights before, in standard deviations.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pytest_trtperf.analysis.level_shift import best_split, robust_mean
 from pytest_trtperf.analysis.night_density import IntArray, NightDensity
@@ -77,6 +80,15 @@ _FROZEN = 27
 _LAG = 10
 """Nights that have to pass before one becomes part of the reference: it may be after a change."""
 
+_REMEMBERED = (
+    "start", "seen", "before", "mean", "sd", "phi", "variance", "sized", "base", "base_error",
+    "running", "last", "gap", "sums", "assumed", "lasts", "gaps", "since", "nights",
+)  # fmt: skip
+"""The arrays of a watch that change from night to night."""
+
+_WHOLE = (0, 1, 2, 7)
+"""The fields of a `LevelShift` that are whole numbers."""
+
 _PARTS = ("mean", "variance", "phi", "nights", "pairs")
 
 _EVERY = 4
@@ -121,12 +133,20 @@ class Watched:
     sd: FloatArray
     phi: FloatArray
     start: IntArray
+    memory: Memory
 
 
-def watch(logs: FloatArray, groups: IntArray, least: float = LEAST) -> Watched:
+Memory = dict[str, npt.NDArray[Any]]
+"""What `watch` knew before the last night, as arrays by name."""
+
+
+def watch(
+    logs: FloatArray, groups: IntArray, least: float = LEAST, memory: Memory | None = None
+) -> Watched:
     """The changes of level of all series.
 
     Args:
+        memory: that of an earlier call, which is gone on from where the nights before are the same.
         logs: logarithms of the nightly values, more being worse: a row for each series, a column
             for each night, NaN where it was not measured.
         groups: of each series what it resembles in noise, such as its metric.
@@ -139,9 +159,13 @@ def watch(logs: FloatArray, groups: IntArray, least: float = LEAST) -> Watched:
         raise ValueError(f"the smallest change {least} is not in (0, 1]")
     state = _State(logs, groups, math.log1p(least))
     with np.errstate(invalid="ignore", divide="ignore"):
-        for night in range(logs.shape[1]):
+        begin = state.remember(memory) if memory else 0
+        kept: Memory = {}
+        for night in range(begin, logs.shape[1]):
+            if night == logs.shape[1] - 1:
+                kept = state.memory(night)
             state.pass_night(night)
-    return Watched(state.shifts, state.mean, state.sd, state.phi, state.start)
+    return Watched(state.shifts, state.mean, state.sd, state.phi, state.start, kept)
 
 
 @dataclass
@@ -179,6 +203,40 @@ class _State:
         self.since = np.zeros(wide, dtype=np.intp)
         self.nights = np.zeros(wide, dtype=np.intp)
         self.density = NightDensity()
+
+    def memory(self, nights: int) -> Memory:
+        """What is known after so many nights."""
+        known = {f"known_{name}": getattr(self.known, name).copy() for name in _PARTS}
+        return {
+            **{name: getattr(self, name).copy() for name in _REMEMBERED},
+            **known,
+            "counts": self.density.counts.copy(),
+            "shifts": np.array([astuple(shift) for shift in self.shifts]).reshape(-1, 8),
+            "passed": np.array(nights),
+            "digest": np.array(self._digest(nights)),
+        }
+
+    def remember(self, memory: Memory) -> int:
+        """Goes on from what was known, if that was of the same nights; returns how many."""
+        nights = int(memory["passed"])
+        same = nights <= self.logs.shape[1] and str(memory["digest"]) == self._digest(nights)
+        if not same:
+            return 0
+        for name in _REMEMBERED:
+            setattr(self, name, memory[name])
+        self.known = Noise(*(memory[f"known_{name}"] for name in _PARTS))
+        self.density = NightDensity(memory["counts"])
+        self.shifts = [
+            LevelShift(*(int(one) if place in _WHOLE else one for place, one in enumerate(row)))
+            for row in memory["shifts"].tolist()
+        ]
+        return nights
+
+    def _digest(self, nights: int) -> str:
+        digest = hashlib.blake2b(np.ascontiguousarray(self.logs[:, :nights]).tobytes())
+        digest.update(f"{self.logs.shape[0]} {nights} {self.least}".encode())
+        digest.update(self.groups.tobytes())
+        return digest.hexdigest()
 
     def pass_night(self, night: int) -> None:
         present = self.present[:, night]

@@ -28,6 +28,7 @@ from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
 from pytest_trtperf.record.history import read_history
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.watch_memory import WatchMemory
 from pytest_trtperf.report.tables import aligned
 
 COLUMNS = ("state", "what", "metric", "hardware", "host", "change", "interval", "since", "record",
@@ -49,7 +50,7 @@ A night is from noon to noon, and has the date of its beginning. A series is one
 on one host. An alarm stands until the level is back, or until somebody acknowledges it. What many
 tests of a host do in the same night is one alarm. A test that was not measured for some nights on
 any host is missing. A test in another mode or with other shapes starts a new series. What was read
-is kept in the hidden file .trtperf-trend.json beside the records, which can be removed.
+is kept in hidden files beside the records (.trtperf-trend*), which can be removed.
 """
 
 
@@ -143,7 +144,8 @@ def _nights(text: str) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     acknowledged = read_acknowledged(arguments.acknowledged)
     history = read_history(arguments.directory, arguments.timezone, arguments.branch)
-    fleet = judge_fleet(history, acknowledged, arguments.least, arguments.missing)
+    memory = WatchMemory(arguments.directory)
+    fleet = judge_fleet(history, acknowledged, arguments.least, arguments.missing, memory)
     if arguments.json:
         say_json(
             Trends(

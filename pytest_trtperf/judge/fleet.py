@@ -15,6 +15,7 @@ from pytest_trtperf.judge.missing import MISSING_NIGHTS, Missing, missing
 from pytest_trtperf.judge.trend import State, Trend, WatchedRow, is_rate, trend_of, watch_series
 from pytest_trtperf.record.acknowledged import Acknowledged, Acknowledgements
 from pytest_trtperf.record.history import History, Night, Series
+from pytest_trtperf.record.watch_memory import WatchMemory
 
 _LISTED = timedelta(days=60)
 """For how long an alarm that is over is listed."""
@@ -66,12 +67,14 @@ def judge_fleet(
     acknowledgements: Acknowledgements | None = None,
     least: float = LEAST,
     missing_nights: int = MISSING_NIGHTS,
+    memory: WatchMemory | None = None,
 ) -> Fleet:
     """Judges all series of a history.
 
     Args:
         least: the smallest change of interest (0.01 is 1 %).
         missing_nights: nights without a measurement after which a test is missing.
+        memory: what was known before the last night.
     """
     judge = _Judge(history, acknowledgements or Acknowledgements())
     gone = missing(history, missing_nights)
@@ -79,7 +82,7 @@ def judge_fleet(
     for one in history.series:
         places[one.hardware_class, one.backend].append(one)
     for series in places.values():
-        rows = watch_series(series, least)
+        rows = watch_series(series, least, memory)
         judge.add(rows, causes(rows), gone, least)
     judge.add_missing(gone)
     judge.note_useless()

@@ -16,6 +16,7 @@ from pytest_trtperf.analysis.night_noise import mean_variance
 from pytest_trtperf.analysis.night_watch import LevelShift, Watched, watch
 from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.record.history import Night, Series
+from pytest_trtperf.record.watch_memory import WatchMemory
 
 TOGETHER = "all metrics"
 """A row with the mean of all numbers of a test: it is quieter than each of them."""
@@ -128,12 +129,16 @@ def is_rate(row: Row) -> bool:
     return row.number is not None and row.series.gate.kind == "throughput"
 
 
-def watch_series(series: Sequence[Series], least: float) -> list[WatchedRow]:
+def watch_series(
+    series: Sequence[Series], least: float, memory: WatchMemory | None = None
+) -> list[WatchedRow]:
     """Watches the series of one hardware class and backend, which have the same nights.
 
     Args:
         least: the smallest change of interest (0.01 is 1 %).
+        memory: what was known before.
     """
+    place = series[0].hardware_class, series[0].backend
     rows = [
         Row(one.gate.name, one.host, one.test, one.key, one, number)
         for number, one in enumerate(series)
@@ -150,7 +155,10 @@ def watch_series(series: Sequence[Series], least: float) -> list[WatchedRow]:
     every = np.concatenate(parts)
     metrics = sorted({row.metric for row in rows})
     groups = np.array([metrics.index(row.metric) for row in rows], dtype=np.intp)
-    return _watched(rows, every, watch(every, groups, least), math.log1p(least))
+    found = watch(every, groups, least, memory.load(place) if memory else None)
+    if memory:
+        memory.save(place, found.memory)
+    return _watched(rows, every, found, math.log1p(least))
 
 
 def _watched(

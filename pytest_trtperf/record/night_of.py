@@ -7,6 +7,9 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 _EARLIEST = 2015
 """Before this nothing was measured: a clock that says so was not set."""
 
+_FARTHEST = timedelta(days=2 * 366)
+"""In the future: the clocks of hosts may differ, but not by so much."""
+
 
 def night_of(moment: str, zone: tzinfo, now: datetime | None = None) -> date:
     """The night of a record's time.
@@ -19,7 +22,7 @@ def night_of(moment: str, zone: tzinfo, now: datetime | None = None) -> date:
         at = at.replace(tzinfo=timezone.utc)
     if at.year < _EARLIEST:
         raise ValueError(f"it was made in {at.year} by the clock of its host, which was not set")
-    if at > (now or datetime.now(timezone.utc)) + timedelta(days=2):
+    if at > (now or datetime.now(timezone.utc)) + _FARTHEST:
         raise ValueError(f"it was made on {at:%Y-%m-%d} by the clock of its host, in the future")
     return (at.astimezone(zone) - timedelta(hours=12)).date()
 

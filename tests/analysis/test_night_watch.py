@@ -142,3 +142,25 @@ def test_noise_is_known_from_all_series():
     assert found.sd == pytest.approx(0.01, rel=0.15)
     assert float(np.median(found.phi)) == pytest.approx(0.5, abs=0.08)
     assert float(np.ptp(found.phi)) < 0.3
+
+
+def test_memory_goes_on_where_it_was():
+    values = logs((60, 1.06), (90, 1.06), nights=110, rows=5)
+    whole = watched(values)
+    for nights in (1, 20, 61, 64, 100):
+        memory = watched(values[:, :nights]).memory
+        again = watched(values, memory=memory)
+        assert again.shifts == whole.shifts
+        np.testing.assert_array_equal(again.level, whole.level)
+        for name, kept in whole.memory.items():
+            np.testing.assert_array_equal(again.memory[name], kept)
+
+
+def test_memory_of_other_nights_is_not_used():
+    values = logs((60, 1.06), nights=100, rows=5)
+    memory = watched(values[:, :90]).memory
+    other = values.copy()
+    other[0, 70] += 0.5
+    assert watched(other, memory=memory).shifts == watched(other).shifts
+    assert watched(values[:, :80], memory=memory).shifts == watched(values[:, :80]).shifts
+    assert watched(values, least=0.5, memory=memory).shifts == []
