@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,10 +32,11 @@ class CheckedOut:
 
 def checked_out(folder: Path) -> CheckedOut:
     """What is checked out in a folder; all None without git or a repository."""
-    shown = _said(folder, "show", "--no-patch", "--format=%H %ct", "HEAD")
-    if shown is None:
+    # Configuration can have git check signatures, whose result it would write as well.
+    shown = _said(folder, "show", "--no-patch", "--no-show-signature", "--format=%H %ct", "HEAD")
+    if shown is None or not (found := re.fullmatch(r"([0-9a-f]+) (\d+)", shown)):
         return CheckedOut()
-    commit, seconds = shown.split()
+    commit, seconds = found.groups()
     changed = _said(
         folder, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"
     )

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from pytest_trtperf.files import git_state
 from pytest_trtperf.files.git_state import CheckedOut, checked_out
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -37,6 +38,30 @@ def test_commit_time_and_branch_are_known(repository):
     assert found.commit == git(repository, "rev-parse", "HEAD")
     assert found.commit_time == "2026-01-02T01:04:05Z"
     assert (found.branch, found.dirty) == ("main", False)
+
+
+def test_signatures_are_not_shown(repository, tmp_path):
+    program = tmp_path / "gpg"
+    program.write_text("#!/bin/sh\necho good signature of a b c >&2\n")
+    program.chmod(0o755)
+    signed = "\n".join(
+        [*git(repository, "cat-file", "commit", "HEAD").split("\n")[:3],
+         "gpgsig -----BEGIN PGP SIGNATURE-----", " ", " a", " -----END PGP SIGNATURE-----",
+         "", "a", ""]
+    )  # fmt: skip
+    (tmp_path / "commit").write_text(signed)
+    commit = git(repository, "hash-object", "-t", "commit", "-w", str(tmp_path / "commit"))
+    git(repository, "update-ref", "HEAD", commit)
+    git(repository, "config", "log.showSignature", "true")
+    git(repository, "config", "gpg.program", str(program))
+    assert "good signature" in git(repository, "show", "--no-patch", "--format=%H %ct")
+    found = checked_out(repository)
+    assert (found.commit, found.commit_time) == (commit, "2026-01-02T01:04:05Z")
+
+
+def test_an_answer_that_does_not_fit_is_none(repository, monkeypatch):
+    monkeypatch.setattr(git_state, "run_git", lambda *_words, **_: b"one two three")
+    assert checked_out(repository) == CheckedOut()
 
 
 def test_changed_files_count_and_new_ones_do_not(repository):
