@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from pytest_trtperf.record.baseline_state import MEASURE_IT, RECORD_IT
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord, RunRecord
+
+_KEPT = 140
+"""Characters of its beginning that a reason has however long it is."""
 
 _COMPARISONS = ("baseline", "race")
 _WORDS = {"xfailed": "it failed as it was expected to", "skipped": "it was skipped"}
@@ -56,11 +60,16 @@ def why_it_failed(item: ItemRecord | None, measured: Sequence[Measured]) -> str:
     others = [verdict for verdict in failed if verdict.kind not in _COMPARISONS]
     if others:
         return others[0].message
-    if outcome == "failed" and not (failed or _lacks_a_baseline(measured)):
-        return (item and item.reason) or "it failed"
+    reason = item.reason if item else ""
+    if outcome == "failed" and not (failed or _lacks_a_baseline(reason, measured)):
+        return reason or "it failed"
     return ""
 
 
-def _lacks_a_baseline(measured: Sequence[Measured]) -> bool:
-    """Whether a test may have failed since it has to have a baseline."""
-    return any(isinstance(one, MeasurementRecord) and one.baseline == "missing" for one in measured)
+def _lacks_a_baseline(reason: str, measured: Sequence[Measured]) -> bool:
+    """Whether a test failed since it has to have a baseline, by its reason."""
+    return reason.endswith((RECORD_IT, MEASURE_IT)) and any(
+        reason.startswith(one.key[:_KEPT])
+        for one in measured
+        if isinstance(one, MeasurementRecord) and one.baseline == "missing"
+    )

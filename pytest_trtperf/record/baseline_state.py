@@ -12,6 +12,11 @@ from pytest_trtperf.record.model import Measured, MeasurementRecord
 COMPARED, RECORDED = "compared", "recorded"
 NOT_COMPARED, NOT_RECORDED = "not compared", "not recorded"
 
+RECORD_IT = "record it with --trtperf-update-new on this hardware and commit the file"
+MEASURE_IT = "measure it in the record, too"
+"""How the reasons end of tests that have to have a baseline, or to be in a record."""
+
+
 _Measured = TypeVar("_Measured", bound=Measured)
 
 

@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from pytest_trtperf.baseline.store import BaselineStore
+from pytest_trtperf.record.baseline_state import MEASURE_IT, RECORD_IT
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import write_json
 from pytest_trtperf.record.model import MergedRecord
+from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
+from pytest_trtperf.run.items import LONGEST_REASON
 
 KEY = "tests/test_x.py::test_a"
 OLD, NOW, NEW = "2026-01-01T00:00:00Z", "2026-01-02T03:04:05Z", "2026-02-01T00:00:00Z"
@@ -113,7 +116,7 @@ def test_dry_run_writes_nothing(accept, directory, write_run):
         ("passed", {"baseline": "off"}, False),
         ("failed", {"verdicts": [failing("baseline")], "baseline": "compared"}, True),
         ("failed", {"verdicts": [failing("race")], "baseline": "raced"}, True),
-        ("failed", {"baseline": "missing"}, True),
+        ("failed", {"baseline": "missing"}, False),
         ("failed", {"baseline": "not compared"}, False),
         ("failed", {"verdicts": [failing("budget")], "baseline": "missing"}, False),
         (None, {"verdicts": [failing("budget")]}, False),
@@ -134,6 +137,28 @@ def test_what_recording_would_leave_out(
     assert (KEY in entries()) is taken
     assert kept.key in entries()
     assert (f"left out {KEY}" in result.out) is (not taken and changes.get("baseline") != "off")
+
+
+@pytest.mark.parametrize(
+    ("reason", "taken"),
+    [
+        ("{} has no baseline for NVIDIA H200 in perf-baselines: {record}", True),
+        ("{} is not in base.json: {measure}", True),
+        ("assert 3.1 < 2", False),
+        ("{}: P99 is not in the range", False),
+        ("another is not in base.json: {measure}", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("key", [KEY, f"{KEY}[{'long' * 80}]"])
+def test_only_for_want_of_a_baseline_a_failed_test_is_taken(
+    accept, write_run, make_measurement, entries, key, reason, taken
+):
+    reason = shortened(reason.format(key, record=RECORD_IT, measure=MEASURE_IT), LONGEST_REASON)
+    tests = [ItemRecord(test=key, key=key, outcome="failed", reason=reason)]
+    result = accept(write_run("run", make_measurement(key, baseline="missing"), tests=tests))
+    assert (key in entries()) is taken
+    assert (f": {reason or 'it failed'}\n" in result.out) is not taken
 
 
 def test_a_test_is_taken_whole_or_not_at_all(accept, write_run, make_measurement):

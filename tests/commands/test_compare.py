@@ -209,6 +209,15 @@ def test_a_broken_test_is_red(
     assert trtperf("compare", old, new, "--fail", "--missing=warn").status == 0
 
 
+def test_a_failed_assertion_is_red_also_without_a_baseline(trtperf, write_run, make_measurement):
+    old = write_run("old", make_measurement(baseline="missing"), tests=[item("passed")])
+    new = make_measurement(baseline="missing", outcome="failed")
+    new = write_run("new", new, tests=[item("failed", reason="assert 3.1 < 2")])
+    result = trtperf("compare", old, new, "--fail")
+    assert result.status == 1
+    assert f"failed in the new record alone (1):\n  {KEY} (tensorrt on nvidia-h200): " in result.out
+
+
 def test_markdown_begins_with_a_marker_and_says_the_same(trtperf, write_run, make_measurement):
     odd = make_measurement("tests/t.py::test_*odd*|[x]")
     old = write_run("old", make_measurement(), odd)
