@@ -115,7 +115,9 @@ def _baseline(shown: VerdictRecord | None, state: str) -> str:
 def _verdict(record: MeasurementRecord) -> str:
     word = outcome(record)
     if word in ("fail", "swallowed", "xfail"):
-        failed = ", ".join(verdict.metric for verdict in record.verdicts if verdict.failed)
+        # A comparison of the test's own may have failed by the same metric.
+        metrics = dict.fromkeys(verdict.metric for verdict in record.verdicts if verdict.failed)
+        failed = ", ".join(metrics)
         return f"{'FAIL' if word == 'fail' else word} {failed}"
     by_estimate = any(verdict.reason == Reason.ESTIMATE for verdict in record.verdicts)
     return f"{word} (by estimate)" if by_estimate else word

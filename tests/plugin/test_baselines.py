@@ -116,6 +116,20 @@ def test_another_mode_is_not_compared_and_fails(repository, source, difference):
 
 
 def test_own_comparison_replaces_the_automatic_one(repository):
+    repository.model(layers=10)
+    repository.run("--trtperf-update")
+    repository.model(layers=14)
+    repository.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            perf = trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+            perf.assert_no_regression(tolerance=0.9)
+        """
+    )
+    repository.run().assert_outcomes(passed=1)
+
+
+def test_own_comparison_that_failed_replaces_nothing(repository):
     repository.run("--trtperf-update")
     repository.model(layers=60)
     repository.tests(
@@ -128,7 +142,9 @@ def test_own_comparison_replaces_the_automatic_one(repository):
                 perf.assert_no_regression(tolerance={"median": 0.5})
         """
     )
-    repository.run().assert_outcomes(passed=1)
+    result = repository.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*FAIL gpu_compute median, latency P99, throughput"])
 
 
 @pytest.mark.parametrize(
