@@ -15,6 +15,7 @@ from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.files.digests import chunked_digest
 from pytest_trtperf.plan_cache.files import IDENTITY, CacheFiles
 from pytest_trtperf.plan_cache.trust import Damaged
+from pytest_trtperf.text import in_brief
 
 MAX_BYTES = 256 << 20
 """Of an identity: the layers of a large engine, with their tactics, are some megabytes."""
@@ -94,7 +95,7 @@ def decode(data: bytes, kind: type[_Kind]) -> _Kind:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(in_brief(error)) from None
 
 
 def encode_json(value: object) -> bytes:

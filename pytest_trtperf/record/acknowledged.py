@@ -17,15 +17,16 @@ until = 2026-12-01
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import date, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.text import brief, in_brief
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,6 +39,8 @@ MOST_QUARANTINE = timedelta(days=30)
 
 NEAR = timedelta(days=3)
 """How far the date of an alarm may move while nights are added, and still be the same one."""
+
+_MOST_DOTS = 200
 
 _HEAD = """\
 # Alarms of `trtperf trend` that somebody looked at. `trtperf trend acknowledge` adds to it.
@@ -104,9 +107,7 @@ class Acknowledgements(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 
 def matches(pattern: str, text: str) -> bool:
     """Whether a text is meant: only `*` and `?` are special, since names of tests have brackets."""
-    parts = {"*": ".*", "?": "."}
-    regex = "".join(parts.get(char) or re.escape(char) for char in pattern)
-    return re.fullmatch(regex, text, re.DOTALL) is not None
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def read_acknowledged(path: Path) -> Acknowledgements:
@@ -121,13 +122,16 @@ def read_acknowledged(path: Path) -> Acknowledgements:
         return Acknowledgements()
     except (OSError, UnicodeDecodeError) as error:
         raise BaselineError(f"{path} cannot be read: {error}") from error
+    # tomllib takes a hundred megabytes for a key of a thousand parts.
+    if any(line.count(".") > _MOST_DOTS for line in data.split("\n")):
+        raise BaselineError(f"{path}: a line has more than {_MOST_DOTS} dots")
     try:
         found = msgspec.convert(tomllib.loads(data), Acknowledgements)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BaselineError(f"{path}: {error}") from error
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
+        raise BaselineError(f"{path}: {in_brief(error)}") from error
     for key, one in found.quarantine.items():
         if not key or not one.reason.strip():
-            raise BaselineError(f"{path}: the quarantine of {key!r} gives no reason")
+            raise BaselineError(f"{path}: the quarantine of {brief(key)} gives no reason")
     return found
 
 

@@ -120,7 +120,7 @@ def as_one_record(data: bytes) -> bytes:
             found = msgspec.json.decode(line, type=_Line)
             items = found.items if found.type == "collected" else [found.item]
             named = [] if found.type in _FIELDS else [_named(item) for item in items]
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if found.type in _FIELDS:
             measured[found.type, found.test, found.key] = line, found.outcome

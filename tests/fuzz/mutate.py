@@ -104,6 +104,26 @@ def odd_bytes(random: Random, data: bytes) -> bytes:
     return data
 
 
+_TOML = (
+    "[", "]", "[[", "]]", '"', '"""', "'", "=", "\n", "#", ".", "*", "*a" * 40, "?", "\\u0000",
+    "key", "since", "until", "quarantine", "2026-99-99", "0001-01-01", "9999-12-31",
+    "1979-05-27T07:32",
+    "1" * 5000, "[" * 3000, "{a=" * 500, "x." * 5000, "inf", "nan", "true", "\x00", "\x1b", "模",
+    "x" * 200_000, '= ""', '= "*"', "= 1", "= []",
+)  # fmt: skip
+
+
+def odd_toml(random: Random, document: str) -> bytes:
+    """A TOML document with one to four parts put in, taken out or replaced."""
+    for _ in range(random.choice((1, 1, 2, 3, 4))):
+        at = random.randrange(len(document) + 1)
+        gone = random.choice((0, 0, 1, 3, 12))
+        part = random.choice(_TOML) if random.random() < 0.8 else ""
+        document = document[:at] + part + document[at + gone :]
+    data = document.encode()
+    return odd_bytes(random, data) if random.random() < 0.05 else data
+
+
 Field = tuple[int, int, Any]
 
 

@@ -10,6 +10,7 @@ import gzip
 import io
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import Any
 
 from pytest_trtperf.errors import TrtPerfError
 from tests.fuzz import mutate, seeds
+
+_DEEP = 10
+"""A command goes on with one of so many records; it takes a hundred times as long as reading."""
 
 _MOST_CHARACTERS = 5000
 """Of a message: it names what is wrong, and does not repeat a file."""
@@ -84,6 +88,16 @@ def _readers(place: Path) -> Iterator[tuple[str, Reader]]:
         ("record/json_file", "record/older_form", "report/exports", "report/markdown",
          "commands/compared_records", "commands/compare_text"),
     )  # fmt: skip
+    lines = place / "run.jsonl"
+    yield "record lines", Reader(
+        _odd_lines, lambda data: _read_record(lines, data), (TrtPerfError,),
+        ("record/json_lines", "record/packed", "record/json_file"),
+    )  # fmt: skip
+    toml = place / "perf-acknowledged.toml"
+    yield "acknowledged", Reader(
+        lambda random: mutate.odd_toml(random, seeds.acknowledged()),
+        lambda data: _read_toml(toml, data), (TrtPerfError,), ("record/acknowledged",),
+    )  # fmt: skip
     nights = place / "nights"
     yield "trend", Reader(
         _odd_nights, lambda found: _read_nights(nights, found), (TrtPerfError,),
@@ -142,8 +156,9 @@ def _read_record(path: Path, data: bytes) -> None:
     runs = read_runs(path)
     smaller_is_better(runs)
     bigger_is_better(runs)
-    for words in (("compare", path, path, "--all"), ("export", path, "--format", "markdown")):
-        _command_line(*words)
+    if zlib.crc32(data) % _DEEP == 0:
+        _command_line("compare", path, path, "--all")
+        _command_line("export", path, "--format", "markdown")
 
 
 def _command_line(*words: object) -> None:
@@ -153,8 +168,28 @@ def _command_line(*words: object) -> None:
         assert main([str(word) for word in words]) in (0, 1, 2)
 
 
+def _odd_lines(random: Random) -> bytes:
+    lines = list(seeds.lines())
+    for _ in range(random.choice((1, 1, 2))):
+        at = random.randrange(len(lines))
+        lines[at] = mutate.odd_json(random, seeds.lines()[at])
+    if random.random() < 0.2:
+        random.shuffle(lines)
+    data = random.choice((b"\n", b"\n", b"\r\n", b"\n\n")).join(lines)
+    return mutate.odd_bytes(random, data) if random.random() < 0.2 else data
+
+
+def _read_toml(path: Path, data: bytes) -> None:
+    from pytest_trtperf.record.acknowledged import matches, read_acknowledged
+
+    path.write_bytes(data)
+    found = read_acknowledged(path)
+    for pattern in (*found.quarantine, *(one.key for one in found.acknowledged)):
+        matches(pattern, "tests/t.py::test_a[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]#wide")
+
+
 def _odd_nights(random: Random) -> list[bytes]:
-    nights = list(seeds.nights()[: random.choice((2, 12, 20))])
+    nights = list(seeds.nights()[: random.choice((2, 4, 20))])
     for _ in range(random.choice((1, 1, 3))):
         at = random.randrange(len(nights))
         nights[at] = mutate.odd_json(random, seeds.nights()[at])
@@ -165,13 +200,18 @@ def _odd_nights(random: Random) -> list[bytes]:
 
 
 def _read_nights(directory: Path, nights: list[bytes]) -> None:
+    from pytest_trtperf.record.history import read_history
+
     directory.mkdir(exist_ok=True)
     for stale in directory.iterdir():
         stale.unlink()
     for number, data in enumerate(nights):
         suffix = ".json.gz" if data.startswith(b"\x1f\x8b") else ".json"
         (directory / f"{number}{suffix}").write_bytes(data)
-    _command_line("trend", directory, "--all")
+    if zlib.crc32(b"".join(nights)) % _DEEP == 0:
+        _command_line("trend", directory, "--all")
+    else:
+        read_history(directory)
 
 
 def _read_times(data: bytes) -> None:

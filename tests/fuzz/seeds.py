@@ -87,6 +87,41 @@ def records() -> list[bytes]:
 
 
 @cache
+def lines() -> list[bytes]:
+    """The lines of a run that goes on, as its file has them."""
+    run = json.loads(records()[0])
+    measured = run.pop("measurements")
+    first = json.dumps(run | {"measurements": []})
+    items = [{"test": one["test"], "key": one["key"], "outcome": "passed"} for one in measured]
+    return [
+        first.encode(),
+        json.dumps({"type": "collected", "items": items}).encode(),
+        *(json.dumps(one | {"type": "measurement"}).encode() for one in measured),
+        *(
+            json.dumps({"type": "test", "item": one, "ended": "2026-01-02T03:05:05Z"}).encode()
+            for one in items
+        ),
+    ]
+
+
+def acknowledged() -> str:
+    """A file of alarms that were looked at, and of quarantined tests."""
+    return """\
+[[acknowledged]]
+key = "tests/t.py::test_a*"
+since = 2026-01-15
+reason = "worth it"
+by = "Ada"
+until = 2026-02-01
+
+[quarantine."tests/t.py::test_?[8]*"]
+reason = "driver bug"
+by = "Ada"
+until = 2026-01-20
+"""
+
+
+@cache
 def nights() -> list[bytes]:
     """Records of several nights."""
     return [

@@ -77,3 +77,19 @@ def test_a_long_command_is_refused():
         read_command(text)
     with pytest.raises(BaselineError, match="at most 65536 characters"):
         mode_of_trtexec(text)
+
+
+def test_a_key_of_a_thousand_parts_and_a_pattern_of_stars_cost_nothing(tmp_path):
+    from pytest_trtperf.errors import BaselineError
+    from pytest_trtperf.record.acknowledged import matches, read_acknowledged
+
+    path = tmp_path / "perf-acknowledged.toml"
+    path.write_text("x." * 15_000 + "y = 1")
+    with pytest.raises(BaselineError, match="a line has more than 200 dots"):
+        read_acknowledged(path)
+    for text in ("a = " + "[" * 3000, "a = " + "1" * 5000):
+        path.write_text(text)
+        with pytest.raises(BaselineError, match=r"perf-acknowledged\.toml: "):
+            read_acknowledged(path)
+    assert not matches("*a" * 60 + "b", "a" * 300)
+    assert matches("t.py::test_?[8]*", "t.py::test_a[8]#wide")
