@@ -15,6 +15,7 @@ from pytest_trtperf.commands.common import (
     Parsers,
     add_baseline_command,
     existing_directory,
+    note,
     parsed,
     say,
     say_json,
@@ -35,7 +36,8 @@ _EXAMPLE = """\
 _DETAILS = """\
 Lists the entries first, and then removes them. --not-collected only collects tests, so that it
 needs no GPU. It takes all tests that a module has, whatever other plugins leave out of a run; where
-an option of your own makes tests, give it after -- with all of its values.
+an option of your own makes tests, give it after -- with all of its values. The entries of a module
+that skips itself stay.
 """
 
 
@@ -127,6 +129,8 @@ def _criteria(
         tests.append(lambda one: not (root / one.module).exists())
     if arguments.not_collected:
         found = collect_tests(arguments.pytest, arguments.baseline_dir)
+        for module in sorted(found.skipped.keys() & {one.module for one in stored}):
+            note(f"{module} is skipped: its entries stay: {found.skipped[module]}")
         tests.append(
             lambda one: (
                 one.module in found.modules and found.tests.isdisjoint(possible_tests(one.key))

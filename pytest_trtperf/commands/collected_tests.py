@@ -21,11 +21,17 @@ class CollectedTests:
     """Keys of tests, and the modules that were collected, for one baseline directory.
 
     Other plugins may leave out tests after they were collected: those count as collected.
+
+    Attributes:
+        modules: those that were collected whole.
+        skipped: those that are skipped, or a class of them, and why.
     """
 
     directory: Path
     modules: set[str] = field(default_factory=set)
+    skipped: dict[str, str] = field(default_factory=dict)
     tests: set[str] = field(default_factory=set)
+    _started: dict[str, str] = field(default_factory=dict)
     _rootdir: Path = Path()
     _configured: Path | None = None
 
@@ -41,8 +47,18 @@ class CollectedTests:
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collectstart"""
-        if isinstance(collector, pytest.Module) and (module := self._module(collector.path)):
-            self.modules.add(module)
+        within = collector.getparent(pytest.Module)
+        if within and (module := self._module(within.path)):
+            self._started[collector.nodeid] = module
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collectreport"""
+        if not (module := self._started.get(report.nodeid)):
+            return
+        if report.outcome != "passed":
+            self.skipped[module] = _why(report)
+        self.modules.add(module)
+        self.modules -= self.skipped.keys()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_itemcollected"""
@@ -53,6 +69,13 @@ class CollectedTests:
         """The module's name in the baseline directory; None if its baselines are elsewhere."""
         where, name = locate(path, self._rootdir, self._configured)
         return name if where.resolve() == self.directory else None
+
+
+def _why(report: pytest.CollectReport) -> str:
+    """Why a module is skipped."""
+    said = report.longrepr
+    text = said[2] if isinstance(said, tuple) else report.longreprtext
+    return text.removeprefix("Skipped: ")
 
 
 def collect_tests(arguments: Sequence[str], directory: Path) -> CollectedTests:
@@ -74,7 +97,7 @@ def collect_tests(arguments: Sequence[str], directory: Path) -> CollectedTests:
         raise BaselineError(
             f"pytest {' '.join(words)} could not collect all tests: no entry is removed"
         )
-    if not found.modules:
+    if not (found.modules or found.skipped):
         raise BaselineError(
             f"pytest {' '.join(words)} collected no module whose baselines are in {directory}: "
             "name the folders of tests after --"

@@ -220,6 +220,23 @@ def test_nothing_is_removed_unless_all_was_collected(prune, run, tmp_path, words
     assert listed(run) == before
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("pytest.importorskip('nothing_of_this_name', reason='no TensorRT')", "no TensorRT"),
+        ("pytest.skip('not here', allow_module_level=True)", "not here"),
+    ],
+)
+def test_entries_of_a_module_that_skips_itself_stay(prune, run, tmp_path, before, said):
+    path = tmp_path / "tests" / "test_x.py"
+    path.write_text(f"import pytest\n{before}\n{path.read_text()}")
+    kept = listed(run)
+    done = prune("--not-collected")
+    assert (done.returncode, done.stdout) == (0, "0 entries removed\n")
+    assert f"tests/test_x.py is skipped: its entries stay: {said}\n" in done.stderr
+    assert listed(run) == kept
+
+
 def test_a_module_that_cannot_be_imported_removes_nothing(prune, run, tmp_path):
     (tmp_path / "tests" / "test_y.py").write_text("import nothing_of_this_name")
     before = listed(run)
