@@ -108,6 +108,7 @@ has the outcome of its test, and `baseline` says what happened:
 | `not compared` | though there was one; `baseline_why` is `failed before` or `skipped` |
 | `off` | `baseline=False` |
 
+The `FILE.json` of an earlier run is removed before the first test of a run.
 While a run goes on, `FILE.jsonl` beside `FILE.json` has what is known: the record as it begins in
 its first line, then each measurement and each test as it ends. Each line is written at once, and
 survives the process. A run that reaches its end writes the record and removes the lines. One that

@@ -45,7 +45,9 @@ def lines_path(path: Path) -> Path:
 
 
 def begin(path: Path, record: RunRecord) -> None:
-    """Begins the lines of a record at `path`; those that a killed run left are removed.
+    """Begins the lines of a record at `path`; what an earlier run left is removed.
+
+    Its record goes, too: if this run is killed, it would be read in place of the lines.
 
     Raises:
         OSError: the directory cannot be written.
@@ -54,6 +56,8 @@ def begin(path: Path, record: RunRecord) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in (lines_path(path), *leftovers(path)):
         left.unlink(missing_ok=True)
+    if path.is_file():
+        path.unlink()
     descriptor = os.open(lines_path(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
     os.close(descriptor)
     append(lines_path(path), [record])

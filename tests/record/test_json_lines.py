@@ -154,6 +154,23 @@ def test_the_next_run_removes_what_a_killed_one_left(
     assert [one.name for one in path.parent.iterdir()] == ["run.jsonl"]
 
 
+def test_the_record_of_an_earlier_run_is_not_read_after_a_kill(
+    path: Path, make_run: Make, make_measurement: Make
+) -> None:
+    write_json(path, make_run())
+    begin(path, msgspec.structs.replace(make_run(), measurements=[], complete=False))
+    append(lines_path(path), [make_measurement("tests/test_x.py::test_b", outcome="passed")])
+    run = read(path)
+    assert [one.key for one in run.measurements] == ["tests/test_x.py::test_b"]
+    assert not run.complete
+
+
+def test_what_is_no_file_does_not_keep_lines_from_beginning(path: Path, make_run: Make) -> None:
+    path.mkdir(parents=True)
+    begin(path, make_run())
+    assert read(lines_path(path)).complete
+
+
 def test_nothing_is_begun_by_appending(path: Path, make_measurement: Make) -> None:
     path.parent.mkdir()
     with pytest.raises(FileNotFoundError):
