@@ -56,7 +56,7 @@ def test_every_run_has_a_controller_and_its_outputs(config, tmp_path):
     register(config, Settings(enabled=True, backend=("fake",), json=tmp_path / "a.json"))
     # What comes last is called first: the table is written before the file.
     assert added(config) == [
-        *("JUnitProperties", "Controller", "JsonFile", "TerminalTable", "Selection"),
+        *("JUnitProperties", "Controller", "JsonFile", "JsonLines", "TerminalTable", "Selection"),
         "WorkerAssignment",
     ]
     assert config.pluginmanager.has_plugin("trtperf-controller")
@@ -64,6 +64,8 @@ def test_every_run_has_a_controller_and_its_outputs(config, tmp_path):
     run = config.stash[RUN]
     assert (run.target.device, run.target.ordinal) == ("Fake GPU", 0)
     assert (run.rootdir, run.home, run.against) == (tmp_path, None, None)
+    assert run.host == run.target.uuid
+    assert list(run.gpus) == [run.target.uuid]
     assert run.backend is config.backend
     assert run.deselected == {str(os.path.abspath("test_x.py"))}  # noqa: PTH100  # as the run does
 
