@@ -40,7 +40,8 @@ class ItemRecord(Record, frozen=True, kw_only=True):
     `seconds` are those of set-up, call and teardown. `reason` is the first line of why it did not
     pass. `attempts` are there where it ran more than once. `failed_subtests` are descriptions.
     `swallowed` are messages of verdicts that failed although the test did not. `measures` is
-    whether it asks for a fixture that measures.
+    whether it asks for a fixture that measures, and `quarantined` whether a quarantine alone kept
+    it from failing.
     """
 
     test: str
@@ -55,3 +56,4 @@ class ItemRecord(Record, frozen=True, kw_only=True):
     failed_subtests: list[str] = []
     swallowed: list[str] = []
     measures: bool = False
+    quarantined: bool = False

@@ -62,11 +62,13 @@ class _Attempt:
     seconds: dict[str, float] = field(default_factory=dict)
     failed_subtests: list[str] = field(default_factory=list)
     properties: dict[str, str] = field(default_factory=dict)
+    quarantined: bool = False
 
     def take(self, report: pytest.TestReport, about: Mapping[str, Any]) -> None:
         if report.when in _PHASES:
             self.seconds[report.when] = round(report.duration, 6)
         self.failed_subtests += about.get("failed_subtests", ())
+        self.quarantined |= getattr(report, "trtperf_quarantined", False)
         self.properties |= {
             str(name): shortened(str(value), LONGEST_TEXT)
             for name, value in report.user_properties
@@ -157,7 +159,8 @@ class ReportedItems:
             owner=owner,
             labels={**labels, **item.labels},
             failed_subtests=last.failed_subtests,
-            swallowed=[] if outcome in FAILED else list(swallowed),
+            swallowed=[] if outcome in FAILED or last.quarantined else list(swallowed),
+            quarantined=last.quarantined,
         )
 
     def records(self, swallowed: Mapping[str, Sequence[str]]) -> list[ItemRecord]:

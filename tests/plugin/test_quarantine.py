@@ -89,3 +89,43 @@ def test_file_that_does_not_fit_is_a_usage_error(repository, days, content, mess
     result = repository.run()
     assert result.ret == 4
     result.stderr.fnmatch_lines([message])
+
+
+TWO = """
+    def test_model(trt_engine, trt_measure):
+        engine = trt_engine("model.onnx")
+        for name in {names}:
+            trt_measure(engine, shapes={{"x": (64, 256)}}, name=name)
+"""
+
+
+def test_another_failure_of_the_test_is_not_covered(repository):
+    repository.tests(TWO.format(names=["a"]))
+    repository.record()
+    repository.model(layers=60)
+    repository.tests(TWO.format(names=["a", "new"]))
+    quarantine(repository)
+    assert repository.run().ret == 0
+    result = repository.run("--trtperf-require-baseline")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*#new has no baseline*"])
+
+
+def test_quarantine_holds_under_strict_and_counts_as_nothing_caught(repository):
+    repository.record()
+    repository.model(layers=60)
+    quarantine(repository)
+    result = repository.run("--trtperf-strict")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*that did not fail*")
+
+
+def test_texts_of_the_file_are_one_line(repository):
+    repository.record()
+    repository.model(layers=60)
+    quarantine(repository)
+    path = repository.path / "perf-acknowledged.toml"
+    path.write_text(path.read_text().replace('"bug 4711"', '"bug\\n::error::4711"'))
+    result = repository.run("-rx")
+    assert result.ret == 0
+    assert not [line for line in result.outlines if line.startswith("::error")]
