@@ -15,7 +15,7 @@ from pytest_trtperf.record.json_file import write_json
 from pytest_trtperf.record.model import MergedRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.run.items import LONGEST_REASON
+from pytest_trtperf.run.items import LONGEST_TEXT
 
 KEY = "tests/test_x.py::test_a"
 OLD, NOW, NEW = "2026-01-01T00:00:00Z", "2026-01-02T03:04:05Z", "2026-02-01T00:00:00Z"
@@ -154,7 +154,7 @@ def test_what_recording_would_leave_out(
 def test_only_for_want_of_a_baseline_a_failed_test_is_taken(
     accept, write_run, make_measurement, entries, key, reason, taken
 ):
-    reason = shortened(reason.format(key, record=RECORD_IT, measure=MEASURE_IT), LONGEST_REASON)
+    reason = shortened(reason.format(key, record=RECORD_IT, measure=MEASURE_IT), LONGEST_TEXT)
     tests = [ItemRecord(test=key, key=key, outcome="failed", reason=reason)]
     result = accept(write_run("run", make_measurement(key, baseline="missing"), tests=tests))
     assert (key in entries()) is taken

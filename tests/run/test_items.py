@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pytest_trtperf.errors import PerfAssertionError
@@ -20,7 +22,12 @@ def items():
 
 
 def report(when, outcome, *, about=None, **more):
-    fields = {"duration": 0.5, "user_properties": [], "longrepr": None, "trtperf_item": about or {}}
+    fields: dict[str, Any] = {
+        "duration": 0.5,
+        "user_properties": [],
+        "longrepr": None,
+        "trtperf_item": about or {},
+    }
     return fake(when=when, outcome=outcome, nodeid=f"{TEST}@group", **fields | more)
 
 
