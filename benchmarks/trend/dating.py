@@ -80,7 +80,7 @@ def rows(series: int) -> Iterator[dict[str, Any]]:
             logs[:, BEFORE:] += np.log1p(STEP)
             for name, dating in datings():
                 found = [dating(one, phi) for one in logs]
-                near = sum(one is not None and abs(one - BEFORE) <= 2 for one in found)
+                near = sum(one is not None and abs(int(one) - BEFORE) <= 2 for one in found)
                 yield {"phi": phi, "after": after, "name": name, "near": near, "of": series}
 
 

@@ -39,7 +39,7 @@ class Member:
     @property
     def size(self) -> float:
         """How much more, as a logarithm."""
-        return self.episode.after - self.episode.before
+        return self.row.now(self.episode)[0] - self.episode.before
 
 
 @dataclass
@@ -127,7 +127,9 @@ def _explained(one: Member, found: Iterable[Cause]) -> bool:
     """Whether a member only does what all tests of its host did; then it becomes part of that."""
     for cause in found:
         (whole,) = cause.common
-        near = abs(whole.episode.since - one.episode.since) <= _FAR
+        near = abs(whole.episode.since - one.episode.since) <= _FAR or (
+            one.episode.since <= whole.episode.since <= one.episode.raised
+        )
         same = (whole.episode.ended is None) == (one.episode.ended is None)
         no_more = one.size <= whole.size + 3 * one.episode.error + math.log1p(0.005)
         if one.of.host == whole.of.host and near and same and no_more:

@@ -109,14 +109,21 @@ class WatchedRow:
     sd: float
     phi: float
 
+    def now(self, episode: Episode) -> tuple[float, float]:
+        """The level of an episode as it is known by now, and the standard error of the change.
+
+        On the night of the alarm the change is overstated, having been noticed for its size.
+        """
+        last = self.changes[-1]
+        if episode.ended is not None or last.after != episode.after or math.isnan(self.level):
+            return episode.after, episode.error
+        nights = float(np.count_nonzero(~np.isnan(self.logs[last.since :])))
+        new = float(mean_variance(np.array([nights]), np.array([self.phi]))[0])
+        return self.level, math.hypot(last.error_before, self.sd * math.sqrt(new))
+
     def size(self, episode: Episode) -> tuple[float, float, float]:
         """The change of an episode as a share, with its interval: of a throughput, of that."""
-        after, error = episode.after, episode.error
-        last = self.changes[-1]
-        if episode.ended is None and last.after == episode.after and not math.isnan(self.level):
-            nights = float(np.count_nonzero(~np.isnan(self.logs[last.since :])))
-            new = float(mean_variance(np.array([nights]), np.array([self.phi]))[0])
-            after, error = self.level, math.hypot(last.error_before, self.sd * math.sqrt(new))
+        after, error = self.now(episode)
         sign = -1 if is_rate(self.row) else 1
         change = after - episode.before
         bounds = [sign * (change + side * _INTERVAL * error) for side in (-sign, sign)]
