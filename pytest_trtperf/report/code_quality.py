@@ -13,12 +13,15 @@ from typing import Any
 from pytest_trtperf.record.item import FAILED, ItemRecord
 from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.outcomes import outcome
 
 MAX_CHARACTERS = 1000
 
 
 def code_quality(runs: Sequence[RunRecord], folder: str = "") -> list[dict[str, Any]]:
     """An issue for each verdict that failed or is open, and for each test that failed otherwise.
+
+    A verdict whose test did not fail is none, such as of a test that is expected to fail.
 
     Args:
         folder: pytest's root directory relative to the top of the repository.
@@ -30,8 +33,9 @@ def _issues(run: RunRecord, folder: str) -> Iterator[dict[str, Any]]:
     items = {item.test: item for item in run.tests}
     explained = set()
     for one in run.measured:
+        fails = outcome(one) == "fail"
         for verdict in one.verdicts:
-            if not (verdict.failed or verdict.status == "inconclusive"):
+            if not ((verdict.failed and fails) or verdict.status == "inconclusive"):
                 continue
             severity = "major" if verdict.failed else "info"
             if verdict.failed:

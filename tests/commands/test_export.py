@@ -214,6 +214,19 @@ def test_gitlab_code_quality(trtperf, write_run, make_measurement):
     assert issue["location"] == {"path": "tests/test_x.py", "lines": {"begin": 1}}
 
 
+@pytest.mark.parametrize("outcome", ["xfailed", "passed", "failed"])
+def test_only_what_fails_a_test_is_an_issue_in_gitlab(
+    trtperf, write_run, make_measurement, outcome
+):
+    failed = VerdictRecord(
+        kind="baseline", metric="latency P99", status="fail", reason="over_limit",
+        message="slower", failed=True,
+    )  # fmt: skip
+    path = write_run("run", make_measurement(verdicts=[failed], outcome=outcome))
+    issues = json.loads(trtperf("export", path, "--format", "gitlab-codequality").out)
+    assert [one["severity"] for one in issues] == ["major"] * (outcome == "failed")
+
+
 def test_a_record_without_failures_is_an_empty_report(trtperf, write_run):
     assert trtperf("export", write_run("run"), "--format", "gitlab-codequality").out == "[]\n"
 
