@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from pytest_trtperf.record.acceptable import why_it_failed
 from pytest_trtperf.record.item import FAILED
-from pytest_trtperf.record.model import Measured, MeasurementRecord, RunRecord
+from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 
 GOOD, BAD, SKIP = "good", "bad", "skip"
 
@@ -16,8 +16,9 @@ _BROKEN = (*FAILED, "unfinished")
 def judge(run: RunRecord, metrics: Collection[str] | None = None) -> tuple[str, str]:
     """`GOOD`, `BAD` or `SKIP`, and why.
 
-    A commit is good only if everything was compared and nothing is open: a wrong answer ends at a
-    wrong commit, while a skipped one only costs time.
+    A commit is good only if nothing is open and all measurements were compared, without those that
+    ask for no baseline: a wrong answer ends at a wrong commit, while a skipped one only costs time.
+    Rates and pairs count by the verdicts that they have.
 
     Args:
         metrics: the numbers to judge by; None for all.
@@ -41,21 +42,25 @@ def judge(run: RunRecord, metrics: Collection[str] | None = None) -> tuple[str, 
             return SKIP, _line(verdict.message)
     if not run.measured:
         return SKIP, "nothing was measured"
-    judged = {id(one) for one, _ in verdicts}
-    for one in run.measured:
-        if id(one) not in judged and not _has_same_engine(one):
-            return SKIP, f"{one.key} was not compared{_reason(one)}"
-    count = len(run.measured)
+    known = {id(one) for one, _ in verdicts}
+    for one in run.measurements:
+        if one.baseline != "off" and id(one) not in known:
+            if not _has_same_engine(one):
+                return SKIP, f"{one.key} was not compared{_reason(one)}"
+            known.add(id(one))
+    if not known:
+        return SKIP, "nothing was compared"
+    count = len(known)
     return GOOD, f"{count} measurement{'s are' if count > 1 else ' is'} as fast"
 
 
-def _has_same_engine(one: Measured) -> bool:
+def _has_same_engine(one: MeasurementRecord) -> bool:
     """Whether there was nothing to race, since the good revision asks for the same engine."""
-    return isinstance(one, MeasurementRecord) and one.baseline == "raced" and not one.verdicts
+    return one.baseline == "raced" and not one.verdicts
 
 
-def _reason(one: Measured) -> str:
-    return f": {_line(one.notes[-1])}" if isinstance(one, MeasurementRecord) and one.notes else ""
+def _reason(one: MeasurementRecord) -> str:
+    return f": {_line(one.notes[-1])}" if one.notes else ""
 
 
 def _line(text: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from pytest_trtperf.commands.bisect_judgement import judge
 from pytest_trtperf.record.item import ItemRecord
+from pytest_trtperf.record.model import MaxQpsRecord, PairRecord
 from pytest_trtperf.record.verdict import VerdictRecord
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -223,3 +224,25 @@ def test_a_test_that_measured_nothing_is_no_answer(make_run, make_measurement):
     assert judge(broken) == ("skip", f"{KEY} failed: OSError: x")
     same = make_measurement(KEY, verdicts=[], outcome="passed", baseline="raced")
     assert judge(make_run(same, tests=[item("passed")]))[0] == "good"
+
+
+@pytest.mark.parametrize("metrics", [None, ["gpu_compute median"]])
+def test_what_is_compared_with_nothing_keeps_no_commit_from_being_good(
+    make_run, make_measurement, metrics
+):
+    one = make_measurement(KEY, verdicts=[FAST], outcome="passed", baseline="compared")
+    common = {"test": KEY, "device": "d", "verdicts": [], "findings": [], "message": ""}
+    search = MaxQpsRecord(
+        key=f"{KEY}#rate", engine=one.engine, shapes={}, mode={}, limit_ms=1.0, rate=9.0,
+        lower=8.0, upper=9.5, closed_qps=10.0, trials=[], **common,
+    )  # fmt: skip
+    pair = PairRecord(
+        key=f"{KEY}#pair", engines={}, modes={}, blocks=2, ratios={},
+        **{**common, "verdicts": [structs.replace(FAST, kind="pair", metric="latency")]},
+    )  # fmt: skip
+    off = make_measurement(f"{KEY}#off", verdicts=[], outcome="passed", baseline="off")
+    tests = [item("passed")]
+    run = make_run(one, off, tests=tests, max_qps=[search], pairs=[pair])
+    assert judge(run, metrics)[0] == "good"
+    alone = make_run(off, tests=tests, max_qps=[search])
+    assert judge(alone, metrics) == ("skip", "nothing was compared")
