@@ -7,10 +7,12 @@ from datetime import date, timezone
 from pathlib import Path
 
 from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
+from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.acknowledged import (
     FILE,
     Acknowledged,
+    parse_acknowledged,
     read_acknowledged,
     with_entry,
 )
@@ -95,7 +97,15 @@ def _run(arguments: argparse.Namespace) -> int:
         until=arguments.until,
     )
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_atomically(path, with_entry(before, one).encode())
+    text = with_entry(before, one)
+    try:
+        parse_acknowledged(text, path)
+    except BaselineError as error:
+        raise BaselineError(
+            f"nothing is written, since the entry does not fit what is in {path}: write "
+            f"`acknowledged = [...]` there as [[acknowledged]] tables ({error})"
+        ) from error
+    write_atomically(path, text.encode())
     if arguments.json:
         say_json(one)
     else:

@@ -117,7 +117,8 @@ class _Judge:
                         states[number] = State(alarm.state)
             elif date.fromisoformat(alarm.ended) >= self.night - _LISTED:
                 self.fleet.closed.append(alarm)
-        lost = {one.key for one in gone if one.hardware_class == _class(rows)}
+        machine = _machine(rows)
+        lost = {one.key for one in gone if (one.hardware_class, one.backend) == machine}
         for row in rows:
             if row.row.number is None:
                 continue
@@ -210,8 +211,9 @@ class _Judge:
                 )
 
 
-def _class(rows: Sequence[WatchedRow]) -> str:
-    return rows[0].row.series.hardware_class
+def _machine(rows: Sequence[WatchedRow]) -> tuple[str, str]:
+    series = rows[0].row.series
+    return series.hardware_class, series.backend
 
 
 def _host_key(hosts: Sequence[str | None]) -> str:

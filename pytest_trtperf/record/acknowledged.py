@@ -122,6 +122,15 @@ def read_acknowledged(path: Path) -> Acknowledgements:
         return Acknowledgements()
     except (OSError, UnicodeDecodeError) as error:
         raise BaselineError(f"{path} cannot be read: {error}") from error
+    return parse_acknowledged(data, path)
+
+
+def parse_acknowledged(data: str, path: Path) -> Acknowledgements:
+    """The content of a file with this text.
+
+    Raises:
+        BaselineError: it is no TOML, or has a key or value that does not fit.
+    """
     # tomllib takes a hundred megabytes for a key of a thousand parts.
     if any(line.count(".") > _MOST_DOTS for line in data.split("\n")):
         raise BaselineError(f"{path}: a line has more than {_MOST_DOTS} dots")
