@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest_trtperf
 from pytest_trtperf.text import is_text, many_lines, one_line
 
 
@@ -52,3 +55,20 @@ def test_nothing_that_is_obeyed_is_left(text):
     assert all(unicodedata.category(char)[0] != "C" for char in line)
     assert len(line.splitlines()) <= 1
     line.encode()
+
+
+def test_every_line_on_pytests_terminal_goes_through_it():
+    cleaned = {"one_line", "many_lines", "with_escapes"}
+    found = []
+    for path in Path(str(pytest_trtperf.__file__)).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr in ("write_line", "section"):
+                (first, *_) = node.args
+                if isinstance(first, ast.Constant):
+                    continue
+                name = first.func.id if isinstance(first, ast.Call) else ""
+                found.append((path.name, node.lineno, name in cleaned))
+    assert len(found) >= 6
+    assert [one for one in found if not one[2]] == []

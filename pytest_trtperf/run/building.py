@@ -31,6 +31,5 @@ class BuildController:
         engines = self._run.engines
         built = sum(engines.values())
         terminalreporter.section(one_line(self._run.title))
-        terminalreporter.write_line(
-            f"engines ready: {len(engines)}, built by this run: {built}; nothing was measured"
-        )
+        line = f"engines ready: {len(engines)}, built by this run: {built}; nothing was measured"
+        terminalreporter.write_line(one_line(line))

@@ -80,7 +80,7 @@ def _try_reader(name: str, asked: argparse.Namespace, queue: object) -> None:
     reader = readers(place)[name]
     findings: dict[str, list[int]] = {}
     counts: Counter[bool] = Counter()
-    slowest, memory, inputs = 0.0, 0, 0
+    slowest, memory, inputs, is_tracing = 0.0, 0, 0, True
     end = time.monotonic() + asked.seconds
     warnings.simplefilter("ignore")  # zipfile's of names that come twice
     try:
@@ -88,7 +88,10 @@ def _try_reader(name: str, asked: argparse.Namespace, queue: object) -> None:
             if time.monotonic() > end:
                 break
             inputs += 1
-            if number == asked.traced:
+            if is_tracing and (
+                number == asked.traced or time.monotonic() > end - 0.7 * asked.seconds
+            ):
+                is_tracing = False
                 counting.stop()
                 memory = _resident()
             took = 0.0
@@ -97,7 +100,7 @@ def _try_reader(name: str, asked: argparse.Namespace, queue: object) -> None:
                 counts[is_taken] += 1
             except Exception as error:  # noqa: BLE001
                 _note(findings, _described(error), number)
-            if number > asked.traced:
+            if not is_tracing:
                 slowest = max(slowest, took)
                 if took > MOST_S:
                     _note(findings, f"more than {MOST_S:g} s", number)
