@@ -15,6 +15,7 @@ from pytest_trtperf.analysis.gates import Gate
 from pytest_trtperf.analysis.night_density import IntArray
 from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.record.item import FAILED
 from pytest_trtperf.record.night_of import night_of
 from pytest_trtperf.record.observed import UNCHANGED, Name, ObservedRun, Unmeasured
 from pytest_trtperf.record.observed_files import observe
@@ -262,7 +263,8 @@ class _Fleet:
                 for key in keys[one.test]:
                     last[one.test, key] = max(last[one.test, key], self.column[night])
         for test, (_, one) in said.items():
-            if not keys[test]:
+            # What measures in other ways, or is skipped by this hardware, has no series to miss.
+            if not keys[test] and one.outcome in FAILED:
                 last[test, one.key] = -1
         return [
             LastSeen(*self.place, test, key, column, self.dates, *_said(said.get(test), column))

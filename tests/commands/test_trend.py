@@ -149,6 +149,19 @@ def test_missing_says_what_pytest_said(trtperf, nights, make_run):
     assert "then error: no model" in result.out
 
 
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("passed", 0), ("skipped", 0), ("failed", 1), ("error", 1)]
+)
+def test_a_test_that_never_had_a_number_is_missing_only_if_it_fails(
+    trtperf, nights, outcome, status
+):
+    from pytest_trtperf.record.item import ItemRecord
+
+    other = ItemRecord(test=GONE, key=GONE, outcome=outcome, reason="as it is")
+    directory = nights(count=20, tests=[other])
+    assert trtperf("trend", directory, "--fail").status == status
+
+
 def test_acknowledged_missing_test_is_green(trtperf, nights, tmp_path):
     directory = nights(keys=(KEY, GONE), count=20)
     nights(first=20, count=5)
