@@ -168,6 +168,18 @@ def watch(
     return Watched(state.shifts, state.mean, state.sd, state.phi, state.start, kept)
 
 
+class _Places(dict[int, IntArray]):
+    """The measured nights of each series, found when they are asked for."""
+
+    def __init__(self, present: npt.NDArray[np.bool_]) -> None:
+        super().__init__()
+        self._present = present
+
+    def __missing__(self, series: int) -> IntArray:
+        found = self[series] = np.flatnonzero(self._present[series])
+        return found
+
+
 @dataclass
 class _State:
     logs: FloatArray
@@ -178,8 +190,8 @@ class _State:
     def __post_init__(self) -> None:
         series = self.logs.shape[0]
         self.sizes = np.array([*SIZES, LARGE, -LARGE])
-        self.places = [np.flatnonzero(~np.isnan(row)) for row in self.logs]
         self.present = ~np.isnan(self.logs)
+        self.places = _Places(self.present)
         self.start = np.zeros(series, dtype=np.intp)
         self.seen = np.zeros(series, dtype=np.intp)  # measured nights in all
         self.before = np.zeros(series, dtype=np.intp)  # measured nights before the present level

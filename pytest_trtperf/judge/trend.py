@@ -152,10 +152,9 @@ def watch_series(
     ]
     logs = np.array([_logs(one) for one in series])
     parts = [logs]
-    for members in _by_test(series):
-        first = series[members[0]]
-        rows.append(Row(TOGETHER, first.host, first.test, first.key, first))
-        parts.append(logs[members].mean(axis=0, keepdims=True))
+    for alike in _by_test(series):
+        rows += [_together(series[one[0]]) for one in alike]
+        parts.append(logs[alike].mean(axis=1))
     for host, members in _by_host(series):
         rows.append(Row(COMMON, host, "", "", series[members[0]]))
         parts.append(_common(logs[members])[None])
@@ -247,12 +246,17 @@ def _logs(series: Series) -> FloatArray:
     return -logs if series.gate.kind == "throughput" else logs
 
 
-def _by_test(series: Sequence[Series]) -> list[list[int]]:
-    """The places of the numbers of each test on each host, where there are several."""
+def _together(one: Series) -> Row:
+    return Row(TOGETHER, one.host, one.test, one.key, one)
+
+
+def _by_test(series: Sequence[Series]) -> list[list[list[int]]]:
+    """The places of the numbers of each test on each host, where there are several; by how many."""
     found: dict[tuple[str, str, str, str | None], list[int]] = defaultdict(list)
     for place, one in enumerate(series):
         found[one.test, one.key, one.how, one.host].append(place)
-    return [members for members in found.values() if len(members) > 1]
+    sizes = sorted({len(members) for members in found.values()} - {1})
+    return [[one for one in found.values() if len(one) == size] for size in sizes]
 
 
 def _by_host(series: Sequence[Series]) -> list[tuple[str | None, list[int]]]:
@@ -267,11 +271,21 @@ def _by_host(series: Sequence[Series]) -> list[tuple[str | None, list[int]]]:
 
 def _common(logs: FloatArray) -> FloatArray:
     """What series have in common: the median, each night, of what each is off its first nights."""
-    levels = np.array([np.median(one[~np.isnan(one)][:_FIRST]) for one in logs])
+    first = np.cumsum(~np.isnan(logs), axis=1) <= _FIRST
+    levels = _medians(np.where(first, logs, np.nan))
     off = logs - levels[:, None]
     count = np.count_nonzero(~np.isnan(off), axis=0)
     common = np.full(logs.shape[1], np.nan)
     enough = count >= _COMMON_TESTS
     if enough.any():
-        common[enough] = np.nanmedian(off[:, enough], axis=0)
+        common[enough] = _medians(off[:, enough].T)
     return common
+
+
+def _medians(rows: FloatArray) -> FloatArray:
+    """The median of each row without its NaN, of which not all may be."""
+    ordered = np.sort(rows, axis=1)  # NaN come last
+    count = np.count_nonzero(~np.isnan(rows), axis=1)
+    place = np.arange(len(rows))
+    medians: FloatArray = (ordered[place, (count - 1) // 2] + ordered[place, count // 2]) / 2
+    return medians

@@ -109,10 +109,11 @@ def _read_summary(directory: Path) -> _Summary:
         summary = msgspec.json.decode((directory / SUMMARY).read_bytes(), type=_Summary)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Summary()
-    count = len(summary.names)
-    whole = summary.form == _FORM and all(
-        len(run.names) == len(run.values) and all(0 <= place < count for place in run.names)
-        for file in summary.files.values()
-        for run in file.runs
-    )
+    runs = (run for file in summary.files.values() for run in file.runs)
+    whole = summary.form == _FORM and all(_is_whole(run, len(summary.names)) for run in runs)
     return summary if whole else _Summary()
+
+
+def _is_whole(run: ObservedRun, names: int) -> bool:
+    same = len(run.names) == len(run.values)
+    return same and (not run.names or 0 <= min(run.names) <= max(run.names) < names)
