@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -231,7 +232,13 @@ def test_what_is_compared_with_nothing_keeps_no_commit_from_being_good(
     make_run, make_measurement, metrics
 ):
     one = make_measurement(KEY, verdicts=[FAST], outcome="passed", baseline="compared")
-    common = {"test": KEY, "device": "d", "verdicts": [], "findings": [], "message": ""}
+    common: dict[str, Any] = {
+        "test": KEY,
+        "device": "d",
+        "verdicts": [],
+        "findings": [],
+        "message": "",
+    }
     search = MaxQpsRecord(
         key=f"{KEY}#rate", engine=one.engine, shapes={}, mode={}, limit_ms=1.0, rate=9.0,
         lower=8.0, upper=9.5, closed_qps=10.0, trials=[], **common,
