@@ -1,4 +1,4 @@
-"""What the new one of two records lacks, and which of its tests are broken."""
+"""What only one of two records has, and which tests of the new one are broken."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from pytest_trtperf.record.text import shortened
 
 LONGEST_REASON = 200
 
+EXPECTED = ("xfailed", "xpassed")
+"""The outcomes of tests that are expected to fail."""
+
 _Test = tuple[str, str, str]
 """Hardware class, backend and test."""
 
 
 class Missing(MeasurementId, frozen=True):
-    """A measurement that only the old record has, and what became of its test, if that is known."""
+    """A measurement that one record lacks, and what became of its test there, if that is known."""
 
     why: str = ""
 
@@ -45,27 +48,47 @@ class BrokenTest(msgspec.Struct, frozen=True, kw_only=True):
 
 def missing_tests(
     old: Sequence[RunRecord], new: Sequence[RunRecord]
-) -> tuple[list[Missing], list[MeasurementId]]:
-    """What only the old record has; and of that, what the new run left out as unchanged."""
+) -> tuple[list[Missing], list[MeasurementId], list[Missing]]:
+    """What only the old record has: what is missing, unchanged, and of tests expected to fail."""
     items = dict(_items(new))
     there = set(measurement_ids(new))
-    missing, unchanged = [], []
+    missing, unchanged, expected = [], [], []
     for one in measurement_ids(old):
         if one in there:
             continue
-        item = items.get((one.hardware_class, one.backend, one.test))
+        item = items.get(_test_of(one))
         if item and item.outcome == "unchanged":
             unchanged.append(one)
+        elif item and item.outcome in EXPECTED:
+            expected.append(_with_why(one, item))
         else:
-            missing.append(Missing(**msgspec.structs.asdict(one), why=_what_became(item)))
-    return missing, unchanged
+            missing.append(_with_why(one, item))
+    return missing, unchanged, expected
+
+
+def added_tests(
+    old: Sequence[RunRecord], new: Sequence[RunRecord]
+) -> tuple[list[MeasurementId], list[Missing]]:
+    """What only the new record has: what is new, and what the old run left out, with why."""
+    items = dict(_items(old))
+    there = set(measurement_ids(old))
+    added, left_out = [], []
+    for one in measurement_ids(new):
+        item = items.get(_test_of(one))
+        if one in there:
+            continue
+        if item and item.outcome in ("unchanged", "unfinished"):
+            left_out.append(_with_why(one, item))
+        else:
+            added.append(one)
+    return added, left_out
 
 
 def broken_tests(old: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[BrokenTest]:
     """Tests that failed in the new record alone; without those that it measured nothing of."""
     before = _failures(old)
-    there = {(one.hardware_class, one.backend, one.test) for one in measurement_ids(new)}
-    known = {(one.hardware_class, one.backend, one.test) for one in measurement_ids(old)}
+    there = set(map(_test_of, measurement_ids(new)))
+    known = set(map(_test_of, measurement_ids(old)))
     return [
         BrokenTest(hardware_class=test[0], backend=test[1], test=test[2], why=why)
         for test, why in _failures(new).items()
@@ -91,6 +114,14 @@ def _items(runs: Sequence[RunRecord]) -> Iterator[tuple[_Test, ItemRecord]]:
     for run in runs:
         for item in run.tests:
             yield (run.hardware_class, run.backend, item.test), item
+
+
+def _test_of(one: MeasurementId) -> _Test:
+    return one.hardware_class, one.backend, one.test
+
+
+def _with_why(one: MeasurementId, item: ItemRecord | None) -> Missing:
+    return Missing(**msgspec.structs.asdict(one), why=_what_became(item))
 
 
 def _what_became(item: ItemRecord | None) -> str:

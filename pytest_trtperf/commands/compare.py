@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 from pytest_trtperf.analysis.gates import P99_TOLERANCE, TOLERANCE
@@ -23,9 +25,8 @@ from pytest_trtperf.commands.compared_records import compare_runs
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.policy import RECORD, Policy
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
-from pytest_trtperf.record.json_file import (
-    read_runs,
-)
+from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
+from pytest_trtperf.record.json_file import read_runs
 
 _EXAMPLE = """\
   pytest --trtperf --trtperf-json=old.json      # the merge base
@@ -38,7 +39,11 @@ Measurements are matched by hardware class, backend, test and key. Searches for 
 have no rounds, and pairs are comparisons themselves: neither is compared. A test is broken if it
 failed in the new record, though not by its comparison with a baseline, and not in the old record;
 records of earlier versions do not know of tests without a measurement. What the new run left out as
-unchanged (--trtperf-changed-only) is not missing.
+unchanged (--trtperf-changed-only) is not missing. What the old run left out, as unchanged or since
+it did not end, is compared with nothing: --fail is red then.
+
+Tests that are expected to fail count apart, and are not red: those that the new record has as
+xfailed or xpassed, and those in quarantine.
 """
 
 
@@ -58,13 +63,21 @@ def add(commands: Parsers) -> None:
     option(
         "--fail",
         action="store_true",
-        help="exit with 1 when something regressed, is missing from the new record or is broken",
+        help="exit with 1 when something regressed, is missing from a record or is broken",
     )
     option(
         "--missing",
         choices=("fail", "warn"),
         default="fail",
-        help="what becomes of missing and broken tests under --fail (default: %(default)s)",
+        help="what becomes of missing and broken tests, and of an old run that did not end, under "
+        "--fail (default: %(default)s)",
+    )
+    option(
+        "--acknowledged",
+        type=Path,
+        default=Path(FILE),
+        metavar="FILE",
+        help="the file with the quarantine (default: %(default)s in the current directory)",
     )
     option(
         "--tolerance",
@@ -109,7 +122,8 @@ def _run(arguments: argparse.Namespace) -> int:
     failed_by = "--inconclusive=fail" if arguments.inconclusive == "fail" else None
     # A record has what it has: one session has to do, and chance is allowed for.
     policy = Policy(arguments.tolerance, failed_by, RECORD, confirming=1)
-    found = compare_runs(read_runs(arguments.old), read_runs(arguments.new), policy)
+    old, new = read_runs(arguments.old), read_runs(arguments.new)
+    found = compare_runs(old, new, policy, _quarantine(arguments.acknowledged))
     if arguments.json:
         say_json(found)
     elif arguments.format == "markdown":
@@ -121,5 +135,16 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{arguments.old} and {arguments.new} have no measurement in common: the same tests "
             "have to be measured on the same hardware with the same backend"
         )
-    is_red = found.regressed or (arguments.missing == "fail" and (found.missing or found.broken))
+    is_red = found.regressed or (arguments.missing == "fail" and found.lacks_something)
     return ExitStatus.FOUND if arguments.fail and is_red else ExitStatus.OK
+
+
+def _quarantine(path: Path) -> Callable[[str], str]:
+    """Why a test may regress today; empty where it may not."""
+    known, today = read_acknowledged(path), datetime.now(timezone.utc).date()
+
+    def why(test: str) -> str:
+        one = known.quarantined(test, today)
+        return f"in quarantine until {one.until} by {one.by}: {one.reason}" if one else ""
+
+    return why

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_trtperf.commands.compare_text import COLUMNS, remaining, rows_of, summary
+from pytest_trtperf.commands.compare_text import COLUMNS, INCOMPLETE, remaining, rows_of, summary
 from pytest_trtperf.commands.compared_records import Comparisons
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.markdown import MAX_CHARACTERS, escaped, markdown_table
@@ -31,10 +31,11 @@ def markdown_text(found: Comparisons, marker: str, *, everything: bool) -> str:
 
 def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     shown = [one for one in found.compared if everything or one.is_worth_a_word]
-    shown.sort(key=lambda one: not one.failed)
+    shown.sort(key=lambda one: (not one.failed, bool(one.expected)))
     yield from (f"### trtperf: {summary(found)}", "")
     places = {(one.identity.backend, one.identity.hardware_class) for one in found.compared}
     yield from (", ".join(f"{backend} on {name}" for backend, name in sorted(places)), "")
+    yield from (f"**{INCOMPLETE}**", "") if found.incomplete else ()
     rows = [row for one in shown for row in rows_of(one)]
     yield from (*markdown_table(COLUMNS, rows), "") if rows else ()
     for name, those in remaining(found):

@@ -9,6 +9,8 @@ from pytest_trtperf.commands.compared_records import Compared, Comparisons
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.tables import aligned
 
+INCOMPLETE = "the old run did not end: what it had not measured by then is compared with nothing"
+
 COLUMNS = ("test", "metric", "old", "new", "change", "interval", "verdict")
 
 
@@ -24,6 +26,8 @@ def text_lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     for one in shown:
         key = shortened(one.identity.key)
         yield from (f"{key}: {text}" for text in (*one.notes, *one.differences))
+    if found.incomplete:
+        yield INCOMPLETE
     for name, those in remaining(found):
         yield f"{name} ({len(those)}):"
         yield from (f"  {one}" for one in those)
@@ -35,6 +39,8 @@ def remaining(found: Comparisons) -> Iterator[tuple[str, list[str]]]:
     for name, those in (
         ("not in the new record", [one.with_reason for one in found.missing]),
         ("failed in the new record alone", [str(one) for one in found.broken]),
+        ("expected to fail", [one.with_reason for one in found.expected]),
+        ("left out in the old record", [one.with_reason for one in found.left_out]),
         ("only in the new record", [str(one) for one in found.added]),
     ):
         if those:
@@ -44,7 +50,8 @@ def remaining(found: Comparisons) -> Iterator[tuple[str, list[str]]]:
 def rows_of(one: Compared) -> Iterator[tuple[str, ...]]:
     """A row of `COLUMNS` for each number."""
     for verdict in one.verdicts:
-        word = {"pass": "same", "fail": "REGRESSED"}.get(verdict.status, verdict.status)
+        failed = "xfail" if one.expected else "REGRESSED"
+        word = {"pass": "same", "fail": failed}.get(verdict.status, verdict.status)
         if verdict.change is None or verdict.value is None or verdict.baseline is None:
             yield shortened(one.identity.key), verdict.metric, "-", "-", "-", "-", "OTHER MODE"
             continue
@@ -61,7 +68,12 @@ def rows_of(one: Compared) -> Iterator[tuple[str, ...]]:
 
 def summary(found: Comparisons) -> str:
     """How many of each there are, in a line."""
-    others = {"broken": len(found.broken), "unchanged": len(found.unchanged)}
+    others = {
+        "broken": len(found.broken),
+        "unchanged": len(found.unchanged),
+        "left out in the old record": len(found.left_out),
+        "expected to fail": len(found.expected),
+    }
     return (
         f"{len(found.compared)} compared: {found.regressed} regressed, {found.inconclusive} "
         f"inconclusive; {len(found.missing)} missing, {len(found.added)} added"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -10,8 +10,10 @@ import msgspec
 from pytest_trtperf.analysis.diagnosis import FindingCode
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.commands.broken_tests import (
+    EXPECTED,
     BrokenTest,
     Missing,
+    added_tests,
     broken_tests,
     missing_tests,
 )
@@ -20,18 +22,19 @@ from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository
 from pytest_trtperf.judge.subject import Subject
 from pytest_trtperf.record.as_baseline import baseline_entry, tactics
-from pytest_trtperf.record.json_file import MeasurementId, measurement_id, measurement_ids
+from pytest_trtperf.record.json_file import MeasurementId, measurement_id
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.record.verdict import VerdictRecord
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """A measurement that both records have."""
+    """A measurement that both records have; `expected` is why it may fail, and empty elsewhere."""
 
     identity: MeasurementId
     verdicts: list[VerdictRecord]
     differences: list[str]
     notes: list[str]
+    expected: str = ""
 
     @property
     def failed(self) -> bool:
@@ -48,7 +51,9 @@ class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
     """The result; `missing` are only in the old record, `added` only in the new one.
 
     `unchanged` were not measured again, since nothing that they depend on has changed. `broken` are
-    tests that failed in the new record alone, and not by a comparison.
+    tests that failed in the new record alone, and not by a comparison. `left_out` are in the new
+    record, and the old run did not measure them although it had them. `incomplete` is whether the
+    old run did not end. `expected` regressed or are missing, and their tests are expected to fail.
     """
 
     compared: list[Compared]
@@ -56,11 +61,19 @@ class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
     added: list[MeasurementId]
     unchanged: list[MeasurementId]
     broken: list[BrokenTest]
+    left_out: list[Missing]
+    incomplete: bool
+    expected: list[Missing]
 
     @property
     def regressed(self) -> int:
-        """How many measurements got worse."""
-        return sum(one.failed for one in self.compared)
+        """How many measurements got worse, without those that are expected to fail."""
+        return sum(one.failed and not one.expected for one in self.compared)
+
+    @property
+    def lacks_something(self) -> bool:
+        """Whether something is missing or broken, or could not be compared with the old record."""
+        return bool(self.missing or self.broken or self.left_out or self.incomplete)
 
     @property
     def inconclusive(self) -> int:
@@ -71,10 +84,18 @@ class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Policy) -> Comparisons:
+def compare_runs(
+    old: Sequence[RunRecord],
+    new: Sequence[RunRecord],
+    policy: Policy,
+    quarantined: Callable[[str], str],
+) -> Comparisons:
     """Compares each measurement of the new runs with that of the old ones.
 
     All are looked at twice: unchanged engines first show what the machine is like.
+
+    Args:
+        quarantined: why a test may regress; empty where it may not.
     """
     before, after = dict(_measurements(old)), dict(_measurements(new))
     entries = {
@@ -89,15 +110,32 @@ def compare_runs(old: Sequence[RunRecord], new: Sequence[RunRecord], policy: Pol
     ]
     for _, pair in pairs:
         pair.judge()
-    gone, unchanged = missing_tests(old, new)
-    known = set(measurement_ids(old))
+    compared = [
+        pair.compared(one, _why_expected(after[one][1], quarantined)) for one, pair in pairs
+    ]
+    regressed = [
+        Missing(**msgspec.structs.asdict(one.identity), why=f"regressed: {one.expected}")
+        for one in compared
+        if one.failed and one.expected
+    ]
+    gone, unchanged, expected = missing_tests(old, new)
+    added, left_out = added_tests(old, new)
     return Comparisons(
-        compared=[pair.compared(one) for one, pair in pairs],
+        compared=compared,
         missing=gone,
-        added=[one for one in measurement_ids(new) if one not in known],
+        added=added,
         unchanged=unchanged,
         broken=broken_tests(old, new),
+        left_out=left_out,
+        incomplete=not all(run.complete for run in old),
+        expected=[*regressed, *expected],
     )
+
+
+def _why_expected(record: MeasurementRecord, quarantined: Callable[[str], str]) -> str:
+    """Why a measurement may regress; empty where it may not."""
+    expected = "its test is expected to fail" if record.outcome in EXPECTED else ""
+    return quarantined(record.test) or expected
 
 
 def _surroundings(
@@ -164,7 +202,7 @@ class _RecordPair:
             saturated=FindingCode.SATURATED in found,
         )
 
-    def compared(self, identity: MeasurementId) -> Compared:
+    def compared(self, identity: MeasurementId, expected: str) -> Compared:
         """The same with what explains a failure."""
         verdicts = self.judge()
         layers = {layer.name: layer.median_ms for layer in self._record.layers}
@@ -174,4 +212,5 @@ class _RecordPair:
             verdicts=verdicts,
             differences=differences if any(verdict.failed for verdict in verdicts) else [],
             notes=self._comparison.notes,
+            expected=expected,
         )

@@ -44,6 +44,7 @@ def summary_lines(
     errors: Sequence[str],
     of_older_form: int = 0,
     against: Path | None = None,
+    against_ended: bool = True,
     waited_s: float = 0.0,
     without_time: Sequence[str] = (),
     deprecated: Sequence[str] = (),
@@ -55,6 +56,7 @@ def summary_lines(
     Args:
         of_older_form: how many baselines know of no sessions.
         against: the record in the place of baselines, where there is one.
+        against_ended: whether its run did.
         waited_s: seconds that tests waited for other processes.
         uncollected: baseline entries of tests that were not collected.
         without_time: tests that the time limit left out.
@@ -67,6 +69,8 @@ def summary_lines(
     else:
         lines = _measured_lines(measurements, others, verbosity)
     lines += _broken_lines(broken(tests, [*measurements, *others]))
+    if not against_ended:
+        lines.append(f"{against}: THIS RUN DID NOT END, what it had not measured is not compared")
     if missing:
         lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
         lines += [f"  {key}" for key in missing]

@@ -76,6 +76,7 @@ class Run:
         selective: whether an option left out tests that the run does not know of.
         recorded: what became of the baselines, once the run is over.
         against: what --trtperf-against names, in the place of baselines.
+        against_ended: whether the run of that record reached its end.
         errors: what went wrong beside the tests, a line each.
         waited_s: seconds that tests waited for other processes.
         engines: by digest, whether this run built them.
@@ -109,6 +110,7 @@ class Run:
     selective: bool = False
     recorded: Recorded = field(default_factory=Recorded)
     against: EntriesByTest | None = None
+    against_ended: bool = True
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
     engines: dict[str, bool] = field(default_factory=dict)

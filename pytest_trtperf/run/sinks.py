@@ -203,6 +203,7 @@ class TerminalTable:
             errors=run.errors,
             of_older_form=run.of_older_form,
             against=run.settings.against,
+            against_ended=run.against_ended,
             waited_s=run.waited_s,
             without_time=run.without_time,
             deprecated=[DEPRECATED_ESTIMATE] if run.settings.inconclusive == "estimate" else (),

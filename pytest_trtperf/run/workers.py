@@ -105,11 +105,12 @@ def find_devices(config: pytest.Config, settings: Settings) -> Host:
 
 
 def _read_against(run: Run) -> EntriesByTest | None:
-    """What --trtperf-against names."""
+    """What --trtperf-against names; notes on the run whether its run has ended."""
     if run.settings.against is None:
         return None
     try:
         runs = read_runs(run.settings.against)
+        run.against_ended = all(one.complete for one in runs)
         return entries_of(runs, run.target.hardware_class, run.target.probe.backend)
     except BaselineError as error:
         raise pytest.UsageError(f"--trtperf-against: {error}") from None

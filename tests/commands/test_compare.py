@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from msgspec import structs
 
@@ -216,6 +218,74 @@ def test_a_failed_assertion_is_red_also_without_a_baseline(trtperf, write_run, m
     result = trtperf("compare", old, new, "--fail")
     assert result.status == 1
     assert f"failed in the new record alone (1):\n  {KEY} (tensorrt on nvidia-h200): " in result.out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_an_old_run_that_did_not_end_is_red(trtperf, write_run, make_measurement, form):
+    """As is what it had not measured by then, which is not new."""
+    other, third = (make_measurement(f"tests/t.py::test_{name}") for name in ("other", "third"))
+    before = [item("passed"), item("unfinished", other.key)]
+    old = write_run("old", make_measurement(), tests=before, complete=False)
+    new = write_run("new", make_measurement(), other, third)
+    words = (old, new, f"--format={form}", "--fail")
+    result = trtperf("compare", *words)
+    assert result.status == 1
+    assert "the old run did not end" in result.out
+    assert "0 missing, 1 added, 1 left out in the old record" in result.out
+    assert trtperf("compare", *words, "--missing=warn").status == 0
+    (left_out,) = trtperf("compare", old, new, "--json").json["left_out"]
+    assert (left_out["key"], left_out["why"]) == (other.key, "unfinished")
+    alone = write_run("new", make_measurement())
+    assert trtperf("compare", old, alone, "--fail").status == 1
+
+
+def test_what_the_old_run_left_out_as_unchanged_is_red(trtperf, write_run, make_measurement):
+    other = make_measurement("tests/t.py::test_other")
+    before = [item("unchanged", reason="as before"), item("passed", other.key)]
+    old = write_run("old", other, tests=before)
+    result = trtperf("compare", old, write_run("new", other, make_measurement()), "--fail")
+    assert result.status == 1
+    assert "the old run did not end" not in result.out
+    assert f"left out in the old record (1):\n  {KEY} (tensorrt on nv" in result.out
+    assert "200): unchanged: as before\n" in result.out
+    left_out_twice = write_run("new", other, tests=[item("unchanged")])
+    assert trtperf("compare", old, left_out_twice, "--fail").status == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("xfailed", 0), ("xpassed", 0), ("passed", 1), ("failed", 1)]
+)
+def test_what_pytest_expects_to_fail_counts_apart(compare, outcome, status):
+    result = compare(1.2, "--fail", outcome=outcome)
+    assert result.status == status
+    assert ("REGRESSED" in result.out) is bool(status)
+    assert (", 1 expected to fail\n" in result.out) is (not status)
+    assert f"1 compared: {status} regressed" in result.out
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, 0), (-1, 1)])
+def test_quarantine_counts_apart_too(compare, tmp_path, monkeypatch, days, status):
+    monkeypatch.chdir(tmp_path)
+    until = datetime.now(timezone.utc).date() + timedelta(days=days)
+    (tmp_path / "perf-acknowledged.toml").write_text(
+        f'[quarantine."tests/test_x.py::*"]\nreason = "bug 4711"\nby = "Ada"\nuntil = {until}\n'
+    )
+    result = compare(1.2, "--fail")
+    assert result.status == status
+    said = f"regressed: in quarantine until {until} by Ada: bug 4711\n"
+    assert (said in result.out) is (not status)
+    assert compare(1.2, "--fail", "--acknowledged", tmp_path / "other.toml").status == 1
+
+
+def test_a_missing_test_that_is_expected_to_fail_is_not_red(trtperf, write_run, make_measurement):
+    other = make_measurement("tests/t.py::test_other")
+    old = write_run("old", make_measurement(), other)
+    new = write_run("new", other, tests=[item("xfailed", reason="no model")])
+    result = trtperf("compare", old, new, "--fail")
+    assert result.status == 0
+    assert (
+        f"expected to fail (1):\n  {KEY} (tensorrt on nvidia-h200): xfailed: no model" in result.out
+    )
 
 
 def test_markdown_begins_with_a_marker_and_says_the_same(trtperf, write_run, make_measurement):

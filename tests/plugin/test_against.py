@@ -58,6 +58,16 @@ def test_measurement_that_the_record_lacks_is_listed(recorded):
     required.stdout.fnmatch_lines(["*test_more.py::test_model is not in *before.json, and *"])
 
 
+def test_a_record_of_a_run_that_did_not_end_is_noted(recorded):
+    line = "*before.json: THIS RUN DID NOT END, what it had not measured is not compared"
+    against(recorded).stdout.no_fnmatch_line(line)
+    path = recorded.path / "before.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "complete": False}))
+    result = against(recorded)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([line])
+
+
 def test_same_key_of_another_baseline_directory_is_kept_apart(project):
     body = """
 from pathlib import Path
