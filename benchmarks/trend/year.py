@@ -87,12 +87,17 @@ def write(directory: Path, found: Iterator[tuple[str, RunRecord]]) -> tuple[int,
     return count, size
 
 
-def timed(directory: Path) -> float:
-    """Seconds of `trtperf trend`."""
+def timed(directory: Path) -> tuple[float, float]:
+    """Seconds of `trtperf trend`, and those of the processor: others may use it, too."""
     command = [sys.executable, "-m", "pytest_trtperf.cli", "trend", str(directory)]
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), _processor_s()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begin
+    return round(time.perf_counter() - begin, 2), round(_processor_s() - used, 2)
+
+
+def _processor_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,12 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     row = {
         "nights": chosen.nights, "measurements": count, "bytes_each": round(size / count),
-        "first_s": round(first, 2), "again_s": round(again, 2), "one_more_night_s": round(more, 2),
+        "first_s": first, "again_s": again, "one_more_night_s": more,
         "memory_gb": round(memory, 2),
     }  # fmt: skip
     print(json.dumps(row, indent=1))
     chosen.output.write_text(json.dumps(row, indent=1) + "\n")
-    return 0 if first <= 60 and more <= 2 and memory <= 2 else 1
+    return 0 if first[0] <= 60 and more[0] <= 2 and memory <= 2 else 1
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ _ALONE_PHI = 0.04
 
 _FEW = 8
 
+_SHORT, _LOST = 30, 6.0
+"""Of fewer nights an autocorrelation comes out too small, by about this over their number."""
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -129,4 +132,6 @@ def _drawn_phi(own: Noise) -> FloatArray:
         centre = float(np.sum(own.phi * weight) / np.sum(weight))
         spread = max(float(np.var(own.phi, ddof=1) - np.mean(chance)), 1e-4)
     drawn: FloatArray = (own.phi * spread + centre * chance) / (spread + chance)
-    return np.clip(drawn, 0.0, MOST_PHI)
+    # Kendall's correction is too small where few nights remember much.
+    short = np.where(own.nights < _SHORT, _LOST / own.nights, 0)
+    return np.clip(drawn * (1 + short), 0.0, MOST_PHI)
