@@ -20,11 +20,10 @@ from pytest_trtperf.commands.stored_baselines import (
     Stored,
     about,
     figures,
-    matches,
     stored_baselines,
 )
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.text import matches, shortened
 from pytest_trtperf.report.tables import aligned
 
 _LIST_EXAMPLE = """\
@@ -79,7 +78,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    found = [one for one in stored_baselines(arguments) if matches(one.key, arguments.key)]
+    found = [one for one in stored_baselines(arguments) if matches(arguments.key, one.key)]
     if not found:
         raise BaselineError(
             f"no entry of {arguments.baseline_dir} is named {arguments.key!r}: "

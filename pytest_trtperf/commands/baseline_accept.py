@@ -23,7 +23,6 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.commands.stored_baselines import matches
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.attribution import doubts
 from pytest_trtperf.options.declared import Settings
@@ -31,7 +30,7 @@ from pytest_trtperf.record.acceptable import acceptable
 from pytest_trtperf.record.as_baseline import baseline_entry
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
-from pytest_trtperf.record.text import shortened
+from pytest_trtperf.record.text import matches, shortened
 
 LONGEST_REASON = 300
 """Characters, of why a measurement is left out."""
@@ -207,7 +206,7 @@ def _of_class(runs: Sequence[RunRecord], pattern: str) -> list[RunRecord]:
 
 
 def _is_named(one: MeasurementRecord, pattern: str | None) -> bool:
-    return pattern is None or matches(one.key, pattern) or matches(one.test, pattern)
+    return pattern is None or matches(pattern, one.key) or matches(pattern, one.test)
 
 
 def _check_directories(records: Sequence[MeasurementRecord]) -> None:

@@ -20,12 +20,13 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.commands.stored_baselines import Stored, about, matches, stored_baselines
+from pytest_trtperf.commands.stored_baselines import Stored, about, stored_baselines
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.options.values import parse_count
 from pytest_trtperf.record.item import PASSED
 from pytest_trtperf.record.json_file import measurement_ids, read_runs
 from pytest_trtperf.record.model import RunRecord
+from pytest_trtperf.record.text import matches
 
 _EXAMPLE = """\
   trtperf baseline prune --gone --dry-run
@@ -143,7 +144,7 @@ def _criteria(
         text = limit.strftime("%Y-%m-%dT%H:%M:%SZ")
         tests.append(lambda one: one.newest < text)
     if arguments.test is not None:
-        tests.append(lambda one: matches(one.key, arguments.test))
+        tests.append(lambda one: matches(arguments.test, one.key))
     return tests
 
 

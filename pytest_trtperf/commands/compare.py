@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -139,12 +139,12 @@ def _run(arguments: argparse.Namespace) -> int:
     return ExitStatus.FOUND if arguments.fail and is_red else ExitStatus.OK
 
 
-def _quarantine(path: Path) -> Callable[[str], str]:
-    """Why a test may regress today; empty where it may not."""
+def _quarantine(path: Path) -> Callable[[Collection[str]], str]:
+    """Why a test of these names may regress today; empty where it may not."""
     known, today = read_acknowledged(path), datetime.now(timezone.utc).date()
 
-    def why(test: str) -> str:
-        one = known.quarantined(test, today)
+    def why(names: Collection[str]) -> str:
+        one = known.quarantined(names, today)
         return f"in quarantine until {one.until} by {one.by}: {one.reason}" if one else ""
 
     return why

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.baseline.keys import possible_tests
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.commands.broken_tests import (
     EXPECTED,
@@ -88,14 +89,14 @@ def compare_runs(
     old: Sequence[RunRecord],
     new: Sequence[RunRecord],
     policy: Policy,
-    quarantined: Callable[[str], str],
+    quarantined: Callable[[Collection[str]], str],
 ) -> Comparisons:
     """Compares each measurement of the new runs with that of the old ones.
 
     All are looked at twice: unchanged engines first show what the machine is like.
 
     Args:
-        quarantined: why a test may regress; empty where it may not.
+        quarantined: why a test of these names may regress; empty where it may not.
     """
     before, after = dict(_measurements(old)), dict(_measurements(new))
     entries = {
@@ -132,10 +133,10 @@ def compare_runs(
     )
 
 
-def _why_expected(record: MeasurementRecord, quarantined: Callable[[str], str]) -> str:
+def _why_expected(record: MeasurementRecord, quarantined: Callable[[Collection[str]], str]) -> str:
     """Why a measurement may regress; empty where it may not."""
     expected = "its test is expected to fail" if record.outcome in EXPECTED else ""
-    return quarantined(record.test) or expected
+    return quarantined({record.test, *possible_tests(record.key)}) or expected
 
 
 def _surroundings(

@@ -9,6 +9,7 @@ from pathlib import Path
 from pytest_trtperf.commands.common import MOST_NAMED
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.model import RunRecord
+from pytest_trtperf.report.outcomes import listed
 
 Named = Sequence[tuple[Path, RunRecord]]
 """Runs, each with the file that it comes from."""
@@ -60,10 +61,5 @@ def _differ(what: str, values: Sequence[tuple[Path, str | None]]) -> Iterator[st
             files[value].append(str(path))
     if len(files) > 1:
         yield f"{what}: " + ", ".join(
-            f"{value} ({_listed(paths)})" for value, paths in files.items()
+            f"{value} ({listed(paths, MOST_NAMED)})" for value, paths in files.items()
         )
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = [f"and {len(paths) - MOST_NAMED} more"] if len(paths) > MOST_NAMED else []
-    return ", ".join([*paths[:MOST_NAMED], *more])

@@ -62,11 +62,6 @@ def _stores(directory: Path, pattern: str) -> Iterator[BaselineStore]:
                 yield BaselineStore(directory, hardware.name, backend.name)
 
 
-def matches(key: str, pattern: str) -> bool:
-    """Matches like a shell, except that [...] stands for itself: tests have parameters there."""
-    return fnmatch.fnmatchcase(key, pattern.replace("[", "[[]"))
-
-
 def about(one: Stored) -> dict[str, object]:
     """An entry for programs, without its runs."""
     return {

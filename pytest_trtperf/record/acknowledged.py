@@ -18,14 +18,15 @@ until = 2026-12-01
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.record.text import matches
 from pytest_trtperf.text import brief, in_brief
 
 if sys.version_info >= (3, 11):
@@ -97,17 +98,12 @@ class Acknowledgements(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     acknowledged: list[Acknowledged] = []
     quarantine: dict[str, Quarantined] = {}
 
-    def quarantined(self, key: str, today: date) -> Quarantined | None:
-        """What holds for a test today."""
+    def quarantined(self, names: Collection[str], today: date) -> Quarantined | None:
+        """What holds today for a test, by any of its names."""
         for pattern, one in self.quarantine.items():
-            if matches(pattern, key) and one.until >= today:
+            if one.until >= today and any(matches(pattern, name) for name in names):
                 return one
         return None
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a text is meant: only `*` and `?` are special, since names of tests have brackets."""
-    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def read_acknowledged(path: Path) -> Acknowledgements:

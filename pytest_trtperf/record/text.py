@@ -1,7 +1,8 @@
-"""Names of tests as they are shown."""
+"""Names of tests: as they are shown, and which of them a pattern means."""
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pytest_trtperf.text import without_middle
@@ -13,6 +14,11 @@ LONGEST_KEY = 120
 def shortened(text: str, longest: int = LONGEST_KEY) -> str:
     """A text without its middle where it is too long for a table."""
     return without_middle(text, longest)
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text is meant: only `*` and `?` are special, since names of tests have brackets."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def encodable(data: Any) -> Any:

@@ -264,13 +264,14 @@ def test_what_pytest_expects_to_fail_counts_apart(compare, outcome, status):
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, 0), (-1, 1)])
-def test_quarantine_counts_apart_too(compare, tmp_path, monkeypatch, days, status):
+@pytest.mark.parametrize("test", [KEY, f"perf/{KEY}"])
+def test_quarantine_counts_apart_too(compare, tmp_path, monkeypatch, days, status, test):
     monkeypatch.chdir(tmp_path)
     until = datetime.now(timezone.utc).date() + timedelta(days=days)
     (tmp_path / "perf-acknowledged.toml").write_text(
         f'[quarantine."tests/test_x.py::*"]\nreason = "bug 4711"\nby = "Ada"\nuntil = {until}\n'
     )
-    result = compare(1.2, "--fail")
+    result = compare(1.2, "--fail", old={"test": test}, test=test)
     assert result.status == status
     said = f"regressed: in quarantine until {until} by Ada: bug 4711\n"
     assert (said in result.out) is (not status)

@@ -180,7 +180,8 @@ def _odd_lines(random: Random) -> bytes:
 
 
 def _read_toml(path: Path, data: bytes) -> None:
-    from pytest_trtperf.record.acknowledged import matches, read_acknowledged
+    from pytest_trtperf.record.acknowledged import read_acknowledged
+    from pytest_trtperf.record.text import matches
 
     path.write_bytes(data)
     found = read_acknowledged(path)

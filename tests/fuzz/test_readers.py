@@ -81,7 +81,8 @@ def test_a_long_command_is_refused():
 
 def test_a_key_of_a_thousand_parts_and_a_pattern_of_stars_cost_nothing(tmp_path):
     from pytest_trtperf.errors import BaselineError
-    from pytest_trtperf.record.acknowledged import matches, read_acknowledged
+    from pytest_trtperf.record.acknowledged import read_acknowledged
+    from pytest_trtperf.record.text import matches
 
     path = tmp_path / "perf-acknowledged.toml"
     path.write_text("x." * 15_000 + "y = 1")

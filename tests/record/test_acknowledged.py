@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.acknowledged import (
     Acknowledged,
-    matches,
     read_acknowledged,
     with_entry,
 )
+from pytest_trtperf.record.text import matches
 
 NIGHT = date(2026, 3, 4)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
