@@ -134,4 +134,5 @@ def _drawn_phi(own: Noise) -> FloatArray:
     drawn: FloatArray = (own.phi * spread + centre * chance) / (spread + chance)
     # Kendall's correction is too small where few nights remember much.
     short = np.where(own.nights < _SHORT, _LOST / own.nights, 0)
-    return np.clip(drawn * (1 + short), 0.0, MOST_PHI)
+    found: FloatArray = np.clip(drawn * (1 + short), 0.0, MOST_PHI)
+    return found
