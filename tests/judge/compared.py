@@ -98,7 +98,7 @@ def judged(
     run = BaselineRun(
         recorded="2026-01-01T00:00:00Z",
         plan="p",
-        software={},
+        software={"tensorrt": "10"},
         sessions=[change(BaselineSession(rounds=before))] * stored_sessions,
     )
     entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[run])

@@ -80,11 +80,11 @@ def test_kernels_that_more_were_added_to_are_no_others() -> None:
     assert lines(kernels=now, kernels_then=("e" * 16,)) == []
 
 
-def test_versions_that_came_went_or_changed_are_lines() -> None:
-    assert lines(software={"driver": "590", "cuda": "13"}) == [
-        "cuda: none in the baseline, 13 here",
+def test_versions_that_changed_are_lines() -> None:
+    software = {"driver": "590", "cuda": "13", "tensorrt": "11.0"}
+    assert lines(software=software) == [
         "driver: 580 in the baseline, 590 here",
-        "tensorrt: 10.16 in the baseline, none here",
+        "tensorrt: 10.16 in the baseline, 11.0 here",
     ]
 
 
