@@ -19,6 +19,7 @@ class Option:
         help: what the command line's help says of it.
         metavar: what stands for a value in the help; a switch has none.
         per_measurement: whether marks and calls take it, too.
+        describes: whether it only says what a test is, and changes no number and no verdict.
         ini: the type of its value in a configuration file, which text may stand for.
         key: the option in the ini file; also what pytest calls the value of the flag.
         flag: the option on the command line.
@@ -34,6 +35,7 @@ class Option:
         *,
         metavar: str | None = None,
         per_measurement: bool = False,
+        describes: bool = False,
         ini: type | None = None,
     ) -> None:
         self.name = name
@@ -42,6 +44,7 @@ class Option:
         self.help = help
         self.metavar = metavar
         self.per_measurement = per_measurement
+        self.describes = describes
         self.ini = ini or (type(default) if isinstance(default, (int, float)) else str)
         self.key = "trtperf" if name == "enabled" else f"trtperf_{name}"
         self.flag = "--" + self.key.replace("_", "-")
@@ -447,6 +450,7 @@ DECLARED: tuple[Option, ...] = (
         "Who looks after a test, as records and JUnit properties say.",
         metavar="NAME",
         per_measurement=True,
+        describes=True,
     ),
     Option(
         "labels",
@@ -456,6 +460,7 @@ DECLARED: tuple[Option, ...] = (
         "of the mark and of the run.",
         metavar="LABELS",
         per_measurement=True,
+        describes=True,
     ),
 )
 """All options, in the order of the help."""

@@ -18,6 +18,7 @@ def recorded_options(settings: Settings) -> dict[str, Any]:
         option.name: _plain(value)
         for option in DECLARED
         if (option.per_measurement or option.name in OF_VERDICTS)
+        and not option.describes
         and (value := getattr(settings, option.name)) != option.default
     }
 

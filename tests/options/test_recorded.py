@@ -28,3 +28,7 @@ def test_those_that_decide_what_is_measured_and_judged():
 
 def test_defaults_are_left_out():
     assert recorded_options(Settings(enabled=True)) == {}
+
+
+def test_what_only_describes_a_test_is_left_out():
+    assert recorded_options(Settings(owner="vision", labels={"job": "2"})) == {}
