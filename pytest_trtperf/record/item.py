@@ -21,8 +21,8 @@ FAILED = ("failed", "error")
 PASSED = ("passed", "xpassed")
 """The outcomes after which a measurement may become a baseline."""
 
-UNCHANGED = "trtperf: unchanged"
-"""Why a test is skipped whose outcome is `unchanged`; programs recognise it by these words."""
+UNCHANGED_REASON = "trtperf: unchanged"
+"""Why a test is skipped whose outcome is `unchanged`, as pytest shows it."""
 
 
 class AttemptRecord(Record, frozen=True, kw_only=True):

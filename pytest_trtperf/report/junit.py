@@ -16,7 +16,7 @@ PREFIX = "trtperf"
 
 def without_properties(present: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
     """The properties of a test case that are of others."""
-    return [one for one in present if not one[0].startswith((f"{PREFIX}.", f"{PREFIX}["))]
+    return [one for one in present if not str(one[0]).startswith((f"{PREFIX}.", f"{PREFIX}["))]
 
 
 def with_properties(

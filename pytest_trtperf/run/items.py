@@ -13,19 +13,18 @@ import pytest
 from pytest_trtperf.errors import TrtPerfError
 from pytest_trtperf.record.item import (
     FAILED,
-    UNCHANGED,
     AttemptRecord,
     ItemRecord,
     Outcome,
 )
 from pytest_trtperf.record.text import shortened
+from pytest_trtperf.report.junit import without_properties
 
 LONGEST_TEXT = 300
 """Characters of a reason or a property; a record of a night has hundreds of them."""
 
 _PHASES = ("setup", "call", "teardown")
 _SPEAKS_FOR_ITSELF = (TrtPerfError, AssertionError, pytest.fail.Exception, pytest.skip.Exception)
-_PREFIX = "trtperf"
 
 
 def without_group(nodeid: str) -> str:
@@ -42,13 +41,13 @@ def reason_of(error: BaseException) -> str:
     return shortened(text, LONGEST_TEXT)
 
 
-def outcome_of(report: pytest.TestReport, reason: str = "") -> Outcome | None:
+def outcome_of(report: pytest.TestReport) -> Outcome | None:
     """What one report says of the outcome, as pytest counts it; None where it is only a step."""
     outcome: str = report.outcome
     if hasattr(report, "wasxfail") and outcome != "failed":
         return "xfailed" if outcome == "skipped" else "xpassed"
     if outcome == "skipped":
-        return "unchanged" if reason.startswith(UNCHANGED) else "skipped"
+        return "unchanged" if getattr(report, "trtperf_unchanged", False) else "skipped"
     if outcome == "passed":
         return "passed" if report.when == "call" else None
     # Failed, or what a plugin that runs tests again makes of it.
@@ -63,19 +62,20 @@ class _Attempt:
     failed_subtests: list[str] = field(default_factory=list)
     properties: dict[str, str] = field(default_factory=dict)
     quarantined: bool = False
+    measures: bool = False
 
     def take(self, report: pytest.TestReport, about: Mapping[str, Any]) -> None:
         if report.when in _PHASES:
             self.seconds[report.when] = round(report.duration, 6)
         self.failed_subtests += about.get("failed_subtests", ())
         self.quarantined |= getattr(report, "trtperf_quarantined", False)
+        self.measures |= about.get("measures", False)
         self.properties |= {
             str(name): shortened(str(value), LONGEST_TEXT)
-            for name, value in report.user_properties
-            if not str(name).startswith(_PREFIX)
+            for name, value in without_properties(report.user_properties)
         }
         reason = about.get("reason") or _text_of(report)
-        outcome = outcome_of(report, reason)
+        outcome = outcome_of(report)
         if self.failed_subtests and outcome == "passed":
             outcome, reason = "failed", reason or self.failed_subtests[0]
         # A test that failed and could not be torn down either counts as failed.
@@ -97,11 +97,14 @@ class ReportedItems:
     def __init__(self) -> None:
         self._collected: dict[str, ItemRecord] = {}
         self._attempts: dict[str, list[_Attempt]] = {}
+        self._crashed: dict[str, list[pytest.TestReport]] = {}
 
     def note_collected(self, items: Iterable[ItemRecord]) -> None:
         """Takes the tests that there are; those that are known stay as they are."""
         for item in items:
             self._collected.setdefault(item.test, item)
+            for report in self._crashed.pop(item.test, ()):
+                self.take(report)
 
     @property
     def collected(self) -> list[ItemRecord]:
@@ -114,9 +117,13 @@ class ReportedItems:
             self.note_collected([msgspec.convert(data, ItemRecord)])
         test = without_group(report.nodeid)
         about = getattr(report, "trtperf_item", None)
-        has_crashed = report.when not in _PHASES and test in self._collected
-        if about is None and not has_crashed:
-            return False
+        if about is None:
+            if report.when in _PHASES:
+                return False
+            if test not in self._collected:
+                # A crash before the first report of any test: which ones measure comes later.
+                self._crashed.setdefault(test, []).append(report)
+                return False
         attempts = self._attempts.setdefault(test, [])
         if report.when == "setup" or not attempts:
             attempts.append(_Attempt())
@@ -157,6 +164,7 @@ class ReportedItems:
             seconds=last.seconds,
             attempts=tried if len(tried) > 1 else [],
             owner=owner,
+            measures=item.measures or any(one.measures for one in attempts),
             labels={**labels, **item.labels},
             failed_subtests=last.failed_subtests,
             swallowed=[] if outcome in FAILED or last.quarantined else list(swallowed),

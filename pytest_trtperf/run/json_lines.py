@@ -62,8 +62,12 @@ class JsonLines:
         """Writes which tests there are; with pytest-xdist the first report brings them."""
         items = self._run.items.collected
         if len(items) > self._collected:
-            self._collected = len(items)
+            new, self._collected = items[self._collected :], len(items)
             self._append([CollectedLine(items=items)])
+            # A worker may crash before the first report.
+            ended = [item for one in new if (item := self._run.items.record(one.test))]
+            crashed = [one for one in ended if one.outcome == "failed"]
+            self._append((TestLine(item=one, ended=utc_now()) for one in crashed), sync=True)
 
     def _append(self, records: Iterable[Any], *, sync: bool = False) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -15,6 +15,7 @@ from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.run.building import BuildController
 from pytest_trtperf.run.controller import Controller
@@ -38,6 +39,8 @@ from pytest_trtperf.run.target import Target
 _HOST = pytest.StashKey[Host]()
 _WORKER_OUTPUT = "trtperf_deselected"
 _ENGINES = "trtperf_engines"
+COLLECTED = "trtperf_collected"
+"""The tests that measure of a worker that has sent no report of one."""
 
 
 def register(config: pytest.Config, settings: Settings) -> None:
@@ -212,6 +215,7 @@ class WorkerAssignment:
             host, ordinal = assigned
             host.workers[ordinal] -= 1
         output = getattr(node, "workeroutput", None) or {}
+        self._run.items.note_collected(msgspec.convert(output.get(COLLECTED, []), list[ItemRecord]))
         if _WORKER_OUTPUT not in output:
             self._run.selective = self._run.has_lost_worker = True
         self._run.deselected.update(output.get(_WORKER_OUTPUT, ()))
