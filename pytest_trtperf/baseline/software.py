@@ -10,7 +10,7 @@ def changed_versions(
 ) -> list[tuple[str, str, str]]:
     """Name, version then and version now of what changed, sorted by name.
 
-    What only one of the two names is not known to have changed: older runs name less.
+    A name that one of the two lacks is left out: runs of older versions name less.
 
     Args:
         besides: names that are left out.

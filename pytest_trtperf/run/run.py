@@ -84,7 +84,7 @@ class Run:
         without_time: tests that were not measured, since no time was left.
         reported: tests that have ended.
         has_lost_worker: whether a worker of pytest-xdist crashed.
-        comparisons: how many measurements are compared, as far as baselines show.
+        comparisons: how many measurements are compared; a test without a baseline counts as one.
         controls: unchanged engines, which say what the machine is like.
         invocation: how pytest was called.
         asks_only: whether the test that runs only says what it asks for, see `changed_only`.
