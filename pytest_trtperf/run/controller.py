@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from pytest_trtperf.options.undecided import STRICT
+from pytest_trtperf.record.item import FAILED
 from pytest_trtperf.record.json_file import without_surrogates
 from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.report.overlooked import overlooked_lines, unfinished_line
@@ -139,8 +140,11 @@ class Controller:
 def _note_overlooked(run: Run, exit_status: int) -> None:
     """Fails a run that would be green although tests were left out, or overlooked something."""
     tests = tests_of(run)
-    if exit_status == pytest.ExitCode.OK and (line := unfinished_line(tests)):
-        run.note_error(line)
+    if exit_status == pytest.ExitCode.OK:
+        if line := unfinished_line(tests):
+            run.note_error(line)
+        if any(one.outcome in FAILED for one in tests):
+            run.note_error("tests failed, and pytest.exit ended the run as if none had")
     if run.settings.strict:
         for line in overlooked_lines(tests, run.measured):
             run.note_error(f"{line}: {STRICT} fails it")

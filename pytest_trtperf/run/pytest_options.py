@@ -11,7 +11,6 @@ import pytest
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import Sources, check_keys, resolve
 from pytest_trtperf.run import own_backends
-from pytest_trtperf.run.ci import is_ci
 
 WORKER_INPUT = "trtperf"
 """Where pytest-xdist's workers find what the controller gives them."""
@@ -71,6 +70,9 @@ def _check_run(config: pytest.Config, settings: Settings) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     words = [str(word).partition("=")[0] for word in config.invocation_params.args]
+    # Imported here, since a run without --trtperf resolves its options, too.
+    from pytest_trtperf.run.ci import is_ci
+
     if settings.update and is_ci(os.environ) and "--trtperf-update" not in words:
         raise pytest.UsageError(
             "TRTPERF_UPDATE or trtperf_update is set, so that this job would record its numbers "

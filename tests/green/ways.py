@@ -221,10 +221,12 @@ STOPS = Way(
     def test_last():
         import pytest
         pytest.exit("enough", returncode=0)
-    """, PASSED, ("*not decided: 1 one session (test_it)*",), recorded=PLAIN,
+    """, FAILED, ("*pytest.exit ended the run as if none had*",), recorded=PLAIN,
 )  # fmt: skip
 NO_TIME = Way(
-    status=PASSED, words=("*no time left*",), arguments=("--trtperf-time-limit=0.0001",),
+    status=NOTHING,
+    words=("*not measured, since no time was left*",),
+    arguments=("--trtperf-time-limit=0.0001",),
 )  # fmt: skip
 
 WRITING = {
@@ -820,12 +822,13 @@ INTERRUPTING = {
         PLAIN + "\n    def test_last():\n        raise KeyboardInterrupt\n",
         INTERRUPTED,
         ("*KeyboardInterrupt*",),
+        process=True,
         recorded=PLAIN,
     ),
     "pytest.exit": STOPS,
     "pytest.exit in the test": Way(
         AFTER.format(after='pytest.exit("enough", returncode=0)'),
-        FAILED,
+        NOTHING,
         ("*stopped before all tests had run*",),
         recorded=PLAIN,
     ),
