@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from pytest_trtperf.analysis.paired import BLOCK_LOOKS
 from pytest_trtperf.measure.measurement import Measurement
+from pytest_trtperf.measure.turn import start_anew
 
 
 class Blocks:
@@ -93,19 +93,10 @@ class Blocks:
         return self._spent_s + self._turn_s + self._block_s <= self._max_time
 
     def _turn(self) -> None:
-        """Starts both sessions anew, in the other order, each in a thread that waits for it.
-
-        Both load at the same time: nothing is timed meanwhile.
-        """
+        """Starts both sessions anew, in the other order."""
         self._is_new_first = not self._is_new_first
-        in_order = self._measurements[:: 1 if self._is_new_first else -1]
-        with ThreadPoolExecutor(len(in_order)) as pool:
-            # Both are gone before either is started: the first would take the other's old place.
-            list(pool.map(lambda one: one.session.close(), self._measurements))
-            starting = [pool.submit(one.session.restart) for one in in_order]
-        # The one that was started is the measurement's, and freed with it, if the other fails.
-        started = [one for one in zip(in_order, starting, strict=True) if not one[1].exception()]
-        for measurement, session in started:
-            measurement.renew(session.result())
-        for session in starting:
-            session.result()
+        start_anew(
+            [one.session for one in self._measurements],
+            (0, 1) if self._is_new_first else (1, 0),
+            lambda place, session: self._measurements[place].renew(session),
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
+from pytest_trtperf.measure.turn import start_anew
 
 QUERIES = 10
 """Of one chunk: their median does not mind that one of them is interrupted."""
@@ -133,12 +133,4 @@ class Chunks:
         """Starts both sessions anew, in the other order."""
         self._is_new_first = not self._is_new_first
         order = (0, 1) if self._is_new_first else (1, 0)
-        with ThreadPoolExecutor(len(order)) as pool:
-            list(pool.map(lambda one: one.close(), self._sessions))
-            starting = {side: pool.submit(self._sessions[side].restart) for side in order}
-        # One that was started is freed with the others, even if the other one fails.
-        for side, session in starting.items():
-            if not session.exception():
-                self._sessions[side] = session.result()
-        for session in starting.values():
-            session.result()
+        start_anew(tuple(self._sessions), order, self._sessions.__setitem__)
