@@ -16,8 +16,9 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.judge.fleet import Fleet, judge_fleet
-from pytest_trtperf.record.history import History, read_history
+from pytest_trtperf.commands.fleet_options import add_fleet_options, fleet_of
+from pytest_trtperf.judge.fleet import Fleet
+from pytest_trtperf.record.history import History
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
 from pytest_trtperf.report.html.page import check_installed, write_html
@@ -28,8 +29,9 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-For a directory the page shows the trend of each series, like `trtperf trend`, and the newest run
-on each hardware. The page needs no network. The command needs pytest-trtperf[report].
+For a directory the page shows the trend of each series, as `trtperf trend` with the same options,
+and the newest run on each hardware. The page needs no network. The command needs
+pytest-trtperf[report].
 """
 
 
@@ -68,14 +70,17 @@ def add(commands: Parsers) -> None:
         default=Path("trtperf.html"),
         help="the file to write (default: %(default)s)",
     )
+    add_fleet_options(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     check_installed()
     source: Path = arguments.source
-    history = read_history(source) if source.is_dir() else History()
-    runs = _newest(source, history) if source.is_dir() else read_runs(source)
-    fleet = judge_fleet(history) if history.series else Fleet()
+    if source.is_dir():
+        history, fleet = fleet_of(source, arguments)
+        runs = _newest(source, history)
+    else:
+        history, fleet, runs = History(), Fleet(), read_runs(source)
     trends = list(zip(fleet.series, fleet.trends, strict=True))
     size = write_html(arguments.output, runs, trends)
     result = Report(

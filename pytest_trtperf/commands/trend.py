@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from pytest_trtperf.analysis.night_watch import LEAST
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.commands.common import (
     ExitStatus,
@@ -22,13 +19,10 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.judge.fleet import Fleet, FleetAlarm, judge_fleet
-from pytest_trtperf.judge.missing import MISSING_NIGHTS
+from pytest_trtperf.commands.fleet_options import add_fleet_options, fleet_of
+from pytest_trtperf.judge.fleet import Fleet, FleetAlarm
 from pytest_trtperf.judge.trend import State, Trend
-from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
-from pytest_trtperf.record.history import read_history
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.record.watch_memory import WatchMemory
 from pytest_trtperf.report.tables import aligned
 
 COLUMNS = ("state", "what", "metric", "hardware", "host", "change", "interval", "since", "record",
@@ -85,67 +79,12 @@ def add(commands: Parsers) -> None:
     option(
         "--fail", action="store_true", help="exit with 1 when an alarm stands or a test is missing"
     )
-    option(
-        "--least",
-        type=_share,
-        default=LEAST,
-        metavar="SHARE",
-        help="the smallest change to report, as a share (default: %(default)s)",
-    )
-    option("--branch", metavar="NAME", help="the branch to look at (default: main, else master)")
-    option(
-        "--timezone",
-        type=zone,
-        default="UTC",
-        metavar="ZONE",
-        help="whose noon begins a night, such as Europe/Berlin (default: %(default)s)",
-    )
-    option(
-        "--missing",
-        type=_nights,
-        default=MISSING_NIGHTS,
-        metavar="NIGHTS",
-        help="nights without a measurement after which a test is missing (default: %(default)s)",
-    )
-    option(
-        "--acknowledged",
-        type=Path,
-        default=Path(FILE),
-        metavar="FILE",
-        help="the file of acknowledged alarms (default: %(default)s in the current directory)",
-    )
+    add_fleet_options(parser)
     option("--all", action="store_true", help="show every series, quiet and new ones too")
 
 
-def zone(text: str) -> ZoneInfo:
-    """A time zone by its name."""
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a known time zone") from error
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share in (0, 1], such as 0.01")
-    return share
-
-
-def _nights(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nights")
-    return int(text)
-
-
 def _run(arguments: argparse.Namespace) -> int:
-    acknowledged = read_acknowledged(arguments.acknowledged)
-    history = read_history(arguments.directory, arguments.timezone, arguments.branch)
-    memory = WatchMemory(arguments.directory)
-    fleet = judge_fleet(history, acknowledged, arguments.least, arguments.missing, memory)
+    history, fleet = fleet_of(arguments.directory, arguments)
     if arguments.json:
         say_json(
             Trends(
