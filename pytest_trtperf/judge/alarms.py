@@ -11,6 +11,7 @@ from statistics import median
 import numpy as np
 
 from pytest_trtperf.analysis.episodes import Episode
+from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.judge.trend import COMMON, Row, WatchedRow
 from pytest_trtperf.record.history import Night
 
@@ -98,12 +99,8 @@ class Cause:
             before = [night for night in nights[: self.since] if night.record]
             now = nights[self.since]
             if before and now.record:
-                old, new = before[-1].software, now.software
-                return [
-                    f"{name} {old[name]} -> {new[name]}"
-                    for name in sorted(old.keys() & new.keys())
-                    if old[name] != new[name]
-                ]
+                changed = changed_versions(before[-1].software, now.software)
+                return [f"{name} {old} -> {new}" for name, old, new in changed]
         return []
 
 

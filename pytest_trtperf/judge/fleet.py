@@ -206,8 +206,8 @@ class _Judge:
                 )
             elif place not in self.used:
                 self.fleet.notes.append(
-                    f"the acknowledgement of {one.key}@{one.since} is of nothing that the records "
-                    "have: no test or alarm has that name and night"
+                    f"the acknowledgement of {one.key}@{one.since} is useless: the records have no "
+                    "test or alarm of that name and night"
                 )
 
 

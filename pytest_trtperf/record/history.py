@@ -117,7 +117,8 @@ def read_history(
     dated: list[_Dated] = []
     seen: set[object] = set()
     for record, run in observed.runs:
-        itself = (run.created, run.hardware_class, run.backend, run.host, *run.names)
+        numbers = (*run.names, *run.values)
+        itself = (run.created, run.hardware_class, run.backend, run.host, *numbers)
         if itself in seen:  # a record may lie beside the one that it was merged into
             continue
         seen.add(itself)
