@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from pytest_trtperf.baseline.keys import possible_tests
@@ -27,6 +27,9 @@ from pytest_trtperf.record.item import PASSED
 from pytest_trtperf.record.json_file import measurement_ids, read_runs
 from pytest_trtperf.record.model import RunRecord
 from pytest_trtperf.record.text import matches
+from pytest_trtperf.utc import utc_text
+
+_DAY_S = 86_400
 
 _EXAMPLE = """\
   trtperf baseline prune --gone --dry-run
@@ -140,9 +143,8 @@ def _criteria(
     if arguments.not_in is not None:
         tests.append(_is_not_in(read_runs(arguments.not_in), arguments.not_in))
     if arguments.older_than is not None:
-        limit = datetime.now(timezone.utc) - timedelta(days=arguments.older_than)
-        text = limit.strftime("%Y-%m-%dT%H:%M:%SZ")
-        tests.append(lambda one: one.newest < text)
+        limit = utc_text(time.time() - arguments.older_than * _DAY_S)
+        tests.append(lambda one: one.newest < limit)
     if arguments.test is not None:
         tests.append(lambda one: matches(arguments.test, one.key))
     return tests

@@ -25,7 +25,7 @@ from pytest_trtperf.commands.common import (
     say,
     say_json,
 )
-from pytest_trtperf.commands.printed import moment, total_size
+from pytest_trtperf.commands.printed import total_size
 from pytest_trtperf.commands.this_machine import Fit, ThisMachine
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
@@ -40,6 +40,7 @@ from pytest_trtperf.plan_cache.trust import Damaged, check_directory
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.run.revision import DIRECTORY as REVISIONS
 from pytest_trtperf.run.revision import sweep as sweep_revisions
+from pytest_trtperf.utc import utc_text
 
 Act = Callable[[argparse.Namespace, CacheFiles], ExitStatus]
 
@@ -159,7 +160,7 @@ def _row(entry: Entry, identity: PlanIdentity | None, fit: Fit) -> tuple[str, ..
         built_by,
         about.device or "?",
         total_size([entry.size]),
-        moment(entry.used),
+        utc_text(entry.used),
         f"{here}: {fit.why}" if fit.why else here,
     )
 
@@ -172,7 +173,7 @@ def _summary(files: CacheFiles, entry: Entry, identity: PlanIdentity | None) -> 
         "key": entry.key,
         "path": str(files.path(entry.key, PLAN)),
         "size": entry.size,
-        "last_used": moment(entry.used),
+        "last_used": utc_text(entry.used),
         "identity": known,
     }
 
@@ -187,7 +188,7 @@ def _show(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
         say_json({**_summary(files, entry, identity), "identity": known})
         return ExitStatus.OK
     about, layers = known.pop("about"), known.pop("layers")
-    path, used = files.path(entry.key, PLAN), moment(entry.used)
+    path, used = files.path(entry.key, PLAN), utc_text(entry.used)
     known["built because"] = known.pop("why")
     shown = {"key": entry.key, "path": path, "last used": used, **known, **about}
     say(*(f"{name}: {value}" for name, value in shown.items()))

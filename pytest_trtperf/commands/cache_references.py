@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_trtperf.commands.printed import moment, total_size
+from pytest_trtperf.commands.printed import total_size
 from pytest_trtperf.plan_cache.files import CacheFiles
 from pytest_trtperf.plan_cache.reference import Reference
 from pytest_trtperf.plan_cache.references import (
@@ -17,6 +17,7 @@ from pytest_trtperf.plan_cache.references import (
     References,
 )
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.utc import utc_text
 
 _SHORT_KEY = 12
 _COLUMNS = ("reference", "model", "engine", "built by", "for", "size", "last used")
@@ -46,7 +47,7 @@ def _row(known: Reference | None, entry: ReferenceEntry) -> tuple[str, ...]:
     is_for = one.about.device or ("cpu" if one.about.model else "?")
     return (
         entry.key[:_SHORT_KEY], one.name, one.engine[:_SHORT_KEY], built_by, is_for,
-        total_size([entry.size]), moment(entry.used),
+        total_size([entry.size]), utc_text(entry.used),
     )  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def summaries(references: References) -> list[dict[str, Any]]:
             "key": entry.key,
             "path": str(references.path(entry.key)),
             "size": entry.size,
-            "last_used": moment(entry.used),
+            "last_used": utc_text(entry.used),
             "reference": msgspec.to_builtins(references.read(entry.key)),
         }
         for entry in references.entries()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
@@ -41,6 +40,7 @@ from pytest_trtperf.trtexec.runs import (
     imported_entry,
     imported_run,
 )
+from pytest_trtperf.utc import utc_text
 
 _EXAMPLE = """\
   trtexec --loadEngine=resnet50.plan --useSpinWait --shapes=input:8x3x224x224 \\
@@ -212,8 +212,7 @@ def _read(path: Path) -> bytes:
 
 def _modified(path: Path) -> str:
     """When a file was written, in UTC: trtexec's files do not say when it ran."""
-    moment = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(path.stat().st_mtime)
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
 
 
 def total_size(sizes: Iterable[int]) -> str:
@@ -14,8 +13,3 @@ def total_size(sizes: Iterable[int]) -> str:
             return f"{size:.4g} {unit}"
         size /= 1024
     return f"{size:.4g} GiB"
-
-
-def moment(seconds: float) -> str:
-    """Seconds since the epoch as date and time in UTC."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

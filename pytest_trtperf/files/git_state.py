@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from pytest_trtperf.files.git_command import GitError, run_git
+from pytest_trtperf.utc import utc_text
 
 _LONGEST_S = 10.0
 
@@ -42,9 +42,7 @@ def checked_out(folder: Path) -> CheckedOut:
     )
     return CheckedOut(
         commit=commit,
-        commit_time=datetime.fromtimestamp(int(seconds), timezone.utc).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"
-        ),
+        commit_time=utc_text(int(seconds)),
         branch=_said(folder, "symbolic-ref", "--short", "--quiet", "HEAD"),
         dirty=None if changed is None else bool(changed),
     )

@@ -21,8 +21,8 @@ from pytest_trtperf.record.model import (
     MeasurementRecord,
     RoundRecord,
     RunRecord,
-    utc_now,
 )
+from pytest_trtperf.utc import utc_now
 
 EntriesByTest = dict[str, dict[str, BaselineEntry]]
 """Entries by test and key: two baseline directories of one repository may hold the same key."""

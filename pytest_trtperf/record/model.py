@@ -7,7 +7,6 @@ they are provisional, as the hooks that are given them: see `pytest_trtperf.hook
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from statistics import median
 from typing import Annotated, Any
 
@@ -31,11 +30,6 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 Quantiles = Annotated[
     list[float], msgspec.Meta(min_length=len(QUANTILES), max_length=len(QUANTILES))
 ]
-
-
-def utc_now() -> str:
-    """The time of a record, to the second."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class EngineRecord(Record, frozen=True, kw_only=True):

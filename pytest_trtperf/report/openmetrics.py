@@ -9,11 +9,11 @@ other new type of OpenMetrics, reads the file too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 
 from pytest_trtperf.analysis.metrics import engine_metric
 from pytest_trtperf.record.model import Measured, MeasurementRecord, RunRecord
 from pytest_trtperf.report.outcomes import outcome
+from pytest_trtperf.utc import utc_seconds
 
 STATISTICS = ("min", "mean", "median", "p90", "p95", "p99", "max")
 
@@ -113,9 +113,8 @@ def _add_run(families: _Families, run: RunRecord, number: str) -> None:
     known = {name: text for name, text in about.items() if text}
     families.add("trtperf_run", "What a run was made of, and on.", {**labels, **known}, 1)
     families.add("trtperf_run_exit_status", "pytest's exit status.", labels, run.exit_status)
-    ended = datetime.strptime(run.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     help = "When a run ended, since 1970."
-    families.add("trtperf_run_end_seconds", help, labels, ended.timestamp(), "seconds")
+    families.add("trtperf_run_end_seconds", help, labels, utc_seconds(run.created), "seconds")
 
 
 def _of_hardware(run: RunRecord) -> Labels:

@@ -17,10 +17,10 @@ from pytest_trtperf.record.json_lines import (
     begin,
     lines_path,
 )
-from pytest_trtperf.record.model import utc_now
 from pytest_trtperf.run.items import without_group
 from pytest_trtperf.run.run import Run
 from pytest_trtperf.run.run_record import begun_record
+from pytest_trtperf.utc import utc_now
 
 _NOT_ENDED = "the run did not end"
 

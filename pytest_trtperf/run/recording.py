@@ -17,8 +17,9 @@ from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository, what_it_finds
 from pytest_trtperf.record.as_baseline import baseline_entry
 from pytest_trtperf.record.baseline_state import NOT_RECORDED, RECORDED
-from pytest_trtperf.record.model import MeasurementRecord, utc_now
+from pytest_trtperf.record.model import MeasurementRecord
 from pytest_trtperf.run.run import Run
+from pytest_trtperf.utc import utc_now
 
 _Place = tuple[Path, str]
 """A baseline directory, and the name of a test module in it."""

@@ -35,13 +35,13 @@ from pytest_trtperf.record.model import (
     MeasurementRecord,
     PairRecord,
     RunRecord,
-    utc_now,
 )
 from pytest_trtperf.run.invocation import Invocation
 from pytest_trtperf.run.items import ReportedItems, without_group
 from pytest_trtperf.run.origin import Origin, origin_of
 from pytest_trtperf.run.run_record import run_record
 from pytest_trtperf.run.target import Target
+from pytest_trtperf.utc import utc_now
 
 RUN = pytest.StashKey["Run"]()
 

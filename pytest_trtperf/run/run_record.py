@@ -14,8 +14,9 @@ from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.measure.device_facts import read_device_facts
 from pytest_trtperf.options.recorded import recorded_options
 from pytest_trtperf.record.item import ItemRecord
-from pytest_trtperf.record.model import Measured, RunRecord, utc_now
+from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.record.origin import GpuRecord
+from pytest_trtperf.utc import utc_now
 
 if TYPE_CHECKING:
     from pytest_trtperf.run.run import Run
