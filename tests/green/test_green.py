@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.green.ways import FAILED, WAYS, Way, module
+from tests.green.way import FAILED, Way, module
+from tests.green.ways import WAYS
 from tests.in_process import make_importable
 
 PLUGIN = """

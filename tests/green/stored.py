@@ -1,0 +1,73 @@
+"""What becomes of the stored baselines between the run that records and the one that compares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def baselines(path: Path) -> list[Path]:
+    return sorted((path / "perf-baselines").rglob("*.json"))
+
+
+def rewrite(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Changes each entry of the baselines."""
+
+    def prepare(path: Path) -> None:
+        for file in baselines(path):
+            content = json.loads(file.read_text())
+            for entry in content["entries"].values():
+                change(entry)
+            file.write_text(json.dumps(content))
+
+    return prepare
+
+
+def rounds(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def each(entry: dict[str, Any]) -> None:
+        for run in entry["runs"]:
+            for session in run["sessions"]:
+                for one in session["rounds"]:
+                    change(one)
+
+    return rewrite(each)
+
+
+def write(text: str) -> Callable[[Path], None]:
+    def prepare(path: Path) -> None:
+        for file in baselines(path):
+            file.write_text(text)
+
+    return prepare
+
+
+def remove(path: Path) -> None:
+    for file in baselines(path):
+        file.unlink()
+
+
+def as_other_class(path: Path) -> None:
+    (path / "perf-baselines/fake-gpu").rename(path / "perf-baselines/another-gpu")
+
+
+def cut(path: Path) -> None:
+    for file in baselines(path):
+        file.write_bytes(file.read_bytes()[:-200])
+
+
+def repeat(path: Path) -> None:
+    """As `--count=2` of a plugin does."""
+    (path / "conftest.py").write_text(
+        "def pytest_generate_tests(metafunc):\n"
+        "    metafunc.fixturenames.append('_step')\n"
+        "    metafunc.parametrize('_step', range(2), ids=['1-2', '2-2'])\n"
+    )
+
+
+def future(path: Path) -> None:
+    for file in baselines(path):
+        content = json.loads(file.read_text())
+        content["schema"] = content["schema"].partition("/")[0] + "/99"
+        file.write_text(json.dumps(content))
