@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_trtperf.analysis.night_watch import LevelShift
+from pytest_trtperf.analysis.level_shift import LevelShift
 
 LASTING = 14
 """Nights after which a better level is what later ones are compared with."""

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from pytest_trtperf.analysis.summary import FloatArray
 
 _REACH = 3.0
 """Deviations beyond this, in standard deviations, count as this."""
+
+
+@dataclass(frozen=True)
+class LevelShift:
+    """A change of a series: `since` the first night at the new level, `raised` when it was noticed.
+
+    Both are columns. `before` and `after` are levels as logarithms, `error_before` is the standard
+    error of the first and `error` that of their difference. `nights` is how many were measured at
+    the old level.
+    """
+
+    series: int
+    since: int
+    raised: int
+    before: float
+    after: float
+    error_before: float
+    error: float
+    nights: int
 
 
 def robust_mean(values: FloatArray, sd: float) -> float:

@@ -11,16 +11,15 @@ autocorrelation lets expect after the nights before, in standard deviations.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from dataclasses import astuple, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from pytest_trtperf.analysis.level_shift import best_split, robust_mean
+from pytest_trtperf.analysis.level_shift import LevelShift, best_split, robust_mean
 from pytest_trtperf.analysis.night_density import IntArray, NightDensity
+from pytest_trtperf.analysis.night_memory import PARTS, Memory, memory_of, recall
 from pytest_trtperf.analysis.night_noise import Noise, mean_variance, own_noise, shared_noise
 from pytest_trtperf.analysis.summary import FloatArray
 
@@ -56,8 +55,10 @@ _SPAN = math.log(400 / LARGE)
 """A large change may have any size up to 400 standard deviations; each order is as likely."""
 
 _DOUBT = 12.0
+"""Added to the limit for each unit that the autocorrelation is above a half: it is known badly."""
 
 _LARGE_PENALTY = 2.0
+"""Added to the limit of a large change, whose size is fitted to its nights."""
 
 _SUSPECTED = 4.0
 """Nights after which a sum is so large say nothing of nights without a change."""
@@ -80,17 +81,6 @@ _FROZEN = 27
 _LAG = 10
 """Nights that have to pass before one becomes part of the reference: it may be after a change."""
 
-_REMEMBERED = (
-    "start", "seen", "before", "mean", "sd", "phi", "variance", "sized", "base", "base_error",
-    "running", "last", "gap", "sums", "assumed", "lasts", "gaps", "since", "nights",
-)  # fmt: skip
-"""The arrays of a watch that change from night to night."""
-
-_WHOLE = (0, 1, 2, 7)
-"""The fields of a `LevelShift` that are whole numbers."""
-
-_PARTS = ("mean", "variance", "phi", "nights", "pairs")
-
 _EVERY = 4
 """Nights from one look for what is to be estimated anew to the next."""
 
@@ -99,25 +89,6 @@ _GROWTH = 1.25
 
 _YOUNG = (3, 4, 5, 6, 7, 8, 10, 12, 15, 20)
 """Nights after a change at which the new level is estimated anew, from all of them."""
-
-
-@dataclass(frozen=True)
-class LevelShift:
-    """A change of a series: `since` the first night at the new level, `raised` when it was noticed.
-
-    Both are columns. `before` and `after` are levels as logarithms, `error_before` is the standard
-    error of the first and `error` that of their difference. `nights` is how many were measured at
-    the old level.
-    """
-
-    series: int
-    since: int
-    raised: int
-    before: float
-    after: float
-    error_before: float
-    error: float
-    nights: int
 
 
 @dataclass
@@ -134,10 +105,6 @@ class Watched:
     phi: FloatArray
     start: IntArray
     memory: Memory
-
-
-Memory = dict[str, npt.NDArray[Any]]
-"""What `watch` knew before the last night, as arrays by name."""
 
 
 def watch(
@@ -157,13 +124,13 @@ def watch(
     """
     if not 0 < least <= 1:
         raise ValueError(f"the smallest change {least} is not in (0, 1]")
-    state = _State(logs, groups, math.log1p(least))
+    state = State(logs, groups, math.log1p(least))
     with np.errstate(invalid="ignore", divide="ignore"):
-        begin = state.remember(memory) if memory else 0
+        begin = recall(state, memory) if memory else 0
         kept: Memory = {}
         for night in range(begin, logs.shape[1]):
             if night == logs.shape[1] - 1:
-                kept = state.memory(night)
+                kept = memory_of(state, night)
             state.pass_night(night)
     return Watched(state.shifts, state.mean, state.sd, state.phi, state.start, kept)
 
@@ -181,7 +148,9 @@ class _Places(dict[int, IntArray]):
 
 
 @dataclass
-class _State:
+class State:
+    """Of all series, what is compared with and what the sums are, on one night after the other."""
+
     logs: FloatArray
     groups: IntArray
     least: float
@@ -216,41 +185,8 @@ class _State:
         self.nights = np.zeros(wide, dtype=np.intp)
         self.density = NightDensity()
 
-    def memory(self, nights: int) -> Memory:
-        """What is known after so many nights."""
-        known = {f"known_{name}": getattr(self.known, name).copy() for name in _PARTS}
-        return {
-            **{name: getattr(self, name).copy() for name in _REMEMBERED},
-            **known,
-            "counts": self.density.counts.copy(),
-            "shifts": np.array([astuple(shift) for shift in self.shifts]).reshape(-1, 8),
-            "passed": np.array(nights),
-            "digest": np.array(self._digest(nights)),
-        }
-
-    def remember(self, memory: Memory) -> int:
-        """Goes on from what was known, if that was of the same nights; returns how many."""
-        nights = int(memory["passed"])
-        same = nights <= self.logs.shape[1] and str(memory["digest"]) == self._digest(nights)
-        if not same:
-            return 0
-        for name in _REMEMBERED:
-            setattr(self, name, memory[name])
-        self.known = Noise(*(memory[f"known_{name}"] for name in _PARTS))
-        self.density = NightDensity(memory["counts"])
-        self.shifts = [
-            LevelShift(*(int(one) if place in _WHOLE else one for place, one in enumerate(row)))
-            for row in memory["shifts"].tolist()
-        ]
-        return nights
-
-    def _digest(self, nights: int) -> str:
-        digest = hashlib.blake2b(np.ascontiguousarray(self.logs[:, :nights]).tobytes())
-        digest.update(f"{self.logs.shape[0]} {nights} {self.least}".encode())
-        digest.update(self.groups.tobytes())
-        return digest.hexdigest()
-
     def pass_night(self, night: int) -> None:
+        """Takes a night, and raises what it shows."""
         present = self.present[:, night]
         self.seen += present
         self.gap += 1
@@ -418,10 +354,10 @@ class _State:
         for place, (series, (first, end)) in enumerate(zip(due.tolist(), spans, strict=True)):
             rows[place, : end - first] = self.logs[series, first:end]
         own = own_noise(rows)
-        for name in _PARTS:
+        for name in PARTS:
             getattr(self.known, name)[due] = getattr(own, name)
         known = np.flatnonzero(~np.isnan(self.known.nights))
-        helped = Noise(*(getattr(self.known, n)[known] for n in _PARTS))
+        helped = Noise(*(getattr(self.known, n)[known] for n in PARTS))
         sd, phi = shared_noise(helped, self.groups[known], self.least / 3)
         chosen = np.searchsorted(known, due)
         fresh = np.isnan(self.mean[due])

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 
 from pytest_trtperf.analysis.episodes import Episode, episodes
+from pytest_trtperf.analysis.level_shift import LevelShift
 from pytest_trtperf.analysis.night_noise import mean_variance
-from pytest_trtperf.analysis.night_watch import LevelShift, Watched, watch
+from pytest_trtperf.analysis.night_watch import Watched, watch
 from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.record.history import Night, Series
 from pytest_trtperf.record.watch_memory import WatchMemory

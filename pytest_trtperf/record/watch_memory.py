@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_trtperf.analysis.night_watch import Memory
+from pytest_trtperf.analysis.night_memory import Memory
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.version import VERSION
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_trtperf.analysis.episodes import LASTING, episodes
-from pytest_trtperf.analysis.level_shift import best_split, robust_mean
-from pytest_trtperf.analysis.night_watch import LevelShift
+from pytest_trtperf.analysis.level_shift import LevelShift, best_split, robust_mean
 
 
 def shifts(*levels, nights=30):
