@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import harness
+from benchmarks.repository import Repository
 from benchmarks.sessions.kernel_state import MAX_RANGE, MAX_SD, spread
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineSession, decode
 from pytest_trtperf.record.json_file import read_runs
@@ -103,18 +102,15 @@ def lstm() -> Any:
     return Outputs()
 
 
-class Repository:
-    """A network with a test, a cache and baselines in a directory."""
+class Network(Repository):
+    """A network of a library."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._directory = directory
         tensor, shape = export(name, directory / "model.onnx")
         profile = {tensor: [(batch, *shape) for batch in BATCHES]}
         words = {"profile": profile, "shapes": {tensor: (BATCHES[1], *shape)}}
-        graph = name not in WITHOUT_GRAPH
-        (directory / "test_network.py").write_text(TEST.format(**words, cuda_graph=graph))
-        (directory / "pytest.ini").write_text("[pytest]\n")
-        (directory / "perf-baselines").mkdir()
+        source = TEST.format(**words, cuda_graph=name not in WITHOUT_GRAPH)
+        super().__init__(directory, harness.BACKEND, "test_network", source)
 
     def run(self, *options: str) -> tuple[bool, MeasurementRecord, str]:
         """Whether a run was green, what it measured, and what it printed last.
@@ -122,37 +118,20 @@ class Repository:
         Raises:
             RuntimeError: it measured nothing.
         """
-        record = self._directory / "run.json"
-        record.unlink(missing_ok=True)
-        command = [
-            sys.executable, "-m", "pytest", "-p", "pytest_trtperf.plugin", "-p", "no:cacheprovider",
-            "--trtperf", f"--trtperf-backend={harness.BACKEND}", f"--trtperf-json={record}",
-            f"--trtperf-tolerance={TOLERANCE}", *options,
-        ]  # fmt: skip
-        environment = {
-            **os.environ,
-            "TRTPERF_CACHE_DIR": str(self._directory / "cache"),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
-        }
-        done = subprocess.run(
-            command, cwd=self._directory, env=environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        printed = (done.stdout + done.stderr)[-3000:]
+        status, record, printed = self.pytest(f"--trtperf-tolerance={TOLERANCE}", *options)
         runs = read_runs(record) if record.exists() else []
         if not runs or not runs[0].measurements:
             raise RuntimeError(printed)
-        return done.returncode == 0, runs[0].measurements[0], printed
+        return status == 0, runs[0].measurements[0], printed
 
     def lose_cache(self) -> None:
         """Removes plan and kernels."""
-        shutil.rmtree(self._directory / "cache")
+        shutil.rmtree(self.directory / "cache")
 
     @property
     def baseline(self) -> BaselineEntry:
         """What was recorded."""
-        (file,) = (self._directory / "perf-baselines").rglob("*.json")
+        (file,) = (self.directory / "perf-baselines").rglob("*.json")
         (entry,) = decode(file.read_bytes(), file).entries.values()
         return entry
 
@@ -181,7 +160,7 @@ def described(green: bool, record: MeasurementRecord, printed: str) -> dict[str,
 
 def take_network(directory: Path, name: str) -> dict[str, Any]:
     """Records a network, runs it three times, and once more without the cache."""
-    repository = Repository(directory, name)
+    repository = Network(directory, name)
     recorded = described(*repository.run("--trtperf-update"))
     runs = [described(*repository.run()) for _ in range(RUNS)]
     repository.lose_cache()
@@ -201,7 +180,7 @@ def take_network(directory: Path, name: str) -> dict[str, Any]:
 
 def take_sessions(directory: Path) -> dict[str, Any]:
     """Records efficientnet_b0 with eight sessions."""
-    repository = Repository(directory, OF_EIGHT)
+    repository = Network(directory, OF_EIGHT)
     recorded = described(*repository.run("--trtperf-update", f"--trtperf-sessions={SESSIONS}"))
     deviation, width = spread(recorded["medians"])
     kept = recorded["green"] and deviation <= MAX_SD and width <= MAX_RANGE

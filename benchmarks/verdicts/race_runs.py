@@ -23,7 +23,6 @@ import argparse
 import contextlib
 import itertools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from typing import Any
 from scipy import special
 
 from benchmarks.models import write_model
+from benchmarks.repository import Repository
 
 GPU_CHAIN, CPU_CHAIN = "chain_{}_56_64_8", "chain_{}_14"
 GPU_LAYERS = {"equal": 80, "slower": 81, "moved": 80}
@@ -54,24 +54,23 @@ def test_chain(trt_engine, trt_measure):
 Case = dict[str, Any]
 
 
-class Repository:
-    """A model with a test, a cache and baselines in a directory."""
+class Chain(Repository):
+    """A chain of layers, whose model is written anew."""
 
     def __init__(self, directory: Path, *, cpu: bool) -> None:
-        self._directory, self._cpu = directory, cpu
-        self._remarks = itertools.cycle("abcdefghijklmnopqrstuvwxyz")
         options = "" if cpu else ", cuda_graph=True"
-        (directory / "test_chain.py").write_text(TEST.format(options=options))
-        (directory / "pytest.ini").write_text("[pytest]\n")
-        (directory / "perf-baselines").mkdir()
+        backend = "onnxruntime" if cpu else "tensorrt-rtx"
+        super().__init__(directory, backend, "test_chain", TEST.format(options=options))
+        self._cpu = cpu
+        self._remarks = itertools.cycle("abcdefghijklmnopqrstuvwxyz")
 
     def write(self, layers: int, *, remark: bool) -> None:
         """Writes the model; a remark makes it another file."""
         name = (CPU_CHAIN if self._cpu else GPU_CHAIN).format(layers)
-        path = write_model(name, self._directory)
-        path.replace(self._directory / "model.onnx")
+        path = write_model(name, self.directory)
+        path.replace(self.directory / "model.onnx")
         if remark:
-            with open(self._directory / "model.onnx", "ab") as file:
+            with open(self.directory / "model.onnx", "ab") as file:
                 file.write(REMARK + next(self._remarks).encode())
 
     def run(self, *options: str) -> Case:
@@ -80,31 +79,15 @@ class Repository:
         Raises:
             RuntimeError: it measured nothing.
         """
-        record = self._directory / "run.json"
-        record.unlink(missing_ok=True)
-        backend = "onnxruntime" if self._cpu else "tensorrt-rtx"
-        command = [
-            sys.executable, "-m", "pytest", "-p", "pytest_trtperf.plugin", "-p", "no:cacheprovider",
-            "--trtperf", f"--trtperf-backend={backend}", f"--trtperf-json={record}", *options,
-        ]  # fmt: skip
-        environment = {
-            **os.environ,
-            "TRTPERF_CACHE_DIR": str(self._directory / "cache"),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
-        }
-        done = subprocess.run(
-            command, cwd=self._directory, env=environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        _, record, printed = self.pytest(*options)
         if not record.exists():
-            raise RuntimeError((done.stdout + done.stderr)[-3000:])
+            raise RuntimeError(printed)
         (one,) = json.loads(record.read_text(encoding="utf-8"))["measurements"]
         return dict(one)
 
     def scale_baseline(self, factor: float) -> None:
         """Makes the baseline one of a machine that is faster by a factor."""
-        (path,) = (self._directory / "perf-baselines").glob("*/*/*.json")
+        (path,) = (self.directory / "perf-baselines").glob("*/*/*.json")
         content = json.loads(path.read_text(encoding="utf-8"))
         for entry in content["entries"].values():
             for session in (one for run in entry["runs"] for one in run["sessions"]):
@@ -120,14 +103,14 @@ class Repository:
 def cases(directory: Path, kinds: Sequence[str], *, cpu: bool) -> Callable[[int], Case]:
     """Takes the case of a number, the kinds by turns."""
     layers = CPU_LAYERS if cpu else GPU_LAYERS
-    repositories: dict[str, Repository] = {}
+    repositories: dict[str, Chain] = {}
 
     def take(number: int) -> Case:
         kind = kinds[number % len(kinds)]
         scaled = "moved" if kind == "moved" else "others"
         if scaled not in repositories or not number % RECORD_EVERY:
             place = Path(tempfile.mkdtemp(dir=directory))
-            repository = repositories[scaled] = Repository(place, cpu=cpu)
+            repository = repositories[scaled] = Chain(place, cpu=cpu)
             repository.write(layers["equal"], remark=False)
             repository.run("--trtperf-update")
             if kind == "moved":
