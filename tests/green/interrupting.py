@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from tests.green.way import FAILED, INTERRUPTED, NOTHING, PLAIN, Way, strict
-
-AFTER = """
-    import pytest, unittest
-    def test_it(trt_engine, trt_measure):
-        trt_measure(trt_engine("model.onnx"))
-        {after}
-"""
+from tests.green.way import AFTER, FAILED, INTERRUPTED, NOTHING, PLAIN, Way, strict
 
 STOPS = Way(
     PLAIN + """

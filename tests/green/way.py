@@ -25,6 +25,12 @@ PLAIN = """
     def test_it(trt_engine, trt_measure):
         trt_measure(trt_engine("model.onnx"))
 """
+AFTER = """
+    import pytest, unittest
+    def test_it(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"))
+        {after}
+"""
 REGRESSED = "*gpu_compute median regressed: *tolerance 5.0%*"
 NO_BASELINE = "*WITHOUT A BASELINE, nothing was compared*"
 
@@ -42,7 +48,6 @@ class Way:
         files: others in the repository, by name.
         ini: lines of it. environment: of the judged run.
         prepare: changes the repository between the two runs.
-        absent: a line that the output must not have.
         process: whether the run needs a process of its own.
         with_workers: whether it is to be the same under `-n2`.
     """
@@ -56,7 +61,6 @@ class Way:
     ini: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[Path], object] = lambda path: None
-    absent: str | None = None
     process: bool = False
     with_workers: bool = False
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from tests.green.way import PASSED, PLAIN, Way, strict
+from tests.green.way import AFTER, PASSED, PLAIN, Way, strict
 
-AFTER = """
-    import pytest, unittest
-    def test_it(trt_engine, trt_measure):
-        trt_measure(trt_engine("model.onnx"))
-        {after}
-"""
 CAUGHT = """
     import contextlib, pytest
     from pytest_trtperf import PerfAssertionError
