@@ -75,9 +75,9 @@ def _check_run(config: pytest.Config, settings: Settings) -> None:
 
     if settings.update and is_ci(os.environ) and "--trtperf-update" not in words:
         raise pytest.UsageError(
-            "TRTPERF_UPDATE or trtperf_update is set, so that this job would record its numbers "
-            "over the baselines instead of comparing with them: remove it, or give "
-            "--trtperf-update on the command line"
+            "TRTPERF_UPDATE, trtperf_update or addopts asks for an update, so that this job would "
+            "record its numbers over the baselines instead of comparing with them: remove it, or "
+            "give --trtperf-update on the command line"
         )
     compares = not (settings.update or settings.update_new or settings.build_only)
     place = settings.baseline_dir
