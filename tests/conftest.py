@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -57,6 +59,18 @@ def _interruptible() -> None:
     """What a shell runs in the background ignores Ctrl-C, and so would all that tests start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that all users may write to: pytest's own are closed to others."""
+    above = Path(tempfile.mkdtemp(prefix="trtperf-"))
+    above.chmod(0o755)
+    folder = above / "folder"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    yield folder
+    shutil.rmtree(above)
 
 
 @pytest.fixture(scope="session")

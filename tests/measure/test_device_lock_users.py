@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from itertools import permutations
-from pathlib import Path
 
 import pytest
 
@@ -43,15 +40,8 @@ except MeasurementError as error:
 
 
 @pytest.fixture
-def directory():
-    # pytest's own directories are closed to other users.
-    above = Path(tempfile.mkdtemp(prefix="trtperf-"))
-    above.chmod(0o755)
-    directory = above / "locks"
-    directory.mkdir()
-    directory.chmod(0o1777)
-    yield directory
-    shutil.rmtree(above)
+def directory(open_folder):
+    return open_folder
 
 
 @pytest.fixture

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -52,15 +49,8 @@ def keep():
 
 
 @pytest.fixture
-def directory():
-    # pytest's own directories are closed to other users.
-    above = Path(tempfile.mkdtemp(prefix="trtperf-"))
-    above.chmod(0o755)
-    directory = above / "cache"
-    directory.mkdir()
-    directory.chmod(0o1777)
-    yield directory
-    shutil.rmtree(above)
+def directory(open_folder):
+    return open_folder
 
 
 @pytest.fixture
