@@ -37,7 +37,7 @@ SELECTING = {
     "--ff": Way(arguments=["--ff"]),
     "--nf": Way(arguments=["--nf"]),
     "--stepwise": Way(arguments=["--stepwise"]),
-    "-x": Way(arguments=["-x"], with_workers=True),
+    "-x": Way(arguments=["-x"]),
     "--maxfail": Way(arguments=["--maxfail=1"]),
     "--collect-only": Way(
         status=PASSED, words=("*1 test collected*",), arguments=["--collect-only"]
@@ -45,7 +45,7 @@ SELECTING = {
     "--setup-plan": Way(status=PASSED, words=("*trt_measure*",), arguments=["--setup-plan"]),
     "--setup-only": Way(status=PASSED, words=("*trt_measure*",), arguments=["--setup-only"]),
     "--setup-show": Way(arguments=["--setup-show"]),
-    "-q": Way(arguments=["-q"]),
+    "-q": Way(arguments=["-q"], with_workers=True),
     "-qq": Way(arguments=["-qq"], words=("*gpu_compute median regressed*",)),
     "-v": Way(arguments=["-v"], with_workers=True),
     "-s": Way(arguments=["-s"]),
