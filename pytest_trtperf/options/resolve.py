@@ -112,8 +112,8 @@ def _check(settings: Settings) -> None:
         )
     if settings.changed_only and settings.update:
         raise ValueError(
-            "--trtperf-changed-only and --trtperf-update exclude each other: all tests are "
-            "recorded, or with --trtperf-update-new those that have no baseline"
+            "--trtperf-changed-only and --trtperf-update exclude each other, since an update "
+            "measures all tests; --trtperf-update-new only records what has no baseline"
         )
     if settings.request_rate is not None and settings.idle_ms:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
