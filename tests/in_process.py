@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pkgutil
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,18 @@ for _module in pkgutil.walk_packages(pytest_trtperf.__path__, "pytest_trtperf.")
     importlib.import_module(_module.name)
 with contextlib.suppress(ImportError):
     importlib.import_module("xdist.workermanage")
+
+
+def run_in_process(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """A run of pytest in this process, as a user would see it."""
+    gc.freeze()  # each round collects garbage first, and this process is a large one
+    try:
+        # This run makes errors of warnings, and those inside are to be like a user's.
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            return pytester.runpytest_inprocess(*arguments, "-p", "no:hypothesispytest")
+    finally:
+        gc.unfreeze()
 
 
 def make_importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,15 +5,13 @@ Where a run is green all the same, since somebody asked for it, it says what was
 
 from __future__ import annotations
 
-import gc
-import warnings
 from pathlib import Path
 
 import pytest
 
 from tests.green.way import FAILED, Way, module
 from tests.green.ways import WAYS
-from tests.in_process import make_importable
+from tests.in_process import make_importable, run_in_process
 
 PLUGIN = """
 from pathlib import Path
@@ -44,16 +42,10 @@ class Repository:
             (path / name).write_text(module(text))
 
     def run(self, *arguments: str, process: bool = False) -> pytest.RunResult:
-        command = ("-p", "slow_gpu", "--trtperf", "-p", "no:hypothesispytest", *arguments)
+        command = ("-p", "slow_gpu", "--trtperf", *arguments)
         if process:
             return self._pytester.runpytest_subprocess(*command, timeout=120)
-        gc.freeze()
-        try:
-            with warnings.catch_warnings():
-                warnings.resetwarnings()
-                return self._pytester.runpytest_inprocess(*command)
-        finally:
-            gc.unfreeze()
+        return run_in_process(self._pytester, *command)
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import json
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Probe
-from tests.in_process import make_importable
+from tests.in_process import make_importable, run_in_process
 
 PLUGINS = Path(__file__).parent / "plugins"
 ON_GPU = ("-p", "fake_gpu")
@@ -70,14 +68,7 @@ class Project:
         self._monkeypatch.setenv("FAKE_GPU_SEED", f"{next(self._runs)}")
         if process:
             return self.pytester.runpytest_subprocess(*command, timeout=300)
-        gc.freeze()  # each round collects garbage first, and this process is a large one
-        try:
-            # This run makes errors of warnings, and those inside are to be like a user's.
-            with warnings.catch_warnings():
-                warnings.resetwarnings()
-                return self.pytester.runpytest_inprocess(*command, "-p", "no:hypothesispytest")
-        finally:
-            gc.unfreeze()
+        return run_in_process(self.pytester, *command)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The same in a process that goes on meanwhile, in a session of its own."""
