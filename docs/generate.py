@@ -34,6 +34,7 @@ OTHER_VARIABLES: Mapping[str, str] = {
     FREE_PREFIX: "Names that begin so are yours; any other name that begins with `TRTPERF_`, and "
     "is not listed on this page, is a usage error.",
     "TRTPERF_EXTRA": "What `tox run -e example` installs; the plugin does not read it.",
+    "TRTPERF_GPU_SITE": "Where a GPU machine has packages of its own; the plugin does not read it.",
     ci.IS_CI: "Set in CI, like the variables of services below: baselines are recorded only if "
     "--trtperf-update is on the command line.",
     "GITHUB_ACTIONS": "`true` in GitHub Actions: failures are annotated.",

@@ -1,12 +1,17 @@
 """Which kernels a serialised runtime cache holds, whatever their order in it.
 
 TensorRT for RTX writes the same kernels in another order each time, with bytes of its own around
-them. Each kernel is an ELF image, whose header says where it ends.
+them. Each kernel is an ELF image, whose header says where it ends. Those that cuDNN generates stand
+in its JSON, in base64.
 """
 
 from __future__ import annotations
 
+import binascii
+import contextlib
 import hashlib
+import itertools
+import re
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -14,12 +19,15 @@ _MAGIC = b"\x7fELF"
 _HEADER = struct.Struct("<4sBB26xQQ4x5H2x")
 """Of an ELF file (System V ABI, chapter 4): magic, class, byte order, e_phoff, e_shoff, e_ehsize,
 e_phentsize, e_phnum, e_shentsize, e_shnum."""
+_IN_JSON = re.compile(rb'"(f0VMRg[A-Za-z0-9+/]+={0,2})"')
+"""The magic and more of it in base64."""
 _64_BITS, _LITTLE_ENDIAN = 2, 1
 
 
 def kernel_images(runtime_cache: bytes) -> list[str]:
     """The SHA-256 (hexadecimal) of each ELF image, sorted; empty where none is found."""
-    return sorted(hashlib.sha256(image).hexdigest() for image in _images(runtime_cache))
+    images = itertools.chain(_images(runtime_cache), _images_in_json(runtime_cache))
+    return sorted(hashlib.sha256(image).hexdigest() for image in images)
 
 
 def kernels_digest(images: Sequence[str]) -> str | None:
@@ -38,6 +46,12 @@ def _images(data: bytes) -> Iterator[memoryview]:
         if size:
             yield view[start : start + size]
         start = data.find(_MAGIC, start + (size or len(_MAGIC)))
+
+
+def _images_in_json(data: bytes) -> Iterator[memoryview]:
+    for text in _IN_JSON.finditer(data):
+        with contextlib.suppress(binascii.Error):
+            yield from _images(binascii.a2b_base64(text[1]))
 
 
 def _size_of_image(data: memoryview) -> int:

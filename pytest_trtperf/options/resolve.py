@@ -23,7 +23,7 @@ _LONGEST_NAME = 60
 FREE_PREFIX = "TRTPERF_X_"
 """Variables that begin with it are of others."""
 
-NO_OPTIONS = ("TRTPERF_EXTRA",)
+NO_OPTIONS = ("TRTPERF_EXTRA", "TRTPERF_GPU_SITE")
 """Known variables that are no options; this one chooses what the example installs."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import struct
 
 import pytest
@@ -70,6 +72,20 @@ def test_one_more_image_is_another_digest(images, another):
     before, after = (kernel_images(b"".join(some)) for some in (images, [*images, another]))
     assert len(after) == len(before) + 1
     assert kernels_digest(before) != kernels_digest(after)
+
+
+@given(st.lists(IMAGES, min_size=1, max_size=4))
+def test_images_in_json_count_like_others(images):
+    texts = [base64.b64encode(one).decode() for one in images]
+    graph = json.dumps([{"kernelName": "matMul", "cubin": text} for text in texts])
+    cache = b"ptrt^" + graph.encode() + images[0]
+    assert kernel_images(cache) == kernel_images(b"".join([*images, images[0]]))
+
+
+@given(IMAGES, st.integers(12, 60))
+def test_a_damaged_text_is_no_image(image, length):
+    text = base64.b64encode(image)[:length]
+    assert kernel_images(b'{"cubin":"' + text + b'"}') == []
 
 
 @given(FRAMING)

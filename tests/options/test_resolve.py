@@ -123,6 +123,8 @@ def test_a_long_value_is_not_quoted_whole():
     assert len(str(caught.value)) < 1100
 
 
-@pytest.mark.parametrize("name", ["TRTPERF_EXTRA", "TRTPERF_X_MODEL_DIR", "TOLERANCE"])
+@pytest.mark.parametrize(
+    "name", ["TRTPERF_EXTRA", "TRTPERF_GPU_SITE", "TRTPERF_X_MODEL_DIR", "TOLERANCE"]
+)
 def test_variables_of_other_tools_are_left_alone(name):
     assert resolve(sources({"trtperf": True}, {name: "3"})) == Settings(enabled=True)
