@@ -12,26 +12,14 @@ import msgspec
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_lines import lines_path
-from pytest_trtperf.record.model import (
-    MERGED_SCHEMA,
-    RUN_SCHEMA,
-    Measured,
-    MeasurementRecord,
-    MergedRecord,
-    RunRecord,
-)
+from pytest_trtperf.record.model import Measured, MeasurementRecord, MergedRecord, RunRecord
 from pytest_trtperf.record.older_form import PRESENT_SCHEMAS, in_present_form
 from pytest_trtperf.record.packed import unpacked, whole_record
+from pytest_trtperf.record.schema_check import schema_of, why_no_record
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.text import in_brief, with_escapes
 
 _DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
-
-_KNOWN = (RUN_SCHEMA, MERGED_SCHEMA, *PRESENT_SCHEMAS)
-
-
-class _Header(msgspec.Struct):
-    schema: str = ""
 
 
 def write_json(path: Path, record: RunRecord | MergedRecord) -> None:
@@ -63,7 +51,7 @@ def read_runs(path: Path) -> list[RunRecord]:
         data = whole_record(path, data)
         record = _decoded(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BaselineError(f"{path}: {in_brief(_problem(data, error))}") from error
+        raise BaselineError(f"{path}: {in_brief(why_no_record(data, error))}") from error
     runs = record.runs if isinstance(record, MergedRecord) else [record]
     if flaw := next(itertools.chain(_flaws(runs), _twice(runs)), None):
         raise BaselineError(f"{path}: {in_brief(flaw)}")
@@ -114,37 +102,12 @@ def measurement_id(run: RunRecord, one: Measured) -> MeasurementId:
 
 def _decoded(data: bytes) -> RunRecord | MergedRecord:
     record: RunRecord | MergedRecord
-    if _schema(data) in PRESENT_SCHEMAS:
+    if schema_of(data) in PRESENT_SCHEMAS:
         plain = in_present_form(msgspec.json.decode(data))
         record = msgspec.convert(plain, RunRecord | MergedRecord)
     else:
         record = _DECODER.decode(data)
     return record
-
-
-def _schema(data: bytes) -> str:
-    """The schema of a file; empty without one."""
-    try:
-        return msgspec.json.decode(data, type=_Header).schema
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-
-
-def _problem(data: bytes, error: Exception) -> str:
-    """What is wrong with a file; another version comes first, since it may fail anywhere."""
-    if not isinstance(error, msgspec.ValidationError):
-        return f"not a whole record of --trtperf-json: {error} ({len(data)} bytes)"
-    schema = _schema(data)
-    if schema in _KNOWN:
-        place = str(error).replace(".sessions[0]", "") if schema in PRESENT_SCHEMAS else error
-        return f"not a record of --trtperf-json: {place}"
-    if schema.startswith(tuple(one.partition("/")[0] + "/" for one in _KNOWN)):
-        return (
-            f"the record has the schema {schema!r}, and this version of pytest-trtperf reads "
-            f"{', '.join(map(repr, _KNOWN))}: record it with this version"
-        )
-    its = f"its schema is {schema!r}" if schema else "it has no schema"
-    return f"not a record of --trtperf-json, {its}: give a file that this option wrote"
 
 
 def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:

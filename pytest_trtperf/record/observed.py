@@ -17,6 +17,7 @@ from pytest_trtperf.analysis.gates import (
 from pytest_trtperf.record.model import MERGED_SCHEMA, RUN_SCHEMA
 from pytest_trtperf.record.older_form import OLDER_MERGED, OLDER_RUN
 from pytest_trtperf.record.packed import unpacked, whole_record
+from pytest_trtperf.record.schema_check import why_no_record
 
 UNCHANGED = "unchanged"
 
@@ -138,9 +139,10 @@ def observed_runs(path: Path, names: Names) -> list[ObservedRun]:
     """
     data = unpacked(path)
     try:
-        found = _DECODER.decode(whole_record(path, data))
+        data = whole_record(path, data)
+        found = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(why_no_record(data, error)) from error
     runs = [found] if isinstance(found, _Run) else found.runs
     return [_observed(run, names) for run in runs]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
 import msgspec
@@ -330,6 +333,43 @@ def test_files_that_are_no_records_are_left_out_and_named(trtperf, nights):
     assert (result.json["records"], len(result.json["left_out"])) == (NIGHTS, 3)
     for name in ("cut", "old", "baseline"):
         assert f"left out {directory / name}.json: " in result.err
+
+
+def test_record_of_a_later_version_is_left_out_and_says_so(trtperf, nights):
+    directory = nights()
+    (directory / "later.json").write_text('{"schema": "trtperf-run/9", "measurements": 3}')
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert f"left out {directory / 'later.json'}: the record has the schema 'trtperf-run/9'" in (
+        result.err
+    )
+    assert "record it with this version" in result.err
+
+
+def test_directory_that_cannot_be_written_is_read_each_time(trtperf, nights, open_folder):
+    source = nights(1.05)
+    hidden = shutil.ignore_patterns(".*")
+    summarized = trtperf("trend", source, "--json")
+    directory = shutil.copytree(source, open_folder / "nightly", ignore=hidden)
+    directory.chmod(0o555)
+    with no_root():
+        first, again = (trtperf("trend", directory, "--json") for _ in range(2))
+    directory.chmod(0o755)
+    assert first.status == again.status == 0
+    assert first.json["trends"] == again.json["trends"] == summarized.json["trends"]
+    assert not list(directory.glob(".*"))
+
+
+@contextmanager
+def no_root():
+    """An ordinary user for a while: root writes where nobody may."""
+    if is_root := os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def test_run_that_is_there_twice_counts_once(trtperf, nights):
