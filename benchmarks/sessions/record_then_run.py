@@ -154,6 +154,9 @@ def described(green: bool, record: MeasurementRecord, printed: str) -> dict[str,
         "cold_start_ms": [one.cold_start_ms for one in record.sessions],
         "findings": [one.code for one in record.findings],
         "differences": record.differences,
+        "verdicts": {
+            one.metric: [one.status, one.reason, one.lower, one.upper] for one in record.verdicts
+        },
         **({} if green else {"printed": printed}),
     }
 
