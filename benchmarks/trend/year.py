@@ -1,10 +1,12 @@
-"""How long the trend of a year takes, and of one more night.
+"""How long the trend of a year takes, that of one more night, and the report of 60 nights.
 
     python -m benchmarks.trend.year [--nights 365] [--output benchmarks/results/trend_year.json]
 
 No GPU. 4 hosts with 300 tests each, in 3 compressed records a host and night: 438 000 measurements
 of three metrics, each about 2 kB before compression. Commands are timed as a shell runs them, with
-the start of Python. Exit status 1 when a target is missed.
+the start of Python, and each has the seconds of its processor beside those of the clock, since
+others may use the machine. Exit status 1 when a target is missed: a year 60 s and 2 GB, one more
+night 2 s, the report of the newest 60 nights without a summary 10 s.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 
 RESULTS = Path(__file__).parents[1] / "results" / "trend_year.json"
 SHARDS = 3
+REPORTED = 60
 METRICS = ("latency", "gpu_compute")
 
 
@@ -87,9 +90,9 @@ def write(directory: Path, found: Iterator[tuple[str, RunRecord]]) -> tuple[int,
     return count, size
 
 
-def timed(directory: Path) -> tuple[float, float]:
-    """Seconds of `trtperf trend`, and those of the processor: others may use it, too."""
-    command = [sys.executable, "-m", "pytest_trtperf.cli", "trend", str(directory)]
+def timed(*words: str | Path) -> tuple[float, float]:
+    """Seconds of a command of `trtperf`, and those of the processor."""
+    command = [sys.executable, "-m", "pytest_trtperf.cli", *map(str, words)]
     begin, used = time.perf_counter(), _processor_s()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return round(time.perf_counter() - begin, 2), round(_processor_s() - used, 2)
@@ -107,23 +110,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=RESULTS)
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
+        directory = Path(name) / "nightly"
+        directory.mkdir()
         found = records(chosen.nights)
         before = (chosen.nights - 1) * Fleet().hosts * SHARDS
         count, size = write(directory, itertools.islice(found, before))
-        first = timed(directory)
-        again = timed(directory)
+        first = timed("trend", directory)
+        again = timed("trend", directory)
         write(directory, found)
-        more = timed(directory)
+        more = timed("trend", directory)
+        newest = Path(name) / "newest"
+        newest.mkdir()
+        for night in range(max(chosen.nights - REPORTED, 0), chosen.nights):
+            for path in directory.glob(f"*-{night:03}.json.gz"):
+                (newest / path.name).hardlink_to(path)
+        report = timed("report", newest, "-o", Path(name) / "report.html")
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     row = {
         "nights": chosen.nights, "measurements": count, "bytes_each": round(size / count),
-        "first_s": first, "again_s": again, "one_more_night_s": more,
+        "first_s": first, "again_s": again, "one_more_night_s": more, "report_s": report,
         "memory_gb": round(memory, 2),
     }  # fmt: skip
     print(json.dumps(row, indent=1))
     chosen.output.write_text(json.dumps(row, indent=1) + "\n")
-    return 0 if first[0] <= 60 and more[0] <= 2 and memory <= 2 else 1
+    kept = first[0] <= 60 and more[0] <= 2 and report[0] <= 10 and memory <= 2
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 MOST_FREEDOM = 1e6
 """Stands for infinitely many degrees of freedom."""
@@ -51,6 +50,8 @@ def fit(own: Iterable[Variance]) -> Variance:
     Raises:
         ValueError: no entry has a degree of freedom.
     """
+    from scipy import special  # takes half a second, which a trend need not wait for
+
     known = [one for one in own if one.freedom > 0]
     if not known:
         raise ValueError("no variance has a degree of freedom: there is nothing to fit")
@@ -97,4 +98,6 @@ def sum_of(parts: Iterable[Variance]) -> Variance:
 
 def quantile(level: float, freedom: float) -> float:
     """Student's quantile."""
+    from scipy import special
+
     return float(special.stdtrit(freedom, level))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from pytest_trtperf.analysis.night_density import IntArray
 from pytest_trtperf.analysis.summary import FloatArray
@@ -99,6 +98,8 @@ def mean_variance(nights: FloatArray, phi: FloatArray) -> FloatArray:
 
 
 def _drawn_variance(variance: FloatArray, freedom: FloatArray) -> FloatArray:
+    from scipy import special  # takes half a second, which most nights need not wait for
+
     logs = np.log(variance) - special.digamma(freedom / 2) + np.log(freedom / 2)
     if variance.size < _FEW:
         prior = _ALONE_FREEDOM
@@ -112,6 +113,8 @@ def _drawn_variance(variance: FloatArray, freedom: FloatArray) -> FloatArray:
 
 def _inverse_trigamma(value: float) -> float:
     """Twice the argument at which the trigamma function has this value, by bisection."""
+    from scipy import special
+
     low, high = 1e-2, 1e3
     for _ in range(60):
         middle = np.sqrt(low * high)

@@ -127,7 +127,7 @@ def watch(
     state = State(logs, groups, math.log1p(least))
     with np.errstate(invalid="ignore", divide="ignore"):
         begin = recall(state, memory) if memory else 0
-        kept: Memory = {}
+        kept: Memory = memory if memory and begin else {}
         for night in range(begin, logs.shape[1]):
             if night == logs.shape[1] - 1:
                 kept = memory_of(state, night)

@@ -117,7 +117,7 @@ def read_history(
     dated: list[_Dated] = []
     seen: set[object] = set()
     for record, run in observed.runs:
-        numbers = (*run.names, *run.values)
+        numbers = (run.packed_names, run.packed_values)
         itself = (run.created, run.hardware_class, run.backend, run.host, *numbers)
         if itself in seen:  # a record may lie beside the one that it was merged into
             continue
@@ -207,20 +207,20 @@ class _Fleet:
         """Values by night, of each host and name; several of one night by their median."""
         hosts: dict[str | None, int] = {}
         at: list[IntArray] = []
-        values: list[float] = []
+        values: list[FloatArray] = []
         elsewhere = {place: name.host for place, name in enumerate(names) if name.host is not None}
         for night, record, run in self.runs:
             known = Night(run.created, record, run.commit, night, run.software)
             self.nights[run.host][night] = known
-            host = np.full(len(run.names), hosts.setdefault(run.host, len(hosts)))
-            for index, place in enumerate(run.names) if elsewhere else ():
+            places = run.names
+            host = np.full(places.size, hosts.setdefault(run.host, len(hosts)))
+            for index, place in enumerate(places.tolist()) if elsewhere else ():
                 if place in elsewhere:
                     host[index] = hosts.setdefault(elsewhere[place], len(hosts))
                     self.nights[elsewhere[place]][night] = known
-            places = np.array(run.names, dtype=np.intp)
             at.append((host * len(names) + places) * len(self.dates) + self.column[night])
-            values += run.values
-        keys, medians = _medians(np.concatenate(at), np.array(values))
+            values.append(run.values)
+        keys, medians = _medians(np.concatenate(at), np.concatenate(values))
         which, columns = np.divmod(keys, len(self.dates))
         rows, row = np.unique(which, return_inverse=True)
         matrix = np.full((rows.size, len(self.dates)), np.nan)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from pytest_trtperf.analysis.gates import (
     LEAST_QUERIES_FOR_P99,
@@ -14,12 +15,16 @@ from pytest_trtperf.analysis.gates import (
     Gate,
     closed_load_gates,
 )
+from pytest_trtperf.analysis.night_density import IntArray
+from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.record.model import MERGED_SCHEMA, RUN_SCHEMA
 from pytest_trtperf.record.older_form import OLDER_MERGED, OLDER_RUN
 from pytest_trtperf.record.packed import unpacked, whole_record
 from pytest_trtperf.record.schema_check import why_no_record
 
 UNCHANGED = "unchanged"
+
+_PLACE, _VALUE = "<i4", "<f8"
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True):
@@ -52,7 +57,7 @@ class Unmeasured(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ObservedRun(msgspec.Struct, array_like=True):
-    """A run; `names` are places in a list of `Name`, one for each of `values`."""
+    """A run; `packed_names` and `packed_values` are arrays as bytes, which are read at once."""
 
     moment: str
     created: str
@@ -62,9 +67,19 @@ class ObservedRun(msgspec.Struct, array_like=True):
     host: str | None
     branch: str | None
     software: dict[str, str]
-    names: list[int]
-    values: list[float]
+    packed_names: bytes
+    packed_values: bytes
     unmeasured: list[Unmeasured]
+
+    @property
+    def names(self) -> IntArray:
+        """Places in a list of `Name`, one for each of `values`."""
+        return np.frombuffer(self.packed_names, _PLACE).astype(np.intp)
+
+    @property
+    def values(self) -> FloatArray:
+        """The numbers."""
+        return np.frombuffer(self.packed_values, _VALUE)
 
 
 class Names:
@@ -166,7 +181,8 @@ def _observed(run: _Run, names: Names) -> ObservedRun:
     return ObservedRun(
         moment=run.started or run.created, created=run.created, commit=run.commit,
         hardware_class=run.hardware_class, backend=run.backend, host=run.host, branch=run.branch,
-        software=run.software, names=places, values=values, unmeasured=rest,
+        software=run.software, packed_names=np.array(places, _PLACE).tobytes(),
+        packed_values=np.array(values, _VALUE).tobytes(), unmeasured=rest,
     )  # fmt: skip
 
 

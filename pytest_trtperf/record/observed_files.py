@@ -5,10 +5,11 @@ The summary lies beside the records, as a hidden file. It can be removed at any 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -18,9 +19,9 @@ from pytest_trtperf.record.observed import Name, Names, ObservedRun, observed_ru
 from pytest_trtperf.record.packed import SUFFIXES
 from pytest_trtperf.text import in_brief, with_escapes
 
-SUMMARY = ".trtperf-trend.json"
+SUMMARY = ".trtperf-trend.msgpack"
 
-_FORM = "trtperf-trend/1"
+_FORM = "trtperf-trend/2"
 
 
 class _File(msgspec.Struct, array_like=True):
@@ -57,8 +58,8 @@ def observe(directory: Path) -> Observed:
     names = Names(known.names)
     found = Observed(names=names.all)
     files: dict[str, _File] = {}
-    for path in record_files(directory):
-        name = with_escapes(path.relative_to(directory).as_posix())
+    for place in _record_names(directory):
+        path, name = directory / place, with_escapes(place)
         try:
             state = path.stat()
             file = known.files.get(name)
@@ -82,31 +83,36 @@ def observe(directory: Path) -> Observed:
     }:
         # Where the records cannot be changed they are read again each time.
         with suppress(OSError, ValueError):
-            data = msgspec.json.encode(_Summary(names=names.all, files=files))
+            data = msgspec.msgpack.encode(_Summary(names=names.all, files=files))
             write_atomically(directory / SUMMARY, data)
     return found
 
 
-def record_files(directory: Path) -> Iterator[Path]:
-    """The files of a directory that may be records.
+def _record_names(directory: Path) -> list[str]:
+    """The files below a directory that may be records, by their paths from there, in order.
 
     Raises:
         BaselineError: the directory cannot be read.
     """
-    try:
-        yield from sorted(
-            path
-            for path in directory.rglob("*")
-            if path.name.endswith(SUFFIXES) and not path.name.startswith(".")
-        )
-    except OSError as error:
-        raise BaselineError(f"{directory} cannot be read: {error.strerror}") from error
+
+    def refuse(error: OSError) -> NoReturn:
+        raise BaselineError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+    names: list[str] = []
+    for folder, _, files in os.walk(directory, onerror=refuse):
+        inner = "" if folder == str(directory) else f"{os.path.relpath(folder, directory)}/"
+        names += [
+            f"{inner}{name}"
+            for name in files
+            if name.endswith(SUFFIXES) and not name.startswith(".")
+        ]
+    return sorted(names)
 
 
 def _read_summary(directory: Path) -> _Summary:
     """The summary; an empty one where there is none, or one of another version."""
     try:
-        summary = msgspec.json.decode((directory / SUMMARY).read_bytes(), type=_Summary)
+        summary = msgspec.msgpack.decode((directory / SUMMARY).read_bytes(), type=_Summary)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Summary()
     runs = (run for file in summary.files.values() for run in file.runs)
@@ -114,6 +120,10 @@ def _read_summary(directory: Path) -> _Summary:
     return summary if whole else _Summary()
 
 
-def _is_whole(run: ObservedRun, names: int) -> bool:
-    same = len(run.names) == len(run.values)
-    return same and (not run.names or 0 <= min(run.names) <= max(run.names) < names)
+def _is_whole(run: ObservedRun, count: int) -> bool:
+    try:
+        names, values = run.names, run.values
+    except ValueError:  # bytes of no whole number
+        return False
+    known = not names.size or 0 <= names.min() <= names.max() < count
+    return bool(known and names.size == values.size)

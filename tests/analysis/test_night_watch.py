@@ -156,6 +156,14 @@ def test_memory_goes_on_where_it_was():
             np.testing.assert_array_equal(again.memory[name], kept)
 
 
+def test_memory_outlasts_a_night_that_is_taken_back():
+    values = logs((60, 1.06), nights=100, rows=5)
+    memory = watched(values).memory
+    shorter = watched(values[:, :99], memory=memory)
+    assert shorter.shifts == watched(values[:, :99]).shifts
+    assert shorter.memory == memory
+
+
 def test_memory_of_other_nights_is_not_used():
     values = logs((60, 1.06), nights=100, rows=5)
     memory = watched(values[:, :90]).memory

@@ -291,9 +291,9 @@ def test_clock_that_is_wrong_is_named(trtperf, nights, year, why):
 def test_summary_gives_the_same_answer_and_notices_changes(trtperf, nights):
     directory = nights(1.05)
     first = trtperf("trend", directory, "--json").json
-    assert (directory / ".trtperf-trend.json").exists()
+    assert (directory / ".trtperf-trend.msgpack").exists()
     assert trtperf("trend", directory, "--json").json == first
-    (directory / ".trtperf-trend.json").write_text("{")
+    (directory / ".trtperf-trend.msgpack").write_text("{")
     (memory,) = directory.glob(".trtperf-trend-*.npz")
     memory.write_bytes(memory.read_bytes()[:99])
     assert trtperf("trend", directory, "--json").json == first
