@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: with 2 on wrong usage, with 0 after --help.
     """
     words = joined(sys.argv[1:] if argv is None else argv)
-    arguments = build_parser(words[0] if words else "").parse_args(words)
     try:
+        arguments = build_parser(words[0] if words else "").parse_args(words)
         # Records are large trees without cycles, which the collector would walk again and again.
         take_project_options(arguments)
         with no_garbage_collection():
@@ -100,6 +100,7 @@ class ShowConfig(argparse.Action):
 
         try:
             status = show_config()
+            sys.stdout.flush()
         except TrtPerfError as error:
             note(f"error: {error}")
             status = ExitStatus.TROUBLE

@@ -347,7 +347,7 @@ class FakeBackend(Backend):
     def load_model(self, spec: EngineSpec) -> FakeEngine:
         """See `Backend.load_model`."""
         engine = FakeEngine(self)
-        engine.latency_ms = self.latency_of(spec.onnx) if self.latency_of else None
+        engine.latency_ms = float(self.latency_of(spec.onnx)) if self.latency_of else None
         return engine
 
     def stored_kernels(self, runtime_cache: bytes) -> Sequence[str]:

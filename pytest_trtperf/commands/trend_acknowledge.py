@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import date, timezone
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.acknowledged import (
     FILE,
+    NEAR,
     Acknowledged,
     parse_acknowledged,
     read_acknowledged,
@@ -19,6 +21,8 @@ from pytest_trtperf.record.acknowledged import (
 from pytest_trtperf.record.night_of import tonight
 
 NAME = "trend acknowledge"
+
+_LIKE_A_DATE = re.compile(r"[0-9]+-[0-9]+-[0-9]+")
 
 _EXAMPLE = """\
   trtperf trend acknowledge "tests/test_perf.py::test_a" --by Ada --reason "more layers"
@@ -47,7 +51,7 @@ def add(commands: Parsers) -> None:
         type=_key,
         metavar="KEY[@DATE]",
         help="what `trtperf trend` shows under `what`; * stands for anything. DATE is since when "
-        "(default: whatever stands tonight)",
+        "(default: whatever began by tonight)",
     )
     option("--reason", required=True, type=_text, metavar="TEXT", help="why it may stay")
     option("--by", required=True, type=_text, metavar="NAME", help="who looked at it")
@@ -65,11 +69,9 @@ def _key(text: str) -> tuple[str, date | None]:
     key, at, since = text.rpartition("@")
     if not at:
         return _text(text), None
-    try:
-        return _text(key), date.fromisoformat(since)
-    except ValueError:
-        # An @ may be part of a test's name.
-        return text, None
+    if not _LIKE_A_DATE.fullmatch(since):
+        return _text(text), None  # an @ may be part of a test's name
+    return _text(key), _date(since)
 
 
 def _text(text: str) -> str:
@@ -89,9 +91,11 @@ def _run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     read_acknowledged(path)
     key, since = arguments.key
+    by = since or tonight(timezone.utc)
     one = Acknowledged(
         key=key,
-        since=since or tonight(timezone.utc),
+        # Dates of alarms may move by `NEAR`; what begins after tonight is another alarm.
+        since=since or by - NEAR,
         reason=arguments.reason,
         by=arguments.by,
         until=arguments.until,
@@ -109,5 +113,5 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(one)
     else:
-        say(f"{path}: {key} is acknowledged from {one.since} on")
+        say(f"{path}: {key} is acknowledged, as far as it began by {by}")
     return ExitStatus.OK

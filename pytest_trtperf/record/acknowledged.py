@@ -67,10 +67,10 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             since, ended: when it began, and when it was over.
             night: the last night of the records, on which this may have expired.
         """
-        lasted = ended is None or ended >= self.since - NEAR
+        lasted = ended is None or ended + NEAR >= self.since
         return (
             matches(self.key, key)
-            and since <= self.since + NEAR
+            and since - NEAR <= self.since
             and lasted
             and not self.is_expired(night)
         )

@@ -6,6 +6,7 @@ The summary lies beside the records, as a hidden file. It can be removed at any 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def observe(directory: Path) -> Observed:
     for place in _record_names(directory):
         path, name = directory / place, with_escapes(place)
         try:
-            state = path.stat()
+            state = _state(path)
             file = known.files.get(name)
             if file is None or (file.size, file.changed_ns) != (state.st_size, state.st_mtime_ns):
                 runs = observed_runs(path, names)
@@ -86,6 +87,14 @@ def observe(directory: Path) -> Observed:
             data = msgspec.msgpack.encode(_Summary(names=names.all, files=files))
             write_atomically(directory / SUMMARY, data)
     return found
+
+
+def _state(path: Path) -> os.stat_result:
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        # Of a pipe nothing may come for ever.
+        raise ValueError("it is no file that can be read twice")
+    return state
 
 
 def _record_names(directory: Path) -> list[str]:

@@ -105,6 +105,15 @@ def test_reader_that_has_seen_enough_is_no_error(write_run, make_measurement):
     assert done.stdout.startswith("created,")
 
 
+def test_a_reader_that_is_gone_is_no_error_for_show_config(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-m", "pytest_trtperf.cli", "--show-config"]
+    done = subprocess.run(words, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_names_that_a_terminal_cannot_show(write_run, make_measurement):
     path = write_run("run", make_measurement("t.py::test_ü[日本]", findings=[]))
     done = subprocess.run(

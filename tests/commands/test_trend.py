@@ -335,6 +335,14 @@ def test_files_that_are_no_records_are_left_out_and_named(trtperf, nights):
         assert f"left out {directory / name}.json: " in result.err
 
 
+def test_a_pipe_among_the_records_is_left_out_and_not_waited_for(trtperf, nights):
+    directory = nights()
+    os.mkfifo(directory / "pipe.json")
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert f"left out {directory / 'pipe.json'}: it is no file that can be read twice" in result.err
+
+
 def test_record_of_a_later_version_is_left_out_and_says_so(trtperf, nights):
     directory = nights()
     (directory / "later.json").write_text('{"schema": "trtperf-run/9", "measurements": 3}')

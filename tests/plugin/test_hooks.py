@@ -112,25 +112,35 @@ def test_an_implementation_that_raises_fails_the_run_and_loses_nothing(
     assert [one.key for one in run.measurements] == ["test_perf.py::test_model"]
 
 
+LOST = {
+    "one.absent": "AttributeError",
+    "msgspec.structs.replace(record(one), throughput=numpy.float64(1))": "TypeError",
+}
+
+
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=str)
-def test_a_measurement_that_cannot_be_recorded_fails_the_run_and_not_pytest(project, workers):
+@pytest.mark.parametrize("made", LOST)
+def test_a_measurement_that_cannot_be_recorded_fails_the_run_and_not_pytest(project, made, workers):
     project.model()
     project.tests(
-        """
+        f"""
+        import msgspec, numpy
+        from pytest_trtperf.fixtures.judged import JudgedMeasurement
+
         def test_lost(trt_engine, trt_measure, monkeypatch):
-            trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
-            record = "pytest_trtperf.fixtures.judged.JudgedMeasurement.record"
-            monkeypatch.setattr(record, lambda judged: judged.absent)
+            trt_measure(trt_engine("model.onnx"), shapes={{"x": (16, 256)}})
+            record = JudgedMeasurement.record
+            monkeypatch.setattr(JudgedMeasurement, "record", lambda one: {made})
 
         def test_next(trt_engine, trt_measure):
-            trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
+            trt_measure(trt_engine("model.onnx"), shapes={{"x": (16, 256)}})
         """
     )
     result = project.run(*workers)
     result.assert_outcomes(passed=2)
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["*test_perf.py::test_lost: its measurements could not be recorded: AttributeError(*"]
+        [f"*test_perf.py::test_lost: its measurements could not be recorded: {LOST[made]}(*"]
     )
 
 

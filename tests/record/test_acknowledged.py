@@ -72,6 +72,12 @@ def test_covers_what_stood_on_its_night(since, ended, night, covered):
     assert not one.covers("b", since, ended, night)
 
 
+@pytest.mark.parametrize("since", [date.min, date.max])
+def test_any_date_is_compared(since):
+    one = Acknowledged(key="a", since=since, reason="r", by="b")
+    assert one.covers("a", NIGHT, None, NIGHT) is (since == date.max)
+
+
 def test_no_file_acknowledges_nothing(tmp_path):
     assert read_acknowledged(tmp_path / "none.toml").acknowledged == []
 
