@@ -12,6 +12,7 @@ from pytest_trtperf.errors import EngineBuildError, EngineCacheWarning
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.files.locks import exclusive
 from pytest_trtperf.plan_cache.files import LOCK, TIMING, explain
+from pytest_trtperf.plan_cache.trust import Damaged, open_cached
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,17 @@ class TimingCacheFile:
             )
 
     def _read(self) -> bytes:
-        try:
+        if not self.is_kept or self.path.is_dir():
             return self.path.read_bytes()
+        try:
+            with open_cached(self.path, shared=self.shared) as file:
+                return file.read()
         except FileNotFoundError:
-            if self.is_kept:
-                return b""
-            raise
+            return b""
+        except Damaged as reason:
+            warning = f"{self.path}: {reason}; its timings are not used"
+            warnings.warn(warning, EngineCacheWarning, stacklevel=3)
+            return b""
 
 
 def _set(config: Any, data: bytes) -> bool:
