@@ -49,8 +49,11 @@ _LIMITS = (
 
 
 STALL_MS = 10.0
+HOST_STALL_MS = 500.0
+"""The least stall on a GPU, and on the CPU, where other processes take turns of up to 100 ms."""
+
 STALL_QUERIES = 10
-"""A stall is a gap between completions of at least `STALL_MS` and this many median gaps."""
+"""A stall takes at least this many median gaps between completions, too."""
 
 LEAST_OTHER_PERCENT = 5.0
 """A desktop's compositor always uses a GPU, but less of it than this."""
@@ -67,14 +70,18 @@ def disturbances(before: DeviceState, after: DeviceState) -> tuple[str, ...]:
     return tuple(_disturbances(before, after))
 
 
-def stall(trace: Trace) -> tuple[str, ...]:
+def stall(trace: Trace, least_ms: float = STALL_MS) -> tuple[str, ...]:
     """Why a round under a closed load should be measured again: no query completed for long.
 
-    This happens when a host pauses a virtual machine. A query is a stall only if it takes as long
-    as `STALL_QUERIES` others. If the engine itself causes such queries, they occur again.
+    This happens when a host pauses a virtual machine, or somebody a process. A query is a stall
+    only if it takes as long as `STALL_QUERIES` others. If the engine itself causes such queries,
+    they occur again.
+
+    Args:
+        least_ms: shorter ones are none.
     """
     gaps_ms = np.diff(trace.done) / 1e6
-    if not gaps_ms.size or (longest := float(gaps_ms.max())) < STALL_MS:
+    if not gaps_ms.size or (longest := float(gaps_ms.max())) < least_ms:
         return ()
     if longest < STALL_QUERIES * float(np.median(gaps_ms)):
         return ()

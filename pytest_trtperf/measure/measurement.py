@@ -17,7 +17,7 @@ from pytest_trtperf.backend.session_pids import session_pids
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import SAMPLED_S, read_device_state
-from pytest_trtperf.measure.disturbance import disturbances, stall
+from pytest_trtperf.measure.disturbance import HOST_STALL_MS, STALL_MS, disturbances, stall
 from pytest_trtperf.measure.host_state import contention, read_host_state
 from pytest_trtperf.measure.load import Load
 from pytest_trtperf.measure.progress import MeasureProgress
@@ -281,8 +281,8 @@ class Measurement:
         if yardstick is not None:
             yardstick = math.sqrt(yardstick * (read_yardstick() or yardstick))
         disturbed = disturbances(before, after)
-        if self._uuid and not self.load.is_open:
-            disturbed += stall(trace)
+        if not self.load.is_open:
+            disturbed += stall(trace, STALL_MS if self._uuid else HOST_STALL_MS)
         return Round(trace, before, after, started, ended, disturbed, contended, yardstick)
 
     def _closed(self) -> Trace:

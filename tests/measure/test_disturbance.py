@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import fields
 
 import numpy as np
@@ -9,16 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.measure.device_state import DeviceState
 from pytest_trtperf.measure.disturbance import (
+    HOST_STALL_MS,
     ClocksEventReasons,
     disturbances,
     mean_power_w,
     remarks,
     stall,
 )
+from pytest_trtperf.measure.load import Load
+from pytest_trtperf.measure.measurement import Effort, Measurement
+from pytest_trtperf.testing import FakeBackend, FakeSession
 
+QUERIES = 500
 QUIET = DeviceState(
     unix_time_us=1_000_000,
     sm_clock_mhz=1980,
@@ -194,3 +201,28 @@ def test_pause_of_the_host_is_distinguished_from_slow_queries(
 ) -> None:
     done = (np.cumsum(queries_ms) * 1e6).astype(np.int64)
     assert stall(Trace(float(sum(queries_ms)), done, done)) == expected
+
+
+@pytest.mark.parametrize(("pause_ms", "is_one"), [(100.0, False), (499.0, False), (2000.0, True)])
+def test_a_stall_on_the_cpu_is_longer_than_a_turn_of_another_process(pause_ms, is_one):
+    done = (np.cumsum([1.0] * 50 + [pause_ms]) * 1e6).astype(np.int64)
+    assert bool(stall(Trace(50 + pause_ms, done, done), HOST_STALL_MS)) is is_one
+
+
+@pytest.mark.parametrize("uuid", [None, "GPU-x"])
+def test_a_round_in_which_the_process_was_stopped_is_measured_again(uuid):
+    stops = iter([False, False, True])
+
+    def noise(_, queries):
+        factors = np.ones(queries)
+        if queries >= QUERIES and next(stops, False):
+            factors[QUERIES // 2] = 2000.0
+        return factors
+
+    session = FakeSession(FakeBackend(noise=noise, cpu=uuid is None), {"x": (8,)}, Mode())
+    effort = Effort(warm_up_ms=0, round_ms=1, round_queries=QUERIES, max_time=100)
+    measurement = Measurement(session, effort, Load(None), contextlib.nullcontext(), uuid)
+    measurement.extend(5)
+    (aside,) = measurement.set_aside
+    assert aside.disturbances == ("nothing was completed for 2000 ms",)
+    assert max(round.trace.samples("latency").max() for round in measurement.rounds) == 1.0

@@ -1,0 +1,139 @@
+"""Sets the host's clock in the middle of runs (libfaketime), and looks at their records.
+
+    python -m benchmarks.faults.clock_jumps --json benchmarks/results/clock_jumps.jsonl
+
+The wall clock jumps by an hour or 40 days, back or forth, at a moment drawn uniformly; the
+monotonic clock goes on, as it does when somebody sets the time. No duration in the record may show
+the jump, the run exits 0, and so does the next one, at the right time. Needs libfaketime
+(apt install libfaketime).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.faults.project import LONGEST_S, Project
+from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.record.model import RunRecord
+
+LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+_TESTS = """
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_model(trt_engine, trt_measure, number):
+    trt_measure(trt_engine("model.onnx"), shapes={"x": (number + 1, 256)})
+"""
+_WAYS = {"update": ("--trtperf-update",), "compare": (), "workers": ("--trtperf-update", "-n2")}
+_JUMPS = ("+3600", "-3600", f"+{40 * 86400}", f"-{40 * 86400}")
+_OPTIONS = (
+    *("--trtperf-round-ms=50", "--trtperf-warm-up-ms=50", "--trtperf-max-warm-up=1"),
+    "--trtperf-max-time=1",
+)
+
+
+def main() -> None:
+    """Takes the jumps that are missing, and reports all."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--json", type=Path, required=True, help="the file of the results")
+    parser.add_argument("--times", type=int, default=1, help="each jump in each kind of run")
+    parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    lines = arguments.json.read_text().splitlines() if arguments.json.exists() else []
+    done = [json.loads(line) for line in lines]
+    wanted = list(itertools.product(_WAYS, _JUMPS)) * arguments.times
+    project = Project("fake", {"test_perf.py": _TESTS}, _OPTIONS)
+    try:
+        _run(project, _WAYS["update"], None, 0.0)
+        lengths = {way: _run(project, _WAYS[way], None, 0.0)["seconds"] for way in _WAYS}
+        for number, (way, jump) in enumerate(wanted[len(done) :], start=len(done)):
+            if time.monotonic() - began > 60 * arguments.minutes:
+                break
+            random.seed(number)
+            after_s = random.uniform(0, lengths[way])
+            result = _run(project, _WAYS[way], jump, after_s)
+            later = _run(project, (), None, 0.0)["wrong"]
+            result["wrong"] += [f"the next run: {wrong}" for wrong in later]
+            done.append({"way": way, "jump_s": jump, "after_s": round(after_s, 2), **result})
+            with arguments.json.open("a") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+    finally:
+        project.remove()
+    bad = [one for one in done if one["wrong"]]
+    for way in _WAYS:
+        those = [one for one in done if one["way"] == way]
+        seen = sum(one["jump_in_record"] for one in those)
+        print(f"{way}: {len(those)} jumps, {seen} between start and end of the record")
+    for wrong, times in Counter(text for one in bad for text in one["wrong"]).items():
+        print(f"    WRONG {times} times: {wrong}")
+    print(f"{len(done)} of {len(wanted)}, {len(bad)} wrong: {'MISSED' if bad else 'kept'}")
+    print(f"minutes used: {(time.monotonic() - began) / 60:.1f}")
+    sys.exit(int(bool(bad)))
+
+
+def _run(
+    project: Project, options: Sequence[str], jump: str | None, after_s: float
+) -> dict[str, Any]:
+    """One run; what is wrong with its record."""
+    clock = project.state / "clock"
+    clock.write_text("+0\n")
+    environment = {
+        **project.environment(),
+        "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "pytest"]
+    command += project.arguments("--trtperf-json=run.json", *options)
+    began = time.monotonic()
+    with (
+        project.output.open("w") as output,
+        subprocess.Popen(
+            command, cwd=project.repository, env=environment, stdout=output, stderr=output
+        ) as process,
+    ):
+        if jump:
+            time.sleep(after_s)
+            clock.write_text(f"{jump}\n")
+        status = process.wait(LONGEST_S)
+    seconds = time.monotonic() - began
+    (run,) = read_runs(project.repository / "run.json")
+    wrong = [f"exit status {status}"] if status else []
+    wrong += [] if run.complete else ["the record is not complete"]
+    wrong += [f"{name} is {value:.0f} s" for name, value in _odd(run, seconds)]
+    # Wall-clock times themselves show the jump, as they should.
+    is_apart = jump is not None and run.started is not None and run.started[:13] != run.created[:13]
+    return {"seconds": round(seconds, 2), "jump_in_record": is_apart, "wrong": wrong}
+
+
+def _odd(run: RunRecord, seconds: float) -> Iterator[tuple[str, float]]:
+    """Durations of a record that are negative, or longer than the run."""
+    durations = dict(_durations("run", msgspec.to_builtins(run)))
+    for name, value in durations.items():
+        if not -1e-6 <= value <= seconds:
+            yield name, value
+
+
+def _durations(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """All numbers of seconds, but for those of a fake GPU's rounds: its clock is its own."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _durations(f"{name}.{key}" if name else key, one)
+    elif isinstance(value, int | float) and ".seconds" in name:
+        yield name, float(value)
+
+
+if __name__ == "__main__":
+    main()
