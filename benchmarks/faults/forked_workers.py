@@ -13,7 +13,7 @@ import sys
 import time
 from typing import IO, Any
 
-from execnet import gateway_io
+from execnet import gateway_base, gateway_io
 
 
 def fork_workers() -> None:
@@ -55,9 +55,9 @@ def fork_workers() -> None:
 
         def __init__(self, _args: list[str], execmodel: Any) -> None:
             self.popen = forked = Forked()
-            gateway_io.Popen2IO.__init__(self, forked.stdin, forked.stdout, execmodel=execmodel)
+            gateway_base.Popen2IO.__init__(self, forked.stdin, forked.stdout, execmodel=execmodel)
 
-    gateway_io.Popen2IOMaster = Master
+    vars(gateway_io)["Popen2IOMaster"] = Master
 
 
 def _serve(wanted: socket.socket) -> None:

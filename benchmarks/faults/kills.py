@@ -85,7 +85,7 @@ class Campaign:
             project.remove()
 
     def _is_late(self) -> bool:
-        return time.monotonic() - self._began > 60 * self._arguments.minutes
+        return time.monotonic() - self._began > 60 * float(self._arguments.minutes)
 
     def _add(self, name: str, result: dict[str, Any]) -> None:
         result = {"way": name, **result}

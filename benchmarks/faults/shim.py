@@ -21,10 +21,12 @@ def load() -> None:
     """Starts this script anew under the library, unless it runs under it already."""
     if "faults" in os.environ.get("LD_PRELOAD", ""):
         return
-    built = Path(tempfile.mkdtemp(prefix="faults-")) / "faults.so"
-    command = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(built), str(_SOURCE), "-ldl"]
+    with tempfile.NamedTemporaryFile(prefix="faults-", suffix=".so", delete=False) as file:
+        built = file.name
+    command = ["gcc", "-O1", "-shared", "-fPIC", "-o", built, str(_SOURCE), "-ldl"]
     subprocess.run(command, check=True)
-    environment = {**os.environ, "LD_PRELOAD": str(built), "OPENBLAS_NUM_THREADS": "1"}
+    # It stays: processes that start later need it.
+    environment = {**os.environ, "LD_PRELOAD": built, "OPENBLAS_NUM_THREADS": "1"}
     os.execve(sys.executable, sys.orig_argv, environment)
 
 
