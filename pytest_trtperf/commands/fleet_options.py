@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from pytest_trtperf.judge.fleet import Fleet, judge_fleet
 from pytest_trtperf.judge.missing import MISSING_NIGHTS
 from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
 from pytest_trtperf.record.history import History, read_history
+from pytest_trtperf.record.night_of import tonight
 from pytest_trtperf.record.watch_memory import WatchMemory
 
 
@@ -57,7 +59,12 @@ def fleet_of(directory: Path, arguments: argparse.Namespace) -> tuple[History, F
     acknowledged = read_acknowledged(arguments.acknowledged)
     history = read_history(directory, arguments.timezone, arguments.branch)
     memory = WatchMemory(directory)
-    return history, judge_fleet(history, acknowledged, arguments.least, arguments.missing, memory)
+    fleet = judge_fleet(history, acknowledged, arguments.least, arguments.missing, memory)
+    passed = (tonight(arguments.timezone) - date.fromisoformat(history.last_night)).days
+    if passed >= arguments.missing:
+        # Where nothing runs any more, nothing gets slower.
+        fleet.notes.append(f"the last run is of {history.last_night}, {passed} nights ago")
+    return history, fleet
 
 
 def _zone(text: str) -> ZoneInfo:

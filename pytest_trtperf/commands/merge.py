@@ -30,6 +30,9 @@ from pytest_trtperf.record.json_file import (
 )
 from pytest_trtperf.record.model import MergedRecord, RunRecord
 
+_RAN = (0, 1)
+"""Exit statuses of pytest when all tests have run."""
+
 _EXAMPLE = """\
   trtperf merge h200/performance.json l4/performance.json -o performance.json
   trtperf merge --shards shard-*.json -o performance.json
@@ -115,6 +118,8 @@ def _run(arguments: argparse.Namespace) -> int:
     for path, run in named:
         if not run.complete:
             note(f"{path}: the run did not end: it has what was measured until then")
+        elif run.exit_status not in _RAN:
+            note(f"{path}: the run ended with exit status {run.exit_status}: tests may be absent")
     runs = [run for _, run in named]
     merged = merge_runs(runs, keep_last=arguments.keep == "last")
     write_json(arguments.output, merged)

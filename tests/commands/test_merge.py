@@ -146,3 +146,12 @@ def test_a_shard_that_was_killed_is_named(trtperf, tmp_path, write_run, make_mea
     result = trtperf("merge", *paths, "-o", tmp_path / "all.json")
     assert result.status == 0
     assert result.err.startswith(f"trtperf: {paths[1]}: the run did not end")
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 4, 5])
+def test_a_shard_that_did_not_run_its_tests_is_named(trtperf, tmp_path, write_run, status):
+    first = write_run("a", hardware_class="a")
+    other = write_run("b", hardware_class="b", exit_status=status)
+    result = trtperf("merge", first, other, "-o", tmp_path / "all.json")
+    said = f"trtperf: {other}: the run ended with exit status {status}: tests may be absent\n"
+    assert (result.status, result.err) == (0, "" if status in (0, 1) else said)

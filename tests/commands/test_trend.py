@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import msgspec
 import numpy as np
 import pytest
 
 from pytest_trtperf.record.json_file import write_json
+from pytest_trtperf.record.night_of import tonight
 
 KEY = "tests/test_x.py::test_a"
 NIGHTS = 60
@@ -333,6 +334,15 @@ def test_files_that_are_no_records_are_left_out_and_named(trtperf, nights):
     assert (result.json["records"], len(result.json["left_out"])) == (NIGHTS, 3)
     for name in ("cut", "old", "baseline"):
         assert f"left out {directory / name}.json: " in result.err
+
+
+@pytest.mark.parametrize("ago", [1, 2, 3, 40])
+def test_a_fleet_that_runs_no_more_is_named(trtperf, nights, ago):
+    last = tonight(timezone.utc) - timedelta(days=ago)
+    count = (last - date(2025, 12, 31)).days + 1
+    result = trtperf("trend", nights(first=count - 20, count=20), "--all")
+    assert result.status == 0
+    assert (f"the last run is of {last}, {ago} nights ago" in result.err) == (ago >= 3)
 
 
 def test_a_pipe_among_the_records_is_left_out_and_not_waited_for(trtperf, nights):
