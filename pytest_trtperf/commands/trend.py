@@ -33,6 +33,8 @@ _LEFT = (0, 1, 2, 3, 4, 7, 8, 9)
 
 _MOST_HOSTS = 3
 
+_LONGEST_WHAT = 1000
+
 _EXAMPLE = """\
   pytest --trtperf --trtperf-json=nightly/$(hostname)-$(date +%F).json
   trtperf trend nightly --fail
@@ -129,7 +131,7 @@ def _row(one: FleetAlarm) -> tuple[str, ...]:
     red = one.state in (State.ALARM, State.MISSING)
     return (
         "over" if one.ended else one.state.upper() if red else one.state,
-        shortened(one.key) if one.tests <= 1 else f"{shortened(one.key)}: {one.tests} tests",
+        _whole(one.key) if one.tests <= 1 else f"{_whole(one.key)}: {one.tests} tests",
         one.metrics[0] + (f" +{len(one.metrics) - 1}" if len(one.metrics) > 1 else "")
         if one.metrics
         else "-",
@@ -141,6 +143,11 @@ def _row(one: FleetAlarm) -> tuple[str, ...]:
         shortened(one.since.record) or "-",
         (one.since.commit or "-")[:12],
     )
+
+
+def _whole(key: str) -> str:
+    # It is copied to acknowledge the alarm.
+    return shortened(key, _LONGEST_WHAT)
 
 
 def _hosts(hosts: Sequence[str | None]) -> str:

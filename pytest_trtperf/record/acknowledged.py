@@ -27,7 +27,7 @@ import msgspec
 
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.text import matches
-from pytest_trtperf.text import brief, in_brief
+from pytest_trtperf.text import brief, in_brief, one_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,7 +51,8 @@ _HEAD = """\
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An alarm that was looked at: its level is the one to compare with from that night on.
 
-    `key` names a test or an alarm of many tests; `*` stands for anything, `?` for one character.
+    `key` names a test or an alarm of many tests, as it is or as it is shown; `*` stands for
+    anything, `?` for one character.
     """
 
     key: str
@@ -69,7 +70,7 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """
         lasted = ended is None or ended + NEAR >= self.since
         return (
-            matches(self.key, key)
+            any(matches(self.key, name) for name in (key, one_line(key)))
             and since - NEAR <= self.since
             and lasted
             and not self.is_expired(night)

@@ -424,6 +424,17 @@ def test_acknowledged_alarm_is_green_and_a_second_one_red(trtperf, nights, tmp_p
     assert states == ["acknowledged", "alarm"]
 
 
+def test_the_name_that_is_shown_acknowledges(trtperf, nights, tmp_path):
+    odd = "tests/test_x.py::test_a[" + "-".join(f"p{number}" for number in range(60)) + "\t\x1b]"
+    directory = nights(1.05, keys=(odd,))
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    (line,) = (one for one in trtperf(*words).out.splitlines() if one.startswith("ALARM"))
+    how = "--file", file, "--by", "Ada", "--reason", "worth it"
+    assert trtperf("trend", "acknowledge", line.split()[1], *how).status == 0
+    assert trtperf(*words).status == 0
+
+
 def test_acknowledgement_that_has_expired_alarms_again(trtperf, nights, tmp_path):
     directory = nights(1.05)
     file = tmp_path / "acknowledged.toml"
