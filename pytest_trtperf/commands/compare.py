@@ -25,7 +25,7 @@ from pytest_trtperf.commands.compared_records import compare_runs
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.policy import RECORD, Policy
 from pytest_trtperf.options.values import INCONCLUSIVE_POLICIES, parse_tolerance
-from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
+from pytest_trtperf.record.acknowledged import FILE, read_quarantine
 from pytest_trtperf.record.json_file import read_runs
 
 _EXAMPLE = """\
@@ -141,7 +141,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _quarantine(path: Path) -> Callable[[Collection[str]], str]:
     """Why a test of these names may regress today; empty where it may not."""
-    known, today = read_acknowledged(path), datetime.now(timezone.utc).date()
+    today = datetime.now(timezone.utc).date()
+    known = read_quarantine(path, today)
 
     def why(names: Collection[str]) -> str:
         one = known.quarantined(names, today)

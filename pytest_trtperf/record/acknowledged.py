@@ -122,6 +122,22 @@ def read_acknowledged(path: Path) -> Acknowledgements:
     return parse_acknowledged(data, path)
 
 
+def read_quarantine(path: Path, today: date) -> Acknowledgements:
+    """The same for one who spares the tests in quarantine.
+
+    Raises:
+        BaselineError: as for `read_acknowledged`, or a quarantine is longer than allowed.
+    """
+    found = read_acknowledged(path)
+    for key, one in found.quarantine.items():
+        if one.until > today + MOST_QUARANTINE:
+            raise BaselineError(
+                f"{path}: the quarantine of {brief(key)} ends on {one.until}, and at most "
+                f"{MOST_QUARANTINE.days} days from today are allowed"
+            )
+    return found
+
+
 def parse_acknowledged(data: str, path: Path) -> Acknowledgements:
     """The content of a file with this text.
 
@@ -139,11 +155,6 @@ def parse_acknowledged(data: str, path: Path) -> Acknowledgements:
         if not key or not one.reason.strip():
             raise BaselineError(f"{path}: the quarantine of {brief(key)} gives no reason")
     return found
-
-
-def too_long(one: Quarantined, today: date) -> bool:
-    """Whether a quarantine asks for more than the days that are allowed."""
-    return one.until > today + MOST_QUARANTINE
 
 
 def entry(one: Acknowledged) -> str:

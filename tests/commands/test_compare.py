@@ -278,6 +278,16 @@ def test_quarantine_counts_apart_too(compare, tmp_path, monkeypatch, days, statu
     assert compare(1.2, "--fail", "--acknowledged", tmp_path / "other.toml").status == 1
 
 
+@pytest.mark.parametrize(("days", "status"), [(30, 0), (31, 2)])
+def test_a_quarantine_that_is_too_long_is_trouble(compare, tmp_path, days, status):
+    file = tmp_path / "quarantine.toml"
+    until = datetime.now(timezone.utc).date() + timedelta(days=days)
+    file.write_text(f'[quarantine."*"]\nreason = "r"\nby = "Ada"\nuntil = {until}\n')
+    result = compare(1.2, "--fail", "--acknowledged", file)
+    assert result.status == status
+    assert ("at most 30 days from today are allowed" in result.err) == (days > 30)
+
+
 def test_a_missing_test_that_is_expected_to_fail_is_not_red(trtperf, write_run, make_measurement):
     other = make_measurement("tests/t.py::test_other")
     old = write_run("old", make_measurement(), other)
