@@ -5,25 +5,30 @@
 A run on a fake GPU writes baselines, references, a record, a page and traces, where those of an
 earlier run are. Each of its operations that change files is refused in a run of its own: by a disk
 that is full from then on (ENOSPC), and by an error of the disk that comes once (EIO). Of equal
-operations on the same file the first and the last one are tried.
+operations on the same file the first and the last one are tried. Then each of the folders that a
+run writes to is a tmpfs that is full, and one that is read-only.
 
 A run from which a result is missing must not exit 0, and has to name the error and a path; where
 only a reference could not be kept, a note that says so is enough. Each
 file of before is as it was or new, and whole. The next run works and leaves nothing else. Needs
-gcc and Linux.
+gcc, Linux, and root for mount.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +50,8 @@ _ARGUMENTS = (
     *("--trtperf-traces=out/run.npz", "-v"),
 )
 _ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
+_MOUNTED = {"full": errno.ENOSPC, "read-only": errno.EROFS}
+_PLACES = ("repository/out", "repository/perf-baselines", "cache", "locks", "tmp")
 _WITHOUT_ROOM = ("unlink", "rmdir", "ftruncate", "ftruncate64")
 _RANDOM = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{8}\.tmp")
 
@@ -62,14 +69,17 @@ def main() -> None:
     import_everything()
     trial = _Trial()
     try:
-        wanted = [(name, at) for name in _ERRORS for at in trial.wanted(name)]
+        wanted: list[tuple[str, int | str]] = [
+            (name, at) for name in _ERRORS for at in trial.wanted(name)
+        ]
+        wanted += [(name, place) for name in _MOUNTED for place in _PLACES]
         tried = {(one["error"], one["at"]) for one in done}
         for name, at in wanted:
             if (name, at) in tried:
                 continue
             if time.monotonic() - began > 60 * arguments.minutes:
                 break
-            done.append(trial.refuse(name, at))
+            done.append(trial.refuse(name, at) if isinstance(at, int) else trial.mount(name, at))
             with arguments.json.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             if done[-1]["wrong"]:
@@ -77,11 +87,11 @@ def main() -> None:
     finally:
         trial.project.remove()
     bad = sum(bool(one["wrong"]) for one in done)
-    for name in _ERRORS:
+    for name in (*_ERRORS, *_MOUNTED):
         those = [one for one in done if one["error"] == name]
         lost = Counter(what for one in those for what in one["lost"])
         red = sum(one["status"] != 0 for one in those)
-        print(f"{name}: {len(those)} operations refused, {red} runs not green, lost: {dict(lost)}")
+        print(f"{name}: {len(those)} refused, {red} runs not green, lost: {dict(lost)}")
     print(
         f"{len(done)} of {len(wanted)}, {bad} with something wrong: {'MISSED' if bad else 'kept'}"
     )
@@ -122,6 +132,37 @@ class _Trial:
         status = self.project.run(*_ARGUMENTS, faults=fault)
         operations = self.project.operations.names()
         what, path = operations[at - 1] if len(operations) >= at else ("nothing", Path())
+        found = self._judge(before, status, os.strerror(_ERRORS[name]))
+        operation = f"{what} {self._plain(path)}"
+        return {"error": name, "at": at, "operation": operation, "status": status, **found}
+
+    def mount(self, name: str, place: str) -> dict[str, Any]:
+        """Has a file system in the place of a folder that takes nothing; what came of it."""
+        self._restore()
+        before, folder = _states(self.project), self.project.top / place
+        folder.mkdir(exist_ok=True)
+        held = self.project.state / "held"
+        shutil.copytree(folder, held)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=True)
+        try:
+            shutil.copytree(held, folder, dirs_exist_ok=True)
+            if name == "full":
+                with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+                    while file.write(bytes(4096)):
+                        pass
+            else:
+                subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+            status = self.project.run(*_ARGUMENTS)
+            found = self._judge(before, status, os.strerror(_MOUNTED[name]), folder)
+        finally:
+            subprocess.run(["umount", "-lq", str(folder)], check=False)
+            shutil.rmtree(held)
+        return {"error": name, "at": place, "operation": "all", "status": status, **found}
+
+    def _judge(
+        self, before: Mapping[str, str], status: int, text: str, mounted: Path | None = None
+    ) -> dict[str, Any]:
+        """What is lost, what is wrong about that, and whether the next run works."""
         output = self.project.output.read_text(errors="replace")
         after = _states(self.project)
         lost = [one for one in after if after[one] in (before[one], "missing")]
@@ -129,21 +170,19 @@ class _Trial:
         wrong += [f"{one} is gone" for one in ("baselines",) if after[one] == "missing"]
         if {*lost} - {"reference"} and not status:
             wrong.append(f"exit status 0, and lost: {', '.join(lost)}")
-        text = os.strerror(_ERRORS[name])
         if lost and not any(text in line and "/" in line for line in output.splitlines()):
             wrong.append(f"lost {', '.join(lost)}, and the output has no path with {text!r}")
         wrong += [word for word in ("INTERNALERROR", "Traceback") if word in output]
+        if mounted is not None:
+            subprocess.run(["umount", "-l", str(mounted)], check=True)
         self.project.age()
         if next_status := self.project.run(*_ARGUMENTS):
             wrong.append(f"the next run exits {next_status}")
         if stays := sorted(self.project.files() - self._whole_files):
             wrong.append(f"left after the next run: {' '.join(map(self._plain, map(Path, stays)))}")
         last = [line for line in output.splitlines() if text in line]
-        return {
-            "error": name, "at": at, "operation": f"{what} {self._plain(path)}",
-            "status": status, "lost": lost, "wrong": wrong,
-            "said": self._plain(Path(last[-1].strip()))[:300] if last else "",
-        }  # fmt: skip
+        said = self._plain(Path(last[-1].strip()))[:300] if last else ""
+        return {"lost": lost, "wrong": wrong, "said": said}
 
     def _restore(self) -> None:
         shutil.rmtree(self.project.top)
@@ -188,7 +227,7 @@ def _states(project: Project) -> dict[str, str]:
 
 
 def _stamp(path: Path) -> str:
-    return str(path.stat().st_ino) if path.exists() else "missing"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
 
 
 if __name__ == "__main__":
