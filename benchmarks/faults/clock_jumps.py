@@ -1,11 +1,12 @@
-"""Sets the host's clock in the middle of runs (libfaketime), and looks at their records.
+"""Sets the wall clock in the middle of runs, and looks at their records.
 
     python -m benchmarks.faults.clock_jumps --json benchmarks/results/clock_jumps.jsonl
 
 The wall clock jumps by an hour or 40 days, back or forth, at a moment drawn uniformly between the
 first line of the record and the end of the run; the monotonic clock goes on, as it does when
 somebody sets the time. No duration in the record may show the jump, the run exits 0, and so does
-the next one, at the right time. Needs libfaketime (apt install libfaketime).
+the next one, at the right time. A library in front of the C library shifts the clock: libfaketime
+breaks `time.sleep` of Python 3.11. Needs gcc and Linux.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import itertools
 import json
 import random
-import subprocess
+import struct
 import sys
 import time
 from collections import Counter
@@ -24,11 +25,11 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.faults.project import LONGEST_S, Project
+from benchmarks.faults import shim
+from benchmarks.faults.project import LONGEST_S, Project, import_everything
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
 
-LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 _TESTS = """
 import pytest
 
@@ -37,7 +38,7 @@ def test_model(trt_engine, trt_measure, number):
     trt_measure(trt_engine("model.onnx"), shapes={"x": (number + 1, 256)})
 """
 _WAYS = {"update": ("--trtperf-update",), "compare": (), "workers": ("--trtperf-update", "-n2")}
-_JUMPS = ("+3600", "-3600", f"+{40 * 86400}", f"-{40 * 86400}")
+_JUMPS = (3600, -3600, 40 * 86400, -40 * 86400)
 _OPTIONS = (
     *("--trtperf-round-ms=50", "--trtperf-warm-up-ms=50", "--trtperf-max-warm-up=1"),
     "--trtperf-max-time=1",
@@ -46,14 +47,16 @@ _OPTIONS = (
 
 def main() -> None:
     """Takes the jumps that are missing, and reports all."""
+    shim.load()
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--json", type=Path, required=True, help="the file of the results")
-    parser.add_argument("--times", type=int, default=1, help="each jump in each kind of run")
+    parser.add_argument("--times", type=int, default=3, help="each jump in each kind of run")
     parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
     arguments = parser.parse_args()
     began = time.monotonic()
     lines = arguments.json.read_text().splitlines() if arguments.json.exists() else []
     done = [json.loads(line) for line in lines]
+    import_everything()
     wanted = list(itertools.product(_WAYS, _JUMPS)) * arguments.times
     project = Project("fake", {"test_perf.py": _TESTS}, _OPTIONS)
     try:
@@ -85,42 +88,34 @@ def main() -> None:
 
 
 def _run(
-    project: Project, options: Sequence[str], jump: str | None, after_s: float
+    project: Project, options: Sequence[str], jump: int | None, after_s: float
 ) -> dict[str, Any]:
     """One run; what is wrong with its record."""
     clock, lines = project.state / "clock", project.repository / "run.jsonl"
     (project.repository / "run.json").unlink(missing_ok=True)
-    clock.write_text("+0\n")
-    environment = {
-        **project.environment(),
-        "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "pytest"]
-    command += project.arguments("--trtperf-json=run.json", *options)
+    clock.write_bytes(struct.pack("l", 0))
     began = time.monotonic()
-    with (
-        project.output.open("w") as output,
-        subprocess.Popen(
-            command, cwd=project.repository, env=environment, stdout=output, stderr=output
-        ) as process,
-    ):
-        while not lines.exists() and process.poll() is None:
-            time.sleep(0.01)
-        first = time.monotonic()
-        if jump:
-            time.sleep(after_s)
-            clock.write_text(f"{jump}\n")
-        status = process.wait(LONGEST_S)
-    seconds = time.monotonic() - began
-    rest = time.monotonic() - first
+    run = project.start("--trtperf-json=run.json", *options, faults={"CLOCK_OFFSET": str(clock)})
+    while not lines.exists() and time.monotonic() - began < LONGEST_S:
+        time.sleep(0.002)
+    first = time.monotonic()
+    if jump is not None:
+        time.sleep(after_s)
+        with clock.open("r+b") as file:
+            file.write(struct.pack("l", jump))
+    status = run.wait()
+    seconds, rest = time.monotonic() - began, time.monotonic() - first
+    return {"seconds": round(rest, 2), **_judge(project, status, seconds, has_jumped=bool(jump))}
+
+
+def _judge(project: Project, status: int, seconds: float, *, has_jumped: bool) -> dict[str, Any]:
     (run,) = read_runs(project.repository / "run.json")
     wrong = [f"exit status {status}"] if status else []
     wrong += [] if run.complete else ["the record is not complete"]
     wrong += [f"{name} is {value:.0f} s" for name, value in _odd(run, seconds)]
     # Wall-clock times themselves show the jump, as they should.
-    is_apart = jump is not None and run.started is not None and run.started[:13] != run.created[:13]
-    return {"seconds": round(rest, 2), "jump_in_record": is_apart, "wrong": wrong}
+    is_apart = has_jumped and (run.started or "")[:13] != run.created[:13]
+    return {"jump_in_record": is_apart, "wrong": wrong}
 
 
 def _odd(run: RunRecord, seconds: float) -> Iterator[tuple[str, float]]:

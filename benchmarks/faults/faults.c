@@ -4,7 +4,9 @@
    number; all processes of the run share the counter in the file FAULT_COUNTER. At number FAULT_AT
    the operation fails with FAULT_ERRNO, and with FAULT_LASTING so do all later ones that need room
    on the disk. FAULT_ERRNO=0 kills the process instead, or its whole group with FAULT_GROUP. Each
-   operation is a line of FAULT_LOG. */
+   operation is a line of FAULT_LOG.
+
+   The wall clock is off by as many seconds as the file CLOCK_OFFSET has, in binary. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,21 +20,45 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REAL(name) dlsym(RTLD_NEXT, name)
 
-static long *counter;
+static long *counter, *offset;
+
+/* A number in a file, which all processes share. */
+static long *shared(const char *path) {
+  int handle = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+  void *page = mmap(NULL, sizeof(long), PROT_READ | PROT_WRITE, MAP_SHARED, handle, 0);
+  syscall(SYS_close, handle);
+  if (page == MAP_FAILED) abort();
+  return page;
+}
 
 static long next_number(void) {
-  if (!counter) {
-    int handle = syscall(SYS_openat, AT_FDCWD, getenv("FAULT_COUNTER"), O_RDWR | O_CLOEXEC, 0);
-    void *page = mmap(NULL, sizeof(long), PROT_READ | PROT_WRITE, MAP_SHARED, handle, 0);
-    syscall(SYS_close, handle);
-    if (page == MAP_FAILED) abort();
-    counter = page;
-  }
+  if (!counter) counter = shared(getenv("FAULT_COUNTER"));
   return __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
+}
+
+static long seconds_off(void) {
+  const char *path = getenv("CLOCK_OFFSET");
+  if (!path) return 0;
+  if (!offset) offset = shared(path);
+  return *offset;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int result = syscall(SYS_clock_gettime, clock, now);
+  if (!result && clock == CLOCK_REALTIME) now->tv_sec += seconds_off();
+  return result;
+}
+
+time_t time(time_t *place) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (place) *place = now.tv_sec;
+  return now.tv_sec;
 }
 
 static void note(long number, const char *what, const char *path) {
