@@ -10,6 +10,7 @@ from numbers import Real
 
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.errors import PerfAssertionError
+from pytest_trtperf.judge.headline import headline
 from pytest_trtperf.record.verdict import VerdictRecord
 
 Limit = float | Mapping[str, float]
@@ -120,8 +121,10 @@ def others_took(share: float) -> str:
     return f"other processes took {share:.0%} of the time: free the machine"
 
 
-def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = ()) -> None:
-    """Fails the test for failed verdicts.
+def raise_if_failed(
+    records: Sequence[VerdictRecord], device: str, context: Sequence[str] = ()
+) -> None:
+    """Fails the test for failed verdicts: a line with the numbers of each, then all else.
 
     Args:
         context: lines that explain the failure.
@@ -130,5 +133,7 @@ def raise_if_failed(records: Sequence[VerdictRecord], context: Sequence[str] = (
         PerfAssertionError: a verdict failed.
     """
     __tracebackhide__ = True
-    if failed := [record.message for record in records if record.failed]:
-        raise PerfAssertionError("\n".join([*failed, *(f"  {line}" for line in context)]))
+    if failed := [record for record in records if record.failed]:
+        first = [headline(record, device) for record in failed]
+        rest = [record.message for record in failed if record.message not in first]
+        raise PerfAssertionError("\n".join([*first, *(f"  {line}" for line in (*rest, *context))]))

@@ -1,0 +1,66 @@
+"""The first line of a failure: which number missed what, and by how much."""
+
+from __future__ import annotations
+
+from pytest_trtperf.analysis.percent import signed_percent
+from pytest_trtperf.analysis.verdict import Reason
+from pytest_trtperf.record.verdict import VerdictRecord
+
+_UNITS = {"throughput": "qps", "max_qps": "qps", "device memory": "MiB"}
+"""Of what is no time."""
+
+_EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.SATURATED)
+"""Reasons for which the numbers of a line say all."""
+
+_MANY_TIMES = 10.0
+"""A larger change, as a share, reads better as a factor."""
+
+
+def headline(one: VerdictRecord, device: str) -> str:
+    """The numbers of a verdict that failed; its message where it has none.
+
+    A budget reads `P99 of latency 8.24 ms > 2 ms (NVIDIA H200)`, a comparison
+    `gpu_compute median +9.8% (0.978 ms, was 0.891), tolerance 5%`.
+    """
+    if one.value is None or one.limit is None:
+        return one.message
+    unit = _UNITS.get(one.metric, "ms")
+    if one.change is None:
+        sign = " <" if unit == "qps" else " >"
+        between = sign if one.reason in _EVIDENT else ", limit"
+        return (
+            f"{one.metric} {_number(one.value)} {unit}{between} {_number(one.limit)} {unit} "
+            f"({device}){_why(one)}"
+        )
+    value, reference, change = one.value, one.baseline, one.change
+    if one.race:
+        value, reference, change = one.race.value, one.race.reference, one.race.change
+    was = "" if reference is None else f", {_before(one)} {_number(reference)}"
+    limit = signed_percent(one.limit) if one.kind == "pair" else f"{100 * one.limit:.3g}%"
+    word = "limit" if one.kind == "pair" else "tolerance"
+    return (
+        f"{one.metric} {_change(change)} ({_number(value)} {unit}{was}), {word} {limit}{_why(one)}"
+    )
+
+
+def _before(one: VerdictRecord) -> str:
+    return "the reference" if one.kind == "pair" else "was"
+
+
+def _why(one: VerdictRecord) -> str:
+    """Why it failed, where that is not what the numbers say."""
+    if one.reason in _EVIDENT:
+        return ""
+    if one.reason == Reason.ENVIRONMENT:
+        return ": the machine is slower, not the engine"
+    if one.reason == Reason.SOFTWARE:
+        return ": other software is slower, not the engine"
+    return f": not decided ({one.reason.replace('_', ' ')})"
+
+
+def _change(share: float) -> str:
+    return f"{_number(1 + share)} times" if share >= _MANY_TIMES else signed_percent(share)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
