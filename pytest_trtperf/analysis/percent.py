@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_MANY_TIMES = 10.0
+"""A larger share reads better as a factor."""
+
 
 def signed_percent(share: float, digits: int = 1) -> str:
     """A change with its sign, `+4.2%`; what rounds to zero is `+0.0%` from either side.
@@ -19,3 +22,8 @@ def percent_interval(lower: float | None, upper: float | None, digits: int = 1) 
     """An interval of changes, `[+3.9%, +4.5%]`; an unknown bound is left empty."""
     bounds = ("" if bound is None else signed_percent(bound, digits) for bound in (lower, upper))
     return f"[{', '.join(bounds)}]"
+
+
+def percent_or_times(share: float) -> str:
+    """A change with its sign, `+4.2%`, and from +1000 % on as a factor, `43 times`."""
+    return f"{1 + share:.0f} times" if share >= _MANY_TIMES else signed_percent(share)

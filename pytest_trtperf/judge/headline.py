@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_trtperf.analysis.percent import signed_percent
+from pytest_trtperf.analysis.percent import percent_or_times, signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.verdict import VerdictRecord
 
@@ -11,9 +11,6 @@ _UNITS = {"throughput": "qps", "max_qps": "qps", "device memory": "MiB"}
 
 _EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.SATURATED)
 """Reasons for which the numbers of a line say all."""
-
-_MANY_TIMES = 10.0
-"""A larger change, as a share, reads better as a factor."""
 
 
 def headline(one: VerdictRecord, device: str) -> str:
@@ -36,11 +33,12 @@ def headline(one: VerdictRecord, device: str) -> str:
     if one.race:
         value, reference, change = one.race.value, one.race.reference, one.race.change
     was = "" if reference is None else f", {_before(one)} {_number(reference)}"
-    limit = signed_percent(one.limit) if one.kind == "pair" else f"{100 * one.limit:.3g}%"
-    word = "limit" if one.kind == "pair" else "tolerance"
-    return (
-        f"{one.metric} {_change(change)} ({_number(value)} {unit}{was}), {word} {limit}{_why(one)}"
-    )
+    numbers = f"({_number(value)} {unit}{was}), {_allowed(one.kind, one.limit)}"
+    return f"{one.metric} {percent_or_times(change)} {numbers}{_why(one)}"
+
+
+def _allowed(kind: str, limit: float) -> str:
+    return f"limit {signed_percent(limit)}" if kind == "pair" else f"tolerance {100 * limit:.3g}%"
 
 
 def _before(one: VerdictRecord) -> str:
@@ -56,10 +54,6 @@ def _why(one: VerdictRecord) -> str:
     if one.reason == Reason.SOFTWARE:
         return ": other software is slower, not the engine"
     return f": not decided ({one.reason.replace('_', ' ')})"
-
-
-def _change(share: float) -> str:
-    return f"{_number(1 + share)} times" if share >= _MANY_TIMES else signed_percent(share)
 
 
 def _number(value: float) -> str:

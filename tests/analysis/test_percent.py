@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.analysis.percent import percent_interval, percent_or_times, signed_percent
 
 SHARES = st.floats(-10, 10)
 DIGITS = st.integers(0, 3)
@@ -49,3 +49,10 @@ def test_an_interval_shows_its_bounds_alike(lower, upper, digits):
 def test_unknown_bounds_are_empty():
     assert percent_interval(None, -1e-9) == "[, +0.0%]"
     assert percent_interval(0.05, None) == "[+5.0%, ]"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.098, "+9.8%"), (-0.5, "-50.0%"), (9.99, "+999.0%"), (42.2, "43 times")]
+)
+def test_large_changes_are_factors(share, text):
+    assert percent_or_times(share) == text
