@@ -24,7 +24,8 @@ _ALONE_FREEDOM = 4.0
 _ALONE_PHI = 0.04
 """Variance of the prior of an autocorrelation where few series say how much they differ."""
 
-_FEW = 8
+FEW = 8
+"""Fewer series say little of what they have in common."""
 
 _SHORT, _LOST = 30, 6.0
 """Of fewer nights an autocorrelation comes out too small, by about this over their number."""
@@ -101,7 +102,7 @@ def _drawn_variance(variance: FloatArray, freedom: FloatArray) -> FloatArray:
     from scipy import special  # takes half a second, which most nights need not wait for
 
     logs = np.log(variance) - special.digamma(freedom / 2) + np.log(freedom / 2)
-    if variance.size < _FEW:
+    if variance.size < FEW:
         prior = _ALONE_FREEDOM
     else:
         excess = float(np.var(logs, ddof=1) - np.mean(special.polygamma(1, freedom / 2)))
@@ -128,7 +129,7 @@ def _inverse_trigamma(value: float) -> float:
 def _drawn_phi(own: Noise) -> FloatArray:
     typical = float(np.median(own.phi))
     chance = 1.3 * (1 - min(typical**2, 0.9)) / np.maximum(own.pairs - 2, 0.1)
-    if own.phi.size < _FEW:
+    if own.phi.size < FEW:
         centre, spread = float(np.mean(own.phi)) * 0.5, _ALONE_PHI
     else:
         weight = 1 / chance

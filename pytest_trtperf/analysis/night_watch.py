@@ -17,10 +17,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pytest_trtperf.analysis.first_nights import two_levels
 from pytest_trtperf.analysis.level_shift import LevelShift, best_split, robust_mean
 from pytest_trtperf.analysis.night_density import IntArray, NightDensity
 from pytest_trtperf.analysis.night_memory import PARTS, Memory, memory_of, recall
-from pytest_trtperf.analysis.night_noise import Noise, mean_variance, own_noise, shared_noise
+from pytest_trtperf.analysis.night_noise import (
+    FEW,
+    Noise,
+    mean_variance,
+    own_noise,
+    shared_noise,
+)
 from pytest_trtperf.analysis.summary import FloatArray
 
 LEAST = 0.01
@@ -330,7 +337,7 @@ class State:
         grown = more | ((size == REFERENCE_NIGHTS) & (self.sized[live] < REFERENCE_NIGHTS))
         chosen = grown & ((self.before[live] == 0) | (count > _YOUNG[-1]))
         if chosen.any():
-            self._estimate(live[chosen], size[chosen])
+            self._estimate(live[chosen], size[chosen], night)
 
     def _values(self, series: int, nights: int) -> FloatArray:
         first = int(self.before[series])
@@ -344,7 +351,7 @@ class State:
         phi = np.array([self.phi[series]])
         self.variance[series] = mean_variance(np.array([float(nights)]), phi)[0]
 
-    def _estimate(self, due: IntArray, sizes: IntArray) -> None:
+    def _estimate(self, due: IntArray, sizes: IntArray, night: int) -> None:
         """Noise and level of the references that have grown, with the help of all others."""
         spans = []
         for series, nights in zip(due.tolist(), sizes.tolist(), strict=True):
@@ -370,6 +377,25 @@ class State:
         self.variance[due] = mean_variance(own.nights, self.phi[due])
         self.sized[due] = sizes
         self._freeze(due[(sizes >= _FROZEN) & np.isnan(self.running[due])])
+        for series in due[fresh].tolist():
+            alike = self.groups[known] == self.groups[series]
+            self._split_first(series, night, float(np.median(sd[alike])), int(alike.sum()))
+
+    def _split_first(self, series: int, night: int, sd: float, alike: int) -> None:
+        """Raises a change within the first nights of a series.
+
+        Args:
+            sd: the standard deviation that is usual in series like this one.
+            alike: how many of those there are.
+        """
+        values = self._values(series, FIRST_NIGHTS)
+        found = two_levels(values, sd, float(self.phi[series]), alone=alike < FEW)
+        if found is None:
+            return
+        place, self.sd[series] = found
+        up = bool(values[place:].mean() > values[:place].mean())
+        self._level(series, robust_mean(values[:place], float(self.sd[series])), place)
+        self._shift(series, 1, night, up=up)
 
 
 def _expected(phi: FloatArray, last: FloatArray, gap: FloatArray) -> tuple[FloatArray, FloatArray]:
