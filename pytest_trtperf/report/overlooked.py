@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from pytest_trtperf.record.item import PASSED, ItemRecord
-from pytest_trtperf.record.model import Measured
+from pytest_trtperf.record.baseline_state import NOT_COMPARED
+from pytest_trtperf.record.item import FAILED, PASSED, ItemRecord
+from pytest_trtperf.record.model import Measured, PairRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import listed
 
 
 def overlooked_lines(tests: Sequence[ItemRecord], measured: Sequence[Measured]) -> list[str]:
-    """How many tests caught a failed verdict, skipped after they measured, or measured nothing."""
+    """How many tests caught a failed verdict, compared nothing though they could, or have not."""
     have_measured = {one.test for one in measured}
     caught = [one for one in tests if one.swallowed]
     skipped = [one for one in tests if one.outcome == "skipped" and one.test in have_measured]
+    left_out = _tests_of(measured, lambda one: getattr(one, "baseline", "") == NOT_COMPARED)
+    open_ended = [
+        one
+        for one in tests
+        if one.test in left_out and one.outcome not in (*FAILED, "skipped", "unfinished")
+    ]
+    unheld = _tests_of(measured, lambda one: isinstance(one, PairRecord) and not one.verdicts)
+    without_limit = [one for one in tests if one.test in unheld and one.outcome in PASSED]
     empty = [
         one
         for one in tests
@@ -32,10 +41,24 @@ def overlooked_lines(tests: Sequence[ItemRecord], measured: Sequence[Measured]) 
         lines.append(
             f"{_tests(skipped)} measured and {were} then skipped: not compared ({_names(skipped)})"
         )
+    if open_ended:
+        lines.append(
+            f"{_tests(open_ended)} measured and ended without a comparison with the baseline "
+            f"({_names(open_ended)})"
+        )
+    if without_limit:
+        lines.append(
+            f"{_tests(without_limit)} compared two engines and held neither to anything "
+            f"({_names(without_limit)})"
+        )
     if empty:
         have = "has" if len(empty) == 1 else "have"
         lines.append(f"{_tests(empty)} {have} trt_measure and measured nothing ({_names(empty)})")
     return lines
+
+
+def _tests_of(measured: Sequence[Measured], is_meant: Callable[[Measured], bool]) -> set[str]:
+    return {one.test for one in measured if is_meant(one)}
 
 
 def unfinished_line(tests: Sequence[ItemRecord]) -> str | None:

@@ -76,6 +76,8 @@ class _Attempt:
         }
         reason = about.get("reason") or _text_of(report)
         outcome = outcome_of(report)
+        if report.when == "teardown" and outcome == "skipped" and self.outcome:
+            return  # the test has ended by then
         if self.failed_subtests and outcome == "passed":
             outcome, reason = "failed", reason or self.failed_subtests[0]
         # A test that failed and could not be torn down either counts as failed.

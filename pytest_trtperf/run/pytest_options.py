@@ -69,6 +69,9 @@ def _check_run(config: pytest.Config, settings: Settings) -> None:
         check_keys(_unknown_keys(config))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+    for plugin in config.getoption("plugins", None) or ():
+        if str(plugin).startswith("no:trtperf-"):
+            raise pytest.UsageError(f"-p {plugin}: a run with --trtperf needs this part of itself")
     words = [str(word).partition("=")[0] for word in config.invocation_params.args]
     # Imported here, since a run without --trtperf resolves its options, too.
     from pytest_trtperf.run.ci import is_ci

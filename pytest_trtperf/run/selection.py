@@ -31,4 +31,6 @@ class Selection:
         return result
 
     def _note(self, items: Iterable[pytest.Item]) -> None:
-        self._run.deselected.update(str(self._run.at_home(item.path)) for item in items)
+        # pytest-testmon reports tests that it has not collected.
+        paths = (getattr(item, "path", None) for item in items)
+        self._run.deselected.update(str(self._run.at_home(path)) for path in paths if path)

@@ -62,6 +62,12 @@ def register(config: pytest.Config, settings: Settings) -> None:
             "--dist=each runs each test on every worker, but a record holds a test once: run "
             "pytest for each worker by itself and combine the records with `trtperf merge`"
         )
+    if _selects_by_code(config):
+        raise pytest.UsageError(
+            "--testmon leaves out tests whose Python code has not changed, so that no change of a "
+            "model, TensorRT or the driver would be measured: leave it out of this run, add "
+            "--testmon-noselect, or use --trtperf-changed-only instead"
+        )
     host = find_devices(config, settings)
     config.stash[RUN] = run = Run(
         settings, Target(host.probe), config.rootpath, call_backends(config),
@@ -79,6 +85,14 @@ def register(config: pytest.Config, settings: Settings) -> None:
     config.pluginmanager.register(WorkerAssignment(run, host), "trtperf-worker-assignment")
     if config.getoption("dist", "no") == "no":
         run.backend.prepare()
+
+
+def _selects_by_code(config: pytest.Config) -> bool:
+    """Whether pytest-testmon chooses the tests."""
+    if config.getoption("testmon_noselect", False) or config.getoption("no-testmon", False):
+        return False
+    options = ("testmon", "testmon_nocollect", "testmon_forceselect")
+    return any(config.getoption(name, False) for name in options)
 
 
 def _register_outputs(config: pytest.Config, run: Run) -> None:

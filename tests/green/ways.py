@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.green.configuring import CONFIGURING
+from tests.green.ending import ENDING
 from tests.green.interrupting import INTERRUPTING
+from tests.green.plugins import PLUGINS
 from tests.green.selecting import SELECTING
 from tests.green.writing import WRITING
 
@@ -14,6 +16,8 @@ WAYS = {
         "selecting": SELECTING,
         "configuring": CONFIGURING,
         "interrupting": INTERRUPTING,
+        "ending": ENDING,
+        "beside": PLUGINS,
     }.items()
     for name, way in ways.items()
 }

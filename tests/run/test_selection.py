@@ -46,3 +46,9 @@ def test_another_order_takes_nothing_out(begin, tmp_path):
     items = [Item(tmp_path / name) for name in ("test_x.py", "test_y.py")]
     modified(Selection(run), items, lambda those: those.reverse())
     assert run.deselected == set()
+
+
+def test_a_test_without_a_path_is_of_no_module(begin):
+    run = begin()
+    Selection(run).pytest_deselected([fake(nodeid="test_y.py::test_a")])
+    assert run.deselected == set()
