@@ -13,27 +13,38 @@ _EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.SATURATED)
 """Reasons for which the numbers of a line say all."""
 
 
-def headline(one: VerdictRecord, device: str) -> str:
+def headline(one: VerdictRecord, key: str, device: str) -> str:
     """The numbers of a verdict that failed; its message where it has none.
 
     A budget reads `P99 of latency 8.24 ms > 2 ms (NVIDIA H200)`, a comparison
-    `gpu_compute median +9.8% (0.978 ms, was 0.891), tolerance 5%`.
+    `gpu_compute median +9.8% (0.978 ms, was 0.891), tolerance 5%`. A measurement that has a name
+    begins with it.
+
+    Args:
+        key: of the measurement, whose name follows `#`.
     """
     if one.value is None or one.limit is None:
         return one.message
+    _, mark, name = key.rpartition("#")
+    numbers = _numbers(one, one.value, one.limit, device)
+    # A parameter of the test may have the mark in it, too.
+    return f"{name}: {numbers}" if mark and not name.endswith("]") else numbers
+
+
+def _numbers(one: VerdictRecord, value: float, limit: float, device: str) -> str:
     unit = _UNITS.get(one.metric, "ms")
     if one.change is None:
         sign = " <" if unit == "qps" else " >"
         between = sign if one.reason in _EVIDENT else ", limit"
         return (
-            f"{one.metric} {_number(one.value)} {unit}{between} {_number(one.limit)} {unit} "
+            f"{one.metric} {_number(value)} {unit}{between} {_number(limit)} {unit} "
             f"({device}){_why(one)}"
         )
-    value, reference, change = one.value, one.baseline, one.change
+    reference, change = one.baseline, one.change
     if one.race:
         value, reference, change = one.race.value, one.race.reference, one.race.change
     was = "" if reference is None else f", {_before(one)} {_number(reference)}"
-    numbers = f"({_number(value)} {unit}{was}), {_allowed(one.kind, one.limit)}"
+    numbers = f"({_number(value)} {unit}{was}), {_allowed(one.kind, limit)}"
     return f"{one.metric} {percent_or_times(change)} {numbers}{_why(one)}"
 
 
@@ -53,7 +64,7 @@ def _why(one: VerdictRecord) -> str:
         return ": the machine is slower, not the engine"
     if one.reason == Reason.SOFTWARE:
         return ": other software is slower, not the engine"
-    return f": not decided ({one.reason.replace('_', ' ')})"
+    return f": undecided ({one.reason.replace('_', ' ')})"
 
 
 def _number(value: float) -> str:

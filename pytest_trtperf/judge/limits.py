@@ -122,11 +122,12 @@ def others_took(share: float) -> str:
 
 
 def raise_if_failed(
-    records: Sequence[VerdictRecord], device: str, context: Sequence[str] = ()
+    records: Sequence[VerdictRecord], key: str, device: str, context: Sequence[str] = ()
 ) -> None:
     """Fails the test for failed verdicts: a line with the numbers of each, then all else.
 
     Args:
+        key: of the measurement.
         context: lines that explain the failure.
 
     Raises:
@@ -134,6 +135,6 @@ def raise_if_failed(
     """
     __tracebackhide__ = True
     if failed := [record for record in records if record.failed]:
-        first = [headline(record, device) for record in failed]
+        first = [headline(record, key, device) for record in failed]
         rest = [record.message for record in failed if record.message not in first]
         raise PerfAssertionError("\n".join([*first, *(f"  {line}" for line in (*rest, *context))]))

@@ -47,7 +47,7 @@ def regressed(**changes: Any) -> VerdictRecord:
         ),
         (
             failed(reason="too_few_queries"),
-            "P99 of latency 8.241 ms, limit 2 ms (NVIDIA H200): not decided (too few queries)",
+            "P99 of latency 8.241 ms, limit 2 ms (NVIDIA H200): undecided (too few queries)",
         ),
         (regressed(), REGRESSED),
         (regressed(race=RACE), "gpu_compute median +9.9% (0.978 ms, was 0.89), tolerance 5%"),
@@ -75,4 +75,16 @@ def regressed(**changes: Any) -> VerdictRecord:
     ],
 )
 def test_headline_has_the_numbers(one: VerdictRecord, line: str) -> None:
-    assert headline(one, "NVIDIA H200") == line
+    assert headline(one, "test_x.py::test_net", "NVIDIA H200") == line
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("test_x.py::test_net#b16", f"b16: {REGRESSED}"),
+        ("test_x.py::test_net[a#1]", REGRESSED),
+        ("test_x.py::test_net[a#1]#b16", f"b16: {REGRESSED}"),
+    ],
+)
+def test_a_measurement_with_a_name_begins_with_it(key: str, line: str) -> None:
+    assert headline(regressed(), key, "NVIDIA H200") == line

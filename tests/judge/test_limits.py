@@ -132,7 +132,7 @@ def test_failures_are_raised_together_with_what_explains_them() -> None:
         for metric, verdict in (("P50", MISSED), ("P90", OPEN), ("P99", MISSED))
     ]
     with pytest.raises(PerfAssertionError) as caught:
-        raise_if_failed(records, "NVIDIA L4", ["the driver changed"])
+        raise_if_failed(records, "t", "NVIDIA L4", ["the driver changed"])
     first, second, *rest = str(caught.value).splitlines()
     assert first.startswith("P50 ")
     assert second.startswith("P99 ")
@@ -147,4 +147,4 @@ def test_open_verdicts_are_no_warnings() -> None:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        raise_if_failed(records, "NVIDIA L4")
+        raise_if_failed(records, "t", "NVIDIA L4")

@@ -27,7 +27,7 @@ def test_a_name_that_is_no_text_is_refused(repository, call, name):
             with pytest.raises(ValueError, match="name=.*expected a text without control"):
                 {call.format(name=name)}
     """)
-    result = repository.run("-p", "no:trtperf-items")
+    result = repository.run()
     result.assert_outcomes(passed=1)
 
 
