@@ -25,5 +25,5 @@ def percent_interval(lower: float | None, upper: float | None, digits: int = 1) 
 
 
 def percent_or_times(share: float) -> str:
-    """A change with its sign, `+4.2%`, and from +1000 % on as a factor, `43 times`."""
-    return f"{1 + share:.0f} times" if share >= _MANY_TIMES else signed_percent(share)
+    """A change with its sign, `+4.2%`, and from +1000 % on as a factor, `43 times as much`."""
+    return f"{1 + share:.0f} times as much" if share >= _MANY_TIMES else signed_percent(share)

@@ -52,7 +52,8 @@ def test_unknown_bounds_are_empty():
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.098, "+9.8%"), (-0.5, "-50.0%"), (9.99, "+999.0%"), (42.2, "43 times")]
+    ("share", "text"),
+    [(0.098, "+9.8%"), (-0.5, "-50.0%"), (9.99, "+999.0%"), (42.2, "43 times as much")],
 )
 def test_large_changes_are_factors(share, text):
     assert percent_or_times(share) == text
