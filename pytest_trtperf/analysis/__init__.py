@@ -14,6 +14,9 @@ layers            the time of each layer, and its share of the whole
 precision         the types that an engine computes in
 closeness         how far two outputs are apart, and the default tolerances
 night_watch       the nights at which the level of a series changed, as they come
+night_state       what it compares with on a night, and the sums that raise a change
+night_memory      what it knew before the last night
+first_nights      whether the first nights of a series have two levels
 night_density     how likely odd nights are, over all series
 night_noise       what nights differ by though nothing changed, each series helped by all
 level_shift       when a level changed, and by how much

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pytest_trtperf.analysis.level_shift import LevelShift
 from pytest_trtperf.analysis.night_density import NightDensity
-from pytest_trtperf.analysis.night_noise import Noise
-
-if TYPE_CHECKING:
-    from pytest_trtperf.analysis.night_watch import State
+from pytest_trtperf.analysis.night_noise import PARTS, Noise
+from pytest_trtperf.analysis.night_state import State
 
 Memory = dict[str, npt.NDArray[Any]]
 """What `watch` knew before the last night, as arrays by name."""
@@ -27,9 +25,6 @@ _REMEMBERED = (
 
 _WHOLE = (0, 1, 2, 7)
 """The fields of a `LevelShift` that are whole numbers."""
-
-PARTS = tuple(field.name for field in fields(Noise))
-"""Of a noise."""
 
 
 def memory_of(state: State, nights: int) -> Memory:

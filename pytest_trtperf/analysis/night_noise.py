@@ -6,7 +6,7 @@ to night. Both are drawn towards those of the other series, as far as these rese
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class Noise:
     phi: FloatArray
     nights: FloatArray
     pairs: FloatArray
+
+
+PARTS = tuple(field.name for field in fields(Noise))
+"""The fields of a `Noise`."""
 
 
 def own_noise(logs: FloatArray) -> Noise:

@@ -8,8 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pytest_trtperf.analysis.night_watch import LEAST
+from pytest_trtperf.commands.common import parsed
 from pytest_trtperf.judge.fleet import Fleet, judge_fleet
 from pytest_trtperf.judge.missing import MISSING_NIGHTS
+from pytest_trtperf.options.values import parse_count
 from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
 from pytest_trtperf.record.history import History, read_history
 from pytest_trtperf.record.night_of import tonight
@@ -36,7 +38,7 @@ def add_fleet_options(parser: argparse.ArgumentParser) -> None:
     )
     option(
         "--missing",
-        type=_nights,
+        type=parsed(parse_count(1)),
         default=MISSING_NIGHTS,
         metavar="NIGHTS",
         help="nights without a measurement after which a test is missing (default: %(default)s)",
@@ -82,9 +84,3 @@ def _share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share in (0, 1], such as 0.01")
     return share
-
-
-def _nights(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nights")
-    return int(text)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_trtperf.analysis.night_watch import FIRST_NIGHTS, LEAST_NIGHTS, watch
+from pytest_trtperf.analysis.night_state import FIRST_NIGHTS, LEAST_NIGHTS
+from pytest_trtperf.analysis.night_watch import watch
 from tests.analysis.nights import series
 
 
