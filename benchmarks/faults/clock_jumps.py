@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import random
 import struct
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchmarks.faults import shim
 from benchmarks.faults.project import LONGEST_S, Project, import_everything
+from benchmarks.faults.results import Results
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RunRecord
 
@@ -49,13 +47,9 @@ def main() -> None:
     """Takes the jumps that are missing, and reports all."""
     shim.load()
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--json", type=Path, required=True, help="the file of the results")
     parser.add_argument("--times", type=int, default=3, help="each jump in each kind of run")
-    parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    lines = arguments.json.read_text().splitlines() if arguments.json.exists() else []
-    done = [json.loads(line) for line in lines]
+    results = Results(parser)
+    arguments, done = results.options, results.rows
     import_everything()
     wanted = list(itertools.product(_WAYS, _JUMPS)) * arguments.times
     project = Project("fake", {"test_perf.py": _TESTS}, _OPTIONS)
@@ -63,16 +57,14 @@ def main() -> None:
         _run(project, _WAYS["update"], None, 0.0)
         lengths = {way: _run(project, _WAYS[way], None, 0.0)["seconds"] for way in _WAYS}
         for number, (way, jump) in enumerate(wanted[len(done) :], start=len(done)):
-            if time.monotonic() - began > 60 * arguments.minutes:
+            if results.is_late():
                 break
             random.seed(number)
             after_s = random.uniform(0, lengths[way])
             result = _run(project, _WAYS[way], jump, after_s)
             later = _run(project, (), None, 0.0)["wrong"]
             result["wrong"] += [f"the next run: {wrong}" for wrong in later]
-            done.append({"way": way, "jump_s": jump, "after_s": round(after_s, 2), **result})
-            with arguments.json.open("a") as file:
-                file.write(json.dumps(done[-1]) + "\n")
+            results.add({"way": way, "jump_s": jump, "after_s": round(after_s, 2), **result})
     finally:
         project.remove()
     bad = [one for one in done if one["wrong"]]
@@ -83,8 +75,7 @@ def main() -> None:
     for wrong, times in Counter(text for one in bad for text in one["wrong"]).items():
         print(f"    WRONG {times} times: {wrong}")
     print(f"{len(done)} of {len(wanted)}, {len(bad)} wrong: {'MISSED' if bad else 'kept'}")
-    print(f"minutes used: {(time.monotonic() - began) / 60:.1f}")
-    sys.exit(int(bool(bad)))
+    results.end(len(bad))
 
 
 def _run(

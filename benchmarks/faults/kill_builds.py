@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import traceback
@@ -29,6 +27,7 @@ from typing import Any
 
 from benchmarks.cache.cache_kill import KEY, PATIENCE_S, Stuck, give_up, is_whole
 from benchmarks.faults.project import write_model
+from benchmarks.faults.results import Results
 from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.options import checked_options
@@ -41,13 +40,9 @@ from pytest_trtperf.plan_cache.cache import PlanCache
 def main() -> None:
     """Takes the kills that are missing, and reports all."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--json", type=Path, required=True, help="the file of the results")
     parser.add_argument("--kills", type=int, default=200, help="how many in all")
-    parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    lines = arguments.json.read_text().splitlines() if arguments.json.exists() else []
-    done = [json.loads(line) for line in lines]
+    results = Results(parser)
+    arguments, done = results.options, results.rows
     signal.signal(signal.SIGALRM, give_up)
     place = Path(tempfile.mkdtemp(prefix="faults-"))
     try:
@@ -57,21 +52,18 @@ def main() -> None:
         _build(place)
         build_s = time.monotonic() - start
         for number in range(len(done), arguments.kills):
-            if time.monotonic() - began > 60 * arguments.minutes:
+            if results.is_late():
                 break
             after_s = random.Random(number).uniform(0, 2 * build_s)
             _kill(place, after_s)
-            done.append({"after_s": round(after_s, 3), **_look(place)})
-            with arguments.json.open("a") as file:
-                file.write(json.dumps(done[-1]) + "\n")
+            results.add({"after_s": round(after_s, 3), **_look(place)})
     finally:
         shutil.rmtree(place)
     seen = Counter(what for one in done for what in one["seen"])
     print(f"{len(done)} of {arguments.kills} kills: {dict(seen)}")
     bad = [one for one in done if one["wrong"]]
     print(f"{len(bad)} with something wrong: {'MISSED' if bad else 'kept'}", *bad[:5])
-    print(f"minutes used: {(time.monotonic() - began) / 60:.1f}")
-    sys.exit(int(bool(bad)))
+    results.end(len(bad))
 
 
 def _build(place: Path) -> bytes:

@@ -8,17 +8,15 @@ pytest alone, the others its whole process group.
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.project import Project
+from benchmarks.faults.results import Results
 
 
 @dataclass
@@ -46,16 +44,11 @@ class Campaign:
 
     def __init__(self, description: str | None, ways: Mapping[str, Way]) -> None:
         parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
-        parser.add_argument("--json", type=Path, required=True, help="the file of the results")
-        parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
         parser.add_argument("--way", choices=list(ways), help="only these")
         parser.add_argument("--kills", type=int, help="how many in all of each")
-        self._arguments = parser.parse_args()
+        self._results = Results(parser)
+        self._arguments, self._done = self._results.options, self._results.rows
         self._ways = ways
-        self._began = time.monotonic()
-        path = self._arguments.json
-        lines = path.read_text().splitlines() if path.exists() else []
-        self._done: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
     def run(self) -> None:
         """Takes the kills that are missing, prints all, and exits 1 if anything is wrong."""
@@ -66,34 +59,22 @@ class Campaign:
         for name, way in self._ways.items():
             self._print(name, way)
         print(f"{len(self._done)} kills, {bad} with something wrong: {'MISSED' if bad else 'kept'}")
-        print(f"minutes used: {(time.monotonic() - self._began) / 60:.1f}")
-        sys.exit(int(bool(bad)))
+        self._results.end(bad)
 
     def _take(self, name: str, way: Way) -> None:
         made = sum(one["way"] == name for one in self._done)
         wanted = self._arguments.kills or way.kills
-        if made >= wanted or self._is_late():
+        if made >= wanted or self._results.is_late():
             return
         project = way.prepare()
         try:
             for number in range(made, wanted):
-                if self._is_late():
+                if self._results.is_late():
                     return
                 random.seed(f"{name} {number}")
-                self._add(name, _kill(project, way, number))
+                self._results.add({"way": name, **_kill(project, way, number)})
         finally:
             project.remove()
-
-    def _is_late(self) -> bool:
-        return time.monotonic() - self._began > 60 * float(self._arguments.minutes)
-
-    def _add(self, name: str, result: dict[str, Any]) -> None:
-        result = {"way": name, **result}
-        self._done.append(result)
-        with self._arguments.json.open("a") as file:
-            file.write(json.dumps(result) + "\n")
-        if result["wrong"]:
-            print(f"WRONG: {result}", flush=True)
 
     def _print(self, name: str, way: Way) -> None:
         those = [one for one in self._done if one["way"] == name]

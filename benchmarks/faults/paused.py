@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 
 from benchmarks.faults import shim
 from benchmarks.faults.project import Project, import_everything
+from benchmarks.faults.results import Results
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import RoundRecord
 
@@ -43,25 +42,19 @@ def main() -> None:
     """Takes the pauses that are missing, and reports all."""
     shim.load()
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--json", type=Path, required=True, help="the file of the results")
     parser.add_argument("--pauses", type=int, default=40, help="how many in all")
-    parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    lines = arguments.json.read_text().splitlines() if arguments.json.exists() else []
-    done = [json.loads(line) for line in lines]
+    results = Results(parser)
+    arguments, done = results.options, results.rows
     import_everything()
     project = Project("onnxruntime", {"test_perf.py": _TESTS}, _OPTIONS)
     try:
         if project.run("--trtperf-update"):
             raise RuntimeError(project.output.read_text())
         for number in range(len(done), arguments.pauses):
-            if time.monotonic() - began > 60 * arguments.minutes:
+            if results.is_late():
                 break
             random.seed(number)
-            done.append(_pause(project, _WAYS[number % 2]))
-            with arguments.json.open("a") as file:
-                file.write(json.dumps(done[-1]) + "\n")
+            results.add(_pause(project, _WAYS[number % 2]))
     finally:
         project.remove()
     for way in _WAYS:
@@ -73,8 +66,7 @@ def main() -> None:
         print(f"verdicts {dict(kinds)}")
     bad = [one for one in done if "fail" in one["verdicts"] or one["status"] or one["kept"]]
     print(f"{len(done)} of {arguments.pauses}, {len(bad)} wrong: {'MISSED' if bad else 'kept'}")
-    print(f"minutes used: {(time.monotonic() - began) / 60:.1f}")
-    sys.exit(int(bool(bad)))
+    results.end(len(bad))
 
 
 def _pause(project: Project, way: str) -> dict[str, Any]:

@@ -19,13 +19,10 @@ from __future__ import annotations
 import argparse
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,6 +33,7 @@ import numpy as np
 
 from benchmarks.faults import shim
 from benchmarks.faults.project import Project, import_everything
+from benchmarks.faults.results import Results
 from pytest_trtperf.baseline.schema import decode
 from pytest_trtperf.plan_cache.reference import open_reference
 from pytest_trtperf.record.json_file import read_runs
@@ -60,12 +58,8 @@ def main() -> None:
     """Tries what is not in the file yet, and reports all that is."""
     shim.load()
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--json", type=Path, required=True, help="the file of the results")
-    parser.add_argument("--minutes", type=float, default=9.0, help="when to stop")
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    lines = arguments.json.read_text().splitlines() if arguments.json.exists() else []
-    done = [json.loads(line) for line in lines]
+    results = Results(parser)
+    done = results.rows
     import_everything()
     trial = _Trial()
     try:
@@ -77,13 +71,9 @@ def main() -> None:
         for name, at in wanted:
             if (name, at) in tried:
                 continue
-            if time.monotonic() - began > 60 * arguments.minutes:
+            if results.is_late():
                 break
-            done.append(trial.refuse(name, at) if isinstance(at, int) else trial.mount(name, at))
-            with arguments.json.open("a") as file:
-                file.write(json.dumps(done[-1]) + "\n")
-            if done[-1]["wrong"]:
-                print(f"WRONG: {done[-1]}", flush=True)
+            results.add(trial.refuse(name, at) if isinstance(at, int) else trial.mount(name, at))
     finally:
         trial.project.remove()
     bad = sum(bool(one["wrong"]) for one in done)
@@ -95,8 +85,7 @@ def main() -> None:
     print(
         f"{len(done)} of {len(wanted)}, {bad} with something wrong: {'MISSED' if bad else 'kept'}"
     )
-    print(f"minutes used: {(time.monotonic() - began) / 60:.1f}")
-    sys.exit(int(bool(bad)))
+    results.end(bad)
 
 
 class _Trial:
