@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.commands.nightly import hosts, nights  # noqa: F401
+
 
 class Result(NamedTuple):
     """What a command returned and printed."""

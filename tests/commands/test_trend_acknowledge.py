@@ -1,4 +1,4 @@
-"""`trtperf trend acknowledge`: what it writes can be read again."""
+"""`trtperf trend acknowledge`: what it writes can be read again, and which alarms it covers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from pytest_trtperf.cli import main
 from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
 from pytest_trtperf.record.night_of import tonight
+from tests.commands.nightly import KEY
 
 COMMAND = ["trend", "acknowledge", "test_x.py::test_a", "--reason", "new head", "--by", "Ada"]
 
@@ -50,3 +51,67 @@ def test_a_date_that_is_none_is_no_part_of_the_name(
     assert main([*COMMAND[:2], "test_x.py::test_a[x@1]", *COMMAND[3:]]) == 0
     (one,) = read_acknowledged(tmp_path / FILE).acknowledged
     assert one.key == "test_x.py::test_a[x@1]"
+
+
+def test_acknowledged_alarm_is_green_and_a_second_one_red(trtperf, nights, tmp_path):
+    directory = nights(1.05)
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    assert trtperf(*words).status == 1
+    how = "--file", file, "--by", "Ada", "--reason", "worth it"
+    assert trtperf("trend", "acknowledge", "*test_a@2026-02-14", *how, "--json").status == 0
+    result = trtperf(*words, "--json")
+    assert result.status == 0
+    assert {one["state"] for one in result.json["trends"]} == {"acknowledged"}
+    (alarm,) = result.json["alarms"]
+    assert alarm["acknowledged"]["by"] == "Ada"
+    nights(1.05 * 1.06, first=60, count=12)
+    assert trtperf(*words).status == 1
+    states = sorted(one["state"] for one in trtperf(*words, "--json").json["alarms"])
+    assert states == ["acknowledged", "alarm"]
+
+
+def test_the_name_that_is_shown_acknowledges(trtperf, nights, tmp_path):
+    odd = "tests/test_x.py::test_a[" + "-".join(f"p{number}" for number in range(60)) + "\t\x1b]"
+    directory = nights(1.05, keys=(odd,))
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    (line,) = (one for one in trtperf(*words).out.splitlines() if one.startswith("ALARM"))
+    how = "--file", file, "--by", "Ada", "--reason", "worth it"
+    assert trtperf("trend", "acknowledge", line.split()[1], *how).status == 0
+    assert trtperf(*words).status == 0
+
+
+def test_acknowledgement_that_has_expired_alarms_again(trtperf, nights, tmp_path):
+    directory = nights(1.05)
+    file = tmp_path / "acknowledged.toml"
+    how = "--file", file, "--by", "Ada", "--reason", "for now", "--until", "2026-02-20"
+    trtperf("trend", "acknowledge", f"{KEY}@2026-02-14", *how)
+    result = trtperf("trend", directory, "--fail", "--acknowledged", file)
+    assert result.status == 1
+    assert "has expired on 2026-02-20" in result.err
+
+
+def test_acknowledgement_of_an_unknown_test_is_named(trtperf, nights, tmp_path):
+    file = tmp_path / "acknowledged.toml"
+    how = "--file", file, "--by", "Ada", "--reason", "typo"
+    trtperf("trend", "acknowledge", "tests/test_x.py::test_no@2026-02-14", *how)
+    result = trtperf("trend", nights(1.05), "--fail", "--acknowledged", file)
+    assert result.status == 1
+    assert "test_no@2026-02-14 is useless: the records have no test" in result.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a", "--by", "Ada"],
+        ["a", "--reason", "r"],
+        ["a", "--by", " ", "--reason", "r"],
+        ["a", "--by", "Ada", "--reason", "r", "--until", "soon"],
+    ],
+)
+def test_acknowledging_takes_a_name_and_a_reason(trtperf, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        trtperf("trend", "acknowledge", *words)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,79 @@
+"""`trtperf trend`: hosts, branches and nights."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.nightly import NIGHTS
+
+
+def test_step_on_one_of_two_hosts_is_found_there(trtperf, hosts):
+    directory = hosts({"lab1": 1.0, "lab2": lambda night: 1.04 * (1 + 0.03 * (night >= 50))})
+    alarms = trtperf("trend", directory, "--json").json["alarms"]
+    assert {tuple(one["hosts"]) for one in alarms} == {("lab2",)}
+    assert all(abs(int(one["since"]["commit"], 16) - 50) <= 2 for one in alarms)
+
+
+def test_slower_host_that_joins_is_no_alarm(trtperf, hosts):
+    hosts({"lab1": 1.0})
+    directory = hosts({"lab2": 1.04}, first=30, count=30)
+    assert trtperf("trend", directory, "--fail").status == 0
+
+
+def test_hosts_of_a_new_name_each_night_are_taken_together(trtperf, hosts):
+    for night in range(NIGHTS):
+        level = 1.0 + 0.04 * (night % 5) / 4
+        directory = hosts({f"runner-{night}": level}, first=night, count=1, tests=8)
+    result = trtperf("trend", directory, "--fail", "--all")
+    assert result.status == 0
+    assert "(short-lived hosts)" in result.out
+    assert "60 hosts were there on fewer than 10 nights" in result.err
+
+
+def test_slow_branch_does_not_alarm_on_main(trtperf, hosts):
+    hosts({"lab1": 1.0})
+    directory = hosts({"lab1": 1.3}, first=54, count=6, branch="feature/slow")
+    result = trtperf("trend", directory, "--fail")
+    assert result.status == 0
+    assert "6 runs of other branches than main do not count" in result.err
+    unknown = trtperf("trend", directory, "--branch", "no-such")
+    assert unknown.status == 2
+    assert "there are main, feature/slow" in unknown.err
+
+
+def test_what_all_tests_of_a_host_do_is_one_alarm_with_its_cause(trtperf, hosts):
+    old, new = {"driver": "580"}, {"driver": "590"}
+    hosts({"lab1": 1.0, "lab3": 1.0}, count=50, tests=20, software=old)
+    directory = hosts({"lab3": 1.02}, first=50, count=10, tests=20, software=new)
+    hosts({"lab1": 1.0}, first=50, count=10, tests=20, software=old)
+    result = trtperf("trend", directory)
+    assert "host:lab3: 20 tests" in result.out
+    assert "driver 580 -> 590" in result.out
+    assert "1 alarms, 0 missing" in result.out
+
+
+def test_several_runs_of_a_host_and_night_count_once(trtperf, nights):
+    directory = nights()
+    path = next(directory.glob("*-5.json"))
+    data = path.read_text().replace("T00:00:00Z", "T01:00:00Z")
+    for copy in range(6):
+        (directory / f"copy{copy}.json").write_text(data.replace("T01:", f"T0{copy + 1}:"))
+    trends = trtperf("trend", directory, "--json").json["trends"]
+    assert {one["measured"] for one in trends} == {NIGHTS}
+
+
+def test_night_is_from_noon_to_noon_of_the_time_zone(trtperf, nights):
+    directory = nights(count=12)  # at midnight in UTC
+    assert {one["changes"] == [] for one in trtperf("trend", directory, "--json").json["trends"]}
+    trends = trtperf("trend", directory, "--timezone", "Pacific/Auckland", "--json").json["trends"]
+    assert {one["measured"] for one in trends} == {12}
+    with pytest.raises(SystemExit):
+        trtperf("trend", directory, "--timezone", "Mars/Olympus")
+
+
+def test_odd_host_names_are_shown_as_text(trtperf, hosts):
+    directory = hosts({"lab\x1b[31m::error::": lambda night: 1 + 0.2 * (night >= 50)}, tests=1)
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert "\x1b" not in result.out
+    assert "ALARM" in result.out

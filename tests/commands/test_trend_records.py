@@ -1,0 +1,132 @@
+"""`trtperf trend`: which records it reads, and what it keeps of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from datetime import date, timedelta, timezone
+
+import pytest
+
+from pytest_trtperf.record.night_of import tonight
+from tests.commands.nightly import NIGHTS
+
+
+@pytest.mark.parametrize(("year", "why"), [("1970", "was not set"), ("2999", "in the future")])
+def test_clock_that_is_wrong_is_named(trtperf, nights, year, why):
+    directory = nights(count=12)
+    path = next(directory.iterdir())
+    path.write_text(path.read_text().replace('"created":"2026', f'"created":"{year}'))
+    result = trtperf("trend", directory, "--json")
+    assert why in result.err
+    assert {one["measured"] for one in result.json["trends"]} == {11}
+
+
+def test_summary_gives_the_same_answer_and_notices_changes(trtperf, nights):
+    directory = nights(1.05)
+    first = trtperf("trend", directory, "--json").json
+    assert (directory / ".trtperf-trend.msgpack").exists()
+    assert trtperf("trend", directory, "--json").json == first
+    (directory / ".trtperf-trend.msgpack").write_text("{")
+    (memory,) = directory.glob(".trtperf-trend-*.npz")
+    memory.write_bytes(memory.read_bytes()[:99])
+    assert trtperf("trend", directory, "--json").json == first
+    next(directory.glob("*-59.json")).unlink()
+    trends = trtperf("trend", directory, "--json").json["trends"]
+    assert {one["measured"] for one in trends} == {NIGHTS - 1}
+
+
+def test_compressed_records_are_read(trtperf, nights):
+    import gzip
+
+    directory = nights(count=12)
+    for path in list(directory.glob("*.json"))[:6]:
+        path.with_suffix(".json.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    (directory / "cut.json.gz").write_bytes(gzip.compress(b"{}" * 999)[:-9])
+    result = trtperf("trend", directory, "--json")
+    assert result.json["records"] == 12
+    assert "cut.json.gz: it is cut short" in result.err
+
+
+def test_files_that_are_no_records_are_left_out_and_named(trtperf, nights):
+    directory = nights()
+    (directory / "cut.json").write_bytes((directory / "00-0.json").read_bytes()[:999])
+    (directory / "old.json").write_text('{"schema": "trtperf-run/1", "measurements": []}')
+    (directory / "baseline.json").write_text('{"schema": "trtperf-baseline/1", "entries": {}}')
+    result = trtperf("trend", directory, "--json")
+    assert result.status == 0
+    assert (result.json["records"], len(result.json["left_out"])) == (NIGHTS, 3)
+    for name in ("cut", "old", "baseline"):
+        assert f"left out {directory / name}.json: " in result.err
+
+
+@pytest.mark.parametrize("ago", [1, 2, 3, 40])
+def test_a_fleet_that_runs_no_more_is_named(trtperf, nights, ago):
+    last = tonight(timezone.utc) - timedelta(days=ago)
+    count = (last - date(2025, 12, 31)).days + 1
+    result = trtperf("trend", nights(first=count - 20, count=20), "--all")
+    assert result.status == 0
+    assert (f"the last run is of {last}, {ago} nights ago" in result.err) == (ago >= 3)
+
+
+def test_a_pipe_among_the_records_is_left_out_and_not_waited_for(trtperf, nights):
+    directory = nights()
+    os.mkfifo(directory / "pipe.json")
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert f"left out {directory / 'pipe.json'}: it is no file that can be read twice" in result.err
+
+
+def test_record_of_a_later_version_is_left_out_and_says_so(trtperf, nights):
+    directory = nights()
+    (directory / "later.json").write_text('{"schema": "trtperf-run/9", "measurements": 3}')
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert f"left out {directory / 'later.json'}: the record has the schema 'trtperf-run/9'" in (
+        result.err
+    )
+    assert "record it with this version" in result.err
+
+
+def test_directory_that_cannot_be_written_is_read_each_time(trtperf, nights, open_folder):
+    source = nights(1.05)
+    hidden = shutil.ignore_patterns(".*")
+    summarized = trtperf("trend", source, "--json")
+    directory = shutil.copytree(source, open_folder / "nightly", ignore=hidden)
+    directory.chmod(0o555)
+    with no_root():
+        first, again = (trtperf("trend", directory, "--json") for _ in range(2))
+    directory.chmod(0o755)
+    assert first.status == again.status == 0
+    assert first.json["trends"] == again.json["trends"] == summarized.json["trends"]
+    assert not list(directory.glob(".*"))
+
+
+@contextmanager
+def no_root():
+    """An ordinary user for a while: root writes where nobody may."""
+    if is_root := os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_run_that_is_there_twice_counts_once(trtperf, nights):
+    directory = nights()
+    path = next(directory.iterdir())
+    assert trtperf("merge", path, "-o", directory / "merged.json").status == 0
+    result = trtperf("trend", directory, "--json")
+    assert {one["measured"] for one in result.json["trends"]} == {NIGHTS}
+
+
+def test_directory_without_records_is_trouble(trtperf, tmp_path):
+    (tmp_path / "package.json").write_text("{}")
+    result = trtperf("trend", tmp_path)
+    assert result.status == 2
+    assert "has no record" in result.err
+    assert "package.json" in result.err
