@@ -6,6 +6,7 @@ import math
 import os
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ NO_GPU = "host"
 class DeviceLock:
     """A re-entrant lock that is given in turns and reports how long `with` waits for it.
 
+    Threads of this process take turns, too.
+
     Attributes:
         path: its file.
         on_wait: called with the seconds waited so far during a wait, and with None at its end.
@@ -44,7 +47,7 @@ class DeviceLock:
         self.on_wait: Callable[[float | None], None] | None = None
         self.waited_s = 0.0
         self._handle: int | None = None
-        self._entered = 0
+        self._threads, self._entered = threading.RLock(), 0
         self.timed_out = False
 
     @property
@@ -63,9 +66,14 @@ class DeviceLock:
         Raises:
             MeasurementError: it was not free in time, or its lock cannot be used.
         """
-        if self._handle is None:
-            self._handle = self._take()
-            sign(self._handle)
+        self._threads.acquire()
+        try:
+            if self._handle is None:
+                self._handle = self._take()
+                sign(self._handle)
+        except BaseException:
+            self._threads.release()
+            raise
         self._entered += 1
         return self
 
@@ -76,6 +84,7 @@ class DeviceLock:
             handle, self._handle = self._handle, None
             unsign(handle)
             release(handle)
+        self._threads.release()
 
     def _take(self) -> int:
         begun = time.monotonic()

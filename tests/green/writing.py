@@ -202,6 +202,21 @@ WRITING = {
         thread.join()
         """
     ),
+    "a thread that outlives the body": Way(
+        """
+    import threading
+    class Shapes(dict):
+        def __bool__(self):
+            begun.set()
+            threading.Event().wait(0.5)
+            return False
+    begun = threading.Event()
+    def test_it(trt_engine, trt_measure):
+        engine = trt_engine("model.onnx")
+        threading.Thread(target=trt_measure, args=[engine, Shapes()]).start()
+        begun.wait()
+        """
+    ),
     "several measurements": Way(
         """
     def test_it(trt_engine, trt_measure):

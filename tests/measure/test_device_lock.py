@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -48,6 +49,35 @@ def holder(tmp_path):
         assert child.stdout.readline() == "held\n"
         yield child
         child.kill()
+
+
+def test_one_thread_at_a_time(tmp_path):
+    lock, order = device_lock(tmp_path, "GPU-1"), []
+
+    def other() -> None:
+        with lock:
+            order.append("other")
+
+    with lock, lock:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(timeout=0.1)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]
+    assert not lock.is_locked
+
+
+def test_a_lock_that_was_not_free_is_free_for_another_thread(tmp_path, holder):
+    lock = device_lock(tmp_path, "GPU-1", timeout_s=0.1)
+    with pytest.raises(MeasurementError), lock:
+        pass
+    holder.kill()
+    holder.wait()
+    thread = threading.Thread(target=lock.__enter__)
+    thread.start()
+    thread.join()
+    assert lock.is_locked
 
 
 def test_one_process_at_a_time(tmp_path, holder):
