@@ -13,8 +13,7 @@ from pytest_trtperf.backend.process.engine import IsolatedSession
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.registry import builtin_backends, usable_backend
 from pytest_trtperf.backend.session import Mode
-from pytest_trtperf.backend.tensorrt.build import build_plan
-from pytest_trtperf.backend.tensorrt.isolated import isolated_engine
+from pytest_trtperf.backend.tensorrt.isolated import isolated_engine, isolated_plan
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.measure.device_lock import device_lock
@@ -38,8 +37,8 @@ class Model:
     profiles: Mapping[str, tuple[str, str, str]]
 
     def build(self) -> bytes:
-        """Build the plan."""
-        return build_plan(EngineSpec(self.path, parse_profiles(self.profiles)), BACKEND)
+        """Build the plan, in a process of its own."""
+        return isolated_plan(EngineSpec(self.path, parse_profiles(self.profiles)), BACKEND)
 
 
 def network(name: str, batch: int) -> Model:

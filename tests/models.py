@@ -12,6 +12,7 @@ import pytest
 
 from pytest_trtperf.backend.tensorrt.backend import TensorRTBackend
 from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
+from pytest_trtperf.backend.tensorrt.build import build_plan
 from pytest_trtperf.engine.spec import EngineSpec
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -29,10 +30,9 @@ class Config:
 
 
 def built(spec: EngineSpec, name: str) -> bytes:
-    """The plan of a spec, whose options are checked before, as `trt_engine` does."""
-    backend = TensorRTBackend(name)
-    backend.check_options(spec.options, import_tensorrt(name).__version__)
-    return backend.build(spec)
+    """The plan of a spec, built here; its options are checked before, as `trt_engine` does."""
+    TensorRTBackend(name).check_options(spec.options, import_tensorrt(name).__version__)
+    return build_plan(spec, name)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What a fresh process costs: a further session of an engine, equal tests, and pairs.
 
-    python -m benchmarks.sessions.process_cost [--part session|tests|pairs|dynamic] [--pairs 10]
+    python -m benchmarks.sessions.process_cost [--part session|tests|fixed|dynamic] [--pairs 10]
         [--minutes 8] [--json FILE]
 
 Needs a GPU, TensorRT for RTX, torch and torchvision. Engines and kernels are made before anything
@@ -11,7 +11,8 @@ most so many minutes are begun. Exits 1 when a target is missed:
   deserialising, context and first query, from the median of 10 that follow each other with a second
   of work each. Prints each step, with the spare process and without,
 - tests: a run of 8 equal tests takes at most 0.4 s a test outside start, end, warm-ups and rounds,
-- pairs: a pair of equal mobilenet_v2 (batch 8) takes at most 12 s for its four starts a side,
+- fixed: a pair of equal mobilenet_v2 (a profile of batch 8 alone) takes at most 12 s for its four
+  starts a side,
 - dynamic: a pair of equal efficientnet_b0 (dynamic profile, batch 8) takes at most 30 s with its
   verdict, and no pair's ratio is beyond 0.5 %.
 """
@@ -136,11 +137,13 @@ def measure_tests(directory: Path) -> dict[str, Any]:
     return {"seconds": taken, "test_s": each, "kept": kept}
 
 
-def take_pairs(directory: Path, network: str, pairs: int, until: float) -> Iterator[dict[str, Any]]:
+def take_pairs(directory: Path, part: str, pairs: int, until: float) -> Iterator[dict[str, Any]]:
     """Pairs of a network with itself, each in a run of its own, until a time."""
+    network = PAIRS[part][0]
     (directory / "pytest.ini").write_text("[pytest]\n")
     model = export(network, directory / "model.onnx")
-    words = {"profiles": repr(dict(model.profiles)), "shapes": repr(SHAPES)}
+    profiles = SHAPES if part == "fixed" else dict(model.profiles)
+    words = {"profiles": repr(profiles), "shapes": repr(SHAPES)}
     (directory / "test_pair.py").write_text(PAIR_TEST.format(**words))
     slowest, log = 0.0, directory / "pairs.jsonl"
     # The first run builds, compiles and is not counted.
@@ -205,7 +208,7 @@ def _word(kept: bool) -> str:
 
 
 PAIRS = {
-    "pairs": ("mobilenet_v2", "first_look", MAX_PAIR_S),
+    "fixed": ("mobilenet_v2", "first_look", MAX_PAIR_S),
     "dynamic": ("efficientnet_b0", "seconds", MAX_DYNAMIC_S),
 }
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -249,7 +252,7 @@ def main() -> int:
             missing = options.pairs - len(there)
             if missing > 0:
                 with tempfile.TemporaryDirectory() as directory:
-                    for row in take_pairs(Path(directory), network, missing, until):
+                    for row in take_pairs(Path(directory), part, missing, until):
                         keep(part, row)
             found = [row for row in rows if row["part"] == part]
             kept = (not found or report_pairs(found, network, column, limit)) and kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 
 @dataclass
@@ -65,5 +65,25 @@ class BuildProgress:
         return min((phase.done + min(within, 1.0)) / phase.steps, 1.0)
 
 
-Report: TypeAlias = Callable[[BuildProgress], None]
+class Progress(Protocol):
+    """What is shown of a build; see `BuildProgress`."""
+
+    @property
+    def phase(self) -> str:
+        """The phase that began last; empty between phases."""
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class ReachedProgress:
+    """How far a build was at a moment."""
+
+    phase: str
+    share: float
+
+
+Report: TypeAlias = Callable[[Progress], None]
 """Called with the progress at each step of a build."""

@@ -82,6 +82,7 @@ class BaselineRun(_Record, frozen=True):
     Only the newest run keeps `layers` (median milliseconds), `tactics` and `asked`: what its test
     asked for, as texts by name, as far as options, inputs, budgets and code go. `asked` is empty
     where that does not say all, since the test read numbers, or a verdict stayed open.
+    `other_contexts` is how many other processes had a CUDA context on the GPU.
     """
 
     recorded: str
@@ -92,6 +93,7 @@ class BaselineRun(_Record, frozen=True):
     tactics: dict[str, str] = {}
     asked: dict[str, str] = {}
     power_limit_w: Positive | None = None
+    other_contexts: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
     @property
     def rounds(self) -> list[BaselineRound]:

@@ -102,6 +102,13 @@ def _device(last: BaselineRun, rounds: Sequence[RoundRecord]) -> Iterator[str]:
     yield from _reading("SM clock", "MHz", clocks, [r.after.get("sm_clock_mhz") for r in rounds])
     limits = [round.after.get("power_limit_w") for round in rounds]
     yield from _reading("power limit", "W", [last.power_limit_w], limits)
+    now = rounds[-1].after.get("other_processes") if rounds else None
+    if None not in (last.other_contexts, now) and now != last.other_contexts:
+        yield (
+            f"other processes with a CUDA context: {last.other_contexts} in the baseline, {now} "
+            "here: even an idle one moves the engine's memory, which can change its speed by a few "
+            "per cent"
+        )
 
 
 def _reading(

@@ -57,10 +57,15 @@ def baseline_entry(
         tactics=tactics(record.layers),
         asked=record.asked,
         power_limit_w=record.rounds[-1].after.get("power_limit_w"),
+        other_contexts=_count(record.rounds[-1].after.get("other_processes")),
     )
     return BaselineEntry(
         engine=record.engine.digest, mode=record.mode, shapes=record.shapes, runs=[run]
     )
+
+
+def _count(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _baseline_round(round: RoundRecord, judged_metric: str) -> BaselineRound:

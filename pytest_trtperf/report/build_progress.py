@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_trtperf.report.progress_line import SILENT_S, ProgressLine
 
 if TYPE_CHECKING:
-    from pytest_trtperf.backend.progress import BuildProgress
+    from pytest_trtperf.backend.progress import Progress, Report
     from pytest_trtperf.plan_cache.build_log import BuildLog
 
 
 @contextmanager
-def build_line(
-    line: ProgressLine, name: str, log: BuildLog
-) -> Iterator[Callable[[BuildProgress], None] | None]:
+def build_line(line: ProgressLine, name: str, log: BuildLog) -> Iterator[Report | None]:
     """Yields a function that shows a build's progress; None without a terminal.
 
     When the build ends, a line with its duration and its log stays. Builds of less than a second
@@ -33,7 +31,7 @@ def build_line(
     def elapsed() -> float:
         return line.clock() - begun
 
-    def show(progress: BuildProgress) -> None:
+    def show(progress: Progress) -> None:
         if elapsed() >= SILENT_S:
             share, phase = progress.share, progress.phase
             line.draw(f"trtperf: building {name} {share:4.0%} {elapsed():.0f} s  {phase}")

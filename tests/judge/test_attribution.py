@@ -32,6 +32,7 @@ def lines(
     then: dict[str, Any] | None = None,
     kernels: Kernels | None = None,
     kernels_then: tuple[str | None, ...] = (None,),
+    others: int | None = None,
 ) -> list[str]:
     """The lines on a run beside a baseline of the same, but for what is named."""
     before = BaselineRound(queries=1, throughput=1.0, quantiles=QUANTILES, sm_clock_mhz=1980)
@@ -40,7 +41,7 @@ def lines(
         sessions=[BaselineSession(rounds=[before], kernels_digest=one) for one in kernels_then],
         power_limit_w=700, **(then or {}),
     )  # fmt: skip
-    state = {"sm_clock_mhz": clock, "power_limit_w": limit}
+    state = {"sm_clock_mhz": clock, "power_limit_w": limit, "other_processes": others}
     now = RoundRecord(
         queries=1, throughput=1.0, quantiles=QUANTILES, started=0, ended=1, before={}, after=state
     )
@@ -93,6 +94,15 @@ def test_clock_and_power_limit_are_reported_with_their_change() -> None:
         "SM clock: 1980 MHz in the baseline, 1802 here (-9%)",
         "power limit: 700 W in the baseline, 500 here (-29%)",
     ]
+
+
+@pytest.mark.parametrize(("then", "now"), [(0, 1), (2, 0)])
+def test_another_number_of_contexts_on_the_gpu_is_reported(then: int, now: int) -> None:
+    (line,) = lines(others=now, then={"other_contexts": then})
+    words = f"other processes with a CUDA context: {then} in the baseline, {now} here: even an idle"
+    assert line.startswith(words)
+    assert lines(others=now, then={"other_contexts": now}) == []
+    assert lines(others=None, then={"other_contexts": then}) == lines(others=now) == []
 
 
 def test_tactics_are_reported_of_layers_that_are_still_there() -> None:

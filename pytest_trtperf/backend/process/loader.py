@@ -1,10 +1,11 @@
-"""What a backend says of how its engines are loaded in the process of a session."""
+"""What a backend says of how its engines are built and loaded in a process of their own."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from pytest_trtperf.backend.protocols import LoadedEngine
 
@@ -21,6 +22,10 @@ class ServedEngine(LoadedEngine, Protocol):
     def new_runtime_cache(self) -> bytes | None:
         """The runtime cache if it has kernels that were not in the one given, else None."""
         return None
+
+
+Say: TypeAlias = Callable[[dict[str, Any]], None]
+"""Tells the owner of a process something before the process answers; plain values."""
 
 
 class LoaderModule(Protocol):
@@ -43,12 +48,28 @@ class LoaderModule(Protocol):
         """
 
 
+class BuilderModule(LoaderModule, Protocol):
+    """The functions of such a module where plans are built."""
+
+    def build(self, backend: str, say: Say, **values: Any) -> bytes:
+        """The plan.
+
+        Args:
+            say: tells how far the build is.
+            values: plain ones.
+
+        Raises:
+            TrtPerfError: it cannot be built.
+        """
+
+
 @dataclass(frozen=True)
 class Loader:
-    """How the process of a session loads its engine.
+    """How a process of its own builds a plan, or loads the engine of a session.
 
     Attributes:
-        module: the name of a `LoaderModule`, which the process imports. backend: its argument.
+        module: the name of a `LoaderModule` or `BuilderModule`, which the process imports.
+        backend: its argument.
         has_spare: whether the next process may start while a session measures; not where engines
             use all cores.
     """
@@ -57,6 +78,6 @@ class Loader:
     backend: str
     has_spare: bool = True
 
-    def imported(self) -> LoaderModule:
-        """The module."""
-        return cast("LoaderModule", importlib.import_module(self.module))
+    def imported(self) -> BuilderModule:
+        """The module; one without `build` is never asked for it."""
+        return cast("BuilderModule", importlib.import_module(self.module))

@@ -15,6 +15,9 @@ from pytest_trtperf.backend.trace import Trace
 
 _RAW = "raw"
 
+IS_NEWS = "is_news"
+"""Marks a message that is no answer: one follows."""
+
 
 def send(connection: Connection, message: Mapping[str, Any]) -> None:
     """Sends a message; bytes at its top follow it as they are, shared ones as a descriptor.

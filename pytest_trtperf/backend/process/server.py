@@ -1,16 +1,20 @@
-"""The process of one session: it answers what `process` asks."""
+"""The process of one session or build: it answers what its owner asks."""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pytest_trtperf.backend.process.loader import Loader, ServedEngine
+from pytest_trtperf.backend.process.loader import Loader, Say, ServedEngine
 from pytest_trtperf.backend.process.messages import (
+    IS_NEWS,
     pack_array,
     pack_trace,
     receive,
@@ -18,6 +22,7 @@ from pytest_trtperf.backend.process.messages import (
     unpack_array,
 )
 from pytest_trtperf.backend.process.shared_arrays import arrays_from
+from pytest_trtperf.backend.process.shared_bytes import SharedBytes
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Extent
@@ -30,15 +35,15 @@ class _Server:
     _engine: ServedEngine
     _session: Session
 
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+    def __init__(self, connection: Connection, loader: Loader) -> None:
+        self._connection, self._loader = connection, loader
 
     @property
     def operations(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """The operations by name."""
         known = (
-            self.load, self.create_session, self.run_closed, self.run_open, self.output_values,
-            self.profile_layers, self.inspect,
+            self.build, self.load, self.create_session, self.run_closed, self.run_open,
+            self.output_values, self.profile_layers, self.inspect,
         )  # fmt: skip
         return {operation.__name__: operation for operation in known}
 
@@ -47,6 +52,12 @@ class _Server:
         for name in ("_session", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).close()
+
+    def build(self, **values: Any) -> dict[str, Any]:
+        with _ended_with_owner(self._connection):
+            say = _news(self._connection)
+            plan = self._loader.imported().build(self._loader.backend, say, **values)
+        return {"plan": SharedBytes(plan)}
 
     def load(self, **values: Any) -> dict[str, Any]:
         begun = time.monotonic()
@@ -98,9 +109,37 @@ class _Server:
         return {"times": packed, "information": information}
 
 
+@contextmanager
+def _ended_with_owner(connection: Connection) -> Iterator[None]:
+    """Ends this process if nobody waits for it any more; a build would go on for minutes."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        connection.poll(None)
+        if not is_over.is_set():
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+
+
+def _news(connection: Connection) -> Say:
+    """Sends what a build says; several of its threads may."""
+    lock = threading.Lock()
+
+    def say(news: dict[str, Any]) -> None:
+        with lock, suppress(ConnectionError):
+            send(connection, {IS_NEWS: True, **news})
+
+    return say
+
+
 def serve(connection: Connection, loader: Loader) -> None:
     """Answers requests until `close`, or until nobody can ask any more."""
-    server = _Server(loader)
+    server = _Server(connection, loader)
     try:
         _answer(server.operations, connection)
     finally:

@@ -1,4 +1,4 @@
-"""The process of one session, as its owner sees it: started, asked and ended."""
+"""The process of one session or build, as its owner sees it: started, asked and ended."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import Pipe
+from multiprocessing.connection import wait
 from typing import Any
 
 from pytest_trtperf import errors
 from pytest_trtperf.backend.process.loader import Loader
-from pytest_trtperf.backend.process.messages import receive, send
+from pytest_trtperf.backend.process.messages import IS_NEWS, receive, send
 from pytest_trtperf.backend.session_pids import remember
 from pytest_trtperf.errors import MeasurementError
 
@@ -77,7 +79,19 @@ class SessionProcess:
         return is_ready and self._process.poll() is None
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """What the process answers; see `listen`."""
+        return self.listen(operation, arguments)
+
+    def listen(
+        self,
+        operation: str,
+        arguments: Mapping[str, Any],
+        tell: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> dict[str, Any]:
         """What the process answers.
+
+        Args:
+            tell: called with what the process says before that, see `loader.Say`.
 
         Raises:
             TrtPerfError: as it was raised there.
@@ -90,7 +104,9 @@ class SessionProcess:
                 self._take_ready()
             with suppress(ConnectionError):
                 send(self._connection, {"operation": operation, **arguments})
-            reply = receive(self._connection)
+            while (reply := receive(self._connection)) is not None and reply.pop(IS_NEWS, False):
+                if tell is not None:
+                    tell(reply)
             self.used = time.monotonic()
         except BaseException:
             # Ctrl-C: whatever it is doing, its answer is no longer waited for.
@@ -98,9 +114,7 @@ class SessionProcess:
             raise
         if reply is None:
             self.close()
-            raise MeasurementError(
-                f"the process that measured ended while asked to {operation}: {self._fate()}"
-            )
+            raise MeasurementError(f"the process ended while asked to {operation}: {self._fate()}")
         if name := reply.get("error"):
             raise getattr(errors, name, MeasurementError)(reply["message"])
         return reply
@@ -135,9 +149,19 @@ class SessionProcess:
             send(self._connection, {"operation": "close"})
         self._connection.close()
         try:
-            self._process.wait(_PATIENCE_S)
+            self._wait(_PATIENCE_S)
         except BaseException as error:
             self._process.kill()
             self._process.wait()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
+
+    def _wait(self, at_most_s: float) -> None:
+        """As `Popen.wait`, which may notice the end up to 50 ms late."""
+        with suppress(OSError):  # an older kernel has no such descriptors
+            descriptor = os.pidfd_open(self.pid)
+            try:
+                wait([descriptor], at_most_s)
+            finally:
+                os.close(descriptor)
+        self._process.wait(at_most_s)

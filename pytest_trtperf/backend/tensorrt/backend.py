@@ -61,10 +61,12 @@ class TensorRTBackend(Backend):
         report: Report | None = None,
         write: Callable[[str], None] | None = None,
     ) -> bytes:
-        """See `build_plan`."""
+        """See `isolated_plan`; a function of the user, `configure`, is called in this process."""
         from pytest_trtperf.backend.tensorrt.build import build_plan
+        from pytest_trtperf.backend.tensorrt.isolated import isolated_plan
 
-        return build_plan(spec, self.name, timing_cache, report, write)
+        build = isolated_plan if spec.configure is None else build_plan
+        return build(spec, self.name, timing_cache, report, write)
 
     def stored_kernels(self, runtime_cache: bytes) -> Sequence[str]:
         """See `Backend.stored_kernels`."""
