@@ -1,9 +1,9 @@
-r"""Text of others, as it may be printed: names, notes, messages, records.
+r"""Text as it is printed: how many of something, and text of others.
 
-A terminal obeys control characters, and services of continuous integration obey lines such as
-`::error::` (GitHub) or `##vso[…]` (Azure). Everything that is printed goes through `one_line` or
-`many_lines`, which leave ordinary text as it is. A character that is not shown becomes its escape,
-such as `\x1b`.
+Names, notes, messages and records are of others. A terminal obeys control characters, and services
+of continuous integration obey lines such as `::error::` (GitHub) or `##vso[…]` (Azure). Everything
+that is printed goes through `one_line` or `many_lines`, which leave ordinary text as it is. A
+character that is not shown becomes its escape, such as `\x1b`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 def one_line(text: str) -> str:
     """A text of others as one line without control characters or commands."""
     return _without_commands(with_escapes(text))
+
+
+def counted(count: int, noun: str) -> str:
+    """Such as `1 alarm` and `2 alarms`; `entry` becomes `entries`, and `series` stays."""
+    if count == 1 or noun.endswith("series"):
+        return f"{count} {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
 
 
 def many_lines(text: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pytest_trtperf
-from pytest_trtperf.text import is_text, many_lines, one_line
+from pytest_trtperf.text import counted, is_text, many_lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,21 @@ from pytest_trtperf.text import is_text, many_lines, one_line
 )
 def test_one_line(text, shown):
     assert one_line(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "words"),
+    [
+        (0, "alarm", "0 alarms"),
+        (1, "alarm", "1 alarm"),
+        (2, "more file", "2 more files"),
+        (1, "entry", "1 entry"),
+        (3, "query", "3 queries"),
+        (4, "series", "4 series"),
+    ],
+)
+def test_counted(count: int, noun: str, words: str) -> None:
+    assert counted(count, noun) == words
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from pytest_trtperf.commands.stored_baselines import (
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.record.text import matches, shortened
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.text import counted
 
 _LIST_EXAMPLE = """\
   trtperf baseline list --hardware-class "nvidia-*"
@@ -73,7 +74,8 @@ def _list(arguments: argparse.Namespace) -> int:
                 *(f"{numbers[n]:.4g}" if n in numbers else "-" for n in columns[5:]),
             )
         )
-    say(*aligned([columns, *rows], left=(0, 1, 2, 4)) if rows else [], f"{len(found)} entries")
+    table = aligned([columns, *rows], left=(0, 1, 2, 4)) if rows else []
+    say(*table, counted(len(found), "entry"))
     return ExitStatus.OK
 
 
@@ -110,7 +112,7 @@ def _details(one: Stored) -> Iterator[str]:
 
 def _extent(run: BaselineRun) -> str:
     sessions = len(run.sessions)
-    return f"{len(run.rounds)} rounds" + (f" in {sessions} sessions" if sessions > 1 else "")
+    return counted(len(run.rounds), "round") + (f" in {sessions} sessions" if sessions > 1 else "")
 
 
 def _compact_json(values: object) -> str:

@@ -31,6 +31,7 @@ from pytest_trtperf.record.as_baseline import baseline_entry
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.record.text import matches, shortened
+from pytest_trtperf.text import counted
 
 LONGEST_REASON = 300
 """Characters, of why a measurement is left out."""
@@ -145,7 +146,7 @@ class _Acceptance:
 def _few_sessions(measured: BaselineEntry) -> Iterator[str]:
     if (count := len(measured.sessions)) < Settings.sessions:
         yield (
-            f"{count} session{'s' * (count > 1)}, where recording takes {Settings.sessions}: what "
+            f"{counted(count, 'session')}, where recording takes {Settings.sessions}: what "
             "sessions differ by is known less well"
         )
 

@@ -27,6 +27,7 @@ from pytest_trtperf.record.item import PASSED
 from pytest_trtperf.record.json_file import measurement_ids, read_runs
 from pytest_trtperf.record.model import RunRecord
 from pytest_trtperf.record.text import matches
+from pytest_trtperf.text import counted
 from pytest_trtperf.utc import utc_text
 
 _DAY_S = 86_400
@@ -109,7 +110,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say_json({"removed": [about(one) for one in found], "dry_run": arguments.dry_run})
     else:
         verb = "would be removed" if arguments.dry_run else "removed"
-        say(f"{len(found)} entries {verb}")
+        say(f"{counted(len(found), 'entry')} {verb}")
     return ExitStatus.OK
 
 

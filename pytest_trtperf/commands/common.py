@@ -14,7 +14,7 @@ import msgspec
 from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.options.values import parse_path
 from pytest_trtperf.record.text import encodable
-from pytest_trtperf.text import json_escaped, many_lines, one_line
+from pytest_trtperf.text import counted, json_escaped, many_lines, one_line
 
 Parsers = Any  # argparse keeps the type of add_subparsers() to itself
 Subcommand = Callable[[argparse.Namespace], int]
@@ -88,7 +88,7 @@ def note_left_out(reasons: Sequence[str]) -> None:
     for reason in reasons[:MOST_NAMED]:
         note(f"left out {reason}")
     if len(reasons) > MOST_NAMED:
-        note(f"left out {len(reasons) - MOST_NAMED} more files")
+        note(f"left out {counted(len(reasons) - MOST_NAMED, 'more file')}")
 
 
 def _write(stream: Any, line: str) -> None:

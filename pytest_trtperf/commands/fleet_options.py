@@ -16,6 +16,7 @@ from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
 from pytest_trtperf.record.history import History, read_history
 from pytest_trtperf.record.night_of import tonight
 from pytest_trtperf.record.watch_memory import WatchMemory
+from pytest_trtperf.text import counted
 
 
 def add_fleet_options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,9 @@ def fleet_of(directory: Path, arguments: argparse.Namespace) -> tuple[History, F
     passed = (tonight(arguments.timezone) - date.fromisoformat(history.last_night)).days
     if passed >= arguments.missing:
         # Where nothing runs any more, nothing gets slower.
-        fleet.notes.append(f"the last run is of {history.last_night}, {passed} nights ago")
+        fleet.notes.append(
+            f"the last run is of {history.last_night}, {counted(passed, 'night')} ago"
+        )
     return history, fleet
 
 

@@ -27,6 +27,7 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.text import counted
 from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import (
     MAX_BYTES,
@@ -178,7 +179,7 @@ def _of_the_same_engine(stored: BaselineEntry | None, new: BaselineEntry) -> Bas
 
 def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None:
     if stored and (reasons := incompatibilities(stored, new)):
-        note(f"note: {len(stored.runs)} stored runs were replaced: {'; '.join(reasons)}")
+        note(f"note: replaced {counted(len(stored.runs), 'stored run')}: {'; '.join(reasons)}")
     rounds = new.runs[0].rounds
     least = min(round.queries for round in rounds)
     if least < LEAST_QUERIES_FOR_P99:
@@ -192,11 +193,12 @@ def _note_what_to_know(stored: BaselineEntry | None, new: BaselineEntry) -> None
 
 def _summary(queries: Sequence[TimedQuery], rounds: Sequence[BaselineRound]) -> str:
     latency = Sample([query.latency_ms for query in queries])
-    counted = sum(round.queries for round in rounds)
+    in_rounds = sum(round.queries for round in rounds)
     span_s = sum(round.queries / round.throughput for round in rounds)
     return (
         f"latency P50 {latency.median:.4g} ms, P99 {latency.percentile(99):.4g} ms, "
-        f"{counted / span_s:.5g} QPS ({len(queries)} queries in {len(rounds)} rounds)"
+        f"{in_rounds / span_s:.5g} QPS ({counted(len(queries), 'query')} in "
+        f"{counted(len(rounds), 'round')})"
     )
 
 

@@ -29,6 +29,7 @@ from pytest_trtperf.record.json_file import (
     write_json,
 )
 from pytest_trtperf.record.model import MergedRecord, RunRecord
+from pytest_trtperf.text import counted
 
 _RAN = (0, 1)
 """Exit statuses of pytest when all tests have run."""
@@ -87,8 +88,8 @@ def merge_runs(runs: Sequence[RunRecord], *, keep_last: bool = False) -> MergedR
         named = "\n".join(f"  {one}" for one in twice[:MOST_NAMED])
         more = f"\n  and {len(twice) - MOST_NAMED} more" if len(twice) > MOST_NAMED else ""
         raise BaselineError(
-            f"{len(twice)} measurements are in the records more than once:\n{named}{more}\n"
-            "leave a record out, or keep the last of each with --keep last"
+            f"the records have {counted(len(twice), 'measurement')} more than once:\n{named}{more}"
+            "\nleave a record out, or keep the last of each with --keep last"
         )
     return MergedRecord(runs=_last(runs) if twice else list(runs))
 
@@ -127,5 +128,5 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json({"path": str(arguments.output), "runs": len(runs), "measurements": count})
     else:
-        say(f"{arguments.output}: {len(runs)} runs, {count} measurements")
+        say(f"{arguments.output}: {counted(len(runs), 'run')}, {counted(count, 'measurement')}")
     return ExitStatus.OK

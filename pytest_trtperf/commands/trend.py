@@ -24,6 +24,7 @@ from pytest_trtperf.judge.fleet import Fleet, FleetAlarm
 from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.text import counted
 
 COLUMNS = ("state", "what", "metric", "hardware", "host", "change", "interval", "since", "record",
            "commit")  # fmt: skip
@@ -122,7 +123,7 @@ def _lines(fleet: Fleet, *, everything: bool) -> Iterator[str]:
     named = ", ".join(f"{counts[state.value]} {state.value}" for state in order)
     standing = Counter(one.state for one in fleet.alarms)
     yield (
-        f"{standing['alarm']} alarms, {standing['missing']} missing, "
+        f"{counted(standing['alarm'], 'alarm')}, {standing['missing']} missing, "
         f"{standing['acknowledged']} acknowledged; {len(fleet.trends)} series: {named}"
     )
 
@@ -131,7 +132,7 @@ def _row(one: FleetAlarm) -> tuple[str, ...]:
     red = one.state in (State.ALARM, State.MISSING)
     return (
         "over" if one.ended else one.state.upper() if red else one.state,
-        _whole(one.key) if one.tests <= 1 else f"{_whole(one.key)}: {one.tests} tests",
+        _whole(one.key) if one.tests <= 1 else f"{_whole(one.key)}: {counted(one.tests, 'test')}",
         one.metrics[0] + (f" +{len(one.metrics) - 1}" if len(one.metrics) > 1 else "")
         if one.metrics
         else "-",

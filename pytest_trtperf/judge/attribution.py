@@ -13,6 +13,7 @@ from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.measure.host_state import CONTENDED, mean_contention
 from pytest_trtperf.record.model import RoundRecord
+from pytest_trtperf.text import counted
 
 READING_TOLERANCE = 0.01
 MOST_LAYERS = 5
@@ -130,7 +131,7 @@ def _tactics(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     for name in changed[:MOST_LAYERS]:
         yield f"tactic of layer {name}: {then[name]} in the baseline, {now[name]} here"
     if rest := changed[MOST_LAYERS:]:
-        yield f"{len(rest)} more layers have another tactic"
+        yield f"another tactic of {counted(len(rest), 'more layer')}"
 
 
 def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
@@ -147,4 +148,4 @@ def _slower_layers(before: Mapping[str, float], after: Mapping[str, float]) -> I
         )
     if rest := slower[len(named) :]:
         added = sum(change.change_ms for change in rest)
-        yield f"{len(rest)} more layers that got slower: {added:+.4g} ms together"
+        yield f"{counted(len(rest), 'more layer')} that got slower: {added:+.4g} ms together"

@@ -12,6 +12,7 @@ from pytest_trtperf.analysis.round_length import mean_round_ms, too_short
 from pytest_trtperf.analysis.spread import ROUNDS
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, evident_status
 from pytest_trtperf.judge.policy import Remedy
+from pytest_trtperf.text import counted
 
 HOST_BOUND = "bound by enqueue, so this measures the host, not the model: use cuda_graph"
 OVERLAPS = "the limit lies within the interval"
@@ -60,7 +61,8 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
         f"in the baseline, {_allowed_for(judged)}{signed_percent(change.ratio - 1)} {interval}, "
         f"tolerance {judged.tolerance:.1%}{_raised(judged)}, MDE {change.finds:.1%} "
-        f"({sessions}, {len(judged.rounds)} rounds, {queries} queries on {device}{why})"
+        f"({sessions}, {counted(len(judged.rounds), 'round')}, {counted(queries, 'query')} on "
+        f"{device}{why})"
     )
 
 

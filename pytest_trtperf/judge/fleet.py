@@ -16,6 +16,7 @@ from pytest_trtperf.judge.trend import State, Trend, WatchedRow, is_rate, trend_
 from pytest_trtperf.record.acknowledged import Acknowledged, Acknowledgements
 from pytest_trtperf.record.history import History, Night, Series
 from pytest_trtperf.record.watch_memory import WatchMemory
+from pytest_trtperf.text import counted
 
 _LISTED = timedelta(days=60)
 """For how long an alarm that is over is listed."""
@@ -233,4 +234,4 @@ def _missing_message(one: Missing) -> str:
     last = f"last measured on {one.last}" if one.last else "never measured"
     why = f", then {one.outcome}" if one.outcome else ""
     reason = f": {one.reason}" if one.reason else ""
-    return f"not measured for {one.nights} nights, {last}{why}{reason}"
+    return f"not measured for {counted(one.nights, 'night')}, {last}{why}{reason}"

@@ -16,6 +16,7 @@ from pytest_trtperf.analysis.gates import (
 from pytest_trtperf.analysis.spread import SessionFigure, Spread, StoredRun
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.judge.policy import Policy
+from pytest_trtperf.text import counted
 
 
 class Repository:
@@ -60,8 +61,8 @@ def what_it_finds(
         found.append(f"{change.finds:.1%} ({gate.name})")
     runs, sessions = len(entry.runs), len(entry.sessions)
     return (
-        f"{sessions} session{'s' * (sessions > 1)} of {runs} run{'s' * (runs > 1)} find slowdowns "
-        f"of {', '.join(found)} and more in 9 of 10 runs"
+        f"{counted(sessions, 'session')} of {counted(runs, 'run')} find slowdowns of "
+        f"{', '.join(found)} and more in 9 of 10 runs"
     )
 
 

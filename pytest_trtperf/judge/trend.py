@@ -18,6 +18,7 @@ from pytest_trtperf.analysis.night_watch import Watched, watch
 from pytest_trtperf.analysis.summary import FloatArray
 from pytest_trtperf.record.history import Night, Series
 from pytest_trtperf.record.watch_memory import WatchMemory
+from pytest_trtperf.text import counted
 
 TOGETHER = "all metrics"
 """A row with the mean of all numbers of a test: it is quieter than each of them."""
@@ -236,7 +237,7 @@ def _shown(standing: Sequence[Episode]) -> Episode | None:
 
 def _message(state: State, shown: Episode | None, measured: int, least: float) -> str:
     if state is State.NEW:
-        return f"measured on {measured} nights, too few to see a change"
+        return f"measured on {counted(measured, 'night')}, too few to see a change"
     if shown is None:
         return f"no change of {least:.1%} or more" if state is State.QUIET else state.value
     return "slower than before" if shown.is_regression else "faster than before"

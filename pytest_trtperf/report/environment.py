@@ -11,6 +11,7 @@ from pytest_trtperf.record.model import Measured
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.outcomes import listed
+from pytest_trtperf.text import counted
 
 _CAUSES = {
     Reason.ENVIRONMENT.value: (
@@ -41,10 +42,11 @@ def environment_lines(measured: Sequence[Measured]) -> list[str]:
         size = signed_percent(median(sizes))
         if len(sizes) > 1:
             size += f" at the median, {signed_percent(sizes[0])} to {signed_percent(sizes[-1])}"
-        are = "measurement" + "s" * (len(measured) > 1) + (" is" if len(slower) == 1 else " are")
+        are = "is" if len(slower) == 1 else "are"
+        all_of_them = counted(len(measured), "measurement")
         names = listed([shortened(name) for name in slower])
         lines.append(
-            f"{title}: {len(slower)} of {len(measured)} {are} slower than the baseline, by {size}, "
+            f"{title}: {len(slower)} of {all_of_them} {are} slower than the baseline, by {size}, "
             f"and the engines are not: {words} ({names})"
         )
     return lines

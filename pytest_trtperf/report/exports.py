@@ -12,6 +12,7 @@ from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.report.markdown import markdown
 from pytest_trtperf.report.outcomes import outcome
+from pytest_trtperf.text import counted
 
 FIGURES = ("count", "min", "mean", "median", "p90", "p95", "p99", "max", "cov")
 _QUANTILES = {"median": QUANTILES.index(0.5), "p99": QUANTILES.index(0.99)}
@@ -98,5 +99,5 @@ def _entry(
         "unit": unit,
         "value": value,
         "range": f"rounds {min(values):.5g} to {max(values):.5g}",
-        "extra": f"{len(one.rounds)} rounds on {one.device}, verdict {outcome(one)}",
+        "extra": f"{counted(len(one.rounds), 'round')} on {one.device}, verdict {outcome(one)}",
     }

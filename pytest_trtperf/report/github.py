@@ -14,7 +14,7 @@ from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import broken, broken_line, outcome
 from pytest_trtperf.report.undecided import undecided_line
-from pytest_trtperf.text import with_escapes, without_middle
+from pytest_trtperf.text import counted, with_escapes, without_middle
 
 MAX_ANNOTATIONS = 10
 """Of each level: GitHub shows no more of a step."""
@@ -58,7 +58,7 @@ def annotation_lines(
     ]
     failed += [_command("error", {}, error) for error in errors]
     if missing:
-        text = f"{len(missing)} measurements have no baseline: {', '.join(missing)}"
+        text = f"no baseline for {counted(len(missing), 'measurement')}: {', '.join(missing)}"
         unknown.insert(0, _command("warning", {}, text))
     if undecided := undecided_line(measured):
         unknown.insert(0, _command("warning", {}, undecided))

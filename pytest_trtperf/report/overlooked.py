@@ -9,6 +9,7 @@ from pytest_trtperf.record.item import FAILED, PASSED, ItemRecord
 from pytest_trtperf.record.model import Measured, PairRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import listed
+from pytest_trtperf.text import counted
 
 
 def overlooked_lines(tests: Sequence[ItemRecord], measured: Sequence[Measured]) -> list[str]:
@@ -33,8 +34,8 @@ def overlooked_lines(tests: Sequence[ItemRecord], measured: Sequence[Measured]) 
     if caught:
         verdicts = sum(len(one.swallowed) for one in caught)
         lines.append(
-            f"{verdicts} failed verdict{'s' * (verdicts > 1)} in {_tests(caught)} that did not "
-            f"fail ({_names(caught)})"
+            f"{counted(verdicts, 'failed verdict')} in {_tests(caught)} that did not fail "
+            f"({_names(caught)})"
         )
     if skipped:
         were = "was" if len(skipped) == 1 else "were"
@@ -74,7 +75,7 @@ def unfinished_line(tests: Sequence[ItemRecord]) -> str | None:
 
 
 def _tests(tests: Sequence[ItemRecord]) -> str:
-    return f"{len(tests)} test{'s' * (len(tests) > 1)}"
+    return counted(len(tests), "test")
 
 
 def _names(tests: Sequence[ItemRecord]) -> str:

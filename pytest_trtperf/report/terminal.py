@@ -21,6 +21,7 @@ from pytest_trtperf.report.outcomes import (
 from pytest_trtperf.report.overlooked import overlooked_lines
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.report.undecided import undecided_line
+from pytest_trtperf.text import counted
 
 SHOWN_WAIT_S = 1.0
 """Waits for a device that add up to less are not shown."""
@@ -145,10 +146,13 @@ def _measured_lines(
 def _extent(record: MeasurementRecord) -> str:
     """How much was measured."""
     queries = sum(round.queries for round in record.rounds)
-    again = f", {len(record.set_aside)} disturbed ones set aside" if record.set_aside else ""
+    again = (
+        f", {counted(len(record.set_aside), 'disturbed one')} set aside" if record.set_aside else ""
+    )
     first = record.sessions[0].warm_up
     warm_up = f", after {first['seconds']:.2g} s of warm-up" if first else ""
-    return f"{queries} queries in {len(record.rounds)} rounds{_sessions(record)}{again}{warm_up}"
+    rounds = counted(len(record.rounds), "round")
+    return f"{counted(queries, 'query')} in {rounds}{_sessions(record)}{again}{warm_up}"
 
 
 def _sessions(record: MeasurementRecord) -> str:

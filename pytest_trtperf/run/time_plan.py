@@ -12,6 +12,7 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run.run import Run
+from pytest_trtperf.text import counted
 
 START_S = 1.5
 """What a session takes before its warm-up: a process, its engine and the first query."""
@@ -33,7 +34,7 @@ def plan_line(run: Run, tests: Iterable[tuple[Path, str]]) -> str | None:
     most = about
     if run.compares:
         most += CONFIRMING * SHARE_MEASURED_AGAIN * about
-    count = f"{len(asked)} test{'s' * (len(asked) > 1)}"
+    count = counted(len(asked), "test")
     line = f"trtperf: {count}, about {_duration(about)}, up to {_duration(most)}, without builds"
     if run.settings.changed_only:
         line += "; unchanged tests are skipped"

@@ -160,7 +160,7 @@ def test_run_in_another_mode_replaces_and_says_so(
     assert main(arguments(times, command="--shapes=input:8x3x224x224")) == 0
     out, err = capsys.readouterr()
     assert "run 1 of its baseline" in out
-    assert "1 stored runs were replaced: mode spin_wait: True was recorded, now False" in err
+    assert "replaced 1 stored run: mode spin_wait: True was recorded, now False" in err
 
 
 def test_too_few_queries_for_p99_are_reported(

@@ -29,7 +29,7 @@ def test_duplicates_are_refused_by_name(trtperf, tmp_path, write_run):
     a, b = write_run("a"), write_run("b")
     result = trtperf("merge", a, b, "-o", tmp_path / "all.json")
     assert result.status == 2
-    assert f"1 measurements are in the records more than once:\n  {KEY} (tensorrt" in result.err
+    assert f"the records have 1 measurement more than once:\n  {KEY} (tensorrt" in result.err
     assert not (tmp_path / "all.json").exists()
 
 

@@ -54,7 +54,7 @@ def rows(text):
 def test_commands_use_what_the_project_says(project):
     listed = command(project / "tests" / "below", "baseline", "list")
     assert (listed.returncode, listed.stderr) == (0, "")
-    assert listed.stdout.endswith("1 entries\n")
+    assert listed.stdout.endswith("1 entry\n")
     cache = command(project, "cache", "list")
     assert f"there is no engine cache at {project / 'engines'}" in cache.stderr
 
@@ -99,7 +99,7 @@ def test_without_a_project_there_are_defaults(tmp_path):
 def test_the_nearest_baseline_directory_is_taken(project):
     (project / "pytest.ini").write_text("[pytest]")
     (project / "stored").rename(project / "tests" / "perf-baselines")
-    assert command(project / "tests" / "below", "baseline", "list").stdout.endswith("1 entries\n")
+    assert command(project / "tests" / "below", "baseline", "list").stdout.endswith("1 entry\n")
     missing = command(project, "baseline", "list")
     assert missing.returncode == 2
     assert "there is no baseline directory perf-baselines: " in missing.stderr

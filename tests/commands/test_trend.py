@@ -41,7 +41,7 @@ def test_table(trtperf, nights):
     assert "ALARM" in result.out
     assert KEY in result.out
     assert "2026-02-1" in result.out
-    assert "1 alarms, 0 missing, 0 acknowledged; 3 series: 3 alarm, 0 missing" in result.out
+    assert "1 alarm, 0 missing, 0 acknowledged; 3 series: 3 alarm, 0 missing" in result.out
 
 
 def test_quiet_series_are_counted_and_shown_on_demand(trtperf, nights):

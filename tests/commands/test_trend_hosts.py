@@ -49,7 +49,7 @@ def test_what_all_tests_of_a_host_do_is_one_alarm_with_its_cause(trtperf, hosts)
     result = trtperf("trend", directory)
     assert "host:lab3: 20 tests" in result.out
     assert "driver 580 -> 590" in result.out
-    assert "1 alarms, 0 missing" in result.out
+    assert "1 alarm, 0 missing" in result.out
 
 
 def test_several_runs_of_a_host_and_night_count_once(trtperf, nights):

@@ -137,7 +137,7 @@ def test_many_changes_are_counted_rather_than_listed() -> None:
     names = [f"layer{index}" for index in range(MOST_LAYERS + 3)]
     found = lines(tactics=dict.fromkeys(names, "b"), then={"tactics": dict.fromkeys(names, "a")})
     assert len(found) == MOST_LAYERS + 1
-    assert found[-1] == "3 more layers have another tactic"
+    assert found[-1] == "another tactic of 3 more layers"
 
 
 def entry(steady: bool = True) -> BaselineEntry:

@@ -115,7 +115,7 @@ def test_annotations(suite, github):
     assert "test_perf.py::test_model[a,b:c%d]#small" in titles
     assert all("misses its budget" in message for _, message in failed)
     ((_, _, warning),) = [one for one in found if one[0] == "warning"]
-    assert warning.startswith("6 measurements have no baseline")
+    assert warning.startswith("no baseline for 6 measurements: ")
 
 
 def test_annotations_say_what_changed(repository, github):

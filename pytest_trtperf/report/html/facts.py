@@ -14,6 +14,7 @@ from pytest_trtperf.record.model import (
     MeasurementRecord,
     PairRecord,
 )
+from pytest_trtperf.text import counted
 
 
 def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
@@ -62,8 +63,8 @@ def pair_facts(one: PairRecord) -> dict[str, str]:
 
 
 def _extent(then: AgainstRecord) -> str:
-    sessions = [f"{then.sessions} sessions"] if then.sessions else []
-    return ", ".join([f"{then.runs} runs", *sessions, f"{then.rounds} rounds"])
+    sessions = [counted(then.sessions, "session")] if then.sessions else []
+    return ", ".join([counted(then.runs, "run"), *sessions, counted(then.rounds, "round")])
 
 
 def _sessions(one: MeasurementRecord) -> dict[str, str]:
