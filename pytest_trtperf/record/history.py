@@ -20,7 +20,7 @@ from pytest_trtperf.record.night_of import night_of
 from pytest_trtperf.record.observed import UNCHANGED, Name, ObservedRun, Unmeasured
 from pytest_trtperf.record.observed_files import observe
 from pytest_trtperf.record.pooled import POOLED_BELOW, Rows, moving, pooled
-from pytest_trtperf.text import in_brief
+from pytest_trtperf.text import counted, in_brief
 
 MAIN = "main"
 """The branch that is looked at unless another one is asked for."""
@@ -107,7 +107,7 @@ def read_history(
     Args:
         zone: whose noon begins a night.
         branch: the branch to look at; None for `main`, or `master` if there is no `main`. Records
-            that name none count to every branch.
+            that name none are of that default, or of the branch with most runs if neither is named.
 
     Raises:
         BaselineError: there is no record of the branch, or the directory cannot be read.
@@ -127,7 +127,7 @@ def read_history(
         except ValueError as error:
             history.left_out.append(f"{directory / record}: {in_brief(error)}")
     dated = _of_branch(dated, branch, history)
-    dated.sort(key=lambda one: (one[2].created, one[1]))
+    dated.sort(key=lambda one: (one[0], one[2].created, one[1]))
     if not dated:
         raise BaselineError(f"{directory} has no run whose night is known")
     history.last_night = max(night for night, _, _ in dated)
@@ -144,11 +144,14 @@ def read_history(
 
 
 def _of_branch(dated: list[_Dated], asked: str | None, history: History) -> list[_Dated]:
-    """The runs of a branch, and those that name none."""
+    """The runs of a branch; those that name none are of the default one."""
     branches = Counter(run.branch for _, _, run in dated if run.branch is not None)
     if not branches:
+        if asked:
+            history.notes.append(f"no run names a branch: all count to {asked}")
         return dated
-    branch = asked or (MAIN if MAIN in branches or "master" not in branches else "master")
+    default = MAIN if MAIN in branches or "master" not in branches else "master"
+    branch = asked or default
     if branch not in branches:
         known = ", ".join(name for name, _ in branches.most_common(5))
         raise BaselineError(
@@ -156,8 +159,16 @@ def _of_branch(dated: list[_Dated], asked: str | None, history: History) -> list
         )
     others = sum(count for name, count in branches.items() if name != branch)
     if others:
-        history.notes.append(f"{others} runs of other branches than {branch} do not count")
-    return [one for one in dated if one[2].branch in (None, branch)]
+        runs = counted(others, "run")
+        history.notes.append(f"left out {runs} of other branches than {branch}")
+    if nameless := sum(run.branch is None for _, _, run in dated):
+        home = default if default in branches else branches.most_common(1)[0][0]
+        runs = counted(nameless, "run")
+        rest = "" if branch == home else f", and not as {branch}"
+        history.notes.append(f"without the name of a branch: {runs}, taken as {home}{rest}")
+        if branch == home:
+            return [one for one in dated if one[2].branch in (None, branch)]
+    return [one for one in dated if one[2].branch == branch]
 
 
 class _Fleet:

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 _EARLIEST = 2015
 """Before this nothing was measured: a clock that says so was not set."""
 
-_FARTHEST = timedelta(days=2 * 366)
-"""In the future: the clocks of hosts may differ, but not by so much."""
+_FARTHEST = timedelta(days=1)
+"""In the future: the clocks of hosts may differ, and zones be mistaken, but not by more."""
 
 
 def night_of(moment: str, zone: tzinfo, now: datetime | None = None) -> date:
@@ -23,7 +23,9 @@ def night_of(moment: str, zone: tzinfo, now: datetime | None = None) -> date:
     if at.year < _EARLIEST:
         raise ValueError(f"it was made in {at.year} by the clock of its host, which was not set")
     if at > (now or datetime.now(timezone.utc)) + _FARTHEST:
-        raise ValueError(f"it was made on {at:%Y-%m-%d} by the clock of its host, in the future")
+        raise ValueError(
+            f"it was made on {at:%Y-%m-%d} by the clock of its host, which is in the future"
+        )
     return (at.astimezone(zone) - timedelta(hours=12)).date()
 
 

@@ -35,10 +35,42 @@ def test_slow_branch_does_not_alarm_on_main(trtperf, hosts):
     directory = hosts({"lab1": 1.3}, first=54, count=6, branch="feature/slow")
     result = trtperf("trend", directory, "--fail")
     assert result.status == 0
-    assert "6 runs of other branches than main do not count" in result.err
+    assert "left out 6 runs of other branches than main" in result.err
     unknown = trtperf("trend", directory, "--branch", "no-such")
     assert unknown.status == 2
     assert "there are main, feature/slow" in unknown.err
+
+
+def measured(result):
+    return {one["measured"] for one in result.json["trends"]}
+
+
+def test_runs_without_a_branch_are_of_the_default_one(trtperf, hosts):
+    hosts({"lab1": 1.0}, count=20, branch=None)
+    hosts({"lab1": 1.0}, first=20, count=20)
+    directory = hosts({"lab1": 1.0}, first=40, count=15, branch="release")
+    default = trtperf("trend", directory, "--json")
+    assert measured(default) == {40}
+    assert "without the name of a branch: 20 runs, taken as main\n" in default.err
+    release = trtperf("trend", directory, "--branch", "release", "--json")
+    assert measured(release) == {15}
+    assert "20 runs, taken as main, and not as release" in release.err
+
+
+def test_without_main_runs_without_a_branch_are_of_the_most_frequent_one(trtperf, hosts):
+    hosts({"lab1": 1.0}, count=5, branch=None)
+    hosts({"lab1": 1.0}, first=5, count=20, branch="develop")
+    directory = hosts({"lab1": 1.0}, first=25, count=2, branch="pull/7")
+    assert measured(trtperf("trend", directory, "--branch", "develop", "--json")) == {25}
+    assert measured(trtperf("trend", directory, "--branch", "pull/7", "--json")) == {2}
+
+
+def test_where_no_run_names_a_branch_all_count(trtperf, hosts):
+    directory = hosts({"lab1": 1.0}, count=20, branch=None)
+    assert "branch" not in trtperf("trend", directory).err
+    asked = trtperf("trend", directory, "--branch", "release", "--json")
+    assert measured(asked) == {20}
+    assert "no run names a branch: all count to release" in asked.err
 
 
 def test_what_all_tests_of_a_host_do_is_one_alarm_with_its_cause(trtperf, hosts):

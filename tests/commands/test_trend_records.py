@@ -13,7 +13,9 @@ from pytest_trtperf.record.night_of import tonight
 from tests.commands.nightly import NIGHTS
 
 
-@pytest.mark.parametrize(("year", "why"), [("1970", "was not set"), ("2999", "in the future")])
+@pytest.mark.parametrize(
+    ("year", "why"), [("1970", "was not set"), ("2999", "which is in the future")]
+)
 def test_clock_that_is_wrong_is_named(trtperf, nights, year, why):
     directory = nights(count=12)
     path = next(directory.iterdir())
@@ -21,6 +23,20 @@ def test_clock_that_is_wrong_is_named(trtperf, nights, year, why):
     result = trtperf("trend", directory, "--json")
     assert why in result.err
     assert {one["measured"] for one in result.json["trends"]} == {11}
+
+
+def test_nights_in_the_future_steer_no_trend(trtperf, nights, tmp_path):
+    last = tonight(timezone.utc)
+    first = (last - date(2026, 1, 1)).days - 39
+    nights(first=first, count=40, step=0)
+    directory = nights(
+        1.3, first=first + 40 + 30, count=12, step=0
+    )  # a clock that is a month ahead
+    result = trtperf("trend", directory, "--fail", "--json")
+    assert result.status == 0
+    assert {one["measured"] for one in result.json["trends"]} == {40}
+    assert len(result.json["left_out"]) == 12
+    assert "which is in the future" in result.err
 
 
 def test_summary_gives_the_same_answer_and_notices_changes(trtperf, nights):
