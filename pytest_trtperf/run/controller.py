@@ -17,7 +17,7 @@ from pytest_trtperf.report.overlooked import overlooked_lines, unfinished_line
 from pytest_trtperf.report.terminal import header
 from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
-from pytest_trtperf.run.items import without_group
+from pytest_trtperf.run.items import plain_id
 from pytest_trtperf.run.recording import record_baselines
 from pytest_trtperf.run.run import Run
 from pytest_trtperf.run.run_record import tests_of
@@ -64,22 +64,23 @@ class Controller:
     def pytest_report_collectionfinish(self, items: list[pytest.Item]) -> str | list[str]:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_collectionfinish"""
         measuring = [item for item in items if item.get_closest_marker("trtperf")]
-        named = [(one.path, without_group(one.nodeid).partition("::")[2]) for one in measuring]
+        named = [(one.path, plain_id(one).partition("::")[2]) for one in measuring]
         return plan_line(self._run, named) or []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes the measurements that came with a report, from a worker or from here."""
         self._run.items.take(report)
+        test = self._run.items.plain_id(report.nodeid)
         if report.when == "setup":
-            self._run.forget(without_group(report.nodeid))
+            self._run.forget(test)
         self._run.add(getattr(report, "trtperf", ()), passed=report.passed)
         self._run.waited_s += getattr(report, "trtperf_waited", 0.0)
-        self._run.reported.add(without_group(report.nodeid))
+        self._run.reported.add(report.nodeid)
         if getattr(report, "trtperf_unchanged", False):
-            self._run.unchanged.append(without_group(report.nodeid))
+            self._run.unchanged.append(test)
         if why := getattr(report, "trtperf_changed", None):
-            self._run.changed[without_group(report.nodeid)] = why
+            self._run.changed[test] = why
         if getattr(report, "trtperf_without_time", False):
             self._run.without_time.append(report.nodeid)
         for error in getattr(report, "trtperf_errors", ()):

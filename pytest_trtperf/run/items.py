@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,9 +26,10 @@ _PHASES = ("setup", "call", "teardown")
 _SPEAKS_FOR_ITSELF = (TrtPerfError, AssertionError, pytest.fail.Exception, pytest.skip.Exception)
 
 
-def without_group(nodeid: str) -> str:
-    """A node id without the `@group` that pytest-xdist's loadgroup appends, once or more."""
-    return re.sub(r"(@[^\[\]:/@]+)+$", "", nodeid)
+def plain_id(item: pytest.Item) -> str:
+    """A test's node id without the `@group` that pytest-xdist's loadgroup appends."""
+    plain = f"{item.parent.nodeid}::{item.name}" if item.parent else item.nodeid
+    return plain if item.nodeid.startswith(f"{plain}@") else item.nodeid
 
 
 def reason_of(error: BaseException) -> str:
@@ -100,13 +100,23 @@ class ReportedItems:
         self._collected: dict[str, ItemRecord] = {}
         self._attempts: dict[str, list[_Attempt]] = {}
         self._crashed: dict[str, list[pytest.TestReport]] = {}
+        self._tests: dict[str, str] = {}
+
+    def note_groups(self, tests: Mapping[str, str]) -> None:
+        """Takes the node ids that differ from those of their tests, see `plain_id`."""
+        self._tests.update(tests)
+
+    def plain_id(self, nodeid: str) -> str:
+        """The node id of a test, given that of a report; the same until the group is known."""
+        return self._tests.get(nodeid, nodeid)
 
     def note_collected(self, items: Iterable[ItemRecord]) -> None:
         """Takes the tests that there are; those that are known stay as they are."""
         for item in items:
             self._collected.setdefault(item.test, item)
-            for report in self._crashed.pop(item.test, ()):
-                self.take(report)
+            for nodeid in [one for one in self._crashed if self.plain_id(one) == item.test]:
+                for report in self._crashed.pop(nodeid):
+                    self.take(report)
 
     @property
     def collected(self) -> list[ItemRecord]:
@@ -115,16 +125,17 @@ class ReportedItems:
 
     def take(self, report: pytest.TestReport) -> bool:
         """Takes a report of a test that measures, and returns whether it is one."""
+        self.note_groups(getattr(report, "trtperf_groups", {}))
         for data in getattr(report, "trtperf_collected", ()):
             self.note_collected([msgspec.convert(data, ItemRecord)])
-        test = without_group(report.nodeid)
+        test = self.plain_id(report.nodeid)
         about = getattr(report, "trtperf_item", None)
         if about is None:
             if report.when in _PHASES:
                 return False
             if test not in self._collected:
                 # A crash before the first report of any test: which ones measure comes later.
-                self._crashed.setdefault(test, []).append(report)
+                self._crashed.setdefault(report.nodeid, []).append(report)
                 return False
         attempts = self._attempts.setdefault(test, [])
         if report.when == "setup" or not attempts:

@@ -17,7 +17,6 @@ from pytest_trtperf.record.json_lines import (
     begin,
     lines_path,
 )
-from pytest_trtperf.run.items import without_group
 from pytest_trtperf.run.run import Run
 from pytest_trtperf.run.run_record import begun_record
 from pytest_trtperf.utc import utc_now
@@ -50,7 +49,8 @@ class JsonLines:
             self._append(_not_recorded_yet(one) for one in found)
         if report.when in ("setup", "call"):
             return
-        if item := self._run.items.record(without_group(report.nodeid)):
+        items = self._run.items
+        if item := items.record(items.plain_id(report.nodeid)):
             self._append([TestLine(item=item, ended=utc_now())], sync=True)
 
     def remove(self) -> None:

@@ -118,7 +118,8 @@ def _stale_keys(run: Run) -> dict[_Place, list[str]]:
         except BaselineError as error:
             run.note_error(str(error))
             continue
-        collected = {f"{module}::{test}" for test in tests}
+        names = (run.items.plain_id(nodeid).partition("::")[2] for nodeid in tests)
+        collected = {f"{module}::{name}" for name in names}
         left = [key for key in keys if (store.directory, module, key) not in measured]
         gone = []
         for key in left:

@@ -37,7 +37,7 @@ from pytest_trtperf.record.model import (
     RunRecord,
 )
 from pytest_trtperf.run.invocation import Invocation
-from pytest_trtperf.run.items import ReportedItems, without_group
+from pytest_trtperf.run.items import ReportedItems
 from pytest_trtperf.run.origin import Origin, origin_of
 from pytest_trtperf.run.run_record import run_record
 from pytest_trtperf.run.target import Target
@@ -71,7 +71,7 @@ class Run:
         backends: all that there are, those of other plugins too.
         home: the controller's rootdir, on a worker; None on the controller.
         measurements: each with whether its test passed.
-        collected: names of tests by the path of their module.
+        collected: node ids by the path of their module, of pytest-xdist with its groups.
         deselected: paths of modules that were not collected whole.
         selective: whether an option left out tests that the run does not know of.
         recorded: what became of the baselines, once the run is over.
@@ -82,7 +82,7 @@ class Run:
         engines: by digest, whether this run built them.
         started: when, in seconds of the monotonic clock.
         without_time: tests that were not measured, since no time was left.
-        reported: tests that have ended.
+        reported: node ids of tests that have ended.
         has_lost_worker: whether a worker of pytest-xdist crashed.
         comparisons: how many measurements are compared; a test without a baseline counts as one.
         controls: unchanged engines, which say what the machine is like.
@@ -209,9 +209,9 @@ class Run:
     def note_collected(self, nodeids: Iterable[str]) -> None:
         """Takes the tests that were collected, by module."""
         for nodeid in nodeids:
-            module, _, test = nodeid.partition("::")
-            self.collected[str(self.rootdir / module)].add(without_group(test))
-            self._order.setdefault(without_group(nodeid), len(self._order))
+            module = nodeid.partition("::")[0]
+            self.collected[str(self.rootdir / module)].add(nodeid)
+            self._order.setdefault(nodeid, len(self._order))
 
     def note_selection(self, config: pytest.Config) -> None:
         """Notes which modules are not collected whole, as single tests of them were named."""
@@ -286,11 +286,9 @@ class Run:
 
     def note_lost(self) -> None:
         """Notes the tests that a crashed worker held back: pytest-xdist takes them for done."""
-        lost = [] if not self.has_lost_worker else [*self._order.keys() - self.reported]
-        if lost:
-            self.note_error(
-                f"a worker crashed, and left without a result: {', '.join(sorted(lost))}"
-            )
+        left = self._order.keys() - self.reported if self.has_lost_worker else ()
+        if lost := sorted(map(self.items.plain_id, left)):
+            self.note_error(f"a worker crashed, and left without a result: {', '.join(lost)}")
 
     def note_outcomes(self) -> None:
         """Gives each measurement the outcome of its test, which is known by now."""
@@ -309,12 +307,14 @@ class Run:
 
     def put_in_order(self) -> None:
         """Sorts what was measured as the tests were collected: workers end in any order."""
-        self.measurements.sort(key=lambda one: self._place(one[0].test))
-        self.max_qps.sort(key=lambda one: self._place(one.test))
-        self.pairs.sort(key=lambda one: self._place(one.test))
+        order = {self.items.plain_id(nodeid): place for nodeid, place in self._order.items()}
 
-    def _place(self, test: str) -> int:
-        return self._order.get(test, len(self._order))
+        def place(test: str) -> int:
+            return order.get(test, len(order))
+
+        self.measurements.sort(key=lambda one: place(one[0].test))
+        self.max_qps.sort(key=lambda one: place(one.test))
+        self.pairs.sort(key=lambda one: place(one.test))
 
     def note_error(self, text: str) -> None:
         """Keeps what went wrong beside the tests, once; it fails the run."""

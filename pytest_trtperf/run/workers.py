@@ -41,6 +41,8 @@ _WORKER_OUTPUT = "trtperf_deselected"
 _ENGINES = "trtperf_engines"
 COLLECTED = "trtperf_collected"
 """The tests that measure of a worker that has sent no report of one."""
+GROUPS = "trtperf_groups"
+"""Its node ids with the groups of pytest-xdist, by them those of the tests."""
 
 
 def register(config: pytest.Config, settings: Settings) -> None:
@@ -229,6 +231,7 @@ class WorkerAssignment:
             host, ordinal = assigned
             host.workers[ordinal] -= 1
         output = getattr(node, "workeroutput", None) or {}
+        self._run.items.note_groups(output.get(GROUPS, {}))
         self._run.items.note_collected(msgspec.convert(output.get(COLLECTED, []), list[ItemRecord]))
         if _WORKER_OUTPUT not in output:
             self._run.selective = self._run.has_lost_worker = True

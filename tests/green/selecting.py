@@ -113,4 +113,18 @@ SELECTING = {
     """
         },
     ),
+    **{
+        f"a group of workers named {group}": Way(
+            f"""
+    import pytest
+    @pytest.mark.xdist_group("{group}")
+    def test_it(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"))
+            """,
+            arguments=["-n2", "--dist=loadgroup"],
+            ini=["markers = xdist_group"],
+            recorded=PLAIN,
+        )
+        for group in ("gpu", "a:b/c", "[0]", "x@y")
+    },
 }

@@ -32,7 +32,7 @@ FOUR_TESTS = """
     def test_passes(trt_engine, trt_measure, batch):
         trt_measure(trt_engine("model.onnx"), shapes={"x": (batch, 256)})
 
-    @pytest.mark.xdist_group("other")
+    @pytest.mark.xdist_group("other [a]:b/c")
     def test_misses(trt_engine, trt_measure):
         perf = trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)}, name="tight")
         perf.assert_p99(ms=1e-4)

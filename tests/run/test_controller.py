@@ -124,7 +124,7 @@ def test_tests_are_known_from_collection(begin, tmp_path):
     run = begin()
     controller = Controller(run)
     controller.pytest_collection_finish(fake(items=[fake(nodeid="test_x.py::test_a")]))
-    assert run.collected == {str(tmp_path / "test_x.py"): {"test_a"}}
+    assert run.collected == {str(tmp_path / "test_x.py"): {"test_x.py::test_a"}}
 
 
 @pytest.fixture

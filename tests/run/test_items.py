@@ -27,6 +27,7 @@ def report(when, outcome, *, about=None, **more):
         "user_properties": [],
         "longrepr": None,
         "trtperf_item": about or {},
+        "trtperf_groups": {f"{TEST}@group": TEST},
     }
     return fake(when=when, outcome=outcome, nodeid=f"{TEST}@group", **fields | more)
 

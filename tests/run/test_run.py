@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.record.model import MaxQpsRecord, PairRecord
-from pytest_trtperf.run.items import without_group
+from pytest_trtperf.run.items import plain_id
 from tests.run.fakes import fake
 
 
 def test_tests_come_as_they_were_collected_whichever_worker_was_first(begin, measured):
     run = begin()
-    run.note_collected(["test_x.py::test_a@group", "test_x.py::test_b", "test_x.py::test_c"])
+    run.items.note_groups({"test_x.py::test_a@[a]:b": "test_x.py::test_a"})
+    run.note_collected(["test_x.py::test_a@[a]:b", "test_x.py::test_b", "test_x.py::test_c"])
     for name in ("later", "test_c", "test_a"):
         run.add([measured(f"test_x.py::{name}")], passed=True)
     run.put_in_order()
@@ -178,8 +179,11 @@ def test_tests_are_collected_by_module(begin, tmp_path):
     run = begin()
     run.note_collected(["a/test_x.py::TestA::test_b", "a/test_x.py::test_c[1]@g", "test_y.py::d"])
     assert run.collected == {
-        str(tmp_path / "a" / "test_x.py"): {"TestA::test_b", "test_c[1]"},
-        str(tmp_path / "test_y.py"): {"d"},
+        str(tmp_path / "a" / "test_x.py"): {
+            "a/test_x.py::TestA::test_b",
+            "a/test_x.py::test_c[1]@g",
+        },
+        str(tmp_path / "test_y.py"): {"test_y.py::d"},
     }
 
 
@@ -211,14 +215,9 @@ def test_a_worker_elsewhere_names_paths_as_the_controller_has_them(begin, tmp_pa
     assert begin().at_home(tmp_path) == tmp_path
 
 
-@pytest.mark.parametrize(
-    ("nodeid", "plain"),
-    [
-        ("t.py::test_a@gpu", "t.py::test_a"),
-        ("t.py::test_a[x@y]@a@b", "t.py::test_a[x@y]"),
-        ("t.py::test_a[x@y]", "t.py::test_a[x@y]"),
-        ("a@b/t.py::test_a", "a@b/t.py::test_a"),
-    ],
-)
-def test_the_group_of_a_node_id_is_left_out(nodeid, plain):
-    assert without_group(nodeid) == plain
+@pytest.mark.parametrize("name", ["test_a", "test_a[x@y]", "model@fp16"])
+@pytest.mark.parametrize("group", ["", "@gpu", "@a:b/c", "@[x]", "@a@b"])
+def test_the_group_of_a_node_id_is_left_out(name, group):
+    item = fake(parent=fake(nodeid="a@b/t.py::TestA"), name=name)
+    item.nodeid = f"a@b/t.py::TestA::{name}{group}"
+    assert plain_id(item) == f"a@b/t.py::TestA::{name}"

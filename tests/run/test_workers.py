@@ -113,7 +113,7 @@ def test_after_a_crash_nothing_counts_as_stale(assignment, run):
 
 def test_tests_are_known_from_the_workers(assignment, run, tmp_path):
     assignment.pytest_xdist_node_collection_finished(node(0), ["test_x.py::test_a@group"])
-    assert run.collected == {str(tmp_path / "test_x.py"): {"test_a"}}
+    assert run.collected == {str(tmp_path / "test_x.py"): {"test_x.py::test_a@group"}}
 
 
 def test_another_directory_on_another_host_is_refused(assignment, tmp_path):
