@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from pytest_trtperf.errors import BaselineError
 
 DIRECTORY_NAME = "perf-baselines"
 
@@ -20,6 +23,31 @@ def locate(module: Path, rootdir: Path, configured: Path | None) -> tuple[Path, 
         if module.is_relative_to(base):
             return directory, module.relative_to(base).as_posix()
     raise AssertionError("a module lies in its own directory")
+
+
+def refuse_namesakes(
+    module: Path, names: Mapping[Path, str], rootdir: Path, configured: Path | None
+) -> None:
+    """Refuses a module that would share its baselines or its tests' node ids with another one.
+
+    Below rootdir that cannot be: outside of it both have only the file's name, or less.
+
+    Args:
+        names: what node ids call each module that measures, this one among them.
+
+    Raises:
+        BaselineError: naming the modules.
+    """
+    if module.is_relative_to(rootdir):
+        return
+    remedy = f"it lies outside of rootdir {rootdir}: name a --rootdir above all tests"
+    if not names[module]:
+        raise BaselineError(f"{module} has no name in the ids of its tests, since {remedy}")
+    place = locate(module, rootdir, configured)
+    for other in {*names, rootdir / place[1]} - {module}:
+        is_namesake = names.get(other) == names[module]
+        if is_namesake or (other.is_file() and locate(other, rootdir, configured) == place):
+            raise BaselineError(f"{module} would share the baselines of {other}, since {remedy}")
 
 
 def nearest(start: Path, rootdir: Path) -> Path | None:

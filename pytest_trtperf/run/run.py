@@ -19,7 +19,7 @@ from pytest_trtperf.analysis.shift import Controls
 from pytest_trtperf.backend.probe import Gpu
 from pytest_trtperf.backend.protocols import Backend
 from pytest_trtperf.backend.registry import builtin_backends, find_backend
-from pytest_trtperf.baseline.locate import locate
+from pytest_trtperf.baseline.locate import locate, refuse_namesakes
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
@@ -72,6 +72,7 @@ class Run:
         home: the controller's rootdir, on a worker; None on the controller.
         measurements: each with whether its test passed.
         collected: node ids by the path of their module, of pytest-xdist with its groups.
+        modules: those with tests that measure, and what node ids call them.
         deselected: paths of modules that were not collected whole.
         selective: whether an option left out tests that the run does not know of.
         recorded: what became of the baselines, once the run is over.
@@ -106,6 +107,7 @@ class Run:
     max_qps: list[MaxQpsRecord] = field(default_factory=list)
     pairs: list[PairRecord] = field(default_factory=list)
     collected: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    modules: dict[Path, str] = field(default_factory=dict)
     deselected: set[str] = field(default_factory=set)
     selective: bool = False
     recorded: Recorded = field(default_factory=Recorded)
@@ -166,6 +168,19 @@ class Run:
         directory, name = locate(module, self.rootdir, self.settings.baseline_dir)
         return self.store(directory), name
 
+    def refuse_namesakes(self, item: pytest.Item) -> None:
+        """Refuses a test whose module would share its baselines with another one.
+
+        Raises:
+            BaselineError: naming both modules.
+        """
+        self.note_module(item)
+        refuse_namesakes(item.path, self.modules, self.rootdir, self.settings.baseline_dir)
+
+    def note_module(self, item: pytest.Item) -> None:
+        """Notes the module of a test that measures, and what it is called in node ids."""
+        self.modules[item.path] = item.nodeid.partition("::")[0]
+
     def at_home(self, path: Path) -> Path:
         """A path as the controller has it: another host has a copy of rootdir elsewhere."""
         if self.home is None or not path.is_relative_to(self.rootdir):
@@ -209,8 +224,8 @@ class Run:
     def note_collected(self, nodeids: Iterable[str]) -> None:
         """Takes the tests that were collected, by module."""
         for nodeid in nodeids:
-            module = nodeid.partition("::")[0]
-            self.collected[str(self.rootdir / module)].add(nodeid)
+            if module := nodeid.partition("::")[0]:
+                self.collected[str(self.rootdir / module)].add(nodeid)
             self._order.setdefault(nodeid, len(self._order))
 
     def note_selection(self, config: pytest.Config) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.green.stored import repeat
+from tests.green.stored import beside, repeat
 from tests.green.way import (
     INTERRUPTED,
     NO_BASELINE,
@@ -98,6 +98,11 @@ SELECTING = {
         words=("*has no baseline*--trtperf-require-baseline asks for one*",),
         arguments=["--trtperf-require-baseline"],
         prepare=repeat,
+    ),
+    "a module outside of rootdir, of the same name": Way(
+        words=("*/other/test_perf.py would share the baselines of */test_perf.py, since *",),
+        arguments=["other", "--import-mode=importlib", "--rootdir=root", "-c", "pytest.ini"],
+        prepare=beside,
     ),
     "run twice by a plugin": Way(
         files={

@@ -57,6 +57,14 @@ def cut(path: Path) -> None:
         file.write_bytes(file.read_bytes()[:-200])
 
 
+def beside(path: Path) -> None:
+    """The same module in a rootdir, with its baseline, and outside of it."""
+    for name in ("other", "root"):
+        (path / name).mkdir()
+        (path / name / "test_perf.py").write_text((path / "test_perf.py").read_text())
+    (path / "perf-baselines").rename(path / "root" / "perf-baselines")
+
+
 def repeat(path: Path) -> None:
     """As `--count=2` of a plugin does."""
     (path / "conftest.py").write_text(

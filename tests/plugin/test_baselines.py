@@ -298,6 +298,32 @@ def test_baselines_above_the_repository_are_not_used(project):
     assert list((repository / "perf-baselines").rglob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a", "b"], "*/b/test_perf.py would share the baselines of */a/test_perf.py, since it*"),
+        (["root", "a"], "*/a/test_perf.py would share the baselines of */root/test_perf.py, *"),
+        (["a"], "*/a/test_perf.py would share the baselines of */root/test_perf.py, *"),
+        (["b/test_perf.py"], "*/b/test_perf.py has no name in the ids of its tests, since *"),
+    ],
+)
+def test_a_module_outside_of_rootdir_shares_no_baseline(project, arguments, words):
+    source = project.tests().read_text().replace('"model.onnx"', repr(str(project.model())))
+    for name in ("a", "b", "root"):
+        folder = project.path / name
+        folder.mkdir()
+        if name != "root" or "b" not in arguments:
+            (folder / "test_perf.py").write_text(source)
+    (project.path / "perf-baselines").rename(project.path / "root" / "perf-baselines")
+    options = ("--import-mode=importlib", "--trtperf-update")
+    result = project.run(*options, "--rootdir=root", *arguments)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([words])
+    (project.path / "root" / "test_perf.py").unlink(missing_ok=True)
+    assert project.run(*options, "--rootdir=root", "a").ret == 0
+    assert project.run(*options, "--rootdir=.", "a", "b").ret == 0
+
+
 def test_keys_do_not_move_with_rootdir(project):
     tests = project.path / "repository" / "tests"
     tests.mkdir(parents=True)
