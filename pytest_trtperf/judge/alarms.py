@@ -13,6 +13,7 @@ import numpy as np
 from pytest_trtperf.analysis.episodes import Episode
 from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.judge.trend import COMMON, Row, WatchedRow
+from pytest_trtperf.record.acknowledged import HOST
 from pytest_trtperf.record.history import Night
 
 NEAR = 3
@@ -45,11 +46,41 @@ class Member:
 
 @dataclass
 class Cause:
-    """Members with one cause. `common` are those that are what all tests of a host did."""
+    """Members with one cause. `common` are those that are what all tests of a host did.
+
+    `moved` are the hosts and tests that did what all did there. On the hosts `formerly` it was part
+    of what many tests did, of which others have recovered.
+    """
 
     members: list[Member]
     common: list[Member] = field(default_factory=list)
-    tests: set[str] = field(default_factory=set)
+    moved: set[tuple[str | None, str]] = field(default_factory=set)
+    formerly: set[str | None] = field(default_factory=set)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Cause]) -> Cause:
+        """Several as one."""
+        return cls(
+            [member for one in parts for member in one.members],
+            [member for one in parts for member in one.common],
+            {each for one in parts for each in one.moved},
+            {host for one in parts for host in one.formerly},
+        )
+
+    @property
+    def tests(self) -> set[str]:
+        """The tests that it is about."""
+        return {one.of.key for one in self.members} | {test for _, test in self.moved}
+
+    @property
+    def is_of_host(self) -> bool:
+        """Whether it is what many tests of a host did, and named after that."""
+        return bool(self.common) or len(self.tests) >= MANY
+
+    @property
+    def key(self) -> str:
+        """What acknowledges it: the test, or `host:` and the hosts."""
+        return host_key(self.hosts) if self.is_of_host else self.shown.of.key
 
     @property
     def all(self) -> list[Member]:
@@ -92,6 +123,22 @@ class Cause:
         known = [night for night in nights if night.record]
         return known[0] if known else nights[0]
 
+    def over(self) -> str | None:
+        """The night since when it is over; None while it lasts."""
+        return None if self.ended is None else self.shown.of.series.nights[self.ended].date
+
+    def units(self) -> list[Cause]:
+        """Its parts by host, and by test where not all tests of the host did it."""
+        found: dict[tuple[str | None, str | None], Cause] = {}
+        whole = {one.of.host for one in self.common}
+        for one in self.all:
+            place = one.of.host, None if one.of.host in whole else one.of.key
+            unit = found.setdefault(place, Cause([], formerly=self.formerly))
+            (unit.common if one in self.common else unit.members).append(one)
+        for (host, _), unit in found.items():
+            unit.moved = {each for each in self.moved if each[0] == host and host in whole}
+        return list(found.values())
+
     def software(self) -> list[str]:
         """What changed in the software on that night, such as `driver 580 -> 590`."""
         for one in self.all:
@@ -111,10 +158,13 @@ def causes(rows: Sequence[WatchedRow]) -> list[Cause]:
     ]
     common = [one for one in members if one.of.metric == COMMON]
     single = [one for one in members if one.of.metric != COMMON]
-    found = [Cause([], [one], _tests_of(one, rows)) for one in common]
+    found = [
+        Cause([], [one], {(one.of.host, test) for test in _tests_of(one, rows)}) for one in common
+    ]
     rest = [one for one in single if not _explained(one, found)]
     tests = list(_by_test(rest))
     many, few = _by_host(tests)
+    _note_recovered(few, tests, found)
     return sorted(
         [*_merged([*found, *many]), *few], key=lambda one: (one.ended is not None, one.since)
     )
@@ -124,16 +174,20 @@ def _explained(one: Member, found: Iterable[Cause]) -> bool:
     """Whether a member only does what all tests of its host did; then it becomes part of that."""
     for cause in found:
         (whole,) = cause.common
-        near = abs(whole.episode.since - one.episode.since) <= _FAR or (
-            one.episode.since <= whole.episode.since <= one.episode.raised
-        )
         same = (whole.episode.ended is None) == (one.episode.ended is None)
-        no_more = one.size <= whole.size + 3 * one.episode.error + math.log1p(0.005)
-        if one.of.host == whole.of.host and near and same and no_more:
+        if same and _does_as(one, whole):
             cause.members.append(one)
-            cause.tests.add(one.of.key)
             return True
     return False
+
+
+def _does_as(one: Member, whole: Member) -> bool:
+    """Whether a member began with what all tests of its host did, and does no more than that."""
+    near = abs(whole.episode.since - one.episode.since) <= _FAR or (
+        one.episode.since <= whole.episode.since <= one.episode.raised
+    )
+    no_more = one.size <= whole.size + 3 * one.episode.error + math.log1p(0.005)
+    return one.of.host == whole.of.host and near and no_more
 
 
 def _tests_of(whole: Member, rows: Iterable[WatchedRow]) -> set[str]:
@@ -156,9 +210,9 @@ def _by_test(members: Iterable[Member]) -> Iterator[Cause]:
     found: dict[tuple[str, bool], list[Member]] = defaultdict(list)
     for one in members:
         found[one.of.key, one.episode.ended is None].append(one)
-    for (key, _), these in found.items():
+    for these in found.values():
         for near in _near(these):
-            yield Cause(near, tests={key})
+            yield Cause(near)
 
 
 def _near(members: list[Member]) -> Iterator[list[Member]]:
@@ -187,7 +241,7 @@ def _by_host(tests: Sequence[Cause]) -> tuple[list[Cause], list[Cause]]:
                 if one.since - start.since <= NEAR and (one.ended is None) == end
             ]
             if len({test for one in group for test in one.tests}) >= MANY:
-                many.append(_joined(group))
+                many.append(Cause.joined(group))
                 left = [one for one in left if one not in group]
                 here = [one for one in here if one not in group]
             else:
@@ -201,18 +255,38 @@ def _merged(found: Sequence[Cause]) -> list[Cause]:
     for one in sorted(found, key=lambda one: (one.ended is not None, one.since)):
         last = result[-1] if result else None
         if last and one.since - last.since <= NEAR and (one.ended is None) == (last.ended is None):
-            result[-1] = _joined([last, one])
+            result[-1] = Cause.joined([last, one])
         else:
             result.append(one)
     return result
 
 
-def _joined(parts: Sequence[Cause]) -> Cause:
-    return Cause(
-        [member for one in parts for member in one.members],
-        [member for one in parts for member in one.common],
-        {test for one in parts for test in one.tests},
-    )
+def _note_recovered(
+    few: Iterable[Cause], tests: Iterable[Cause], whole_hosts: Iterable[Cause]
+) -> None:
+    """Notes what still lasts of causes of whole hosts that are over for their other tests."""
+    few = list(few)
+    others = [one for one in tests if one in few or one.ended is not None]
+    ended = [one for cause in whole_hosts for one in cause.common if one.episode.ended is not None]
+    for one in few:
+        if one.ended is not None:
+            continue
+        for host in one.hosts:
+            near = [
+                other
+                for other in others
+                if host in other.hosts and abs(other.since - one.since) <= NEAR
+            ]
+            members = [member for member in one.members if member.of.host == host]
+            if len({test for other in near for test in other.tests}) >= MANY or any(
+                all(_does_as(member, whole) for member in members) for whole in ended
+            ):
+                one.formerly.add(host)
+
+
+def host_key(hosts: Sequence[str | None]) -> str:
+    """The name of what many tests of these hosts did."""
+    return f"{HOST}{','.join(host or 'unknown' for host in hosts)}"
 
 
 def typical_size(cause: Cause) -> float:

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 import msgspec
 
 from pytest_trtperf.analysis.night_watch import LEAST
-from pytest_trtperf.judge.alarms import MANY, Cause, Member, causes, typical_size
+from pytest_trtperf.judge.acknowledging import Covering, parts_of
+from pytest_trtperf.judge.alarms import Cause, Member, causes, typical_size
 from pytest_trtperf.judge.missing import MISSING_NIGHTS, Missing, missing
 from pytest_trtperf.judge.trend import State, Trend, WatchedRow, is_rate, trend_of, watch_series
 from pytest_trtperf.record.acknowledged import Acknowledged, Acknowledgements
@@ -93,11 +94,10 @@ def judge_fleet(
 
 class _Judge:
     def __init__(self, history: History, acknowledgements: Acknowledgements) -> None:
-        self.acknowledgements = acknowledgements
+        self.entries = acknowledgements.acknowledged
         self.night = date.fromisoformat(history.last_night)
+        self.covering = Covering(self.entries, self.night)
         self.fleet = Fleet()
-        self.keys: set[str] = set()
-        self.used: set[int] = set()
 
     def add(
         self,
@@ -108,8 +108,9 @@ class _Judge:
     ) -> None:
         """Judges the rows of one hardware class and backend."""
         states: dict[int, State] = {}
-        for cause in found:
-            alarm = self._alarm(cause)
+        parts = (part for cause in found for part in parts_of(cause, self.covering.find))
+        for cause, by in parts:
+            alarm = self._alarm(cause, by)
             if alarm.ended is None:
                 self.fleet.alarms.append(alarm)
                 for member in cause.members:
@@ -128,49 +129,32 @@ class _Judge:
                 state = State.MISSING
             self.fleet.trends.append(trend_of(row, state, least))
             self.fleet.series.append(row.row.series)
-            self.keys.add(row.row.key)
 
-    def _alarm(self, cause: Cause) -> FleetAlarm:
+    def _alarm(self, cause: Cause, by: Acknowledged | None) -> FleetAlarm:
         shown = cause.shown
         series = shown.of.series
-        many = bool(cause.common) or len(cause.tests) >= MANY
-        key = _host_key(cause.hosts) if many else shown.of.key
-        since, ended = cause.night(), cause.ended
-        over = None if ended is None else series.nights[ended].date
-        by = self._acknowledged(key, since.date, over)
-        if cause.common or many:
+        if cause.is_of_host:
             size = typical_size(cause)
             _, lower, upper = _time_size(shown) if cause.common else (0.0, None, None)
         else:
             size, lower, upper = shown.row.size(shown.episode)
-        self.keys.add(key)
         return FleetAlarm(
             state=State.ACKNOWLEDGED if by else State.ALARM,
-            key=key,
+            key=cause.key,
             hardware_class=series.hardware_class,
             backend=series.backend,
             hosts=cause.hosts,
             metrics=_metrics(cause.members),
             tests=len(cause.tests),
-            since=since,
+            since=cause.night(),
             raised=series.nights[cause.raised].date,
             message="; ".join(cause.software()),
             change=size,
             lower=lower,
             upper=upper,
-            ended=over,
+            ended=cause.over(),
             acknowledged=by,
         )
-
-    def _acknowledged(self, key: str, since: str, ended: str | None) -> Acknowledged | None:
-        found = None
-        began = date.fromisoformat(since)
-        over = None if ended is None else date.fromisoformat(ended)
-        for place, one in enumerate(self.acknowledgements.acknowledged):
-            if one.covers(key, began, over, self.night):
-                self.used.add(place)
-                found = one
-        return found
 
     def add_missing(self, gone: Iterable[Missing]) -> None:
         """Adds what is measured no more; of a hardware class that is gone not each test as well."""
@@ -180,8 +164,7 @@ class _Judge:
             if one.key is not None and place in classes:
                 continue
             key = one.key or f"hardware:{one.hardware_class}"
-            self.keys.add(key)
-            by = self._acknowledged(key, one.since, None)
+            by = self.covering.find([key], one.since, None)
             self.fleet.alarms.append(
                 FleetAlarm(
                     state=State.ACKNOWLEDGED if by else State.MISSING,
@@ -200,12 +183,12 @@ class _Judge:
 
     def note_useless(self) -> None:
         """Notes acknowledgements that name nothing, and those that have expired."""
-        for place, one in enumerate(self.acknowledgements.acknowledged):
+        for place, one in enumerate(self.entries):
             if one.is_expired(self.night):
                 self.fleet.notes.append(
                     f"the acknowledgement of {one.key} has expired on {one.until}"
                 )
-            elif place not in self.used:
+            elif place not in self.covering.used:
                 self.fleet.notes.append(
                     f"the acknowledgement of {one.key}@{one.since} is useless: the records have no "
                     "test or alarm of that name and night"
@@ -215,10 +198,6 @@ class _Judge:
 def _machine(rows: Sequence[WatchedRow]) -> tuple[str, str]:
     series = rows[0].row.series
     return series.hardware_class, series.backend
-
-
-def _host_key(hosts: Sequence[str | None]) -> str:
-    return f"host:{','.join(host or 'unknown' for host in hosts)}"
 
 
 def _metrics(members: Iterable[Member]) -> list[str]:

@@ -41,6 +41,9 @@ MOST_QUARANTINE = timedelta(days=30)
 NEAR = timedelta(days=3)
 """How far the date of an alarm may move while nights are added, and still be the same one."""
 
+HOST = "host:"
+"""How the name of an alarm of whole hosts begins, which follow with commas between them."""
+
 _MOST_DOTS = 200
 
 _HEAD = """\
@@ -52,7 +55,7 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """An alarm that was looked at: its level is the one to compare with from that night on.
 
     `key` names a test or an alarm of many tests, as it is or as it is shown; `*` stands for
-    anything, `?` for one character.
+    anything, `?` for one character. One that names several hosts holds for each of them.
     """
 
     key: str
@@ -70,11 +73,16 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """
         lasted = ended is None or ended + NEAR >= self.since
         return (
-            any(matches(self.key, name) for name in (key, one_line(key)))
+            any(matches(one, name) for one in self._patterns() for name in (key, one_line(key)))
             and since - NEAR <= self.since
             and lasted
             and not self.is_expired(night)
         )
+
+    def _patterns(self) -> list[str]:
+        if not self.key.startswith(HOST):
+            return [self.key]
+        return [self.key, *(HOST + host for host in self.key.removeprefix(HOST).split(","))]
 
     def is_expired(self, night: date) -> bool:
         """Whether it does not hold any more."""
