@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -35,16 +36,18 @@ class Episode:
         return self.after > self.before
 
 
-def episodes(shifts: Sequence[LevelShift], least: float) -> list[Episode]:
+def episodes(shifts: Sequence[LevelShift], least: float, level: float = math.nan) -> list[Episode]:
     """The stretches of one series, by their beginnings.
 
     A regression stands until the level is back where it came from, and another one on top of it is
     a stretch of its own. Nothing stands after an improvement; once it has lasted for `LASTING`
-    nights, a return to the old level is a regression.
+    nights, a return to the old level is a regression. On the night of a return few nights are at
+    the new level, so that one in twenty seems to stop short: `level` decides again.
 
     Args:
         shifts: the changes of the series, in order.
         least: the smallest change of interest, as a logarithm.
+        level: where the series is by now, by all nights since the last change; NaN if unknown.
     """
     closed: list[Episode] = []
     open_: list[Episode] = []
@@ -66,4 +69,8 @@ def episodes(shifts: Sequence[LevelShift], least: float) -> list[Episode]:
         standing = any(other.is_regression for other in open_)
         if not standing and one.after < base - least:
             open_.append(replace(one, before=base))
+    if shifts and shifts[-1].after < shifts[-1].before:
+        near = max(least, _ERRORS * shifts[-1].error)
+        while open_ and open_[-1].is_regression and level <= open_[-1].before + near:
+            closed.append(replace(open_.pop(), ended=shifts[-1].since))
     return sorted([*closed, *open_], key=lambda one: (one.since, one.raised))

@@ -175,10 +175,21 @@ def _explained(one: Member, found: Iterable[Cause]) -> bool:
     for cause in found:
         (whole,) = cause.common
         same = (whole.episode.ended is None) == (one.episode.ended is None)
-        if same and _does_as(one, whole):
+        if (same or _is_back(one, whole.episode.ended)) and _does_as(one, whole):
             cause.members.append(one)
             return True
     return False
+
+
+def _is_back(one: Member, night: int | None) -> bool:
+    """Whether a member has mostly been at its old level since a night on which its host was back.
+
+    All tests of a host notice that long before each of them would.
+    """
+    after = one.row.logs[one.row.logs.size if night is None else night :]
+    if np.isnan(after).all():
+        return False
+    return bool(np.nanmedian(after) - one.episode.before <= one.size / 2)
 
 
 def _does_as(one: Member, whole: Member) -> bool:

@@ -177,7 +177,8 @@ def _watched(
         changes[shift.series].append(shift)
     return [
         WatchedRow(
-            row, logs[place], changes[place], episodes(changes[place], least),
+            row, logs[place], changes[place],
+            episodes(changes[place], least, float(found.level[place])),
             float(found.level[place]), float(found.sd[place]), float(found.phi[place]),
         )
         for place, row in enumerate(rows)

@@ -44,6 +44,17 @@ def test_stretches(levels, expected):
     assert found(*levels) == expected
 
 
+@pytest.mark.parametrize(("level", "ended"), [(0.005, 20), (0.02, None), (np.nan, None)])
+def test_return_that_seemed_to_stop_short_is_judged_by_later_nights(level, ended):
+    (one,) = episodes(shifts(0, 0.05, 0.015), 0.01, level)
+    assert one.ended == ended
+
+
+def test_level_of_later_nights_ends_nothing_that_did_not_return():
+    (one,) = episodes(shifts(0, 0.05), 0.01, 0.0)
+    assert one.ended is None
+
+
 def test_short_improvement_that_goes_back_is_no_regression():
     assert found(0, -0.05, 0, nights=LASTING - 1) == [(10, 20, False)]
 

@@ -61,3 +61,9 @@ def test_many_tests_of_a_host_are_one_alarm_though_most_are_as_they_were():
 def test_alarm_is_over_when_the_level_is_back(back, is_over):
     one = alarms((0, [3], 60, 1.06), (0, [3], 85, back))[0]
     assert (one.ended is not None) is is_over
+
+
+def test_a_host_that_recovers_leaves_no_alarm():
+    found = alarms((1, range(60), 80, 1.03), (1, range(60), 95, 1 / 1.03), tests=60)
+    assert [one.key for one in found if one.ended is None] == []
+    assert "host:lab1" in [one.key for one in found]
