@@ -62,6 +62,14 @@ def _tests_of(measured: Sequence[Measured], is_meant: Callable[[Measured], bool]
     return {one.test for one in measured if is_meant(one)}
 
 
+def rerun_lines(tests: Sequence[ItemRecord]) -> list[str]:
+    """Tests that failed first, and passed when a plugin ran them again."""
+    again = [one for one in tests if one.attempts and one.outcome in PASSED]
+    if not again:
+        return []
+    return [f"{_tests(again)} failed first and passed when run again ({_names(again)})"]
+
+
 def unfinished_line(tests: Sequence[ItemRecord]) -> str | None:
     """What a run that was stopped has left out; None where it reached all tests."""
     left = [one for one in tests if one.outcome == "unfinished"]

@@ -18,7 +18,7 @@ from pytest_trtperf.report.outcomes import (
     outcome,
     row,
 )
-from pytest_trtperf.report.overlooked import overlooked_lines
+from pytest_trtperf.report.overlooked import overlooked_lines, rerun_lines
 from pytest_trtperf.report.tables import aligned
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.text import counted
@@ -103,6 +103,7 @@ def summary_lines(
         count = f"{len(without_time)} test{'s were' if len(without_time) > 1 else ' was'}"
         lines.append(f"{count} not measured, since no time was left: {', '.join(without_time)}")
     lines += overlooked_lines(tests, [*measurements, *others])
+    lines += rerun_lines(tests)
     lines += environment_lines([*measurements, *others])
     undecided = undecided_line([*measurements, *others])
     return [*lines, undecided] if undecided else lines

@@ -140,6 +140,9 @@ class ReportedItems:
         attempts = self._attempts.setdefault(test, [])
         if report.when == "setup" or not attempts:
             attempts.append(_Attempt())
+        for one in (about or {}).get("earlier", ()):
+            seconds = {"call": one["seconds"]}
+            attempts.insert(-1, _Attempt("failed", one["reason"], seconds))
         attempts[-1].take(report, about or {})
         return True
 

@@ -61,6 +61,25 @@ PLUGINS = {
     """
         },
     ),
+    "the body run again for one report": Way(
+        files={
+            "conftest.py": """
+    import pytest
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        if call.when == "call" and report.failed:
+            hook, other = item.ihook, pytest.Class.from_parent(item.session, name="other")
+            hook.pytest_runtest_teardown(item=item, nextitem=other)
+            item._initrequest()
+            hook.pytest_runtest_setup(item=item)
+            call = pytest.CallInfo.from_call(lambda: hook.pytest_runtest_call(item=item), "call")
+            last = pytest.TestReport.from_item_and_call(item, call)
+            report.outcome, report.longrepr = last.outcome, last.longrepr
+        return report
+    """
+        },
+    ),
     "assertions that do not raise": Way(
         OTHERS,
         words=("*soft*", "*gpu_compute median regressed: *"),
