@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.commands.baseline_changes import EntryChange, EntryId, change_lines, changes
 from pytest_trtperf.commands.common import (
+    MOST_NAMED,
     ExitStatus,
     Parsers,
     add_baseline_command,
@@ -33,6 +34,8 @@ from pytest_trtperf.record.model import MeasurementRecord, RunRecord
 from pytest_trtperf.record.text import matches, shortened
 from pytest_trtperf.text import counted
 
+_THERE = "the baseline has this run already"
+
 LONGEST_REASON = 300
 """Characters, of why a measurement is left out."""
 
@@ -44,6 +47,8 @@ _DETAILS = """\
 A measurement becomes a run of its test's entry, as --trtperf-update would have recorded it. What
 recording leaves out is left out: tests that failed, unless by the comparison with their baseline
 alone. Each hardware class has a folder of its own, so that one command takes the records of all.
+
+Exit status 1 says that nothing was accepted, and that not all is there already.
 
 A record has numbers and no engines. Where a comparison is to race against the engine of its
 baseline, record with --trtperf-update on that machine.
@@ -86,6 +91,7 @@ def add(actions: Parsers) -> None:
         help="begin the entries anew: their earlier runs are of a level that is given up",
     )
     option("--dry-run", action="store_true", help="show what would change, and write nothing")
+    option("--all", action="store_true", help="name each test that is left out or in doubt")
 
 
 @dataclass
@@ -98,7 +104,7 @@ class _Acceptance:
     old: dict[EntryId, BaselineEntry] = field(default_factory=dict)
     new: dict[EntryId, BaselineEntry] = field(default_factory=dict)
     left_out: dict[EntryId, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[EntryId, str]] = field(default_factory=list)
     _stores: dict[tuple[str, str], BaselineStore] = field(default_factory=dict)
 
     def take(self, run: RunRecord, record: MeasurementRecord) -> None:
@@ -109,7 +115,7 @@ class _Acceptance:
         before = self.new.get(one) or (None if self.replaces else self.old.get(one))
         measured = baseline_entry(record, run.software, run.created)
         if before and has_run(before, measured):
-            self.left_out[one] = "the baseline has this run already"
+            self.left_out[one] = _THERE
         elif before and before.runs[-1].recorded > run.created:
             self.left_out[one] = (
                 f"the baseline has a newer run, of {before.runs[-1].recorded}: --replace takes "
@@ -118,12 +124,17 @@ class _Acceptance:
         else:
             self.new[one] = add_run(before, measured)
             remarks = (*doubts(measured), *_few_sessions(measured))
-            self.notes += [f"{one}: {text}" for text in remarks]
+            self.notes += [(one, text) for text in remarks]
 
     def leave_out(self, run: RunRecord, record: MeasurementRecord, why: str) -> None:
         """Notes why a measurement is not taken."""
         one = EntryId(record.module, record.key, run.hardware_class, run.backend)
         self.left_out[one] = why
+
+    @property
+    def is_vain(self) -> bool:
+        """Whether nothing is accepted, other than because it is there already."""
+        return not self.new and any(why != _THERE for why in self.left_out.values())
 
     def _store(self, one: EntryId) -> BaselineStore:
         """The baselines of a hardware class and backend."""
@@ -174,25 +185,39 @@ def _run(arguments: argparse.Namespace) -> int:
     result = Accepted(
         changes=changes(accepted.old, {**accepted.old, **accepted.new}),
         left_out={str(one): why for one, why in accepted.left_out.items()},
-        notes=accepted.notes,
+        notes=[f"{one}: {text}" for one, text in accepted.notes],
         written=written,
         dry_run=arguments.dry_run,
     )
     if arguments.json:
         say_json(result)
     else:
-        say(*_lines(result))
-    return ExitStatus.OK
+        say(*change_lines(result.changes))
+        say(*_by_kind(accepted.notes, "", everything=arguments.all))
+        say(*_by_kind(accepted.left_out.items(), "left out ", everything=arguments.all))
+        say(*(f"baseline written: {path}" for path in written))
+        ending = ", and nothing was written" if arguments.dry_run or not written else ""
+        say(f"accepted {len(accepted.new)}, left out {len(accepted.left_out)}{ending}")
+    return ExitStatus.FOUND if accepted.is_vain else ExitStatus.OK
 
 
-def _lines(result: Accepted) -> Iterator[str]:
-    yield from change_lines(result.changes)
-    yield from result.notes
-    for one, why in result.left_out.items():
-        yield f"left out {one}: {shortened(' '.join(why.split()), LONGEST_REASON)}"
-    yield from (f"baseline written: {path}" for path in result.written)
-    if result.dry_run:
-        yield "nothing was written"
+def _by_kind(
+    remarks: Iterable[tuple[EntryId, str]], begin: str, *, everything: bool
+) -> Iterator[str]:
+    """A line for each thing that is said, with the first of the tests of which it is."""
+    kinds: dict[str, list[EntryId]] = defaultdict(list)
+    for one, text in remarks:
+        kinds[shortened(" ".join(text.split()), LONGEST_REASON)].append(one)
+    lines = list(kinds.items())
+    for text, those in lines if everything else lines[:MOST_NAMED]:
+        if everything or len(those) == 1:
+            yield from (f"{begin}{one}: {text}" for one in those)
+        else:
+            more = counted(len(those) - 1, "other")
+            yield f"{begin}{those[0]} and {more}: {text}"
+    rest = sum(len(those) for _, those in lines[MOST_NAMED:])
+    if rest and not everything:
+        yield f"{begin}{counted(rest, 'more test')} for other reasons: --all names them"
 
 
 def _of_class(runs: Sequence[RunRecord], pattern: str) -> list[RunRecord]:

@@ -37,8 +37,8 @@ STATUSES = """\
 exit status:
   0  success
   1  a regression, or a missing or broken test (compare --fail), an alarm (trend --fail), no
-     usable backend (doctor), a test that failed (build), a bad engine (cache verify), or an engine
-     in use that was kept (cache prune, cache clear)
+     usable backend (doctor), a test that failed (build), a bad engine (cache verify), an engine in
+     use that was kept (cache prune, cache clear), or nothing to accept (baseline accept)
   2  wrong usage, or a file that cannot be used
 """
 

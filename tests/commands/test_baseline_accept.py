@@ -87,6 +87,7 @@ def test_a_run_that_is_there_is_not_added_again(accept, entries, write_run, make
     accept(*records)
     assert [run.recorded for run in entries()[KEY].runs] == [OLD, NEW]
     again = accept(*records)
+    assert again.status == 0
     assert "0 added, 0 changed, 0 removed\nleft out" in again.out
     assert "the baseline has this run already" in again.out
     assert len(entries()[KEY].runs) == 2
@@ -104,7 +105,7 @@ def test_other_software_begins_anew(accept, entries, write_run, make_measurement
 def test_dry_run_writes_nothing(accept, directory, write_run):
     result = accept(write_run("run"), "--dry-run")
     assert "1 added" in result.out
-    assert result.out.endswith("nothing was written\n")
+    assert result.out.endswith("accepted 1, left out 0, and nothing was written\n")
     assert not directory.exists()
 
 
@@ -166,6 +167,54 @@ def test_a_test_is_taken_whole_or_not_at_all(accept, write_run, make_measurement
     result = accept(write_run("run", make_measurement(), missed), "--json")
     assert result.json["changes"] == []
     assert set(result.json["left_out"].values()) == {"a budget failed"}
+
+
+def many(make_measurement, count=30):
+    """Tests that failed, of which each fourth has a reason of its own."""
+    keys = [f"tests/test_x.py::test_{number}" for number in range(count)]
+    items = [
+        ItemRecord(test=key, key=key, outcome="failed", reason="" if place % 4 else f"why {place}")
+        for place, key in enumerate(keys)
+    ]
+    return [make_measurement(key) for key in keys], items
+
+
+def test_what_is_left_out_is_counted_by_reason(accept, write_run, make_measurement):
+    failed, items = many(make_measurement)
+    path = write_run("run", *failed, *map(make_measurement, ("a.py::t", "b.py::t")), tests=items)
+    result = accept(path)
+    assert result.status == 0
+    left_out = [line for line in result.out.splitlines() if line.startswith("left out ")]
+    place = "(tensorrt on nvidia-h200)"
+    assert f"left out tests/test_x.py::test_1 {place} and 21 others: it failed" in left_out
+    assert f"left out tests/test_x.py::test_4 {place}: why 4" in left_out
+    assert len(left_out) == 9
+    assert f"a.py::t {place} and 1 other: 1 session, where" in result.out
+    assert result.out.endswith("accepted 2, left out 30\n")
+
+
+def test_all_names_each_test_that_is_left_out(accept, write_run, make_measurement):
+    failed, items = many(make_measurement)
+    result = accept(write_run("run", *failed, tests=items), "--all")
+    assert result.out.count("left out tests/test_x.py::") == 30
+
+
+def test_no_more_than_ten_reasons_are_printed(accept, write_run, make_measurement):
+    failed, items = many(make_measurement, 60)
+    result = accept(write_run("run", *failed, tests=items))
+    assert result.out.count("left out tests/test_x.py::") == 10
+    assert "left out 6 more tests for other reasons: --all names them" in result.out
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--json",)])
+def test_nothing_accepted_is_no_success(accept, write_run, make_measurement, directory, more):
+    failed, items = many(make_measurement)
+    result = accept(write_run("run", *failed, tests=items), *more)
+    assert result.status == 1
+    assert not directory.exists()
+    assert "--json" in more or result.out.endswith(
+        "accepted 0, left out 30, and nothing was written\n"
+    )
 
 
 def test_failed_subtests_are_left_out(accept, write_run):
