@@ -12,6 +12,7 @@ from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_command,
+    note,
     note_left_out,
     say,
     say_json,
@@ -82,7 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         history, fleet, runs = History(), Fleet(), read_runs(source)
     trends = list(zip(fleet.series, fleet.trends, strict=True))
-    size = write_html(arguments.output, runs, trends)
+    alarms = [f"{fleet.standing}: trtperf trend {source} names them"] if trends else []
+    size = write_html(arguments.output, runs, trends, alarms)
     result = Report(
         written=str(arguments.output),
         bytes=size,
@@ -90,12 +92,15 @@ def _run(arguments: argparse.Namespace) -> int:
         series=len(trends),
         left_out=history.left_out,
     )
+    for line in fleet.notes:
+        note(line)
     note_left_out(history.left_out)
     if arguments.json:
         say_json(result)
     else:
         series = f", {result.series} series" if trends else ""
         say(f"{result.written}: {result.measurements} measured{series}, {size / 1e6:.1f} MB")
+        say(*alarms)
     return ExitStatus.OK
 
 

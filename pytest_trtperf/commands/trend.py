@@ -121,11 +121,7 @@ def _lines(fleet: Fleet, *, everything: bool) -> Iterator[str]:
         yield ""
     counts = Counter(one.state for one in fleet.trends)
     named = ", ".join(f"{counts[state.value]} {state.value}" for state in order)
-    standing = Counter(one.state for one in fleet.alarms)
-    yield (
-        f"{counted(standing['alarm'], 'alarm')}, {standing['missing']} missing, "
-        f"{standing['acknowledged']} acknowledged; {len(fleet.trends)} series: {named}"
-    )
+    yield f"{fleet.standing}; {len(fleet.trends)} series: {named}"
 
 
 def _row(one: FleetAlarm) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -62,6 +62,15 @@ class Fleet:
     def is_red(self) -> bool:
         """Whether an alarm stands, or a test is missing."""
         return any(one.state in (State.ALARM, State.MISSING) for one in self.alarms)
+
+    @property
+    def standing(self) -> str:
+        """How many alarms there are, such as `1 alarm, 0 missing, 2 acknowledged`."""
+        count = Counter(one.state for one in self.alarms)
+        return (
+            f"{counted(count[State.ALARM], 'alarm')}, {count[State.MISSING]} missing, "
+            f"{count[State.ACKNOWLEDGED]} acknowledged"
+        )
 
 
 def judge_fleet(

@@ -241,6 +241,8 @@ def _message(state: State, shown: Episode | None, measured: int, least: float) -
         return f"measured on {counted(measured, 'night')}, too few to see a change"
     if shown is None:
         return f"no change of {least:.1%} or more" if state is State.QUIET else state.value
+    if state is State.ACKNOWLEDGED:
+        return "slower than before, and acknowledged"
     return "slower than before" if shown.is_regression else "faster than before"
 
 

@@ -57,6 +57,23 @@ def test_directory_has_trends_and_the_newest_runs(trtperf, nights, tmp_path):
     assert ">2026-02-02<" in text
 
 
+def test_directory_says_how_many_alarms_stand(trtperf, nights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.html"
+    line = "1 alarm, 1 missing, 0 acknowledged: trtperf trend "
+    assert line in trtperf("report", nights, "-o", page).out
+    assert line in page.read_text(encoding="utf-8")
+    who = "--by", "Ada", "--reason", "worth it"
+    assert trtperf("trend", "acknowledge", "tests/test_x.py::*@2026-02-02", *who).status == 0
+    result = trtperf("report", nights, "-o", page)
+    line = "0 alarms, 1 missing, 1 acknowledged: trtperf trend "
+    assert line in result.out
+    text = page.read_text(encoding="utf-8")
+    assert line in text
+    assert 'data-state="acknowledged"' in text
+    assert "the last run is of" in result.err
+
+
 def test_directory_of_pairs_alone_has_a_page_of_them(trtperf, tmp_path, make_run):
     (tmp_path / "nightly").mkdir()
     for night in (1, 2):

@@ -299,6 +299,10 @@ function trendChart(details, nights) {
     ? [[x[0], starts[0], trend.changes[0].before],
       ...trend.changes.map((one, place) => [starts[place], starts[place + 1] ?? x.at(-1), one.after])]
     : trend.level === null ? [] : [[x[0], x.at(-1), trend.level]];
+  if (trend.state === "acknowledged" && levels.length) {
+    const [from, to, value] = levels.pop();
+    traces.push(line("acknowledged level", [from, to], [value, value], "kept", { hovertemplate: `acknowledged %{y:.5~g} ${unit}` }));
+  }
   if (levels.length) {
     const steps = levels.flatMap(([from, to, value]) => [[from, value], [to, value], [null, null]]);
     const [when, value] = [0, 1].map((place) => steps.map((step) => step[place]));

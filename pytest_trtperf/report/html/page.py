@@ -66,7 +66,10 @@ def check_installed() -> None:
 
 
 def write_html(
-    path: Path, runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] = ()
+    path: Path,
+    runs: Sequence[RunRecord],
+    trends: Sequence[tuple[Series, Trend]] = (),
+    alarms: Sequence[str] = (),
 ) -> int:
     """Writes the page, whole or not at all; returns its bytes.
 
@@ -75,13 +78,17 @@ def write_html(
         OSError: the directory cannot be written.
         ValueError: a text cannot be written as UTF-8.
     """
-    data = html_page(runs, trends).encode()
+    data = html_page(runs, trends, alarms).encode()
     write_atomically(path, data)
     return len(data)
 
 
-def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] = ()) -> str:
-    """The page of these runs, and of the series that they are part of."""
+def html_page(
+    runs: Sequence[RunRecord],
+    trends: Sequence[tuple[Series, Trend]] = (),
+    alarms: Sequence[str] = (),
+) -> str:
+    """The page of these runs, and of the series that they are part of; `alarms` are sentences."""
     check_installed()
     import jinja2
     from markupsafe import Markup
@@ -106,6 +113,7 @@ def html_page(runs: Sequence[RunRecord], trends: Sequence[tuple[Series, Trend]] 
         tables=list(_tables(found, [trend for _, trend in series])),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
+        alarms=alarms,
         tests=[line for run in runs if (line := tests_line(run.tests))],
         environment=environment_lines([one for _, one in found]),
         undecided=undecided_line([one for _, one in found]),
