@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _MANY_TIMES = 10.0
 """A larger share reads better as a factor."""
+_LARGE = 1e6
 
 
 def signed_percent(share: float, digits: int = 1) -> str:
@@ -26,4 +27,5 @@ def percent_interval(lower: float | None, upper: float | None, digits: int = 1) 
 
 def percent_or_times(share: float) -> str:
     """A change with its sign, `+4.2%`, and from +1000 % on as a factor, `43 times as much`."""
-    return f"{1 + share:.0f} times as much" if share >= _MANY_TIMES else signed_percent(share)
+    times = f"{1 + share:.0f}" if share < _LARGE else f"{1 + share:.3g}"
+    return f"{times} times as much" if share >= _MANY_TIMES else signed_percent(share)

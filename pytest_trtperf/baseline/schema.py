@@ -19,6 +19,7 @@ import msgspec
 
 from pytest_trtperf.backend.session import KernelState
 from pytest_trtperf.baseline.older_form import OLDER_SCHEMA, UNKNOWN_KERNELS, in_present_form
+from pytest_trtperf.baseline.possible import MEDIAN, impossible
 from pytest_trtperf.baseline.review_json import json_for_review
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.text import in_brief
@@ -27,7 +28,6 @@ SCHEMA = "trtperf-baseline/2"
 QUANTILE_COUNT = 21
 
 _HELP = "repair the file, restore it from version control, or delete it and record again"
-_MEDIAN = 8  # where 0.5 stands among the 21 fractions of analysis.summary.QUANTILES
 
 # NaN and infinity are excluded by finite bounds, since msgspec takes no infinite ones.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
@@ -300,8 +300,12 @@ def _flaws(entry: BaselineEntry) -> Iterator[tuple[str, str]]:
         metrics = set(run.sessions[0].rounds[0].quantiles)
         for at, session in enumerate(run.sessions):
             for number, one in enumerate(session.rounds):
-                inner = f"{place}.sessions[{at}].rounds[{number}].quantiles"
-                yield from _quantile_flaws(inner, one.quantiles, metrics)
+                inner = f"{place}.sessions[{at}].rounds[{number}]"
+                yield from _quantile_flaws(f"{inner}.quantiles", one.quantiles, metrics)
+                for what, reason in impossible(
+                    one.throughput, one.quantiles, one.yardstick_ms, one.sm_clock_mhz
+                ):
+                    yield f"{inner}.{what}", reason
 
 
 def _quantile_flaws(
@@ -314,7 +318,7 @@ def _quantile_flaws(
     for metric, values in quantiles.items():
         if values != sorted(values):
             yield f"{place}.{metric}", "quantiles must not decrease"
-        if values[_MEDIAN] <= 0:
+        if values[MEDIAN] <= 0:
             yield f"{place}.{metric}", "the median must be above 0"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_trtperf.baseline.possible import impossible
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_lines import lines_path
@@ -119,8 +120,18 @@ def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
                 yield f"there is no round - {place}"
             if one.judged_metric not in one.summary:
                 yield f"there is no summary of {one.judged_metric} - {place}"
+            yield from (f"{reason} - {place}, {where}" for where, reason in _impossible(one))
             if _metrics_differ(one):
                 yield f"the rounds do not all have the metrics of the summary - {place}"
+
+
+def _impossible(one: MeasurementRecord) -> Iterator[tuple[str, str]]:
+    """Where the numbers that are judged are none of a machine, and why."""
+    metrics = {"latency", one.judged_metric}
+    for number, round in enumerate(one.rounds, 1):
+        judged = {name: round.quantiles[name] for name in metrics & round.quantiles.keys()}
+        for what, reason in impossible(round.throughput, judged, round.yardstick_ms):
+            yield f"round {number}, {what}", reason
 
 
 def _metrics_differ(one: MeasurementRecord) -> bool:

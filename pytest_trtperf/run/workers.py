@@ -17,6 +17,7 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.record.as_baseline import EntriesByTest, entries_of
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import read_runs
+from pytest_trtperf.record.json_lines import lines_path
 from pytest_trtperf.run.building import BuildController
 from pytest_trtperf.run.controller import Controller
 from pytest_trtperf.run.hook_calls import call_backends
@@ -125,10 +126,16 @@ def find_devices(config: pytest.Config, settings: Settings) -> Host:
 
 def _read_against(run: Run) -> EntriesByTest | None:
     """What --trtperf-against names; notes on the run whether its run has ended."""
-    if run.settings.against is None:
+    against, json = run.settings.against, run.settings.json
+    if against is None:
         return None
+    if json and against.resolve() in (json.resolve(), lines_path(json).resolve()):
+        raise pytest.UsageError(
+            f"--trtperf-json={json} would replace the record of --trtperf-against: write another "
+            "file, which becomes the reference once the run has ended well"
+        )
     try:
-        runs = read_runs(run.settings.against)
+        runs = read_runs(against)
         run.against_ended = all(one.complete for one in runs)
         return entries_of(runs, run.target.hardware_class, run.target.probe.backend)
     except BaselineError as error:

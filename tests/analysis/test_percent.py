@@ -53,7 +53,13 @@ def test_unknown_bounds_are_empty():
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.098, "+9.8%"), (-0.5, "-50.0%"), (9.99, "+999.0%"), (42.2, "43 times as much")],
+    [
+        (0.098, "+9.8%"),
+        (-0.5, "-50.0%"),
+        (9.99, "+999.0%"),
+        (42.2, "43 times as much"),
+        (1e300, "1e+300 times as much"),
+    ],
 )
 def test_large_changes_are_factors(share, text):
     assert percent_or_times(share) == text

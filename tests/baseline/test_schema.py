@@ -33,7 +33,7 @@ ROUNDS = st.builds(
     quantiles=st.fixed_dictionaries(
         {"latency": st.lists(POSITIVE, min_size=21, max_size=21).map(sorted)}
     ),
-    sm_clock_mhz=st.none() | POSITIVE,
+    sm_clock_mhz=st.none() | st.floats(1e-6, 1e6),
 )
 SESSIONS = st.builds(
     BaselineSession,

@@ -12,6 +12,7 @@ from tests.green.stored import (
     remove,
     rewrite,
     rounds,
+    scale,
     write,
 )
 from tests.green.way import NO_BASELINE, PASSED, PLAIN, USAGE, Way, strict
@@ -107,6 +108,25 @@ CONFIGURING = {
     "text": Way(
         words=("*test_perf.json*",), prepare=rounds(lambda one: one.update(throughput="fast"))
     ),
+    **{
+        f"numbers of {factor:g} times their size": Way(
+            words=("*test_perf.json*rounds[[]0].throughput: * queries per second are impossible*",),
+            prepare=scale(factor),
+        )
+        for factor in (1e300, 1e-300, 1e12, 1e-12)
+    },
+    "times of 1e300 ms": Way(
+        words=("*test_perf.json*quantiles.latency: a median of 1e+300 ms and * are impossible*",),
+        prepare=rounds(lambda one: one["quantiles"].update(latency=[1e300] * 21)),
+    ),
+    "a slowest query of 1e300 ms": Way(
+        words=("*test_perf.json*quantiles.latency: *a maximum of 1e+300 ms are impossible*",),
+        prepare=rounds(lambda one: one["quantiles"]["latency"].__setitem__(-1, 1e300)),
+    ),
+    "a yardstick of 1e-300 ms": Way(
+        words=("*test_perf.json*yardstick_ms: 1e-300 ms are impossible*",),
+        prepare=rounds(lambda one: one.update(yardstick_ms=1e-300)),
+    ),
     "no queries": Way(
         words=("*test_perf.json*",), prepare=rounds(lambda one: one.update(queries=0))
     ),
@@ -123,6 +143,12 @@ CONFIGURING = {
         words=("*nothing.json*",),
         process=True,
         arguments=["--trtperf-against=nothing.json"],
+    ),
+    "against the record that it writes": Way(
+        status=USAGE,
+        words=("*--trtperf-json=*run.json would replace the record of --trtperf-against*",),
+        process=True,
+        arguments=["--trtperf-against=run.json", "--trtperf-json=a/../run.json"],
     ),
     "against a baseline": Way(
         status=USAGE,

@@ -35,6 +35,19 @@ def rounds(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]
     return rewrite(each)
 
 
+def scale(factor: float) -> Callable[[Path], None]:
+    """As if the model had taken so many times as long."""
+
+    def each(one: dict[str, Any]) -> None:
+        one["throughput"] /= factor
+        one["quantiles"] = {
+            metric: [factor * value for value in values]
+            for metric, values in one["quantiles"].items()
+        }
+
+    return rounds(each)
+
+
 def write(text: str) -> Callable[[Path], None]:
     def prepare(path: Path) -> None:
         for file in baselines(path):

@@ -103,6 +103,8 @@ S = (*M, "sessions", 0)
         ((*S, "rounds"), [], r"there is no round - at `\$.measurements\[0\]` \(tests/test_x.py::"),
         ((*S, "kernels"), "warm", r"Invalid enum value 'warm'"),
         ((*S, "rounds", 0, "queries"), 0, r"`int` >= 1"),
+        ((*S, "rounds", 0, "throughput"), 1e300, r"1e\+300 queries per second are impossible - "),
+        ((*S, "rounds", 0, "quantiles", "latency"), [1e-300] * 21, r"1e-300 ms are impossible - "),
         ((*S, "rounds", 0, "quantiles", "latency"), [1.0], r"length >= 21"),
         ((*S, "rounds", 0, "quantiles"), {}, r"at `\$.measurements\[0\]` \(tests/test_x.py::"),
         ((*M, "judged_metric"), "response", r"no summary of response"),
