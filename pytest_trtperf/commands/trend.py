@@ -121,6 +121,8 @@ def _lines(fleet: Fleet, *, everything: bool) -> Iterator[str]:
         yield ""
     counts = Counter(one.state for one in fleet.trends)
     named = ", ".join(f"{counts[state.value]} {state.value}" for state in order)
+    if fleet.is_red:
+        yield "to accept one: trtperf trend acknowledge NAME --by YOU --reason WHY"
     yield f"{fleet.standing}; {len(fleet.trends)} series: {named}"
 
 

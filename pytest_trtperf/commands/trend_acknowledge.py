@@ -12,6 +12,7 @@ from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.acknowledged import (
     FILE,
+    HOST,
     NEAR,
     Acknowledged,
     parse_acknowledged,
@@ -23,6 +24,9 @@ from pytest_trtperf.record.night_of import tonight
 NAME = "trend acknowledge"
 
 _LIKE_A_DATE = re.compile(r"[0-9]+-[0-9]+-[0-9]+")
+
+_COUNT = re.compile(rf"^({HOST}.*): [0-9]+ tests?(?=@|$)")
+"""What follows the name of an alarm of many tests where it is shown."""
 
 _EXAMPLE = """\
   trtperf trend acknowledge "tests/test_perf.py::test_a" --by Ada --reason "more layers"
@@ -66,6 +70,7 @@ def add(commands: Parsers) -> None:
 
 
 def _key(text: str) -> tuple[str, date | None]:
+    text = _COUNT.sub(r"\1", text)
     key, at, since = text.rpartition("@")
     if not at:
         return _text(text), None

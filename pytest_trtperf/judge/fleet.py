@@ -13,7 +13,15 @@ from pytest_trtperf.analysis.night_watch import LEAST
 from pytest_trtperf.judge.acknowledging import Covering, parts_of
 from pytest_trtperf.judge.alarms import Cause, Member, causes, typical_size
 from pytest_trtperf.judge.missing import MISSING_NIGHTS, Missing, missing
-from pytest_trtperf.judge.trend import State, Trend, WatchedRow, is_rate, trend_of, watch_series
+from pytest_trtperf.judge.trend import (
+    TOGETHER,
+    State,
+    Trend,
+    WatchedRow,
+    is_rate,
+    trend_of,
+    watch_series,
+)
 from pytest_trtperf.record.acknowledged import Acknowledged, Acknowledgements
 from pytest_trtperf.record.history import History, Night, Series
 from pytest_trtperf.record.watch_memory import WatchMemory
@@ -129,13 +137,17 @@ class _Judge:
             elif date.fromisoformat(alarm.ended) >= self.night - _LISTED:
                 self.fleet.closed.append(alarm)
         machine = _machine(rows)
-        lost = {one.key for one in gone if (one.hardware_class, one.backend) == machine}
+        lost = {
+            one.key: self._missing_state(one)[0]
+            for one in gone
+            if (one.hardware_class, one.backend) == machine
+        }
         for row in rows:
             if row.row.number is None:
                 continue
             state = states.get(row.row.number, State.QUIET)
             if row.row.key in lost and state is not State.ALARM:
-                state = State.MISSING
+                state = lost[row.row.key]
             self.fleet.trends.append(trend_of(row, state, least))
             self.fleet.series.append(row.row.series)
 
@@ -153,7 +165,7 @@ class _Judge:
             hardware_class=series.hardware_class,
             backend=series.backend,
             hosts=cause.hosts,
-            metrics=_metrics(cause.members),
+            metrics=_metrics(cause),
             tests=len(cause.tests),
             since=cause.night(),
             raised=series.nights[cause.raised].date,
@@ -172,12 +184,11 @@ class _Judge:
             place = one.hardware_class, one.backend
             if one.key is not None and place in classes:
                 continue
-            key = one.key or f"hardware:{one.hardware_class}"
-            by = self.covering.find([key], one.since, None)
+            state, by = self._missing_state(one)
             self.fleet.alarms.append(
                 FleetAlarm(
-                    state=State.ACKNOWLEDGED if by else State.MISSING,
-                    key=key,
+                    state=state,
+                    key=_missing_key(one),
                     hardware_class=one.hardware_class,
                     backend=one.backend,
                     hosts=[],
@@ -189,6 +200,10 @@ class _Judge:
                     acknowledged=by,
                 )
             )
+
+    def _missing_state(self, one: Missing) -> tuple[State, Acknowledged | None]:
+        by = self.covering.find([_missing_key(one)], one.since, None)
+        return State.ACKNOWLEDGED if by else State.MISSING, by
 
     def note_useless(self) -> None:
         """Notes acknowledgements that name nothing, and those that have expired."""
@@ -209,13 +224,22 @@ def _machine(rows: Sequence[WatchedRow]) -> tuple[str, str]:
     return series.hardware_class, series.backend
 
 
-def _metrics(members: Iterable[Member]) -> list[str]:
-    return sorted({one.of.metric for one in members})
+def _metrics(cause: Cause) -> list[str]:
+    """The numbers in which it is seen, that whose change is shown first."""
+    shown = cause.shown.of
+    names = {one.of.metric for one in cause.members if one.of.number is not None}
+    if shown.number is None:
+        return [TOGETHER, *sorted(names)]
+    return [shown.metric, *sorted(names - {shown.metric})]
 
 
 def _time_size(shown: Member) -> tuple[float, float, float]:
     assert not is_rate(shown.of)
     return shown.row.size(shown.episode)
+
+
+def _missing_key(one: Missing) -> str:
+    return one.key or f"hardware:{one.hardware_class}"
 
 
 def _missing_message(one: Missing) -> str:

@@ -12,6 +12,7 @@ from pytest_trtperf.record.acknowledged import FILE, read_acknowledged
 from pytest_trtperf.record.night_of import tonight
 from tests.commands.nightly import KEY
 
+OTHER = "tests/test_x.py::test_removed"
 COMMAND = ["trend", "acknowledge", "test_x.py::test_a", "--reason", "new head", "--by", "Ada"]
 
 
@@ -80,6 +81,36 @@ def test_the_name_that_is_shown_acknowledges(trtperf, nights, tmp_path):
     how = "--file", file, "--by", "Ada", "--reason", "worth it"
     assert trtperf("trend", "acknowledge", line.split()[1], *how).status == 0
     assert trtperf(*words).status == 0
+
+
+def test_an_alarm_of_many_tests_is_acknowledged_as_it_is_shown(trtperf, hosts, tmp_path):
+    directory = hosts({"lab3": lambda night: 1 + 0.03 * (night >= 45)}, tests=20)
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    red = trtperf(*words)
+    assert red.status == 1
+    assert "to accept one: trtperf trend acknowledge NAME" in red.out
+    how = "--file", file, "--by", "Ada", "--reason", "driver"
+    assert trtperf("trend", "acknowledge", "host:lab3: 20 tests", *how).status == 0
+    assert [one.key for one in read_acknowledged(file).acknowledged] == ["host:lab3"]
+    green = trtperf(*words)
+    assert green.status == 0
+    assert "to accept one" not in green.out
+    assert trtperf("trend", "acknowledge", "host:lab3: 1 test@2026-02-14", *how).status == 0
+    assert read_acknowledged(file).acknowledged[-1].key == "host:lab3"
+
+
+def test_series_of_an_acknowledged_missing_test_are_not_missing(trtperf, nights, tmp_path):
+    nights(count=40, keys=(KEY, OTHER))
+    directory = nights(first=40, count=5)
+    file = tmp_path / "acknowledged.toml"
+    words = "trend", directory, "--fail", "--acknowledged", file
+    assert trtperf(*words).status == 1
+    how = "--file", file, "--by", "Ada", "--reason", "removed"
+    assert trtperf("trend", "acknowledge", OTHER, *how).status == 0
+    green = trtperf(*words)
+    assert green.status == 0
+    assert "1 acknowledged; 6 series: 0 alarm, 0 missing, 3 acknowledged" in green.out
 
 
 def test_acknowledgement_that_has_expired_alarms_again(trtperf, nights, tmp_path):

@@ -14,6 +14,13 @@ def test_step_on_one_of_two_hosts_is_found_there(trtperf, hosts):
     assert all(abs(int(one["since"]["commit"], 16) - 50) <= 2 for one in alarms)
 
 
+def test_the_metric_is_that_whose_change_is_shown(trtperf, hosts):
+    directory = hosts({"lab1": lambda night: 1 + 0.05 * (night >= 50)})
+    for alarm in trtperf("trend", directory, "--json").json["alarms"]:
+        assert set(alarm["metrics"]) == {"gpu_compute median", "latency P99", "throughput"}
+        assert (alarm["metrics"][0] == "throughput") == (alarm["change"] < 0)
+
+
 def test_slower_host_that_joins_is_no_alarm(trtperf, hosts):
     hosts({"lab1": 1.0})
     directory = hosts({"lab2": 1.04}, first=30, count=30)
