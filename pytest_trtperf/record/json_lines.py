@@ -58,8 +58,7 @@ def begin(path: Path, record: RunRecord) -> None:
         left.unlink(missing_ok=True)
     if path.is_file():
         path.unlink()
-    descriptor = os.open(lines_path(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
-    os.close(descriptor)
+    lines_path(path).touch(0o666, exist_ok=False)
     append(lines_path(path), [record])
 
 

@@ -55,6 +55,10 @@ def test_lines_lie_beside_the_file(tmp_path: Path) -> None:
     assert lines_path(tmp_path / "run") == tmp_path / "run.jsonl"
 
 
+def test_lines_are_no_program(begun: Path) -> None:
+    assert not begun.stat().st_mode & 0o111
+
+
 def test_a_run_that_has_just_begun_has_its_tests(begun: Path) -> None:
     run = read(begun)
     assert (run.complete, run.exit_status, run.measured) == (False, 2, [])
