@@ -19,6 +19,7 @@ from pytest_trtperf.record.item import FAILED
 from pytest_trtperf.record.night_of import night_of
 from pytest_trtperf.record.observed import UNCHANGED, Name, ObservedRun, Unmeasured
 from pytest_trtperf.record.observed_files import observe
+from pytest_trtperf.record.origin import PULL
 from pytest_trtperf.record.pooled import POOLED_BELOW, Rows, moving, pooled
 from pytest_trtperf.text import counted, in_brief
 
@@ -151,8 +152,10 @@ def _of_branch(dated: list[_Dated], asked: str | None, history: History) -> list
             history.notes.append(f"no run names a branch: all count to {asked}")
         return dated
     default = MAIN if MAIN in branches or "master" not in branches else "master"
+    home = _home(branches, default)
+    nameless = sum(run.branch is None for _, _, run in dated)
     branch = asked or default
-    if branch not in branches:
+    if branch not in branches and not (nameless and branch == home):
         known = ", ".join(name for name, _ in branches.most_common(5))
         raise BaselineError(
             f"no record is of the branch {branch!r}: there are {known}. Choose one with --branch"
@@ -161,14 +164,17 @@ def _of_branch(dated: list[_Dated], asked: str | None, history: History) -> list
     if others:
         runs = counted(others, "run")
         history.notes.append(f"left out {runs} of other branches than {branch}")
-    if nameless := sum(run.branch is None for _, _, run in dated):
-        home = default if default in branches else branches.most_common(1)[0][0]
+    if nameless:
         runs = counted(nameless, "run")
         rest = "" if branch == home else f", and not as {branch}"
         history.notes.append(f"without the name of a branch: {runs}, taken as {home}{rest}")
-        if branch == home:
-            return [one for one in dated if one[2].branch in (None, branch)]
-    return [one for one in dated if one[2].branch == branch]
+    return [one for one in dated if (one[2].branch or home) == branch]
+
+
+def _home(branches: Counter[str], default: str) -> str:
+    """The branch of the runs that name none: the default, or the most frequent, if one is named."""
+    named = [name for name, _ in branches.most_common() if not name.startswith(PULL)]
+    return default if default in branches or not named else named[0]
 
 
 class _Fleet:

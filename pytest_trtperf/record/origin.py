@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pytest_trtperf.record.base import Number, Record
 
+PULL = "pull/"
+"""How the branch of a pull request begins, which its number follows."""
+
 
 class GpuRecord(Record, frozen=True, kw_only=True):
     """A GPU that a run may use; None where the driver reports nothing.

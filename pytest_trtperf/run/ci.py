@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_trtperf.record.origin import CiRecord
+from pytest_trtperf.record.origin import PULL, CiRecord
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ def branch(environment: Mapping[str, str]) -> str | None:
         return None
     ref = next((environment[name] for name in service.branches if environment.get(name)), "")
     if number := re.match(r"refs/pull/([^/]+)/", ref):
-        return f"pull/{number[1]}"
+        return f"{PULL}{number[1]}"
     request = environment.get(service.pull_request, "")
     if request.lower() not in _NO:
-        return f"pull/{request}"
+        return f"{PULL}{request}"
     if ref.startswith("refs/") and not ref.startswith("refs/heads/"):
         return None
     return ref.removeprefix("refs/heads/").removeprefix("origin/") or None

@@ -72,6 +72,15 @@ def test_without_main_runs_without_a_branch_are_of_the_most_frequent_one(trtperf
     assert measured(trtperf("trend", directory, "--branch", "pull/7", "--json")) == {2}
 
 
+def test_where_only_pull_requests_name_a_branch_the_others_are_of_main(trtperf, hosts):
+    hosts({"lab1": 1.0}, count=20, branch=None)
+    directory = hosts({"lab1": 1.3}, first=20, count=9, branch="pull/7")
+    result = trtperf("trend", directory, "--json")
+    assert result.status == 0
+    assert measured(result) == {20}
+    assert "20 runs, taken as main\n" in result.err
+
+
 def test_where_no_run_names_a_branch_all_count(trtperf, hosts):
     directory = hosts({"lab1": 1.0}, count=20, branch=None)
     assert "branch" not in trtperf("trend", directory).err
