@@ -43,6 +43,17 @@ def far_percentile(
     return None
 
 
+def is_kept_by_far(verdict: Verdict, levels: Sequence[float]) -> bool:
+    """Whether three times a percentile's bound, and three times each round's, keep the limit.
+
+    What other processes take of the time only makes queries slower, so that it is no doubt here.
+
+    Args:
+        levels: of each round, ms.
+    """
+    return verdict.upper is not None and FAR * max(*levels, verdict.upper) <= verdict.limit
+
+
 def far_rate(verdict: Verdict, lowest: float, highest: float, contention: float) -> Verdict | None:
     """The verdict on a rate that is at least three times its limit, or a third; None otherwise.
 

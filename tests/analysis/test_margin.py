@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.margin import far_percentile, far_rate, stands
+from pytest_trtperf.analysis.margin import far_percentile, far_rate, is_kept_by_far, stands
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 ROUNDS = [np.array([1.0, 2.0]), np.array([1.5, 4.0])]
@@ -41,6 +41,16 @@ def test_percentile_is_decided_where_all_queries_are_far(
     if found:
         assert found.reason in (Reason.WITHIN_LIMIT, Reason.OVER_LIMIT)
         assert f"the limit is {limit:.4g} ms" in found.message
+
+
+@pytest.mark.parametrize(
+    ("limit", "upper", "kept"),
+    [(6.0, 1.1, True), (5.9, 1.1, False), (6.3, 2.2, False), (6.7, 2.2, True), (1e9, None, False)],
+)
+def test_percentile_is_kept_by_far_in_each_round(
+    limit: float, upper: float | None, kept: bool
+) -> None:
+    assert is_kept_by_far(open_verdict(limit, upper=upper), [0.5, 2.0]) is kept
 
 
 @pytest.mark.parametrize(
