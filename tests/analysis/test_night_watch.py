@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pytest_trtperf.analysis import night_watch
+from pytest_trtperf.analysis.night_memory import recall
 from pytest_trtperf.analysis.night_state import FIRST_NIGHTS, LEAST_NIGHTS
 from pytest_trtperf.analysis.night_watch import watch
 from tests.analysis.nights import series
@@ -163,6 +165,22 @@ def test_memory_outlasts_a_night_that_is_taken_back():
     shorter = watched(values[:, :99], memory=memory)
     assert shorter.shifts == watched(values[:, :99]).shifts
     assert shorter.memory == memory
+
+
+def test_memory_is_used_whatever_the_bits_of_a_missing_night(monkeypatch):
+    values = logs(rows=3)
+    values[0, 20] = np.nan
+    memory = watched(values[:, :100]).memory
+    values[0, 20] = -values[0, 20]  # the sign of NaN
+    recalled = []
+
+    def noted(*known):
+        recalled.append(recall(*known))
+        return recalled[-1]
+
+    monkeypatch.setattr(night_watch, "recall", noted)
+    watched(values, memory=memory)
+    assert recalled == [99]
 
 
 def test_memory_of_other_nights_is_not_used():
