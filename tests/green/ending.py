@@ -105,6 +105,43 @@ ENDING = {
         """,
         words=(REGRESSED,),
     ),
+    **{
+        f"{call} in the teardown of a fixture of a {scope}": Way(
+            f"""
+    import pytest
+    @pytest.fixture(scope="{scope}")
+    def late():
+        yield
+        {call}("no")
+    def test_it(late, trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"))
+            """,
+            recorded=PLAIN,
+        )
+        for call, scope in (
+            ("pytest.skip", "function"),
+            ("pytest.skip", "module"),
+            ("pytest.xfail", "function"),
+        )
+    },
+    "skips in a finalizer": Way(
+        """
+    import pytest
+    def test_it(request, trt_engine, trt_measure):
+        request.addfinalizer(lambda: pytest.skip("no"))
+        trt_measure(trt_engine("model.onnx"))
+        """,
+        recorded=PLAIN,
+    ),
+    "skips in the hook of the teardown": Way(
+        files={
+            "conftest.py": """
+    import pytest
+    def pytest_runtest_teardown():
+        pytest.skip("no")
+    """
+        },
+    ),
     "two engines without a limit": UNHELD,
     "two engines without a limit, strict": strict(
         UNHELD, "*held neither to anything (test_it)*--trtperf-strict fails it*"
