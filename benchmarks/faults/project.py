@@ -14,6 +14,7 @@ import itertools
 import os
 import pkgutil
 import random
+import re
 import shutil
 import signal
 import sys
@@ -133,8 +134,8 @@ class Project:
     def files(self) -> set[str]:
         """All files and folders of a run, but for locks, which stay by design.
 
-        Nor does a file count with which Python tried its temporary directory: it has four bytes,
-        and stays where a kill comes before Python removes it.
+        Nor does a file count with which Python tried its temporary directory: it has at most four
+        bytes, and stays where a kill comes before Python removes it.
         """
         found = (path for path in self.top.rglob("*") if ".lock" not in path.name)
         return {str(path.relative_to(self.top)) for path in found if not _is_of_python(path)}
@@ -218,7 +219,8 @@ def write_model(path: Path, layers: int) -> None:
 
 def _is_of_python(path: Path) -> bool:
     with contextlib.suppress(OSError):
-        return path.parent.name == "tmp" and path.read_bytes() == b"blat"
+        is_tried = path.parent.name == "tmp" and re.fullmatch(r"[a-z0-9_]{8}", path.name)
+        return bool(is_tried) and b"blat".startswith(path.read_bytes())
     return False
 
 

@@ -145,6 +145,18 @@ class Measurement:
         rate = self.load.request_rate or self._rate
         return sum(round.trace.queries for round in self.rounds) + int(left_s * rate)
 
+    def warm_session(self) -> None:
+        """Warms the session up, if it was not; `extend` does so, too.
+
+        Raises:
+            MeasurementError: the device failed, or the session was released.
+        """
+        if self._released:
+            raise MeasurementError("the test that measured this has ended: it cannot warm up")
+        with self._lock:
+            if self.sessions[-1].warm_up is None:
+                self._warm_up()
+
     def extend(self, rounds: int) -> bool:
         """Adds rounds until there are `rounds`; False if the time limit was reached before.
 

@@ -17,6 +17,10 @@ def prepare(_backend: str) -> None:
         import onnxruntime  # noqa: F401
 
 
+def leave_device(_backend: str) -> None:
+    """There is none."""
+
+
 def load(
     _backend: str,
     *,

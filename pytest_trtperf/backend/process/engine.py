@@ -20,7 +20,7 @@ import numpy as np
 
 from pytest_trtperf.backend.process.loader import Loader
 from pytest_trtperf.backend.process.messages import pack_array, unpack_array, unpack_trace
-from pytest_trtperf.backend.process.session_process import SessionProcess
+from pytest_trtperf.backend.process.session_process import SessionProcess, await_ends
 from pytest_trtperf.backend.process.shared_arrays import share_arrays
 from pytest_trtperf.backend.process.shared_bytes import SharedBytes
 from pytest_trtperf.backend.process.spare import SPARE
@@ -74,6 +74,7 @@ class IsolatedEngine(LoadedEngine):
             # While this one loads, and is not yet timed.
             SPARE.start(self._loader)
             about = process.call("load", **self._values)
+            await_ends()  # of the one before, since then
         except BaseException:
             process.close()
             raise
@@ -141,6 +142,7 @@ class IsolatedEngine(LoadedEngine):
             self._loaded.process.close()
             self._loaded = None
         self._resources.close()
+        await_ends()
 
     def _free_values(self) -> None:
         for value in self._values.values():

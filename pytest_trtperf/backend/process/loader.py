@@ -47,6 +47,9 @@ class LoaderModule(Protocol):
             TrtPerfError: it cannot be loaded.
         """
 
+    def leave_device(self, backend: str) -> None:
+        """Frees what this process has on the device, when its engine is closed and at its end."""
+
 
 class BuilderModule(LoaderModule, Protocol):
     """The functions of such a module where plans are built."""

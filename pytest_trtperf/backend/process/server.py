@@ -52,6 +52,7 @@ class _Server:
         for name in ("_session", "_engine"):
             if hasattr(self, name):
                 getattr(self, name).close()
+        self._loader.imported().leave_device(self._loader.backend)
 
     def build(self, **values: Any) -> dict[str, Any]:
         with _ended_with_owner(self._connection):
@@ -144,6 +145,9 @@ def serve(connection: Connection, loader: Loader) -> None:
         _answer(server.operations, connection)
     finally:
         server.close()
+    # The interpreter takes a tenth of a second to end, which nobody has to wait for.
+    with suppress(ConnectionError):
+        send(connection, {"has_left_device": True})
 
 
 def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Any
@@ -138,30 +139,50 @@ class SessionProcess:
         if self._open:
             self._process.kill()
             self.close()
+            await_ends()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process; it may still be there, but has left the device. See `await_ends`."""
         if not self._open:
             return
         self._open = False
+        _ENDING[:] = [one for one in _ENDING if one.poll() is None] + [self._process]
         # Closing the connection may not be enough: a fork of this process holds it open too.
-        with suppress(ConnectionError):
+        with closing(self._connection), suppress(ConnectionError):
             send(self._connection, {"operation": "close"})
-        self._connection.close()
+            while self._connection.poll(_PATIENCE_S):
+                if (reply := receive(self._connection)) is None:
+                    break
+                if "has_left_device" in reply:
+                    return
+        await_ends()
+
+
+def await_ends() -> None:
+    """Waits until all processes that were closed have ended; one that does not end is killed."""
+    while _ENDING:
+        process = _ENDING.pop()
+        if process.poll() is not None:
+            continue
         try:
-            self._wait(_PATIENCE_S)
+            _wait(process, _PATIENCE_S)
         except BaseException as error:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
 
-    def _wait(self, at_most_s: float) -> None:
-        """As `Popen.wait`, which may notice the end up to 50 ms late."""
-        with suppress(OSError):  # an older kernel has no such descriptors
-            descriptor = os.pidfd_open(self.pid)
-            try:
-                wait([descriptor], at_most_s)
-            finally:
-                os.close(descriptor)
-        self._process.wait(at_most_s)
+
+_ENDING: list[subprocess.Popen[bytes]] = []
+atexit.register(await_ends)
+
+
+def _wait(process: subprocess.Popen[bytes], at_most_s: float) -> None:
+    """As `Popen.wait`, which may notice the end up to 50 ms late."""
+    with suppress(OSError):  # an older kernel has no such descriptors
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            wait([descriptor], at_most_s)
+        finally:
+            os.close(descriptor)
+    process.wait(at_most_s)

@@ -27,6 +27,12 @@ def prepare(backend: str) -> None:
         cudart()
 
 
+def leave_device(_backend: str) -> None:
+    """Ends the CUDA context, if there is one."""
+    with suppress(BackendUnavailable):
+        cudart().cudaDeviceReset()
+
+
 def build(
     backend: str,
     say: Say,

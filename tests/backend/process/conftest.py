@@ -12,6 +12,9 @@ MODULE = """
 def prepare(backend):
     pass
 
+def leave_device(backend):
+    pass
+
 def load(backend, **values):
     raise RuntimeError("nothing to load")
 """

@@ -88,6 +88,7 @@ def test_a_timing_cache_that_cannot_be_used_is_a_warning_here(fixed_model, tmp_p
         "import warnings\n"
         "from pytest_trtperf.errors import EngineCacheWarning\n"
         "def prepare(backend): pass\n"
+        "def leave_device(backend): pass\n"
         "def build(backend, say, *, timing_cache, **rest):\n"
         "    say({'warning': timing_cache['path']})\n"
         "    return b'plan'\n"
@@ -129,6 +130,7 @@ def test_a_build_ends_with_whoever_waits_for_it(tmp_path, monkeypatch):
     (tmp_path / "slow.py").write_text(
         "import os, time\n"
         "def prepare(backend): pass\n"
+        "def leave_device(backend): pass\n"
         "def build(backend, say, **values):\n"
         "    open('pid.part', 'w').write(str(os.getpid()))\n"
         "    os.rename('pid.part', 'pid')\n"
