@@ -58,10 +58,14 @@ class FindingCode(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One remark: `code` for programs, `message` for people."""
+    """One remark: `code` for programs, `message` for people.
+
+    `share` is how much it is about, where one number says that: 0.34 of the time, for instance.
+    """
 
     code: FindingCode
     message: str
+    share: float | None = None
 
 
 def diagnose(
@@ -125,11 +129,14 @@ def too_few_queries(p: float, queries: int, alpha: float = 0.05) -> Finding | No
     return Finding(FindingCode.TOO_FEW_QUERIES, message)
 
 
-def drifting(round_medians: npt.ArrayLike) -> Finding | None:
+def drifting(round_medians: npt.ArrayLike, *, on_cpu: bool = False) -> Finding | None:
     """A trend over the rounds (code `drifting`), from their medians in the order of time.
 
     The test of Mann (1945) and Kendall (1975), two-sided; its size is the median slope between
     rounds (Sen 1968) over all of them, as a share of the median. Medians are in milliseconds.
+
+    Args:
+        on_cpu: where it was measured decides what to do.
 
     Raises:
         ValueError: there are no rounds, or a median is not finite.
@@ -148,12 +155,13 @@ def drifting(round_medians: npt.ArrayLike) -> Finding | None:
     chance = _chance_of_trend(int(np.sign(rises).sum()), medians)
     if abs(change) <= TREND_SIZE or chance > TREND_LEVEL:
         return None
-    advice = "lock the clocks and watch its temperature" if change > 0 else "warm up for longer"
+    cooler = "free the machine" if on_cpu else "lock the clocks and watch its temperature"
+    advice = cooler if change > 0 else "warm up for longer"
     message = (
         f"the medians of {rounds} rounds {'rise' if change > 0 else 'fall'} by "
         f"{100 * abs(change):.2g} % from first to last (p = {chance:.2g}): {advice}"
     )
-    return Finding(FindingCode.DRIFTING, message)
+    return Finding(FindingCode.DRIFTING, message, abs(change))
 
 
 def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()) -> Finding | None:
@@ -174,7 +182,7 @@ def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()
         f"the medians of {len(medians)} sessions are {apart:.1%} apart, and so is what users see "
         f"of processes: {', '.join(shown)} ms"
     )
-    return Finding(FindingCode.SESSIONS_DIFFER, message)
+    return Finding(FindingCode.SESSIONS_DIFFER, message, apart)
 
 
 def kernels_differ(fresh_ms: float, cached_ms: float) -> Finding | None:
@@ -191,7 +199,7 @@ def kernels_differ(fresh_ms: float, cached_ms: float) -> Finding | None:
         f"them from the cache take {cached_ms:.5g} ms (compiled {change:+.1%}), and so is what "
         "users see: choose with kernels= what runs in production"
     )
-    return Finding(FindingCode.KERNELS_DIFFER, message)
+    return Finding(FindingCode.KERNELS_DIFFER, message, abs(change))
 
 
 def kernels_not_kept(fresh: int, sessions: int, *, stored: bool) -> Finding | None:
@@ -233,7 +241,7 @@ def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding
         f"(P99 {sample.percentile(99):.3g} ms): the load generator was late, not the engine; "
         f"lower the rate or free the host's CPUs"
     )
-    return Finding(FindingCode.LATE, message)
+    return Finding(FindingCode.LATE, message, share)
 
 
 def _chance_of_trend(score: int, medians: FloatArray) -> float:

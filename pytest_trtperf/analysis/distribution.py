@@ -42,7 +42,7 @@ VALLEY_CHANCE = 1e-3
 ASHMANS_D = 3.0
 
 
-def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
+def outliers(rounds: Sequence[npt.ArrayLike | Sample], *, on_cpu: bool = False) -> Finding | None:
     """Queries far above the rest (code `outliers`), from each round's queries in milliseconds.
 
     The rest is all queries, or the slowest mode where there are several (`bimodal`). Outliers lie
@@ -51,6 +51,9 @@ def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
     scale of each comes from the upper quartile or decile, whichever gives more. An outlier also
     takes at least 1.2 times the median, and three steps of an event's clock more than it. Neither
     the order of queries nor that of rounds matters.
+
+    Args:
+        on_cpu: where it was measured decides what to do.
 
     Raises:
         ValueError: there are no rounds, or one is empty or not finite.
@@ -74,12 +77,13 @@ def outliers(rounds: Sequence[npt.ArrayLike | Sample]) -> Finding | None:
     message = (
         f"{count} of {queries} queries ({100 * count / queries:.2g} %){where} took more than "
         f"{factor:g}x the median {median:.4g} ms; the longest {longest:.4g} ms "
-        f"({longest / median:.1f}x): look for other work on the device and its host"
+        f"({longest / median:.1f}x): look for other work on the "
+        f"{'machine' if on_cpu else 'device and its host'}"
     )
-    return Finding(FindingCode.OUTLIERS, message)
+    return Finding(FindingCode.OUTLIERS, message, count / queries)
 
 
-def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
+def bimodal(samples: npt.ArrayLike | Sample, *, on_cpu: bool = False) -> Finding | None:
     """Two or more modes clearly apart (code `bimodal`), such as clock levels; in milliseconds.
 
     Two modes are parted by a valley in a kernel density of the logarithms, at any width from
@@ -89,6 +93,9 @@ def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
     between its sides (Otsu 1979); each side is then searched again. The sides' medians are apart
     by at least `MODES_APART` and by D > 3 (Ashman, Bird & Zepf 1994), with quartiles for standard
     deviations. The order of the queries does not matter.
+
+    Args:
+        on_cpu: where it was measured decides what to do.
 
     Raises:
         ValueError: `samples` is empty or not finite.
@@ -101,11 +108,13 @@ def bimodal(samples: npt.ArrayLike | Sample) -> Finding | None:
     shares = [f"{100 * mode.size / len(sample):.0f} %" for mode in modes]
     shares[0] += " of queries"
     levels = [f"near {np.median(mode):.4g} ms" for mode in modes]
-    message = (
-        f"{count} modes: {', '.join(map(' '.join, zip(shares, levels, strict=True)))}; "
-        f"lock the clocks, or look for kernels that take turns and for other work on the device"
+    advice = (
+        "look for other work on the machine, or for threads that move between processors"
+        if on_cpu
+        else "lock the clocks, or look for kernels that take turns and for other work on the device"
     )
-    return Finding(FindingCode.BIMODAL, message)
+    modes_of = ", ".join(map(" ".join, zip(shares, levels, strict=True)))
+    return Finding(FindingCode.BIMODAL, f"{count} modes: {modes_of}; {advice}")
 
 
 def _far_fence(ordered: FloatArray) -> float:

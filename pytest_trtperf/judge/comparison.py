@@ -176,7 +176,7 @@ class Comparison:
         return self._baseline.rounds
 
     def _gates(self) -> tuple[Gate, ...]:
-        if self._mode["load"] == "open":
+        if self._mode.get("load") == "open":
             return OPEN_LOAD_GATES
         return closed_load_gates(self._rounds[0].quantiles)
 

@@ -15,7 +15,7 @@ from pytest_trtperf.record.verdict import VerdictRecord
 
 Limit = float | Mapping[str, float]
 
-NOT_STEADY = "not steady: lock the clocks, free the machine, or raise max_warm_up"
+NOT_STEADY = "not steady: free the machine, raise max_warm_up, or lock the clocks of a GPU"
 
 
 def limit_here(name: str, budget: Limit, device: str) -> float:

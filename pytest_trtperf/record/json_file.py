@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -120,9 +121,16 @@ def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
                 yield f"there is no round - {place}"
             if one.judged_metric not in one.summary:
                 yield f"there is no summary of {one.judged_metric} - {place}"
+            rate = one.mode.get("request_rate")
+            if one.mode.get("load") == "open" and not _is_rate(rate):
+                yield f"an open load has no request_rate - {place}"
             yield from (f"{reason} - {place}, {where}" for where, reason in _impossible(one))
             if _metrics_differ(one):
                 yield f"the rounds do not all have the metrics of the summary - {place}"
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf
 
 
 def _impossible(one: MeasurementRecord) -> Iterator[tuple[str, str]]:

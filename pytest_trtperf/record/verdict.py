@@ -47,7 +47,11 @@ class VerdictRecord(Record, frozen=True, kw_only=True):
 
 
 class FindingRecord(Record, frozen=True, kw_only=True):
-    """A remark on a measurement: `code` for programs, `message` for people."""
+    """A remark on a measurement: `code` for programs, `message` for people.
+
+    `share` is how much it is about, where one number says that; None in older records.
+    """
 
     code: str
     message: str
+    share: Number = None

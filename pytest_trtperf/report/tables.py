@@ -1,10 +1,33 @@
-"""Plain text in columns, for the terminal."""
+"""Text in columns for the terminal: as wide as it is, and in colours where that has them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from pytest_trtperf.text import one_line
+from pytest_trtperf.text import one_line, without_middle
+
+LEAST_NAME = 24
+"""What is left at least of the first column, before others are dropped, and in the end."""
+
+
+class Line(str):
+    """A line whose end is marked.
+
+    Attributes:
+        at: where the marked part begins.
+        style: pytest's names, such as ``{"red": True}``; empty for none.
+    """
+
+    at: int
+    style: Mapping[str, bool]
+
+    def __new__(  # noqa: PYI034  # Python 3.10 has no typing.Self
+        cls, text: str, style: Mapping[str, bool] | None = None, at: int = 0
+    ) -> Line:
+        """The line."""
+        line = super().__new__(cls, text)
+        line.at, line.style = at, style or {}
+        return line
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
@@ -18,3 +41,32 @@ def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list
         ).rstrip()
         for row in rows
     ]
+
+
+def fitted(
+    rows: Sequence[Sequence[str]], width: int | None, dropped: Sequence[int], left: Collection[int]
+) -> list[str]:
+    """As `aligned`, in lines of at most `width` characters as far as that is possible.
+
+    Names in the first column lose their middle, and columns are left out.
+
+    Args:
+        width: None for no limit.
+        dropped: columns that may be left out, the first first.
+    """
+    kept = list(range(len(rows[0])))
+    for column in (None, *dropped):
+        if column is not None:
+            kept.remove(column)
+        chosen = [[row[place] for place in kept] for row in rows]
+        flushed = [place for place, column in enumerate(kept) if column in left]
+        lines = aligned(chosen, flushed)
+        name = max(len(one_line(row[0])) for row in chosen)
+        excess = max(map(len, lines)) - width if width else 0
+        if excess <= 0:
+            return lines
+        if name - excess >= LEAST_NAME or len(kept) == len(rows[0]) - len(dropped):
+            longest = max(LEAST_NAME, name - excess)
+            short = [[without_middle(one_line(row[0]), longest), *row[1:]] for row in chosen]
+            return aligned(short, flushed)
+    return lines

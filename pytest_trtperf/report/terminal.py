@@ -9,6 +9,7 @@ from pytest_trtperf.analysis.verdict import Status
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
 from pytest_trtperf.report.environment import environment_lines
+from pytest_trtperf.report.findings import finding_lines
 from pytest_trtperf.report.outcomes import (
     COLUMNS,
     MAX_NAMES,
@@ -19,7 +20,7 @@ from pytest_trtperf.report.outcomes import (
     row,
 )
 from pytest_trtperf.report.overlooked import overlooked_lines, rerun_lines
-from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.report.tables import Line, fitted
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.text import counted
 
@@ -51,6 +52,7 @@ def summary_lines(
     deprecated: Sequence[str] = (),
     tests: Sequence[ItemRecord] = (),
     verbosity: int = 0,
+    width: int | None = None,
 ) -> list[str]:
     """The section that a run ends with.
 
@@ -63,18 +65,23 @@ def summary_lines(
         without_time: tests that the time limit left out.
         deprecated: lines on options that were given and are deprecated.
         tests: all that measure.
-        verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained.
+        verbosity: pytest's; below 0 what passed is left out, above 0 each verdict is explained
+            and each finding is a line, else each kind of finding is.
+        width: columns of the terminal, which the table fits into; None for no limit.
     """
     if not (measurements or others):
         lines = ["nothing was measured"]
     else:
-        lines = _measured_lines(measurements, others, verbosity)
+        lines = _measured_lines(measurements, others, verbosity, width)
     lines += _broken_lines(broken(tests, [*measurements, *others]))
     if not against_ended:
         lines.append(f"{against}: THIS RUN DID NOT END, what it had not measured is not compared")
     if missing:
         lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
-        lines += [f"  {key}" for key in missing]
+        most = len(missing) if verbosity > 0 else MAX_NAMES
+        lines += [f"  {key}" for key in missing[:most]]
+        if len(missing) > most:
+            lines.append(f"  and {len(missing) - most} more, which -v lists")
         lines.append(
             f"  measure it in {against}, too"
             if against
@@ -86,8 +93,7 @@ def summary_lines(
             f"{of_older_form} {baselines} of the older form, without sessions: record anew with "
             "--trtperf-update"
         )
-    if verbosity >= 0:
-        lines += [f"baseline written: {path}" for path in written]
+    lines += [f"baseline written: {path}" for path in written]
     if stale:
         done = "removed" if removed else "--trtperf-update removes them"
         lines.append(f"stale baseline entries ({done}): {', '.join(stale)}")
@@ -122,26 +128,57 @@ def _measured_lines(
     measurements: Sequence[MeasurementRecord],
     others: Sequence[MaxQpsRecord | PairRecord],
     verbosity: int,
+    width: int | None,
 ) -> list[str]:
     if verbosity < 0:
         measurements = [record for record in measurements if outcome(record) == "fail"]
         others = [record for record in others if outcome(record) == "fail"]
-    rows = [row(record) for record in measurements]
-    lines = aligned([COLUMNS, *rows], left=(0, len(COLUMNS) - 1)) if rows else []
+    lines = _table(measurements, width) if measurements else []
     for found in others:
-        lines += [found.message, *(f"{found.key}: {one.message}" for one in found.findings)]
+        lines.append(found.message)
         lines += [f"{verdict.status.upper()} {verdict.message}" for verdict in found.verdicts]
-    for record in measurements:
-        if verbosity > 0:
+    if verbosity > 0:
+        for record in measurements:
             lines += [f"{record.key}: {_extent(record)}", *(v.message for v in record.verdicts)]
-        else:
-            lines += [v.message for v in record.verdicts if v.status == Status.INCONCLUSIVE.value]
+    else:
+        lines += _open_lines(measurements)
+    for record in measurements:
         if outcome(record) == "swallowed":
             caught = [v.message for v in record.verdicts if v.failed]
             lines += [f"swallowed by the test: {message}" for message in caught]
-        remarks = [*(finding.message for finding in record.findings), *record.notes]
-        lines += [f"{record.key}: {text}" for text in remarks]
-    return lines
+    return lines + finding_lines([*others, *measurements], each=verbosity > 0)
+
+
+def _table(measurements: Sequence[MeasurementRecord], width: int | None) -> list[str]:
+    """A row for each measurement, its verdict marked as pytest marks outcomes."""
+    rows = [COLUMNS, *map(row, measurements)]
+    titles, *lines = fitted(rows, width, _DROPPED, (0, len(COLUMNS) - 1))
+    at = titles.rindex(COLUMNS[-1])
+    styles = [_STYLES.get(outcome(record)) for record in measurements]
+    return [titles, *(Line(line, style, at) for line, style in zip(lines, styles, strict=True))]
+
+
+_DROPPED = tuple(COLUMNS.index(name) for name in ("QPS", "P50 ms", "baseline", "budget"))
+_STYLES = {
+    "fail": {"red": True, "bold": True},
+    "swallowed": {"red": True},
+    "inconclusive": {"yellow": True},
+    "xfail": {"yellow": True},
+    "pass": {"green": True},
+}
+
+
+def _open_lines(measurements: Sequence[MeasurementRecord]) -> list[str]:
+    """Why the first few verdicts are open; the last line of the section counts them all."""
+    messages = [
+        verdict.message
+        for record in measurements
+        for verdict in record.verdicts
+        if verdict.status == Status.INCONCLUSIVE.value
+    ]
+    more = len(messages) - MAX_NAMES
+    rest = [f"and {counted(more, 'more open verdict')}, which -v explains"] if more > 0 else []
+    return [*messages[:MAX_NAMES], *rest]
 
 
 def _extent(record: MeasurementRecord) -> str:

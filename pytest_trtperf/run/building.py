@@ -30,6 +30,6 @@ class BuildController:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_terminal_summary"""
         engines = self._run.engines
         built = sum(engines.values())
-        terminalreporter.section(one_line(self._run.title))
+        terminalreporter.write_sep("=", one_line(self._run.title))
         line = f"engines ready: {len(engines)}, built by this run: {built}; nothing was measured"
         terminalreporter.write_line(one_line(line))

@@ -6,6 +6,7 @@ noted as an error of the run; what is known before the first test is a usage err
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pytest_trtperf.report import github
 from pytest_trtperf.report.html.page import check_installed, write_html
 from pytest_trtperf.report.junit import with_properties, without_properties
 from pytest_trtperf.report.markdown import markdown
+from pytest_trtperf.report.tables import Line
 from pytest_trtperf.report.terminal import summary_lines
 from pytest_trtperf.report.unchanged import unchanged_lines
 from pytest_trtperf.run.json_lines import JsonLines
@@ -209,12 +211,23 @@ class TerminalTable:
             deprecated=[DEPRECATED_ESTIMATE] if run.settings.inconclusive == "estimate" else (),
             tests=record.tests,
             verbosity=terminalreporter.verbosity,
+            width=_width(terminalreporter),
         )
         lines += unchanged_lines(run.unchanged, run.changed, terminalreporter.verbosity)
         if lines:
-            terminalreporter.section(one_line(run.title), sep="=")
+            terminalreporter.write_sep("=", one_line(run.title))
         for line in lines:
-            terminalreporter.write_line(many_lines(line))
+            at, style = (line.at, line.style) if isinstance(line, Line) else (0, {})
+            if at:
+                terminalreporter.write(many_lines(line[:at]))
+            terminalreporter.write_line(many_lines(line[at:]), **style)
+
+
+def _width(terminalreporter: pytest.TerminalReporter) -> int | None:
+    """The columns of the terminal; None where there is none, and nothing says how wide a log is."""
+    if not (terminalreporter.isatty or os.environ.get("COLUMNS")):
+        return None
+    return terminalreporter.config.get_terminal_writer().fullwidth
 
 
 def _with_errors(record: RunRecord, run: Run) -> RunRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -187,6 +188,7 @@ def test_late_blames_the_load_generator() -> None:
         FindingCode.LATE,
         "3.1 % of queries were issued more than 0.02 ms after they were due (P99 0.35 ms): "
         "the load generator was late, not the engine; lower the rate or free the host's CPUs",
+        0.031,
     )
 
 
@@ -223,3 +225,20 @@ def test_kernels_that_are_compiled_each_time_are_counted(stored: bool, words: st
     assert found.message.startswith("2 of 3 sessions compiled kernels anew")
     assert words in found.message
     assert kernels_not_kept(0, 3, stored=stored) is None
+
+
+def test_the_advice_fits_the_device() -> None:
+    ascending = [1.0, 1.1, 1.2, 1.3, 1.4]
+    levels, far = np.repeat([1.0, 1.5], 200), np.repeat([1.0, 9.0], [990, 10])
+    for find in (
+        partial(drifting, ascending),
+        partial(bimodal, levels),
+        partial(outliers, [far]),
+    ):
+        on_gpu, on_cpu = find(), find(on_cpu=True)
+        assert on_gpu
+        assert on_cpu
+        assert on_gpu.code == on_cpu.code
+        assert re.search("clocks|device", on_gpu.message)
+        assert "machine" in on_cpu.message
+        assert not re.search("clocks|device|kernels", on_cpu.message)

@@ -37,7 +37,7 @@ def settled(
     assert asked == LOOKS[: len(asked)]
     if found.reason in (Reason.SHORT_ROUNDS, Reason.NOT_STEADY):
         assert found.status is Status.INCONCLUSIVE
-        why = "rounds are short" if found.reason is Reason.SHORT_ROUNDS else "not steady: lock the"
+        why = "rounds are short" if found.reason is Reason.SHORT_ROUNDS else "not steady: free the"
         assert found.message.startswith(f"in words; {why}")
     return found.reason, len(verdicts) - len(left)
 

@@ -238,7 +238,7 @@ class TestNotSteady:
         line = f"{self.CLOSE}; perf.assert_qps(perf.qps / 2)"
         result, record = measure(self.NEVER, line, "--trtperf-inconclusive=warn")
         result.assert_outcomes(passed=1, warnings=0)
-        result.stdout.re_match_lines([r".*P50 of latency .* not steady: lock the clocks.*"])
+        result.stdout.re_match_lines([r".*P50 of latency .* not steady: free the machine.*"])
         verdicts = [(v["status"], v["reason"]) for v in record["verdicts"]]
         assert verdicts == [("inconclusive", "not_steady")] * 2
         result.stdout.fnmatch_lines([f"{KEY} *inconclusive"])

@@ -108,6 +108,12 @@ S = (*M, "sessions", 0)
         ((*S, "rounds", 0, "quantiles", "latency"), [1.0], r"length >= 21"),
         ((*S, "rounds", 0, "quantiles"), {}, r"at `\$.measurements\[0\]` \(tests/test_x.py::"),
         ((*M, "judged_metric"), "response", r"no summary of response"),
+        (
+            (*M, "mode"),
+            {"load": "open"},
+            r"an open load has no request_rate - at .* \(tests/",
+        ),
+        ((*M, "mode"), {"load": "open", "request_rate": "9"}, r"an open load has no request_rate"),
     ],
 )
 def test_what_does_not_fit_is_reported_with_its_place(tmp_path, make_run, place, value, message):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pytest_trtperf.report.tables import aligned
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.report.tables import LEAST_NAME, aligned, fitted
 
 ROWS = [("test", "ms", "verdict"), ("a long name", "1.25", "pass")]
 
@@ -20,3 +23,32 @@ def test_a_line_has_no_blanks_at_its_end():
 
 def test_without_rows_there_are_no_lines():
     assert aligned([]) == []
+
+
+@given(
+    st.lists(st.tuples(*[st.text("ab c", max_size=60)] * 4), min_size=1, max_size=5),
+    st.integers(60, 200),
+)
+def test_a_table_fits_the_width_or_keeps_what_matters(rows, width):
+    lines = fitted(rows, width, dropped=(2, 1), left=(0,))
+    assert len(lines) == len(rows)
+    last = max(len(row[3]) for row in rows)
+    if max(map(len, lines)) > width:
+        # The least that is shown is wider: a name without its middle, and the last column.
+        assert min(LEAST_NAME, max(len(row[0]) for row in rows)) + len("  ") + last > width
+    if max(map(len, aligned(rows))) <= width:
+        assert lines == aligned(rows)
+    assert all(line.endswith(row[3].rstrip()) for line, row in zip(lines, rows, strict=True))
+
+
+def test_columns_go_before_names_are_hard_to_read():
+    rows = [
+        ("test", "median", "QPS", "verdict"),
+        ("tests/test_models.py::test_x", "1", "2", "pass"),
+    ]
+    assert fitted(rows, None, (2, 1), (0, 3)) == aligned(rows, left=(0, 3))
+    titles = [fitted(rows, width, (2, 1), (0, 3))[0].split() for width in (46, 42, 35)]
+    assert titles[0] == ["test", "median", "QPS", "verdict"]
+    assert titles[1] == ["test", "median", "verdict"]
+    assert titles[2] == ["test", "verdict"]
+    assert fitted(rows, 46, (2, 1), (0, 3))[1].startswith("tests/test_….py::test_x ")

@@ -185,7 +185,8 @@ def test_quiet_keeps_to_failures():
         measured("b", verdicts=[failed], findings=[finding]),
     ]
     printed = lines(*records, written=[Path("x.json")], errors=["broken file"], verbosity=-1)
-    assert [line.partition(" ")[0] for line in printed] == ["test", "b", "b:", "ERROR:"]
+    words = ["test", "b", "b:", "baseline", "ERROR:"]
+    assert [line.partition(" ")[0] for line in printed] == words
     assert lines(records[0], verbosity=-1) == []
 
 
