@@ -2,10 +2,11 @@
 
     python -m benchmarks.faults.kill_builds --json benchmarks/results/kill_builds.jsonl
 
-A process builds a small network into the cache, over and over, and is killed at a moment drawn
-uniformly within two builds. Then another one asks for the plan. What the cache gives out has to be
-whole: its bytes carry a checksum of their own. No lock stays held, and no temporary file is left
-once the plan was built again. `cache_kill` does the same with plans that take no time. Needs no
+A process builds a small network into the cache, over and over, each time in a process of its own,
+and is killed at a moment drawn uniformly within two builds. The build's process has to end, too.
+Then another one asks for the plan. What the cache gives out has to be whole: its bytes carry a
+checksum of their own. No lock stays held, and no temporary file is left once the plan was built
+again. `cache_kill` does the same with plans that take no time. Needs no
 GPU.
 """
 
@@ -26,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cache.cache_kill import KEY, PATIENCE_S, Stuck, give_up, is_whole
-from benchmarks.faults.project import write_model
+from benchmarks.faults.project import MARK, orphans_of, write_model
 from benchmarks.faults.results import Results
-from pytest_trtperf.backend.tensorrt.build import build_plan
+from pytest_trtperf.backend.tensorrt.isolated import isolated_plan
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.engine.options import checked_options
 from pytest_trtperf.engine.shapes import parse_profiles
@@ -55,8 +56,11 @@ def main() -> None:
             if results.is_late():
                 break
             after_s = random.Random(number).uniform(0, 2 * build_s)
-            _kill(place, after_s)
-            results.add({"after_s": round(after_s, 3), **_look(place)})
+            orphans = _kill(place, after_s)
+            found = _look(place)
+            if orphans:
+                found["wrong"].append("a build goes on without its owner")
+            results.add({"after_s": round(after_s, 3), **found})
     finally:
         shutil.rmtree(place)
     seen = Counter(what for one in done for what in one["seen"])
@@ -70,14 +74,16 @@ def _build(place: Path) -> bytes:
     """A plan, with a checksum that shows whether it is whole."""
     profiles = parse_profiles({"x": ("1x256", "2x256", "4x256")})
     spec = EngineSpec(place / "model.onnx", profiles, checked_options({}))
-    plan = build_plan(spec, "tensorrt-rtx")
+    plan = isolated_plan(spec, "tensorrt-rtx")
     return hashlib.sha256(plan).digest() + plan
 
 
-def _kill(place: Path, after_s: float) -> None:
-    """Builds in a process of its own, and kills that."""
+def _kill(place: Path, after_s: float) -> list[int]:
+    """Builds in a process of its own, and kills that; the processes that stay."""
     child = os.fork()
     if not child:
+        os.setsid()
+        os.environ[MARK] = place.name
         try:
             while True:
                 cache = PlanCache(place / "cache")
@@ -93,6 +99,7 @@ def _kill(place: Path, after_s: float) -> None:
     _, status = os.waitpid(child, 0)
     if not os.WIFSIGNALED(status):
         raise RuntimeError("the builder failed by itself; its output says why")
+    return orphans_of(place.name, child)
 
 
 def _look(place: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ ORPHAN_S = 20.0
 
 _PATHS = [str(PLUGINS), str(TOP)]
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "xdist", "-p", "pytest_trtperf.plugin")
-_MARK = "FAULTS_RUN"
+MARK = "FAULTS_RUN"
 _CONFTEST = """
 import os
 from pathlib import Path
@@ -99,7 +99,7 @@ class Project:
         """
         self._ended.unlink(missing_ok=True)
         mark = f"{os.getpid()}-{next(self._numbers)}"
-        environment = {**self.environment(), _MARK: mark, **(faults or {})}
+        environment = {**self.environment(), MARK: mark, **(faults or {})}
         return Started(self, mark, self.arguments(*arguments), environment)
 
     def environment(self) -> dict[str, str]:
@@ -189,13 +189,23 @@ class Started:
 
     def orphans(self) -> list[int]:
         """Its processes that are still there after a while."""
-        deadline = time.monotonic() + ORPHAN_S
-        while (left := list(_processes(self._mark, self.pid))) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return left
+        return orphans_of(self._mark, self.pid)
+
+
+def orphans_of(mark: str, session: int) -> list[int]:
+    """Processes of a run that are still there after a while; they are killed then.
+
+    Args:
+        mark: the value of `MARK` in the environment of the run.
+        session: the number of its session of processes.
+    """
+    deadline = time.monotonic() + ORPHAN_S
+    while (left := list(_processes(mark, session))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return left
 
 
 def import_everything() -> None:
@@ -254,7 +264,7 @@ def _become(project: Project, command: list[str], environment: dict[str, str]) -
 
 def _processes(mark: str, session: int) -> Iterator[int]:
     """Those that a run started: the mark is in the environment of all that were not forked."""
-    wanted = f"{_MARK}={mark}".encode()
+    wanted = f"{MARK}={mark}".encode()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
