@@ -16,7 +16,7 @@ from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.json_lines import lines_path
 from pytest_trtperf.record.model import Measured, MeasurementRecord, MergedRecord, RunRecord
 from pytest_trtperf.record.older_form import PRESENT_SCHEMAS, in_present_form
-from pytest_trtperf.record.packed import unpacked, whole_record
+from pytest_trtperf.record.packed import packed, unpacked, whole_record
 from pytest_trtperf.record.schema_check import schema_of, why_no_record
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.text import in_brief, with_escapes
@@ -25,13 +25,13 @@ _DECODER = msgspec.json.Decoder(RunRecord | MergedRecord)
 
 
 def write_json(path: Path, record: RunRecord | MergedRecord) -> None:
-    """Writes a record, whole or not at all.
+    """Writes a record, whole or not at all; compressed if the name ends in .gz.
 
     Raises:
         OSError: the directory cannot be written.
         ValueError: a text cannot be written as UTF-8.
     """
-    write_atomically(path, msgspec.json.encode(record) + b"\n")
+    write_atomically(path, packed(path, msgspec.json.encode(record) + b"\n"))
 
 
 def read_runs(path: Path) -> list[RunRecord]:

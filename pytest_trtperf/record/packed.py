@@ -16,6 +16,11 @@ SUFFIXES = tuple(one + packed for one in (".json", SUFFIX) for packed in ("", _P
 """What the names of records end with, where a directory is searched for them."""
 
 
+def packed(path: Path, data: bytes) -> bytes:
+    """What a file with this name is to hold: compressed where the name says so."""
+    return gzip.compress(data, mtime=0) if path.suffix == _PACKED else data
+
+
 def unpacked(path: Path) -> bytes:
     """The bytes of a file, without gzip.
 

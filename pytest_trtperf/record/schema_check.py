@@ -35,9 +35,15 @@ def why_no_record(data: bytes, error: Exception) -> str:
         place = str(error).replace(".sessions[0]", "") if schema in PRESENT_SCHEMAS else error
         return f"not a record of --trtperf-json: {place}"
     if schema.startswith(tuple(one.partition("/")[0] + "/" for one in _KNOWN)):
+        update = "update pytest-trtperf, or " if _is_later(schema) else ""
         return (
             f"the record has the schema {schema!r}, and this version of pytest-trtperf reads "
-            f"{', '.join(map(repr, _KNOWN))}: record it with this version"
+            f"{', '.join(map(repr, _KNOWN))}: {update}record it with this version"
         )
     its = f"its schema is {schema!r}" if schema else "it has no schema"
     return f"not a record of --trtperf-json, {its}: give a file that this option wrote"
+
+
+def _is_later(schema: str) -> bool:
+    number, newest = (one.partition("/")[2] for one in (schema, RUN_SCHEMA))
+    return number.isdecimal() and (len(number), number) > (len(newest), newest)

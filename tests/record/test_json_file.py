@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -55,6 +56,13 @@ def test_what_was_written_is_read(tmp_path, make_run, make_measurement, key):
     assert read_runs(tmp_path / "run.json") == [run]
 
 
+def test_a_name_for_a_compressed_file_gives_one(tmp_path, make_run):
+    path = tmp_path / "run.json.gz"
+    write_json(path, make_run())
+    assert json.loads(gzip.decompress(path.read_bytes()))["schema"] == RUN_SCHEMA
+    assert read_runs(path) == [make_run()]
+
+
 def test_merged_record_has_several_runs(tmp_path, make_run):
     runs = [make_run(), make_run(hardware_class="nvidia-l4")]
     write_json(tmp_path / "all.json", MergedRecord(runs=runs))
@@ -88,7 +96,7 @@ S = (*M, "sessions", 0)
             "trtperf-run/1",
             r"has the schema 'trtperf-run/1', and .* reads 'trtperf-run/3', ",
         ),
-        (("schema",), "trtperf-run/9", r"has the schema 'trtperf-run/9', .*: record it with"),
+        (("schema",), "trtperf-run/9", r"has the schema 'trtperf-run/9', .*, or record it with"),
         (
             ("schema",),
             "trtperf-baseline/1",
