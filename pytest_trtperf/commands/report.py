@@ -18,6 +18,7 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.commands.fleet_options import add_fleet_options, fleet_of
+from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.judge.fleet import Fleet
 from pytest_trtperf.record.history import History
 from pytest_trtperf.record.json_file import read_runs
@@ -105,10 +106,17 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _newest(directory: Path, history: History) -> Sequence[RunRecord]:
-    """The newest run of each hardware class and backend."""
-    return [
-        run
-        for place, night in history.newest.items()
-        for run in read_runs(directory / night.record)
-        if (run.hardware_class, run.backend, run.created) == (*place, night.created)
-    ]
+    """The newest run of each hardware class and backend; notes those that only a trend can read."""
+    found = []
+    for place, night in history.newest.items():
+        try:
+            runs = read_runs(directory / night.record)
+        except BaselineError as error:
+            note(f"without the newest run of {place[1]} on {place[0]}: {error}")
+            continue
+        found += [
+            run
+            for run in runs
+            if (run.hardware_class, run.backend, run.created) == (*place, night.created)
+        ]
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import datetime, timedelta, timezone
 
@@ -55,6 +56,18 @@ def test_directory_has_trends_and_the_newest_runs(trtperf, nights, tmp_path):
     assert f"<code>{20:040x}</code>" in text
     assert 'data-state="alarm"' in text
     assert ">2026-02-02<" in text
+
+
+def test_a_newest_run_with_impossible_numbers_leaves_the_trends(trtperf, nights, tmp_path):
+    newest = nights / "39.json"
+    content = json.loads(newest.read_text())
+    content["measurements"][0]["sessions"][0]["rounds"][0]["throughput"] = -1.0
+    newest.write_text(json.dumps(content))
+    page = tmp_path / "page.html"
+    result = trtperf("report", nights, "-o", page, "--json")
+    assert result.status == 0
+    assert (result.json["measurements"], result.json["series"]) == (1, 6)
+    assert f"without the newest run of tensorrt on nvidia-h200: {newest}: " in result.err
 
 
 def test_directory_says_how_many_alarms_stand(trtperf, nights, tmp_path, monkeypatch):

@@ -103,7 +103,15 @@ def test_record_of_a_later_version_is_left_out_and_says_so(trtperf, nights):
     assert f"left out {directory / 'later.json'}: the record has the schema 'trtperf-run/9'" in (
         result.err
     )
-    assert "record it with this version" in result.err
+    assert "update pytest-trtperf, or record it with this version" in result.err
+
+
+def test_no_update_helps_with_a_record_of_an_earlier_version(trtperf, nights):
+    directory = nights()
+    (directory / "early.json").write_text('{"schema": "trtperf-run/1", "measurements": 3}')
+    result = trtperf("trend", directory)
+    assert result.status == 0
+    assert "'trtperf-runs/2': record it with this version" in result.err
 
 
 def test_directory_that_cannot_be_written_is_read_each_time(trtperf, nights, open_folder):
