@@ -72,6 +72,10 @@ def _state(name: str, directory: Path, pattern: str) -> Entries:
     """
     if name.startswith(GIT):
         return dict(_of_revision(name.removeprefix(GIT), directory.resolve(), pattern))
+    if name != str(directory) and not Path(name).is_dir():
+        raise BaselineError(
+            f"there is no baseline directory {name}; a revision is written {GIT}REV"
+        )
     where = argparse.Namespace(baseline_dir=Path(name), hardware_class=pattern)
     return {
         EntryId(one.module, one.key, one.store.hardware_class, one.store.backend): one.entry

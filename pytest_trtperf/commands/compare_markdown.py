@@ -38,11 +38,15 @@ def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     yield from (f"**{INCOMPLETE}**", "") if found.incomplete else ()
     rows = [row for one in shown for row in rows_of(one)]
     yield from (*markdown_table(COLUMNS, rows), "") if rows else ()
+    # Below the table they speak of: after another list they would be items of that.
+    notes = [
+        _item(f"{shortened(one.identity.key)}: {text}")
+        for one in shown
+        for text in (*one.notes, *one.differences)
+    ]
+    yield from (*notes, "") if notes else ()
     for name, those in remaining(found):
         yield from (f"**{name} ({len(those)})**", "", *map(_item, those), "")
-    for one in shown:
-        key = shortened(one.identity.key)
-        yield from (_item(f"{key}: {text}") for text in (*one.notes, *one.differences))
 
 
 def _item(text: str) -> str:

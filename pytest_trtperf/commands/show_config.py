@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
-from pytest_trtperf.commands.common import ExitStatus, say
+from pytest_trtperf.commands.common import ExitStatus, note, say
 from pytest_trtperf.commands.project_options import ProjectOptions
 from pytest_trtperf.options import DECLARED
-from pytest_trtperf.options.resolve import STRICT_MEANS, Given
+from pytest_trtperf.options.resolve import STRICT_MEANS, Given, unknown_keys, unknown_variables
 from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.run.pytest_options import keys_unknown_to_pytest
 
 COLUMNS = ("option", "value", "from")
 
@@ -31,6 +33,9 @@ def show_config() -> ExitStatus:
         f"baseline directory of the current directory: {project.baseline_dir.absolute()}",
         f"engine cache: {cache}",
     )
+    given = keys_unknown_to_pytest(project.config)
+    for flaw in (*unknown_variables(os.environ), *unknown_keys(given)):
+        note(f"{flaw}; `pytest --trtperf` refuses it")
     return ExitStatus.OK
 
 

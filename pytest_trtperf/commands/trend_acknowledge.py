@@ -7,7 +7,14 @@ import re
 from datetime import date, timezone
 from pathlib import Path
 
-from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, say, say_json
+from pytest_trtperf.commands.common import (
+    ExitStatus,
+    Parsers,
+    add_command,
+    note,
+    say,
+    say_json,
+)
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.record.acknowledged import (
@@ -96,7 +103,8 @@ def _run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     read_acknowledged(path)
     key, since = arguments.key
-    by = since or tonight(timezone.utc)
+    now = tonight(timezone.utc)
+    by = since or now
     one = Acknowledged(
         key=key,
         # Dates of alarms may move by `NEAR`; what begins after tonight is another alarm.
@@ -115,6 +123,8 @@ def _run(arguments: argparse.Namespace) -> int:
             f"`acknowledged = [...]` there as [[acknowledged]] tables ({error})"
         ) from error
     write_atomically(path, text.encode())
+    if one.is_expired(now):
+        note(f"--until {one.until} is over already, so that this holds for no night from now on")
     if arguments.json:
         say_json(one)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +74,8 @@ def resolve(sources: Sources) -> Settings:
             "--trtperf-reference=git:REV as well"
         )
     if settings.enabled:
-        _check_variables(sources.environment)
+        for flaw in unknown_variables(sources.environment):
+            raise ValueError(flaw)
     return settings
 
 
@@ -119,30 +120,27 @@ def _check(settings: Settings) -> None:
         raise ValueError("idle_ms is for a closed load: give either idle_ms or request_rate")
 
 
-def _check_variables(environment: Mapping[str, str]) -> None:
-    """Refuses a variable that is no option's: whoever set it relies on it."""
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """Says of each variable that is no option's what is meant: whoever set it relies on it."""
     known = {option.variable for option in DECLARED}
     free = known.union(NO_OPTIONS)
     for name in sorted(environment):
         if name.startswith("TRTPERF_") and not (name in free or name.startswith(FREE_PREFIX)):
-            raise ValueError(
+            yield (
                 f"unknown environment variable {_nearest(name, known)} (names that begin with "
                 f"{FREE_PREFIX} are free)"
             )
 
 
-def check_keys(given: Iterable[str]) -> None:
-    """Refuses keys of an ini file that are no option's.
+def unknown_keys(given: Iterable[str]) -> Iterator[str]:
+    """The same of keys of an ini file.
 
     Args:
         given: those that pytest does not know.
-
-    Raises:
-        ValueError: names the first one and the nearest known key.
     """
     for key in sorted(given):
         if key.startswith("trtperf"):
-            raise ValueError(f"unknown ini key {_nearest(key, {one.key for one in DECLARED})}")
+            yield f"unknown ini key {_nearest(key, {one.key for one in DECLARED})}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -149,7 +149,7 @@ def parse_choice(*choices: str) -> Callable[[object], str]:
 
     def parse(value: object) -> str:
         if value not in choices:
-            raise ValueError(f"expected one of {choices}, got {value!r}")
+            raise ValueError(f"expected one of {', '.join(choices)}, got {value!r}")
         return str(value)
 
     return parse

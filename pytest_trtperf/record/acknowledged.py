@@ -46,8 +46,9 @@ HOST = "host:"
 
 _MOST_DOTS = 200
 
-_HEAD = """\
+_HEAD = f"""\
 # Alarms of `trtperf trend` that somebody looked at. `trtperf trend acknowledge` adds to it.
+# An entry covers what began up to {NEAR.days} nights after its `since`, as dates may move.
 """
 
 

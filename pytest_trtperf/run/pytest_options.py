@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.options.declared import Settings
-from pytest_trtperf.options.resolve import Sources, check_keys, resolve
+from pytest_trtperf.options.resolve import Sources, resolve, unknown_keys
 from pytest_trtperf.run import own_backends
 
 WORKER_INPUT = "trtperf"
@@ -65,10 +65,8 @@ def _check_run(config: pytest.Config, settings: Settings) -> None:
     Raises:
         pytest.UsageError: says what, and what to do.
     """
-    try:
-        check_keys(_unknown_keys(config))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
+    for flaw in unknown_keys(keys_unknown_to_pytest(config)):
+        raise pytest.UsageError(flaw)
     for plugin in config.getoption("plugins", None) or ():
         if str(plugin).startswith("no:trtperf-"):
             raise pytest.UsageError(f"-p {plugin}: a run with --trtperf needs this part of itself")
@@ -91,7 +89,8 @@ def _check_run(config: pytest.Config, settings: Settings) -> None:
         )
 
 
-def _unknown_keys(config: pytest.Config) -> Iterator[str]:
+def keys_unknown_to_pytest(config: pytest.Config) -> Iterator[str]:
+    """Keys of the configuration file, or given by `-o`, that no plugin has declared."""
     overrides = [one.partition("=")[0] for one in config.getoption("override_ini", None) or ()]
     # pytest lists the keys of its file nowhere else; asking is deprecated since 9.2.
     file = getattr(config, "_inicfg", None)

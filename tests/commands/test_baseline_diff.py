@@ -52,6 +52,12 @@ def diff(trtperf, repository):
     return lambda *words: trtperf("baseline", "diff", *words, "--baseline-dir", repository)
 
 
+def test_a_revision_without_its_prefix_is_said(diff):
+    result = diff("main")
+    assert result.status == 2
+    assert "there is no baseline directory main; a revision is written git:REV" in result.err
+
+
 def test_nothing_changed(diff):
     result = diff()
     assert (result.status, result.out) == (0, "0 added, 0 changed, 0 removed\n")

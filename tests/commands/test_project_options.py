@@ -89,6 +89,15 @@ def test_show_config_says_where_each_value_came_from(project):
     ]
 
 
+def test_show_config_names_what_is_no_option(project):
+    with (project / "pytest.ini").open("a") as file:
+        file.write("\ntrtperf_sede = 4\n")
+    done = command(project, "--show-config", TRTPERF_SEDE="4")
+    assert done.returncode == 0
+    assert "unknown environment variable TRTPERF_SEDE: write TRTPERF_SEED" in done.stderr
+    assert "unknown ini key trtperf_sede: write trtperf_seed" in done.stderr
+
+
 def test_without_a_project_there_are_defaults(tmp_path):
     done = command(tmp_path, "--show-config", HOME=str(tmp_path), XDG_CACHE_HOME="")
     assert done.returncode == 0

@@ -123,6 +123,15 @@ def test_acknowledgement_that_has_expired_alarms_again(trtperf, nights, tmp_path
     assert "has expired on 2026-02-20" in result.err
 
 
+def test_acknowledging_until_a_day_that_has_passed_is_noted(trtperf, tmp_path):
+    file = tmp_path / "acknowledged.toml"
+    how = "--file", file, "--by", "Ada", "--reason", "typo", "--until"
+    assert "over already" not in trtperf("trend", "acknowledge", KEY, *how, "2999-01-01").err
+    result = trtperf("trend", "acknowledge", KEY, *how, "2020-01-01")
+    assert result.status == 0
+    assert "--until 2020-01-01 is over already" in result.err
+
+
 def test_acknowledgement_of_an_unknown_test_is_named(trtperf, nights, tmp_path):
     file = tmp_path / "acknowledged.toml"
     how = "--file", file, "--by", "Ada", "--reason", "typo"
