@@ -51,7 +51,7 @@ def why_it_failed(item: ItemRecord | None, measured: Sequence[Measured]) -> str:
     """
     outcome = item.outcome if item else measured[0].outcome if measured else None
     if item and item.failed_subtests:
-        return f"subtest {item.failed_subtests[0]} failed"
+        return f"a subtest failed: {item.failed_subtests[0]}"
     if outcome in _BROKEN:
         return _BROKEN[outcome] + (f": {item.reason}" if item and item.reason else "")
     if outcome not in ("failed", None):

@@ -38,7 +38,7 @@ class ItemRecord(Record, frozen=True, kw_only=True):
 
     `test` and `key` are as in `MeasurementRecord`; the keys of its measurements begin with its own.
     `seconds` are those of set-up, call and teardown. `reason` is the first line of why it did not
-    pass. `attempts` are there where it ran more than once. `failed_subtests` are descriptions.
+    pass. `attempts` are there where it ran more than once. `failed_subtests` are reasons.
     `swallowed` are messages of verdicts that failed although the test did not. `measures` is
     whether it asks for a fixture that measures, and `quarantined` whether a quarantine alone kept
     it from failing.
