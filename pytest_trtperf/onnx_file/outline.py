@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from pytest_trtperf.onnx_file.protobuf import Malformed, Span, fields, messages, text
 from pytest_trtperf.onnx_file.types import type_name
@@ -18,7 +19,12 @@ _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE = 2, 3, 4, 5
 _ATTRIBUTE_GRAPHS = (6, 11)
 _TENSOR, _SPARSE = 1, 8  # of a type
 _NESTED = {4: "sequence", 5: "map", 9: "optional"}
+_SIZE, _NAME = 1, 2  # of a dimension
 _MAX_DEPTH = 8
+_MAX_TENSORS = 10_000  # of which no model has so many, and odd files a million
+
+
+Dimension: TypeAlias = "int | str | None"
 
 
 @dataclass
@@ -27,7 +33,8 @@ class Outline:
 
     Attributes:
         opset: of ONNX's own operators; 0 where it imports none.
-        tensors: inputs and outputs by name, each as ``float32 1x3``.
+        tensors: inputs and outputs by name, each as ``float32 1x3`` or ``int64 batch x 16``.
+        shapes: those with a shape by name; a dimension is its size, its name or None.
         inputs, outputs: their names in order; an input with a value in the file is a weight.
         operators: of each node, by name. A node without a name has TensorRT's name for it:
             ``node_of_`` and the name of its first output.
@@ -36,6 +43,7 @@ class Outline:
 
     opset: int = 0
     tensors: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, tuple[Dimension, ...]] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     operators: dict[str, str] = field(default_factory=dict)
@@ -71,10 +79,9 @@ def _read_model(data: mmap.mmap, found: Outline) -> None:
                     nodes.append(inner)
                 elif part == _WEIGHT:
                     weights.add(text(data, dict(fields(data, inner)).get(_WEIGHT_NAME)))
-                elif part == _INPUT:
-                    found.inputs.append(_read_tensor(data, inner, found))
-                elif part == _OUTPUT:
-                    found.outputs.append(_read_tensor(data, inner, found))
+                elif part in (_INPUT, _OUTPUT) and len(found.tensors) < _MAX_TENSORS:
+                    names = found.inputs if part == _INPUT else found.outputs
+                    names.append(_read_tensor(data, inner, found))
     found.inputs = [name for name in found.inputs if name not in weights]
     _read_nodes(data, nodes, found)
 
@@ -84,6 +91,9 @@ def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> str:
     value = dict(fields(data, span))
     name = text(data, value.get(1))
     found.tensors[name] = _type(data, value.get(2))
+    tensor = dict(messages(data, value.get(2))).get(_TENSOR)
+    if (shape := dict(messages(data, tensor)).get(2)) is not None:
+        found.shapes[name] = _shape(data, shape)
     return name
 
 
@@ -117,14 +127,22 @@ def _type(data: mmap.mmap, span: int | Span | None, depth: int = 0) -> str:
             return f"{_NESTED[number]}({_type(data, element, depth + 1)})"
         if number in (_TENSOR, _SPARSE):
             kind = type_name(_number(parts, 1))
-            shape = "" if 2 not in parts else f" {_shape(data, parts[2])}"
+            shape = "" if 2 not in parts else f" {shape_text(_shape(data, parts[2]))}"
             return f"sparse({kind})" if number == _SPARSE else f"{kind}{shape}"
     return "undefined"
 
 
-def _shape(data: mmap.mmap, span: int | Span) -> str:
+def _shape(data: mmap.mmap, span: int | Span) -> tuple[Dimension, ...]:
     dims = (dict(fields(data, dim)) for number, dim in messages(data, span) if number == 1)
-    return "x".join(str(dim.get(1, "?")) for dim in dims) or "scalar"
+    return tuple(
+        _number(dim, _SIZE) if _SIZE in dim else text(data, dim.get(_NAME)) or None for dim in dims
+    )
+
+
+def shape_text(shape: Sequence[Dimension]) -> str:
+    """``1x3``, or with names ``batch x 3``; ``?`` is a dimension that has neither."""
+    by = " x " if any(isinstance(dim, str) for dim in shape) else "x"
+    return by.join("?" if dim is None else str(dim) for dim in shape) or "scalar"
 
 
 def _number(parts: Mapping[int, int | Span], field_number: int) -> int:

@@ -76,7 +76,7 @@ def test_types_that_tensorrt_lacks_are_reported(tmp_path):
         {"z": (kind, None)},
     )
     text = refusal(path)
-    assert "tensor 'x': TensorRT has no type for uint16 3x?" in text
+    assert "tensor 'x': TensorRT has no type for uint16 3 x n" in text
     assert "tensor 'y': TensorRT has no type for uint16 scalar" in text
 
 
@@ -157,13 +157,23 @@ def test_outline_is_what_was_written(tmp_path_factory, inputs, nodes, opset):
     assert found.operators == nodes
     assert set(found.tensors) == set(inputs)
     for name, (kind, shape) in inputs.items():
+        assert found.shapes.get(name) == (None if shape is None else tuple(shape))
         element, _, dims = found.tensors[name].partition(" ")
         # onnx writes FLOAT16 and FLOAT8E4M3FN where numpy and ml_dtypes write float16 and so on.
         spelling = {"FLOAT": "float32", "DOUBLE": "float64"}
         wanted = spelling.get(name := onnx.TensorProto.DataType.Name(kind), name.lower())
         assert element.replace("_", "") == wanted.replace("_", "")
-        expected = shape and "x".join("?" if dim == "n" else str(dim) for dim in shape)
+        by = " x " if "n" in (shape or ()) else "x"
+        expected = shape and by.join(map(str, shape))
         assert dims == ("" if shape is None else expected or "scalar")
+
+
+def test_outline_has_no_more_tensors_than_a_model(tmp_path):
+    path = tmp_path / "many.onnx"
+    graph = onnx.GraphProto()
+    graph.input.extend(onnx.ValueInfoProto(name=f"x{number}") for number in range(30_000))
+    path.write_bytes(onnx.ModelProto(graph=graph).SerializeToString())
+    assert len(outline(path).inputs) == 10_000
 
 
 @given(st.binary(max_size=300))

@@ -1,0 +1,75 @@
+"""`trtperf init`: writes a first test module for ONNX files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, note, say, say_text
+from pytest_trtperf.commands.first_tests import first_tests
+from pytest_trtperf.errors import EngineBuildError
+from pytest_trtperf.onnx_file.outline import Outline, outline
+from pytest_trtperf.text import counted
+
+_EXAMPLE = """\
+  trtperf init models/resnet50.onnx models/encoder.onnx
+  trtperf init models/*.onnx -o tests/test_performance.py
+"""
+
+_DETAILS = """\
+Each model gets a test that measures it with one shape, which you put at the top of the test: what
+production runs. Budgets are there as comments. Nothing that is there is overwritten.
+"""
+
+
+def add(commands: Parsers) -> None:
+    """Adds the parser."""
+    parser = add_command(
+        commands,
+        "init",
+        _run,
+        help="write a first test of ONNX files, with their own names of dimensions",
+        example=_EXAMPLE,
+        details=_DETAILS,
+    )
+    option = parser.add_argument
+    option("models", nargs="+", metavar="MODEL.onnx", type=Path, help="the ONNX files")
+    option(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("test_performance.py"),
+        metavar="FILE",
+        help="the test module; - prints it (default: %(default)s)",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    models = [(path, _outline(path)) for path in dict.fromkeys(arguments.models)]
+    source = first_tests(models)
+    output: Path = arguments.output
+    if str(output) == "-":
+        say_text(source)
+        return ExitStatus.OK
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("x", encoding="utf-8") as file:
+            file.write(source)
+    except FileExistsError:
+        note(f"error: {output} is there already: name another file with -o, or take -o - to print")
+        return ExitStatus.TROUBLE
+    say(
+        f"written: {output}, with {counted(len(models), 'test')}",
+        "next: fill in shapes and budgets, then run",
+        f"  pytest --trtperf {output}",
+        "or on a machine without a GPU",
+        f"  pytest --trtperf --trtperf-backend=auto,onnxruntime {output}",
+    )
+    return ExitStatus.OK
+
+
+def _outline(path: Path) -> Outline:
+    found = outline(path)
+    if found.problem:
+        raise EngineBuildError(f"{path}: {found.problem}")
+    return found

@@ -1,0 +1,129 @@
+"""`trtperf init`: a first test module that runs as it is written."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_trtperf.cli import main
+from pytest_trtperf.commands.first_tests import first_tests
+from pytest_trtperf.onnx_file.outline import Outline
+
+onnx = pytest.importorskip("onnx")
+FLOAT, INT64, STRING = 1, 7, 8
+
+
+def save(path, inputs, operator="Identity"):
+    """A model that returns its first input."""
+    tensors = [onnx.helper.make_tensor_value_info(name, *what) for name, what in inputs.items()]
+    name, what = next(iter(inputs.items()))
+    node = onnx.helper.make_node(operator, [name], ["y"])
+    output = onnx.helper.make_tensor_value_info("y", *what)
+    graph = onnx.helper.make_graph([node], "graph", tensors, [output])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=opset), path)
+    return path
+
+
+@pytest.fixture
+def encoder(tmp_path, monkeypatch):
+    """A model with named dimensions in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shape = ["batch", "src_len"]
+    return save(tmp_path / "encoder-v2.onnx", {"ids": (INT64, shape), "mask": (FLOAT, shape)})
+
+
+def test_the_dimensions_of_a_model_are_variables_with_its_own_names(encoder, capsys):
+    assert main(["init", "encoder-v2.onnx", "-o", "-"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("batch = 8\n    src_len = 128\n") == 1
+    assert '"ids": (batch, src_len),\n        "mask": (batch, src_len),' in printed
+    assert '# "ids": int64 batch x src_len' in printed
+    assert not list(encoder.parent.glob("*.py"))
+
+
+def test_what_is_written_measures(encoder, pytester, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(pytester.path)
+    save(pytester.path / "two.onnx", {"x": (FLOAT, [None, 3, None])}, "Relu")
+    save(pytester.path / "2.onnx", {"x": (FLOAT, [1, 3])}, "Relu")
+    (pytester.path / encoder.name).write_bytes(encoder.read_bytes())
+    assert main(["init", encoder.name, "two.onnx", "2.onnx", "-o", "tests/test_first.py"]) == 0
+    printed = capsys.readouterr().out
+    assert "written: tests/test_first.py, with 3 tests" in printed
+    pytester.makeini("[pytest]")
+    options = ("--trtperf-backend=onnxruntime", "--trtperf-max-time=0.2", "--trtperf-round-ms=10")
+    ran = pytester.runpytest_subprocess("--trtperf", *options, "tests/test_first.py", timeout=120)
+    ran.assert_outcomes(passed=3)
+
+
+def test_a_file_that_is_there_stays(encoder, capsys):
+    Path("test_performance.py").write_text("mine")
+    assert main(["init", encoder.name]) != 0
+    assert "test_performance.py is there already: name another file" in capsys.readouterr().err
+    assert Path("test_performance.py").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "cannot be read: No such file"), (b"no model", "is not an ONNX model")],
+)
+def test_a_file_that_is_no_model_is_named_and_nothing_is_written(
+    tmp_path, monkeypatch, capsys, content, words
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path("m.onnx").write_bytes(content)
+    assert main(["init", "m.onnx"]) != 0
+    assert f"m.onnx: {words}" in capsys.readouterr().err
+    assert not Path("test_performance.py").exists()
+
+
+def test_texts_are_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "m.onnx", {"words": (STRING, ["n"])})
+    assert main(["init", "m.onnx", "-o", "-"]) == 0
+    assert 'pass inputs={"words": …} to trt_measure' in capsys.readouterr().out
+
+
+NAMES = st.text(max_size=12) | st.sampled_from(["def", "x:0", 'a"b', "perf", "\n", "é", "2"])
+DIMENSIONS = st.none() | st.integers(0, 2**40) | NAMES.filter(bool)
+
+
+@given(
+    st.lists(st.tuples(NAMES.map(Path), st.dictionaries(NAMES, st.lists(DIMENSIONS))), max_size=3)
+)
+def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
+    outlines = [
+        (
+            path,
+            Outline(
+                inputs=list(inputs),
+                tensors={name: f"float32 {name}" for name in inputs},
+                shapes={name: tuple(shape) for name, shape in inputs.items()},
+            ),
+        )
+        for path, inputs in models
+    ]
+    tree = ast.parse(first_tests(outlines))
+    tests = [one for one in tree.body if isinstance(one, ast.FunctionDef)]
+    assert len({one.name for one in tests}) == len(models)
+    for test, (path, inputs) in zip(tests, models, strict=True):
+        values = [node.value for node in ast.walk(test) if isinstance(node, ast.Constant)]
+        dynamic = [
+            name for name, dims in inputs.items() if not all(isinstance(d, int) for d in dims)
+        ]
+        assert {str(path)} | dynamic <= set(values)
+        variables = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
+        different = {
+            dim if dim is not None else (name, axis)
+            for name, dims in inputs.items()
+            for axis, dim in enumerate(dims)
+            if not isinstance(dim, int)
+        }
+        fixed = {"trt_engine", "trt_measure", "engine", "perf", "shapes"}
+        assert len(set(variables) - fixed) == len(different)
