@@ -117,7 +117,7 @@ def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
         dynamic = [
             name for name, dims in inputs.items() if not all(isinstance(d, int) for d in dims)
         ]
-        assert {str(path)} | dynamic <= set(values)
+        assert {str(path), *dynamic} <= set(values)
         variables = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
         different = {
             dim if dim is not None else (name, axis)
