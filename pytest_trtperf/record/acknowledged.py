@@ -157,13 +157,24 @@ def parse_acknowledged(data: str, path: Path) -> Acknowledgements:
     if any(line.count(".") > _MOST_DOTS for line in data.split("\n")):
         raise BaselineError(f"{path}: a line has more than {_MOST_DOTS} dots")
     try:
-        found = msgspec.convert(tomllib.loads(data), Acknowledgements)
+        plain = tomllib.loads(data)
+        _check_quarantines(plain.get("quarantine"))
+        found = msgspec.convert(plain, Acknowledgements)
     except (ValueError, msgspec.ValidationError, RecursionError) as error:
         raise BaselineError(f"{path}: {in_brief(error)}") from error
     for key, one in found.quarantine.items():
         if not key or not one.reason.strip():
             raise BaselineError(f"{path}: the quarantine of {brief(key)} gives no reason")
     return found
+
+
+def _check_quarantines(plain: object) -> None:
+    """Names the entry that does not fit, whose key a path of msgspec leaves out."""
+    for key, one in plain.items() if isinstance(plain, dict) else ():
+        try:
+            msgspec.convert(one, Quarantined)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"the quarantine of {brief(key)}: {error}") from None
 
 
 def entry(one: Acknowledged) -> str:

@@ -71,7 +71,7 @@ def test_quarantine_that_is_over_fails_and_is_named(repository):
     until = quarantine(repository, days=-1)
     result = repository.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"*{KEY}: over since {until}, remove it"])
+    result.stdout.fnmatch_lines([f"*{KEY}: ended on {until}, remove it"])
 
 
 @pytest.mark.parametrize(
