@@ -90,7 +90,8 @@ def test_no_file_acknowledges_nothing(tmp_path):
         ('[[acknowledge]]\nkey = "a"', "unknown field `acknowledge`"),
         ('[quarantine.a]\nreason = " "\nby = "b"\nuntil = 2026-01-01', "no reason"),
         (
-            '[quarantine.a]\nreason = "r"\nby = "b"\nuntil = 2026-01-01\n[quarantine."t::b"]\nby = "b"',
+            '[quarantine.a]\nreason = "r"\nby = "b"\nuntil = 2026-01-01\n'
+            '[quarantine."t::b"]\nby = "b"',
             "the quarantine of 't::b': Object missing required field `reason`",
         ),
     ],
