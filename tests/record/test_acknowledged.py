@@ -89,11 +89,7 @@ def test_no_file_acknowledges_nothing(tmp_path):
         ('[[acknowledged]]\nkey = "a"', "missing required field `since`"),
         ('[[acknowledge]]\nkey = "a"', "unknown field `acknowledge`"),
         ('[quarantine.a]\nreason = " "\nby = "b"\nuntil = 2026-01-01', "no reason"),
-        (
-            '[quarantine.a]\nreason = "r"\nby = "b"\nuntil = 2026-01-01\n'
-            '[quarantine."t::b"]\nby = "b"',
-            "the quarantine of 't::b': Object missing required field `reason`",
-        ),
+        ('[quarantine."t::b"]\nby = "b"', "quarantine of 't::b': Object missing .* `reason`"),
     ],
 )
 def test_wrong_file_is_named(tmp_path, text, match):
