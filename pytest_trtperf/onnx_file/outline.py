@@ -21,7 +21,7 @@ _TENSOR, _SPARSE = 1, 8  # of a type
 _NESTED = {4: "sequence", 5: "map", 9: "optional"}
 _SIZE, _NAME = 1, 2  # of a dimension
 _MAX_DEPTH = 8
-_MAX_TENSORS = 10_000  # of which no model has so many, and odd files a million
+_MAX_TENSORS = 10_000  # no model has so many, and odd files have a million
 
 
 Dimension: TypeAlias = "int | str | None"
@@ -79,9 +79,10 @@ def _read_model(data: mmap.mmap, found: Outline) -> None:
                     nodes.append(inner)
                 elif part == _WEIGHT:
                     weights.add(text(data, dict(fields(data, inner)).get(_WEIGHT_NAME)))
-                elif part in (_INPUT, _OUTPUT) and len(found.tensors) < _MAX_TENSORS:
+                elif part in (_INPUT, _OUTPUT):
                     names = found.inputs if part == _INPUT else found.outputs
-                    names.append(_read_tensor(data, inner, found))
+                    if len(names) < _MAX_TENSORS:
+                        names.append(_read_tensor(data, inner, found))
     found.inputs = [name for name in found.inputs if name not in weights]
     _read_nodes(data, nodes, found)
 

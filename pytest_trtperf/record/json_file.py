@@ -121,6 +121,9 @@ def _flaws(runs: Sequence[RunRecord]) -> Iterator[str]:
                 yield f"there is no round - {place}"
             if one.judged_metric not in one.summary:
                 yield f"there is no summary of {one.judged_metric} - {place}"
+            for metric, figures in one.summary.items():
+                if lacking := {"median", "p99"} - figures.keys():
+                    yield f"the summary of {metric} has no {min(lacking)} - {place}"
             rate = one.mode.get("request_rate")
             if one.mode.get("load") == "open" and not _is_rate(rate):
                 yield f"an open load has no request_rate - {place}"

@@ -45,20 +45,23 @@ class Reader:
 
 
 def try_one(reader: Reader, random: Random) -> tuple[bool, float]:
-    """Tries one input; whether the reader took it, and the seconds of processor time.
+    """Tries one input; whether the reader took it, and the seconds of processor time for a MB.
+
+    Of an input under a MB these are the seconds that it took.
 
     Raises:
         Exception: one that the reader does not document; an AssertionError for a long message.
     """
     one = reader.make(random)
+    megabytes = max(1.0, len(one) / 1e6) if isinstance(one, bytes) else 1.0
     begun = time.process_time()
     try:
         reader.read(one)
     except reader.refuses as error:
         length = len(str(error))
         assert length <= _MOST_CHARACTERS, f"a message of {length} characters"
-        return False, time.process_time() - begun
-    return True, time.process_time() - begun
+        return False, (time.process_time() - begun) / megabytes
+    return True, (time.process_time() - begun) / megabytes
 
 
 def folder() -> Path:

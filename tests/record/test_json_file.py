@@ -116,6 +116,7 @@ S = (*M, "sessions", 0)
         ((*S, "rounds", 0, "quantiles", "latency"), [1.0], r"length >= 21"),
         ((*S, "rounds", 0, "quantiles"), {}, r"at `\$.measurements\[0\]` \(tests/test_x.py::"),
         ((*M, "judged_metric"), "response", r"no summary of response"),
+        ((*M, "summary", "latency"), {}, r"the summary of latency has no median - at `"),
         (
             (*M, "mode"),
             {"load": "open"},
