@@ -42,8 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader closed the pipe; Python would report an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.OK
-    except (TrtPerfError, OSError) as error:
+    except TrtPerfError as error:
         note(f"error: {error}")
+        return ExitStatus.TROUBLE
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        note(f"error: {where}{error.strerror or error}")
         return ExitStatus.TROUBLE
     return status
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone, tzinfo
 
+from pytest_trtperf.text import brief
+
 _EARLIEST = 2015
 """Before this nothing was measured: a clock that says so was not set."""
 
@@ -17,7 +19,10 @@ def night_of(moment: str, zone: tzinfo, now: datetime | None = None) -> date:
     Raises:
         ValueError: it is no time, or one that the clock of a host cannot have meant.
     """
-    at = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    try:
+        at = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    except ValueError:
+        raise ValueError(f"its time {brief(moment)} is not in ISO 8601") from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=timezone.utc)
     if at.year < _EARLIEST:

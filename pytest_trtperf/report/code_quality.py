@@ -19,7 +19,7 @@ MAX_CHARACTERS = 1000
 
 
 def code_quality(runs: Sequence[RunRecord], folder: str = "") -> list[dict[str, Any]]:
-    """An issue for each verdict that failed or is open, and for each test that failed otherwise.
+    """An issue for each verdict that failed or is open, and each other test that failed or is open.
 
     A verdict whose test did not fail is none, such as of a test that is expected to fail.
 
@@ -43,8 +43,9 @@ def _issues(run: RunRecord, folder: str) -> Iterator[dict[str, Any]]:
             about = (one.key, verdict.kind, verdict.metric, f"{verdict.limit}")
             yield _issue(run, one, items.get(one.test), folder, verdict.message, severity, about)
     for item in run.tests:
-        if item.outcome in FAILED and item.test not in explained:
-            text = f"{item.key} {item.outcome}: {item.reason or 'see the log'}"
+        if item.outcome in (*FAILED, "unfinished") and item.test not in explained:
+            why = "the run ended before it did" if item.outcome == "unfinished" else "see the log"
+            text = f"{item.key} {item.outcome}: {item.reason or why}"
             yield _issue(run, item, item, folder, text, "critical", (item.key, item.outcome))
 
 

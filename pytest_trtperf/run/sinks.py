@@ -121,6 +121,10 @@ class JsonFile:
     def __init__(self, run: Run, path: Path, lines: JsonLines) -> None:
         self._run, self._path, self._lines = run, path, lines
 
+    def pytest_sessionstart(self) -> None:
+        """Refuses the run if the record could not be written."""
+        _check_place("--trtperf-json", self._path)
+
     @first
     def pytest_trtperf_run_finished(self, record: RunRecord) -> None:
         """Writes the file."""
@@ -136,7 +140,8 @@ class HtmlPage:
         self._run, self._path = run, path
 
     def pytest_sessionstart(self) -> None:
-        """Refuses the run if what a page needs is not installed."""
+        """Refuses the run if what a page needs is not installed, or it could not be written."""
+        _check_place("--trtperf-html", self._path)
         try:
             check_installed()
         except ExtraMissing as error:
@@ -147,6 +152,24 @@ class HtmlPage:
         """Writes the page."""
         whole = _with_errors(record, self._run)
         _write(self._run, "--trtperf-html", lambda: write_html(self._path, [whole]))
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Refuses the run if a file surely cannot be written once the tests have run.
+
+    Raises:
+        pytest.UsageError: says why.
+    """
+    folder = next(one for one in Path(os.path.abspath(path)).parents if os.path.lexists(one))  # noqa: PTH100
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+        reason = "is a directory: name a file"
+    elif not folder.is_dir():
+        reason = f"{folder} is not a directory"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        reason = f"{folder} cannot be written"
+    else:
+        return
+    raise pytest.UsageError(f"{option}: {path}: {reason}")
 
 
 class GitHubStepSummary:

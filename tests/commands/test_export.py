@@ -227,6 +227,14 @@ def test_only_what_fails_a_test_is_an_issue_in_gitlab(
     assert [one["severity"] for one in issues] == ["major"] * (outcome == "failed")
 
 
+def test_what_a_killed_run_has_left_is_an_issue_in_gitlab(trtperf, write_run):
+    left = ItemRecord(test="t.py::test_a", key="k", outcome="unfinished")
+    path = write_run("run", tests=[left])
+    (issue,) = json.loads(trtperf("export", path, "--format", "gitlab-codequality").out)
+    assert issue["severity"] == "critical"
+    assert issue["description"].startswith("k unfinished: the run ended before it did (")
+
+
 def test_a_record_without_failures_is_an_empty_report(trtperf, write_run):
     assert trtperf("export", write_run("run"), "--format", "gitlab-codequality").out == "[]\n"
 

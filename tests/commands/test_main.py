@@ -55,6 +55,15 @@ def test_wrong_usage(capsys, words):
     assert "usage: trtperf" in capsys.readouterr().err
 
 
+def test_an_error_of_the_system_names_the_file_and_no_number(trtperf, write_run, tmp_path):
+    (tmp_path / "taken").write_text("")
+    output = tmp_path / "taken" / "x.csv"
+    result = trtperf("export", write_run("run"), "--format", "csv", "-o", output)
+    assert result.status == 2
+    assert result.err.startswith(f"trtperf: error: {tmp_path / 'taken'}")
+    assert "Errno" not in result.err
+
+
 def test_unknown_backend_is_refused(trtperf):
     result = trtperf("doctor", "--backend", "tpu")
     assert (result.status, result.out) == (2, "")

@@ -14,7 +14,12 @@ from tests.commands.nightly import NIGHTS
 
 
 @pytest.mark.parametrize(
-    ("year", "why"), [("1970", "was not set"), ("2999", "which is in the future")]
+    ("year", "why"),
+    [
+        ("1970", "was not set"),
+        ("2999", "which is in the future"),
+        ("soon", "its time 'soon-"),
+    ],
 )
 def test_clock_that_is_wrong_is_named(trtperf, nights, year, why):
     directory = nights(count=12)

@@ -147,14 +147,22 @@ def test_file_is_written_even_when_nothing_was_measured(project):
     assert json.loads((project.path / "run.json").read_text())["measurements"] == []
 
 
-def test_file_that_cannot_be_written_is_an_error(repository):
+def test_file_that_cannot_be_written_is_a_usage_error(repository):
     (repository.path / "taken").write_text("a file")
     result = repository.run("--trtperf-json=taken/run.json")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(
-        ["*test_perf.py::test_model * measured", "ERROR: --trtperf-json: *taken*"]
-    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--trtperf-json: */taken/run.json: */taken is not a directory"])
     assert (repository.path / "taken").read_text() == "a file"
+
+
+def test_a_place_that_cannot_be_written_is_a_usage_error_before_anything_is_measured(repository):
+    (repository.path / "folder").mkdir()
+    result = repository.run("--trtperf-html=folder")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--trtperf-html: */folder: is a directory: name a file"])
+    result = repository.run("--trtperf-json=/proc/self/new/run.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--trtperf-json: /proc/self/new/run.json: *"])
 
 
 def test_raw_times(repository):
