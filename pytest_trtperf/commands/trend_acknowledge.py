@@ -27,6 +27,7 @@ from pytest_trtperf.record.acknowledged import (
     with_entry,
 )
 from pytest_trtperf.record.night_of import tonight
+from pytest_trtperf.text import brief
 
 NAME = "trend acknowledge"
 
@@ -101,7 +102,7 @@ def _date(text: str) -> date:
 
 def _run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
-    read_acknowledged(path)
+    known = read_acknowledged(path).acknowledged
     key, since = arguments.key
     now = tonight(timezone.utc)
     by = since or now
@@ -113,6 +114,12 @@ def _run(arguments: argparse.Namespace) -> int:
         by=arguments.by,
         until=arguments.until,
     )
+    same = (one.key, one.since, one.until)
+    if reasons := [it.reason for it in known if (it.key, it.since, it.until) == same]:
+        note(f"{path} has this already, with the reason {brief(reasons[0])}: nothing is written")
+        if arguments.json:
+            say_json(one)
+        return ExitStatus.OK
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     text = with_entry(before, one)
     try:

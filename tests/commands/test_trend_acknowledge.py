@@ -30,6 +30,17 @@ def test_what_does_not_fit_the_file_is_not_written(
     assert [one.key for one in read_acknowledged(path).acknowledged] == ["test_x.py::test_a"]
 
 
+def test_acknowledging_twice_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(COMMAND) == main(COMMAND) == 0
+    assert "has this already, with the reason 'new head'" in capsys.readouterr().err
+    assert len(read_acknowledged(tmp_path / FILE).acknowledged) == 1
+    assert main([*COMMAND, "--until", "2999-01-01"]) == 0
+    assert len(read_acknowledged(tmp_path / FILE).acknowledged) == 2
+
+
 def test_what_begins_after_tonight_is_another_alarm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
