@@ -45,11 +45,14 @@ CI_VARIABLES = (
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_environment() -> Iterator[None]:
-    """The caller's TRTPERF_* variables configure this run, and none of the runs inside it."""
+    """The caller's TRTPERF_* variables configure this run, and none of the runs inside it.
+
+    Nor does its terminal, for which tox sets COLUMNS: tables fit into it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for option in DECLARED:
             patch.delenv(option.variable, raising=False)
-        for name in CI_VARIABLES:
+        for name in (*CI_VARIABLES, "COLUMNS"):
             patch.delenv(name, raising=False)
         yield
 

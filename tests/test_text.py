@@ -79,8 +79,11 @@ def test_every_line_on_pytests_terminal_goes_through_it():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if node.func.attr in ("write_line", "section"):
-                (first, *_) = node.args
+            on_terminal = ast.unparse(node.func.value) == "terminalreporter"
+            if node.func.attr in ("write_line", "section", "write_sep") or (
+                node.func.attr == "write" and on_terminal
+            ):
+                first = node.args[node.func.attr == "write_sep"]
                 if isinstance(first, ast.Constant):
                     continue
                 called = first.func if isinstance(first, ast.Call) else None

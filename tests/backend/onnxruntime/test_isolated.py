@@ -12,6 +12,7 @@ import pytest
 
 from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
+from pytest_trtperf.backend.process.session_process import await_ends
 from pytest_trtperf.backend.process.spare import LEAST_CORES, SPARE
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Extent
@@ -85,9 +86,11 @@ def test_each_session_is_a_process_that_ends_with_it(load, start, model):
     assert len({first.pid, second.pid, os.getpid()}) == 3
     assert (second.shapes, second.mode) == (first.shapes, first.mode) == (SHAPES, first.mode)
     first.close()
+    await_ends()
     assert not is_running(first.pid)
     assert second.run_closed(Extent(0, 5, 5)).queries == 5
     second.close()
+    await_ends()
     assert not is_running(second.pid)
 
 
