@@ -252,10 +252,18 @@ def test_slower_sessions_never_turn_a_failure_into_a_pass(
 
 @given(LEVELS, RUNS, st.floats(0.01, 100))
 def test_the_unit_does_not_matter(levels: list[float], runs: list[StoredRun], unit: float) -> None:
-    scaled = [
-        run(*(unit * math.exp(one.mean) for one in stored.sessions), label=stored.label)
-        for stored in runs
-    ]
+    def in_unit(unit: float) -> list[StoredRun]:
+        # Each run a little apart from the others: where two are as odd as each other, rounding
+        # decides which of them does not steer.
+        return [
+            run(
+                *(unit * (1 + number**2 / 997) * math.exp(one.mean) for one in stored.sessions),
+                label=stored.label,
+            )
+            for number, stored in enumerate(runs)
+        ]
+
+    runs, scaled = in_unit(1.0), in_unit(unit)
     one = judge(levels, runs, spread=Spread.of([runs]))
     other = judge([unit * level for level in levels], scaled, spread=Spread.of([scaled]))
     assert one.ratio == pytest.approx(other.ratio)
