@@ -24,11 +24,11 @@ def test_no_page_unless_asked_for(repository):
     assert not list(repository.path.rglob("*.html"))
 
 
-def test_a_place_that_cannot_be_written_is_reported(repository):
+def test_a_place_that_cannot_be_written_is_reported_before_anything_is_measured(repository):
     (repository.path / "taken").write_text("")
     result = repository.run("--trtperf-html=taken/run.html")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(["ERROR: --trtperf-html: *taken*", "*1 passed*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --trtperf-html: *taken is not a directory"])
 
 
 def test_a_missing_extra_is_reported_before_anything_is_measured(repository, monkeypatch):
