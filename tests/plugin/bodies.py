@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 KEY = "test_perf.py::test_model"
 
 
@@ -19,7 +17,3 @@ def run_body(project, body, *options):
         "    shapes = {'x': (16, 256)}\n" + lines
     )
     return project.run("--trtperf-json=run.json", *options)
-
-
-def read(project):
-    return json.loads((project.path / "run.json").read_text())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from xml.etree import ElementTree as ET
-
 import pytest
+
+from tests.plugin.outputs import WORKERS, junit, read
 
 EVERY_OUTCOME = """
     import pytest
@@ -82,24 +81,11 @@ BASELINES = {
     "test_skips": "not recorded (test skipped)",
     "test_is_not_torn_down": "not recorded (test error)",
 }
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
-
-
-def read(project):
-    return json.loads((project.path / "run.json").read_text())
 
 
 def named(content):
     """The tests of a record by their names."""
     return {one["test"].partition("::")[2]: one for one in content["tests"]}
-
-
-def junit(project):
-    """Names and values of the properties of each test case, with those that come twice."""
-    return {
-        case.get("name"): [(one.get("name"), one.get("value")) for one in case.iter("property")]
-        for case in ET.parse(project.path / "run.xml").iter("testcase")
-    }
 
 
 @pytest.fixture
@@ -212,143 +198,6 @@ def test_a_measurement_whose_test_failed_before_is_not_compared(project):
     (one,) = read(project)["measurements"]
     assert (one["baseline"], one["baseline_why"]) == ("not compared", "failed before")
     assert one["against"] is None
-
-
-SUBTESTS = {
-    "fixture": """
-        def test_sub(trt_engine, trt_measure, subtests):
-            engine = trt_engine("model.onnx")
-            for batch in (8, 16, 32):
-                with subtests.test(batch=batch):
-                    perf = trt_measure(engine, shapes={"x": (batch, 256)}, name=f"b{batch}")
-                    perf.assert_p99(ms=1e-6 if batch == 16 else 1000)
-        """,
-    "unittest": """
-        import unittest
-        import pytest
-
-        class TestSub(unittest.TestCase):
-            @pytest.fixture(autouse=True)
-            def _perf(self, trt_engine, trt_measure):
-                self.engine, self.measure = trt_engine("model.onnx"), trt_measure
-
-            def test_sub(self):
-                for batch in (8, 16, 32):
-                    with self.subTest(batch=batch):
-                        shapes = {"x": (batch, 256)}
-                        perf = self.measure(self.engine, shapes=shapes, name=f"b{batch}")
-                        perf.assert_p99(ms=1e-6 if batch == 16 else 1000)
-        """,
-}
-
-
-@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest has subtests since 9.0")
-@pytest.mark.parametrize("how", SUBTESTS)
-@WORKERS
-def test_of_a_failed_subtest_nothing_is_recorded(project, how, workers):
-    project.model()
-    project.tests(SUBTESTS[how])
-    options = ("--trtperf-update", "--trtperf-json=run.json", "--junitxml=run.xml")
-    assert project.run(*options, *workers).ret == 1
-    assert project.baselines() == {}
-    content = read(project)
-    (test,) = content["tests"]
-    assert test["outcome"] == "failed"
-    (failed,) = test["failed_subtests"]
-    assert failed.startswith("b16: P99 of latency")
-    assert [one["key"].partition("#")[2] for one in content["measurements"]] == ["b8", "b16", "b32"]
-    assert {one["baseline"] for one in content["measurements"]} == {"not recorded"}
-    (found,) = [found for name, found in junit(project).items() if name.endswith("test_sub")]
-    names = [name for name, _ in found]
-    assert len(names) == len(set(names))
-    assert dict(found)["trtperf[b16].baseline"] == "not recorded (test failed)"
-
-
-@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest has subtests since 9.0")
-def test_subtests_that_pass_are_recorded(project):
-    project.model()
-    project.tests(SUBTESTS["fixture"].replace("1e-6", "1000"))
-    assert project.run("--trtperf-update", "--trtperf-json=run.json").ret == 0
-    assert len(project.baselines()) == 3
-    assert read(project)["tests"][0]["failed_subtests"] == []
-
-
-RERUN = """
-    from _pytest.runner import runtestprotocol
-
-    def pytest_runtest_protocol(item, nextitem):
-        # As pytest-rerunfailures does.
-        for attempt in range(3):
-            item._initrequest()
-            reports = runtestprotocol(item, nextitem=nextitem, log=False)
-            for report in reports:
-                if attempt < 2 and report.failed:
-                    report.outcome = "rerun"
-                    item.ihook.pytest_runtest_logreport(report=report)
-                    break
-                item.ihook.pytest_runtest_logreport(report=report)
-            else:
-                return True
-"""
-
-
-RETRY = """
-    import pytest
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(item, call):
-        # As pytest-retry does: the first report gets the outcome of the last attempt.
-        report = yield
-        if call.when == "call" and report.failed:
-            hook, other = item.ihook, pytest.Class.from_parent(item.session, name="other")
-            report.outcome = "retried"
-            hook.pytest_runtest_logreport(report=report)
-            for attempt in range(2):
-                if call.excinfo is None:
-                    break
-                hook.pytest_runtest_teardown(item=item, nextitem=other)
-                item._initrequest()
-                hook.pytest_runtest_setup(item=item)
-                again = lambda: hook.pytest_runtest_call(item=item)
-                call = pytest.CallInfo.from_call(again, "call")
-            last = pytest.TestReport.from_item_and_call(item, call)
-            report.outcome, report.longrepr = last.outcome, last.longrepr
-        return report
-"""
-
-
-@pytest.mark.parametrize("plugin", [RERUN, RETRY], ids=["rerun", "retry"])
-@WORKERS
-def test_of_several_attempts_all_are_known_and_the_last_counts(project, workers, plugin):
-    project.model()
-    project.tests(
-        """
-        tries = []
-
-        def test_flaky(trt_engine, trt_measure, record_property):
-            record_property("try", len(tries))
-            perf = trt_measure(trt_engine("model.onnx"), shapes={"x": (16, 256)})
-            tries.append(1)
-            if len(tries) == 1:
-                trt_measure(trt_engine("model.onnx"), shapes={"x": (8, 256)}, name="first")
-            perf.assert_p99(ms=1e-6 if len(tries) < 3 else 1000)
-        """
-    )
-    project.pytester.makeconftest(plugin)
-    options = ("--trtperf-json=run.json", "--junitxml=run.xml", "-p", "no:rerunfailures")
-    result = project.run(*options, *workers)
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["1 test failed first and passed when run again (test_flaky)"])
-    (test,) = read(project)["tests"]
-    assert test["outcome"] == "passed"
-    assert [one["outcome"] for one in test["attempts"]] == ["failed", "failed", "passed"]
-    assert " ms > 1e-06 ms" in test["attempts"][0]["reason"]
-    assert test["labels"] == {"try": "2"}
-    (found,) = junit(project).values()
-    ours = [(name, value) for name, value in found if name.startswith("trtperf")]
-    assert len(dict(ours)) == len(ours)
-    assert dict(ours)["trtperf.verdict"] == "pass"
-    assert not any(name.startswith("trtperf[first]") for name, _ in ours)
 
 
 def test_what_waits_for_the_end_of_the_run_has_its_properties(project):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugin.bodies import KEY, read, run_body
+from tests.plugin.bodies import KEY, run_body
+from tests.plugin.outputs import read
 
 
 class TestSweep:
