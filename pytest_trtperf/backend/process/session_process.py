@@ -146,7 +146,7 @@ class SessionProcess:
         if not self._open:
             return
         self._open = False
-        _ENDING[:] = [one for one in _ENDING if one.poll() is None] + [self._process]
+        _ENDING.append(self._process)
         # Closing the connection may not be enough: a fork of this process holds it open too.
         with closing(self._connection), suppress(ConnectionError):
             send(self._connection, {"operation": "close"})
@@ -160,10 +160,8 @@ class SessionProcess:
 
 def await_ends() -> None:
     """Waits until all processes that were closed have ended; one that does not end is killed."""
-    while _ENDING:
-        process = _ENDING.pop()
-        if process.poll() is not None:
-            continue
+    # Several threads may close and wait: each process stays in the list until it has ended.
+    for process in tuple(_ENDING):
         try:
             _wait(process, _PATIENCE_S)
         except BaseException as error:
@@ -171,6 +169,8 @@ def await_ends() -> None:
             process.wait()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
+        with suppress(ValueError):  # another thread has removed it
+            _ENDING.remove(process)
 
 
 _ENDING: list[subprocess.Popen[bytes]] = []
@@ -179,6 +179,8 @@ atexit.register(await_ends)
 
 def _wait(process: subprocess.Popen[bytes], at_most_s: float) -> None:
     """As `Popen.wait`, which may notice the end up to 50 ms late."""
+    if process.poll() is not None:
+        return
     with suppress(OSError):  # an older kernel has no such descriptors
         descriptor = os.pidfd_open(process.pid)
         try:

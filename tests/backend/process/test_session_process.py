@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,15 @@ def test_a_process_that_does_not_end_is_killed(lingering, monkeypatch):
     monkeypatch.setattr(session_process, "_PATIENCE_S", 0.1)
     await_ends()
     assert not process.exists()
+
+
+def test_processes_that_threads_close_at_once_have_all_ended(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lingers.py").write_text(LINGERS.format(seconds=0.1))
+    processes = [SessionProcess(Loader("lingers", "")) for _ in range(4)]
+    for process in processes:
+        process.call("build")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda process: process.close(), processes))
+        list(pool.map(lambda _: await_ends(), processes))
+    assert not [one.pid for one in processes if Path(f"/proc/{one.pid}").exists()]
