@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
-from pytest_trtperf.record.model import Measured
+from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import FindingRecord
 from pytest_trtperf.text import counted
@@ -20,13 +20,19 @@ def finding_lines(measured: Sequence[Measured], *, each: bool) -> list[str]:
     Args:
         each: a line for each; else one for each kind, with the first as its example.
     """
-    found = [(one.key, finding) for one in measured for finding in one.findings]
-    notes = [(one.key, note) for one in measured for note in getattr(one, "notes", ())]
     if each:
-        lines = [(key, finding.message) for key, finding in found] + notes
-        order = {one.key: place for place, one in enumerate(measured)}
-        return [f"{key}: {text}" for key, text in sorted(lines, key=lambda line: order[line[0]])]
+        return [
+            f"{one.key}: {text}"
+            for one in measured
+            for text in (*(finding.message for finding in one.findings), *_notes(one))
+        ]
+    found = [(one.key, finding) for one in measured for finding in one.findings]
+    notes = [(one.key, note) for one in measured for note in _notes(one)]
     return [*_by_kind(found), *_by_text(notes)]
+
+
+def _notes(one: Measured) -> Sequence[str]:
+    return one.notes if isinstance(one, MeasurementRecord) else ()
 
 
 def _by_kind(found: Iterable[tuple[str, FindingRecord]]) -> Iterator[str]:

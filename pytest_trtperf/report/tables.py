@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pytest_trtperf.text import one_line, without_middle
 
 LEAST_NAME = 24
-"""What is left at least of the first column, before others are dropped, and in the end."""
+"""The characters that the first column keeps at least."""
 
 
 class Line(str):
@@ -52,21 +52,23 @@ def fitted(
 
     Args:
         width: None for no limit.
-        dropped: columns that may be left out, the first first.
+        dropped: columns that may be left out, in this order; not the first one.
     """
+    if width is None:
+        return aligned(rows, left)
     kept = list(range(len(rows[0])))
-    for column in (None, *dropped):
-        if column is not None:
+
+    def lines(longest_name: int) -> list[str]:
+        chosen = [
+            [without_middle(one_line(row[0]), longest_name), *(row[place] for place in kept[1:])]
+            for row in rows
+        ]
+        return aligned(chosen, [place for place, column in enumerate(kept) if column in left])
+
+    def needed() -> int:
+        return max(map(len, lines(LEAST_NAME)))
+
+    for column in dropped:
+        if needed() > width:
             kept.remove(column)
-        chosen = [[row[place] for place in kept] for row in rows]
-        flushed = [place for place, column in enumerate(kept) if column in left]
-        lines = aligned(chosen, flushed)
-        name = max(len(one_line(row[0])) for row in chosen)
-        excess = max(map(len, lines)) - width if width else 0
-        if excess <= 0:
-            return lines
-        if name - excess >= LEAST_NAME or len(kept) == len(rows[0]) - len(dropped):
-            longest = max(LEAST_NAME, name - excess)
-            short = [[without_middle(one_line(row[0]), longest), *row[1:]] for row in chosen]
-            return aligned(short, flushed)
-    return lines
+    return lines(LEAST_NAME + max(0, width - needed()))

@@ -51,4 +51,4 @@ def test_columns_go_before_names_are_hard_to_read():
     assert titles[0] == ["test", "median", "QPS", "verdict"]
     assert titles[1] == ["test", "median", "verdict"]
     assert titles[2] == ["test", "verdict"]
-    assert fitted(rows, 46, (2, 1), (0, 3))[1].startswith("tests/test_….py::test_x ")
+    assert fitted(rows, 46, (2, 1), (0, 3))[1].startswith("tests/test_m…s.py::test_x ")
