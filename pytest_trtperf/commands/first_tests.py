@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_trtperf.onnx_file.outline import Dimension, Outline
+from pytest_trtperf.text import one_line
 
 _USUAL_SIZES = (
     (r"n|b|bs|batch.*|.*batch(_?size)?", 8),
@@ -48,7 +49,7 @@ def _lines(path: Path, model: Outline) -> Iterator[str]:
     """The body of a test, as far as it measures."""
     variables = _variables(model)
     for name in model.inputs:
-        yield f"# {_quoted(name)}: {_plain(model.tensors[name])}"
+        yield f"# {_quoted(name)}: {one_line(model.tensors[name])}"
     for variable, size in dict.fromkeys(variables.values()):
         yield f"{variable} = {size}"
     dynamic = [name for name in model.inputs if not _is_fixed(model.shapes.get(name, ()))]
@@ -123,8 +124,3 @@ def _quoted(text: str) -> str:
     if literal[0] == "'" and '"' not in text:
         return '"' + literal[1:-1].replace("\\'", "'") + '"'
     return literal
-
-
-def _plain(text: str) -> str:
-    """A type for a comment: nothing in it ends the line."""
-    return text.encode("unicode_escape").decode()

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from pytest_trtperf.commands.common import ExitStatus, Parsers, add_command, note, say, say_text
+from pytest_trtperf.commands.common import (
+    ExitStatus,
+    Parsers,
+    add_command,
+    note,
+    say,
+    say_json,
+    say_text,
+)
 from pytest_trtperf.commands.first_tests import first_tests
 from pytest_trtperf.errors import EngineBuildError
 from pytest_trtperf.onnx_file.outline import Outline, outline
@@ -48,24 +57,31 @@ def _run(arguments: argparse.Namespace) -> int:
     models = [(path, _outline(path)) for path in dict.fromkeys(arguments.models)]
     source = first_tests(models)
     output: Path = arguments.output
-    if str(output) == "-":
-        say_text(source)
-        return ExitStatus.OK
-    try:
+    is_printed = str(output) == "-"
+    if not is_printed and os.path.lexists(output):
+        note(f"error: {output} is there already: name another file with -o, or take -o - to print")
+        return ExitStatus.TROUBLE
+    if not is_printed:
         output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("x", encoding="utf-8") as file:
             file.write(source)
-    except FileExistsError:
-        note(f"error: {output} is there already: name another file with -o, or take -o - to print")
-        return ExitStatus.TROUBLE
+    if arguments.json:
+        say_json({"written": None if is_printed else str(output), "source": source})
+    elif is_printed:
+        say_text(source)
+    else:
+        _say_what_is_next(output, len(models))
+    return ExitStatus.OK
+
+
+def _say_what_is_next(output: Path, tests: int) -> None:
     say(
-        f"written: {output}, with {counted(len(models), 'test')}",
+        f"written: {output}, with {counted(tests, 'test')}",
         "next: fill in shapes and budgets, then run",
         f"  pytest --trtperf {output}",
         "or on a machine without a GPU",
         f"  pytest --trtperf --trtperf-backend=auto,onnxruntime {output}",
     )
-    return ExitStatus.OK
 
 
 def _outline(path: Path) -> Outline:

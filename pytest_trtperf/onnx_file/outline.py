@@ -128,7 +128,7 @@ def _type(data: mmap.mmap, span: int | Span | None, depth: int = 0) -> str:
             return f"{_NESTED[number]}({_type(data, element, depth + 1)})"
         if number in (_TENSOR, _SPARSE):
             kind = type_name(_number(parts, 1))
-            shape = "" if 2 not in parts else f" {shape_text(_shape(data, parts[2]))}"
+            shape = "" if 2 not in parts else f" {_shape_text(_shape(data, parts[2]))}"
             return f"sparse({kind})" if number == _SPARSE else f"{kind}{shape}"
     return "undefined"
 
@@ -140,7 +140,7 @@ def _shape(data: mmap.mmap, span: int | Span) -> tuple[Dimension, ...]:
     )
 
 
-def shape_text(shape: Sequence[Dimension]) -> str:
+def _shape_text(shape: Sequence[Dimension]) -> str:
     """``1x3``, or with names ``batch x 3``; ``?`` is a dimension that has neither."""
     by = " x " if any(isinstance(dim, str) for dim in shape) else "x"
     return by.join("?" if dim is None else str(dim) for dim in shape) or "scalar"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_what_is_written_measures(encoder, pytester, monkeypatch, capsys):
     options = ("--trtperf-backend=onnxruntime", "--trtperf-max-time=0.2", "--trtperf-round-ms=10")
     ran = pytester.runpytest_subprocess("--trtperf", *options, "tests/test_first.py", timeout=120)
     ran.assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("words", [("-o", "-"), ()], ids=["printed", "written"])
+def test_as_json_the_source_comes_with_the_file(encoder, capsys, words):
+    assert main(["init", encoder.name, "--json", *words]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["written"] == (None if words else "test_performance.py")
+    assert "src_len = 128" in result["source"]
+    if not words:
+        assert Path("test_performance.py").read_text() == result["source"]
 
 
 def test_a_file_that_is_there_stays(encoder, capsys):
