@@ -6,6 +6,7 @@ noted as an error of the run; what is known before the first test is a usage err
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -166,7 +167,9 @@ def _check_place(option: str, path: Path) -> None:
     elif not folder.is_dir():
         reason = f"{folder} is not a directory"
     elif not os.access(folder, os.W_OK | os.X_OK):
-        reason = f"{folder} cannot be written"
+        is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        why = os.strerror(errno.EROFS if is_read_only else errno.EACCES)
+        reason = f"{folder} cannot be written: {why}"
     else:
         return
     raise pytest.UsageError(f"{option}: {path}: {reason}")

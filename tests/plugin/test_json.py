@@ -162,7 +162,8 @@ def test_a_place_that_cannot_be_written_is_a_usage_error_before_anything_is_meas
     result.stderr.fnmatch_lines(["*--trtperf-html: */folder: is a directory: name a file"])
     result = repository.run("--trtperf-json=/proc/self/new/run.json")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--trtperf-json: /proc/self/new/run.json: *"])
+    refused = "*--trtperf-json: /proc/self/new/run.json: /proc/self cannot be written: *denied"
+    result.stderr.fnmatch_lines([refused])
 
 
 def test_raw_times(repository):
