@@ -31,8 +31,8 @@ CLOSE = 1.1
 LAST_TRIALS, FEWEST_TRIALS = 9, 3
 """Trials around the found rate that the answer comes from."""
 
-LAST_QUERIES, RELAXATIONS = 2400, 20
-"""Of each of them, queries and relaxation times of the queue, where there is time."""
+LAST_QUERIES, RELAXATIONS, LAST_S = 2400, 20, 1.0
+"""Of each of them, at least: queries, relaxation times of the queue, seconds; if there is time."""
 
 LEAD_INS = 3
 """Relaxation times before the part of a trial that counts."""
@@ -149,7 +149,7 @@ class _Search:
         found, made, planned = None, 0, FEWEST_TRIALS
         while made < planned:
             left, lead_in = self._left(), LEAD_INS * self._relaxation(centre)
-            wanted = max(LAST_QUERIES / centre, RELAXATIONS * self._relaxation(centre))
+            wanted = max(LAST_QUERIES / centre, RELAXATIONS * self._relaxation(centre), LAST_S)
             affordable = int(left / (wanted + lead_in))
             planned = min(made + max(FEWEST_TRIALS - made, affordable), LAST_TRIALS)
             if planned <= made or (made and left < self._seconds * FIRST_SHARE):

@@ -18,6 +18,7 @@ import pytest
 from pytest_trtperf.analysis.layers import summarize_layers
 from pytest_trtperf.backend.probe import Probe
 from pytest_trtperf.backend.process.engine import IsolatedEngine
+from pytest_trtperf.backend.process.session_process import await_ends
 from pytest_trtperf.backend.process.spare import LEAST_CORES, SPARE
 from pytest_trtperf.backend.session import Kernels, Mode
 from pytest_trtperf.backend.tensorrt.build import build_plan
@@ -51,9 +52,11 @@ def test_each_session_has_a_process_that_ends_with_it(isolated: IsolatedEngine) 
     first, second = (isolated.create_session(SHAPES, Mode()) for _ in range(2))
     assert len({first.pid, second.pid, os.getpid()}) == 3
     first.close()
+    await_ends()
     assert not is_running(first.pid)
     assert is_running(second.pid)
     second.close()
+    await_ends()
     assert not is_running(second.pid)
 
 
