@@ -228,12 +228,12 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
 
     `started` and `created` are when it began and when it ended (UTC), `exit_status` is pytest's.
     `host` is --trtperf-host, else the UUID of its first GPU, or on the CPU a digest of the
-    machine's id. `commit_time` is in UTC, `dirty` whether tracked files differ from the commit.
-    `seconds` are those of each phase, `errors` what went wrong beside the tests. `tests` are all
-    that have the fixtures of this plugin, those without a measurement too. `options` are those that
-    decide what is measured and how it is judged, where they are not the default. `complete` is
-    False of a run that did not reach its end. Records of earlier versions have no value where None
-    is the default.
+    machine's id. `commit_time` is in UTC, `dirty` whether tracked files differ from the commit,
+    `project` the name of pytest's root folder. `seconds` are those of each phase, `errors` what
+    went wrong beside the tests. `tests` are all that have the fixtures of this plugin, those
+    without a measurement too. `options` are those that decide what is measured and how it is
+    judged, where they are not the default. `complete` is False of a run that did not reach its
+    end. Records of earlier versions have no value where None is the default.
     """
 
     created: str
@@ -257,6 +257,7 @@ class RunRecord(Record, frozen=True, kw_only=True, tag_field="schema", tag=RUN_S
     commit_time: str | None = None
     dirty: bool | None = None
     ci: CiRecord | None = None
+    project: str | None = None
     seconds: dict[str, float] = {}
     errors: list[str] = []
     complete: bool = True

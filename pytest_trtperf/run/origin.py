@@ -31,6 +31,7 @@ class Origin:
     branch: str | None
     dirty: bool | None
     ci: CiRecord | None
+    project: str | None = None
 
 
 def origin_of(rootdir: Path, environment: Mapping[str, str]) -> Origin:
@@ -43,6 +44,7 @@ def origin_of(rootdir: Path, environment: Mapping[str, str]) -> Origin:
         branch=ci.branch(environment) or here.branch,
         dirty=here.dirty,
         ci=ci.job(environment),
+        project=rootdir.name or None,
     )
 
 

@@ -73,6 +73,7 @@ def _circumstances(run: Run) -> dict[str, Any]:
         "branch": origin.branch,
         "dirty": origin.dirty,
         "ci": origin.ci,
+        "project": origin.project,
         "options": recorded_options(run.settings),
         "seconds": {phase: round(taken, 3) for phase, taken in run.seconds.items()},
     }

@@ -38,7 +38,10 @@ from pytest_trtperf.report.html.details import (
     pair_details,
     trend_details,
 )
-from pytest_trtperf.report.outcomes import OUTCOMES, outcome, tests_line
+from pytest_trtperf.report.html.forest import forest_of
+from pytest_trtperf.report.html.links import page_url
+from pytest_trtperf.report.html.summary import facts_of, moment, sentence
+from pytest_trtperf.report.outcomes import OUTCOMES, tests_line
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.version import VERSION
 
@@ -103,20 +106,27 @@ def html_page(
     )
     script = "\n".join(_text(name) for name in SCRIPTS)
     charts = get_plotlyjs()
-    found = sorted(_measured(runs), key=lambda item: OUTCOMES.index(outcome(item[1])))
+    found = rows.in_order(_measured(runs))
+    lines = rows.measured_rows(found) if found else []
+    measured = [one for _, one in found]
     states = list(rows.TREND_STATES)
     series = sorted(trends, key=lambda item: states.index(item[1].state))
-    failed = [*rows.failures(found), *rows.broken_tests(runs)]
+    failed = [*rows.failures(found, lines), *rows.broken_tests(runs)]
     return environment.get_template("page.html.jinja").render(
         version=VERSION,
         runs=runs,
-        tables=list(_tables(found, [trend for _, trend in series])),
+        sentence=sentence(measured, runs),
+        facts=facts_of(runs),
+        moment=moment,
+        page_url=page_url,
+        forest=forest_of(measured, lines),
+        tables=list(_tables(lines, [trend for _, trend in series])),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
         alarms=alarms,
         tests=[line for run in runs if (line := tests_line(run.tests))],
-        environment=environment_lines([one for _, one in found]),
-        undecided=undecided_line([one for _, one in found]),
+        environment=environment_lines(measured),
+        undecided=undecided_line(measured),
         text_columns=rows.TEXT_COLUMNS,
         style=Markup(_text("page.css")),  # noqa: S704  # a file of this package
         script=Markup(script),  # noqa: S704  # files of this package
@@ -131,22 +141,19 @@ def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, Measured]]
         yield from ((run, one) for one in run.measured)
 
 
-def _tables(
-    found: Sequence[tuple[RunRecord, Measured]], trends: Sequence[Trend]
-) -> Iterator[dict[str, Any]]:
+def _tables(lines: Sequence[rows.Row], trends: Sequence[Trend]) -> Iterator[dict[str, Any]]:
     """The tables that have rows, trends first: they are what a directory was asked about."""
     if trends:
-        lines = rows.trend_rows(trends)
+        of_nights = rows.trend_rows(trends)
         yield {
             "id": "trends",
             "title": "Trend over the nights",
             "state": "State",
             "columns": rows.TREND_COLUMNS,
-            "rows": lines,
-            "counts": rows.counts(lines, rows.TREND_STATES.values()),
+            "rows": of_nights,
+            "counts": rows.counts(of_nights, rows.TREND_STATES.values()),
         }
-    if found:
-        lines = rows.measured_rows(found)
+    if lines:
         hardware = ("Hardware",) if len(lines[0].cells) > len(rows.MEASURED_COLUMNS) else ()
         yield {
             "id": "measurements",

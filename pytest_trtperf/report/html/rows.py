@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.analysis.percent import percent_interval, percent_or_times, signed_percent
+from pytest_trtperf.judge.headline import headline
 from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
@@ -18,6 +19,8 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
+from pytest_trtperf.report.html.changes import Change, Scale, Strip, change_of
+from pytest_trtperf.report.html.links import anchors
 from pytest_trtperf.report.outcomes import (
     COLUMNS,
     OUTCOMES,
@@ -37,21 +40,23 @@ NONE = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, what it sorts by (nothing sorts last), and a second line in small."""
+    """A text, what it sorts by (nothing sorts last), a second line in small, and a bar."""
 
     text: str
     sort: float | str = ""
     small: str = ""
+    strip: Strip | None = None
 
 
 @dataclass(frozen=True)
 class Row:
     """A line of a table; `place` is that of its details, `rank` what its state sorts by.
 
-    `module` and `name` are short enough for a table, `key` is whole.
+    `anchor` is what links name. `module` and `name` are short enough for a table, `key` is whole.
     """
 
     place: int
+    anchor: str
     state: str
     rank: int
     key: str
@@ -63,11 +68,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed, in full; a test without a measurement has no place in the table."""
+    """What failed; a test without a measurement has no row. A message has its numbers first."""
 
-    place: int | None
+    anchor: str | None
     key: str
-    messages: list[str]
+    messages: list[tuple[str, str]]
     differences: list[str]
 
 
@@ -76,9 +81,24 @@ TREND_COLUMNS = ("Metric", "Hardware", "Level", "Change", "Since", "Record", "Ni
 TEXT_COLUMNS = frozenset({"Budget ms", "Metric", "Hardware", "Since", "Record"})
 
 
+def in_order(
+    found: Iterable[tuple[RunRecord, Measured]],
+) -> list[tuple[RunRecord, Measured]]:
+    """What matters first: by outcome, then the slowest; else in the order of the run."""
+
+    def rank(item: tuple[RunRecord, Measured]) -> tuple[int, float]:
+        change = change_of(item[1])
+        worse = math.inf if change is None else -change.worse
+        return OUTCOMES.index(outcome(item[1])), worse
+
+    return sorted(found, key=rank)
+
+
 def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
     """A row for each, at least one; the hardware comes last where there are several."""
     one_place = len({(run.hardware_class, run.backend) for run, _ in found}) == 1
+    changes = [change_of(one) for _, one in found]
+    scale = Scale.of(filter(None, changes))
     lines = [_line_of(one) for _, one in found]
     columns = [
         _number_cells([line.median for line in lines]),
@@ -86,57 +106,74 @@ def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
         _number_cells([line.rate for line in lines], max_places=2),
         [line.budget for line in lines],
         _number_cells([line.baseline for line in lines], [line.baseline_of for line in lines]),
-        [line.change for line in lines],
+        [_change_cell(change, scale) for change in changes],
     ]
     if not one_place:
         columns.append([Cell(run.hardware_class, run.hardware_class, run.backend)
                         for run, _ in found])  # fmt: skip
+    names = anchors("test", [(one.key, run.hardware_class, run.backend) for run, one in found])
     return [
-        _row(place, outcome(one), OUTCOMES, one.key, _tag(one), [cells[place] for cells in columns])
+        _row(place, names[place], outcome(one), OUTCOMES, one.key, _tag(one),
+             [cells[place] for cells in columns])
         for place, (_, one) in enumerate(found)
-    ]
+    ]  # fmt: skip
 
 
 def trend_rows(trends: Sequence[Trend]) -> list[Row]:
     """A row for each series."""
     states = list(TREND_STATES.values())
+    names = anchors("trend", [(one.key, one.hardware_class, one.backend, one.metric, one.host)
+                              for one in trends])  # fmt: skip
     return [
-        _row(place, TREND_STATES[one.state], states, one.key, "", _trend_cells(one))
+        _row(place, names[place], TREND_STATES[one.state], states, one.key, "", _trend_cells(one))
         for place, one in enumerate(trends)
     ]
 
 
-def failures(found: Sequence[tuple[RunRecord, Measured]]) -> list[Failure]:
+def failures(found: Sequence[tuple[RunRecord, Measured]], rows: Sequence[Row]) -> list[Failure]:
     """Everything that failed, with what else changed; a message need not repeat the key."""
     return [
         Failure(
-            place,
+            row.anchor,
             shortened(one.key, MAX_NAME),
-            [v.message.removeprefix(f"{one.key}: ") for v in one.verdicts if v.failed],
+            [_message(one, verdict) for verdict in one.verdicts if verdict.failed],
             one.differences if isinstance(one, MeasurementRecord) else [],
         )
-        for place, (_, one) in enumerate(found)
+        for (_, one), row in zip(found, rows, strict=True)
         if outcome(one) == "fail"
     ]
+
+
+def _message(one: Measured, verdict: VerdictRecord) -> tuple[str, str]:
+    """The numbers in a line, and all of it; the second is empty where the first says it."""
+    whole = verdict.message.removeprefix(f"{one.key}: ")
+    numbers = headline(verdict, one.key, one.device)
+    return (whole, "") if numbers == verdict.message else (numbers, whole)
 
 
 def broken_tests(runs: Sequence[RunRecord]) -> list[Failure]:
     """The tests of all runs that failed and that no verdict explains."""
     return [
-        Failure(None, shortened(test.key, MAX_NAME), [broken_line(test)], [])
+        Failure(None, shortened(test.key, MAX_NAME), [(broken_line(test), "")], [])
         for run in runs
         for test in broken(run.tests, run.measured)
     ]
 
 
 def _row(
-    place: int, state: str, states: Sequence[str], key: str, tag: str, cells: list[Cell]
+    place: int,
+    anchor: str,
+    state: str,
+    states: Sequence[str],
+    key: str,
+    tag: str,
+    cells: list[Cell],
 ) -> Row:
     module, _, name = key.partition("::")
     if not name:
         module, name = "", key
     names = shortened(module, MAX_NAME), shortened(name, MAX_NAME)
-    return Row(place, state, states.index(state), key, *names, tag, cells)
+    return Row(place, anchor, state, states.index(state), key, *names, tag, cells)
 
 
 def _tag(one: Measured) -> str:
@@ -157,7 +194,6 @@ class _Line:
     budget: Cell = Cell(NONE)
     baseline: float | None = None
     baseline_of: str = ""
-    change: Cell = Cell(NONE)
 
 
 def _line_of(one: Measured) -> _Line:
@@ -171,12 +207,10 @@ def _line_of(one: Measured) -> _Line:
     kind, ratio = next(iter(one.ratios.items()), ("", None))
     if ratio is None:
         return _Line(budget=Cell(budget or NONE, budget))
-    value, lower, upper = (ratio[name] - 1 for name in ("value", "lower", "upper"))
     return _Line(
         budget=Cell(budget or NONE, budget),
         baseline=ratio["reference"],
         baseline_of=f"reference {kind}",
-        change=Cell(signed_percent(value), value, percent_interval(lower, upper)),
     )
 
 
@@ -192,7 +226,6 @@ def _measurement_line(one: MeasurementRecord) -> _Line:
         budget=Cell(NONE) if budget == "-" else Cell(shown_budget, shown_budget),
         baseline=shown.baseline if shown else None,
         baseline_of=shown.metric if shown and compared else baseline_words(one),
-        change=_change_cell(shown),
     )
 
 
@@ -217,12 +250,11 @@ def _grouped(number: float, places: int) -> str:
     return f"{number:,.{places if abs(number) < LARGE else 0}f}"
 
 
-def _change_cell(shown: VerdictRecord | None) -> Cell:
-    if shown is None or shown.change is None:
+def _change_cell(one: Change | None, scale: Scale) -> Cell:
+    if one is None:
         return Cell(NONE)
-    return Cell(
-        signed_percent(shown.change), shown.change, percent_interval(shown.lower, shown.upper)
-    )
+    interval = percent_interval(one.lower, one.upper)
+    return Cell(percent_or_times(one.share), one.worse, interval, scale.strip(one))
 
 
 def _trend_cells(one: Trend) -> list[Cell]:
