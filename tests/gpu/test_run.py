@@ -185,7 +185,7 @@ def test_open_load_sweep_and_highest_rate(project: pytest.Pytester) -> None:
             perf.assert_p99(ms=1000)
             sweep = trt_measure.sweep(engine, batch_sizes=(1, 32), name="batch", **options)
             assert [batch for batch, _ in sweep] == [1, 32]
-            found = trt_measure.max_qps(engine, 5.0, {"x": (8, 64)}, name="most", **options)
+            found = trt_measure.max_qps(engine, 0.5, {"x": (8, 64)}, name="most", **options)
             assert 0 < found.lower <= found.qps <= found.upper
         """
     )
