@@ -13,7 +13,7 @@ from pytest_trtperf.options import DECLARED
 from pytest_trtperf.options.resolve import NO_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -31,7 +31,7 @@ def commands(text: str) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_options_exist(page: Path) -> None:
     known = {option.flag for option in DECLARED}
     known |= {flag.replace("--", "--no-", 1) for flag in known}
@@ -39,13 +39,13 @@ def test_options_exist(page: Path) -> None:
     assert named - known == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_variables_exist(page: Path) -> None:
     known = {option.variable for option in DECLARED} | set(NO_OPTIONS)
     assert set(re.findall(r"\bTRTPERF(?:_[A-Z]+)*\b", page.read_text(encoding="utf-8"))) <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_parse(page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in commands(page.read_text(encoding="utf-8")):
         here = [

@@ -1,0 +1,141 @@
+"""Pages of docs/ as the tests read them: their blocks, files and commands in order.
+
+A comment of HTML before a block says what a reader knows from the text: `<!-- exits with 1 -->`,
+`<!-- install -->`, `<!-- not run: why -->`. A block that begins with `# some/file.py` is that file.
+A block of `text` after commands is what they print, among other lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<remark>[^\n]+) -->\n)?^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
+)
+_FILE = re.compile(r"# ((?:[\w.-]+/)*[\w.-]+\.\w+)\n")
+_ANY = (
+    (r"…", ".*"),
+    (r"[-+]\d[\d.,]*%", r"(?:[-+][\d.,]+%|[\d.,]+ times as much)"),
+    (r"cpu-[\w-]+", r"cpu-[\w-]+"),
+    (r"[-+]?\d[\d.,]*", r"[-+]?\d[\d.,]*"),
+    (r"\bpass$", "(?:pass|inconclusive|measured)"),
+)
+"""What is shown, and what may be printed in its place: by other numbers, hardware or a machine that
+is too busy for a verdict."""
+_VARIES = re.compile("|".join(f"({shown})" for shown, _ in _ANY))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code in a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    remark: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of the file that it is; empty of others."""
+        named = _FILE.match(self.text)
+        return named[1] if named else ""
+
+    @property
+    def status(self) -> int:
+        """How its commands end."""
+        return int(self.remark.removeprefix("exits with ")) if "exits with" in self.remark else 0
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    """The blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    for found in _BLOCK.finditer(text):
+        line = text.count("\n", 0, found.start("language")) + 1
+        code = re.sub(rf"(?m)^{found['indent']}", "", found["text"])
+        yield Block(page, line, found["language"], code, found["remark"] or "")
+
+
+@dataclass
+class Walk:
+    """Somebody who follows a page in a folder: writes its files, runs its commands, looks.
+
+    Attributes:
+        folder: Where it begins; `cd` of the page changes it.
+        variables: Of the environment, besides this process's.
+    """
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    output: str = ""
+
+    def follow(self, blocks: Iterator[Block]) -> int:
+        """Does what the blocks say, and returns how many there were with commands."""
+        commands = 0
+        for block in blocks:
+            if block.remark == "install" or block.remark.startswith("not run"):
+                continue
+            if block.file:
+                path = self.folder / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text, encoding="utf-8")
+            elif block.language == "sh":
+                self.run(block)
+                commands += 1
+            elif block.language == "text":
+                missing = missing_line(block.text, self.output)
+                assert missing is None, f"{block}: {missing!r} is not in\n{self.output}"
+        return commands
+
+    def run(self, block: Block) -> None:
+        """Runs the commands of a block in one shell, which ends with the first that fails."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-ec", f"trap 'pwd > \"$WALK\"' EXIT\n{block.text}"],
+            cwd=self.folder,
+            env={**os.environ, **self.variables, "PATH": path, "WALK": str(self._place)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        self.output = done.stdout
+        assert done.returncode == block.status, f"{block}: status {done.returncode}\n{done.stdout}"
+        self.folder = Path(self._place.read_text(encoding="utf-8").strip())
+
+    @property
+    def _place(self) -> Path:
+        return Path(self.variables["HOME"]) / "place"
+
+
+def missing_line(shown: str, printed: str) -> str | None:
+    """The first shown line that was not printed, in that order; numbers and `…` may be any."""
+    lines = iter(" ".join(line.split()) for line in printed.splitlines())
+    for line in filter(None, shown.splitlines()):
+        pattern = _pattern(" ".join(line.split()))
+        if not any(re.search(pattern, one) for one in lines):
+            return line
+    return None
+
+
+def _pattern(line: str) -> str:
+    pattern, end = "", 0
+    for found in _VARIES.finditer(line):
+        assert found.lastindex is not None
+        pattern += re.escape(line[end : found.start()]) + _ANY[found.lastindex - 1][1]
+        end = found.end()
+    return pattern + re.escape(line[end:])

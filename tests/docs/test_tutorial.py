@@ -1,0 +1,70 @@
+"""The tutorial works as it is written: its files and commands, in order, with ONNX Runtime."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, Walk, blocks_of, missing_line
+
+PAGE = DOCS / "tutorial.md"
+
+
+@pytest.fixture
+def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
+    """Begins in an empty folder, with a git that knows who commits and a quick measurement."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("GIT_DIR", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    return Walk(
+        tmp_path,
+        {
+            "HOME": str(home),
+            "COLUMNS": "200",
+            "TRTPERF_CACHE_DIR": str(tmp_path / "cache"),
+            "TRTPERF_BACKEND": "onnxruntime",
+            "TRTPERF_ROUND_MS": "60",
+            "TRTPERF_MAX_WARM_UP": "1",
+            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
+        },
+    )
+
+
+def test_the_tutorial(walk: Walk) -> None:
+    assert walk.follow(blocks_of(PAGE)) >= 10
+    assert [path.name for path in walk.folder.glob("perf-baselines/cpu-*/onnxruntime/*")] == [
+        "test_performance.json"
+    ]
+
+
+def test_every_block_is_a_file_commands_or_output() -> None:
+    for block in blocks_of(PAGE):
+        assert block.file or block.language in ("sh", "text"), block
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_there"),
+    [("a 1.5 b", True), ("a … c", True), ("a b", False), ("a 1 b\nd +3%", True), ("d\na", False)],
+)
+def test_output_is_looked_for_in_order(shown: str, is_there: bool) -> None:
+    printed = "x\na  27,0   b and c\nd -0.1% e"
+    assert (missing_line(shown, printed) is None) is is_there
+
+
+def test_extras_that_are_installed_exist() -> None:
+    declared = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    named = {
+        extra.strip()
+        for page in pages
+        for extras in re.findall(r"pytest-trtperf\[([\w, -]+)\]", page.read_text(encoding="utf-8"))
+        for extra in extras.split(",")
+    }
+    assert named
+    assert {name for name in named if not re.search(rf"(?m)^{name} = \[", declared)} == set()
