@@ -48,8 +48,8 @@ def without_middle(text: str, longest: int) -> str:
     """A text as it is, without its middle where it is too long."""
     if len(text) <= longest:
         return text
-    half = (longest - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
+    ending = (longest - 1) // 2
+    return f"{text[: longest - 1 - ending]}…{text[len(text) - ending :]}"
 
 
 def brief(value: object) -> str:

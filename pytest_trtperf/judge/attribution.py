@@ -89,7 +89,7 @@ def doubts(baseline: BaselineEntry) -> Iterator[str]:
     if unsteady := sum(not run.steady for run in baseline.runs):
         yield (
             f"recorded before the numbers were steady: {unsteady} of the baseline's "
-            f"{len(baseline.runs)} run(s); record anew"
+            f"{counted(len(baseline.runs), 'run')}; record anew"
         )
 
 

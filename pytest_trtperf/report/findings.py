@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
@@ -54,11 +55,16 @@ def _by_kind(found: Iterable[tuple[str, FindingRecord]]) -> Iterator[str]:
 
 
 def _by_text(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
-    keys: dict[str, list[str]] = {}
+    """Texts that differ in numbers alone count as one."""
+    alike: dict[str, list[tuple[str, str]]] = {}
     for key, text in texts:
-        keys.setdefault(text, []).append(key)
-    for text, those in keys.items():
-        yield f"{those[0] if len(those) == 1 else _first(those)}: {text}"
+        alike.setdefault(_NUMBER.sub("0", text), []).append((key, text))
+    for those in alike.values():
+        key, text = those[0]
+        yield f"{key if len(those) == 1 else _first([one for one, _ in those])}: {text}"
+
+
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def _first(keys: Sequence[str]) -> str:

@@ -48,7 +48,8 @@ def fitted(
 ) -> list[str]:
     """As `aligned`, in lines of at most `width` characters as far as that is possible.
 
-    Names in the first column lose their middle, and columns are left out.
+    Columns are left out, and names in the first column lose the file that all have in common, which
+    then is its title, or their middle.
 
     Args:
         width: None for no limit.
@@ -69,6 +70,18 @@ def fitted(
         return max(map(len, lines(LEAST_NAME)))
 
     for column in dropped:
-        if needed() > width:
+        if column in kept and needed() > width:
             kept.remove(column)
-    return lines(LEAST_NAME + max(0, width - needed()))
+    longest_name = LEAST_NAME + max(0, width - needed())
+    if any(len(one_line(row[0])) > longest_name for row in rows):
+        rows = _under_their_file(rows)
+    return lines(longest_name)
+
+
+def _under_their_file(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    titles, *others = rows
+    files = {row[0].partition("::")[0] for row in others}
+    if len(files) > 1 or not all("::" in row[0] for row in others):
+        return rows
+    (file,) = files
+    return [(file, *titles[1:]), *((row[0].removeprefix(f"{file}::"), *row[1:]) for row in others)]

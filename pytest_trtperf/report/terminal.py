@@ -152,7 +152,8 @@ def _measured_lines(
 def _table(measurements: Sequence[MeasurementRecord], width: int | None) -> list[str]:
     """A row for each measurement, its verdict marked as pytest marks outcomes."""
     rows = [COLUMNS, *map(row, measurements)]
-    titles, *lines = fitted(rows, width, _DROPPED, (0, len(COLUMNS) - 1))
+    empty = [at for at, column in enumerate(zip(*rows[1:], strict=True)) if {*column} == {"-"}]
+    titles, *lines = fitted(rows, width, [*empty, *_DROPPED], (0, len(COLUMNS) - 1))
     at = titles.rindex(COLUMNS[-1])
     styles = [_STYLES.get(outcome(record)) for record in measurements]
     return [titles, *(Line(line, style, at) for line, style in zip(lines, styles, strict=True))]

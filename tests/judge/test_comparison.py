@@ -181,7 +181,7 @@ def test_doubtful_baseline_is_noted() -> None:
     notes: list[str] = []
     verdicts(change=lambda session: msgspec.structs.replace(session, steady=False), notes=notes)
     assert notes == [
-        "recorded before the numbers were steady: 1 of the baseline's 1 run(s); record anew"
+        "recorded before the numbers were steady: 1 of the baseline's 1 run; record anew"
     ]
 
 

@@ -46,6 +46,19 @@ def test_remarks_and_notes_are_grouped_by_what_they_say():
     ]
 
 
+def test_notes_that_differ_in_numbers_alone_are_one_line_with_the_first():
+    notes = {
+        "a": "others took 72% at 0.5 ms",
+        "b": "others took 65.5% at 12 ms",
+        "c": "others took 7",
+    }
+    records = [measured(name, notes=[note]) for name, note in notes.items()]
+    assert finding_lines(records, each=False) == [
+        "2 measurements, first a: others took 72% at 0.5 ms",
+        "c: others took 7",
+    ]
+
+
 def test_each_is_a_line_where_that_is_asked_for_in_the_order_of_tests():
     records = [measured(name, findings=[contended(0.5)], notes=["note"]) for name in "ab"]
     assert finding_lines(records, each=True) == [
