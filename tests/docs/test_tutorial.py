@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,31 +11,8 @@ from tests.docs.pages import DOCS, Walk, blocks_of, missing_line
 PAGE = DOCS / "tutorial.md"
 
 
-@pytest.fixture
-def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
-    """Begins in an empty folder, with a git that knows who commits and a quick measurement."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    home = tmp_path / "home"
-    home.mkdir()
-    for name in ("GIT_DIR", "PYTEST_ADDOPTS"):
-        monkeypatch.delenv(name, raising=False)
-    return Walk(
-        tmp_path,
-        {
-            "HOME": str(home),
-            "COLUMNS": "200",
-            "TRTPERF_CACHE_DIR": str(tmp_path / "cache"),
-            "TRTPERF_BACKEND": "onnxruntime",
-            "TRTPERF_ROUND_MS": "60",
-            "TRTPERF_MAX_WARM_UP": "1",
-            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
-            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
-        },
-    )
-
-
 def test_the_tutorial(walk: Walk) -> None:
+    walk.variables = {**walk.variables, "TRTPERF_ROUND_MS": "60", "TRTPERF_MAX_WARM_UP": "1"}
     assert walk.follow(blocks_of(PAGE)) >= 10
     assert [path.name for path in walk.folder.glob("perf-baselines/cpu-*/onnxruntime/*")] == [
         "test_performance.json"
