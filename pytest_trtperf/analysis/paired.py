@@ -32,6 +32,7 @@ class Ratio:
         upper: confidence bound, one-sided.
         new: geometric mean of the new engine's rounds, ms or queries per second.
         reference: that of the reference.
+        blocks: the ratio of each observation, a block or a group of chunks, in their order.
     """
 
     value: float
@@ -39,6 +40,18 @@ class Ratio:
     upper: float
     new: float
     reference: float
+    blocks: tuple[float, ...] = ()
+
+    @property
+    def block_changes(self) -> list[float]:
+        """What each observation is off 1, to five digits, as records keep it."""
+        return [float(f"{one - 1:.5g}") for one in self.blocks]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All but the blocks, by name."""
+        names = ("value", "lower", "upper", "new", "reference")
+        return {name: getattr(self, name) for name in names}
 
 
 def paired_ratio(
@@ -109,6 +122,7 @@ def ratio_of(
         upper=bounded_exp(change + half) if freedom > 0 else math.inf,
         new=math.exp(new),
         reference=math.exp(reference),
+        blocks=tuple(map(bounded_exp, differences.tolist())),
     )
 
 

@@ -269,4 +269,5 @@ def _race_record(gate: Gate, race: Race) -> RaceRecord:
         upper=ratio.upper - 1,
         extent=race.extent,
         source=race.reference,
+        blocks=ratio.block_changes,
     )

@@ -210,13 +210,17 @@ class MaxQpsRecord(MeasuredRecord, frozen=True, kw_only=True, tag="max_qps"):
 
 
 class PairRecord(MeasuredRecord, frozen=True, kw_only=True, tag="pair"):
-    """Two engines measured in turns; `ratios` are new over reference, by kind."""
+    """Two engines measured in turns; `ratios` are new over reference, by kind.
+
+    `block_changes` are the changes of each block, by kind; empty in older records.
+    """
 
     engines: dict[str, EngineRecord]
     modes: dict[str, dict[str, Any]]
     blocks: int
     ratios: dict[str, dict[str, float]]
     message: str
+    block_changes: dict[str, list[float]] = {}
 
 
 Measured = MeasurementRecord | MaxQpsRecord | PairRecord

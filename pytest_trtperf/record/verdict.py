@@ -10,6 +10,7 @@ class RaceRecord(Record, frozen=True, kw_only=True):
 
     `change` is new over reference, as a share, with its bounds; None where they have none.
     `extent` is how much was measured, and `source` where the reference comes from, in words.
+    `blocks` are the changes of each block or group of chunks; older records have none.
     """
 
     value: float
@@ -19,6 +20,7 @@ class RaceRecord(Record, frozen=True, kw_only=True):
     upper: Number
     extent: str
     source: str
+    blocks: list[float] = []
 
 
 class VerdictRecord(Record, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ class Browser:
         """The captions of the charts that have something drawn."""
         found: list[str] = self.js(
             f"[...document.querySelectorAll('{panel} figure')].filter((one) => "
-            "one.querySelector('.trace, .bars .point, .scatterlayer path'))"
+            "one.querySelector('.series .line, .series .dot'))"
             ".map((one) => one.querySelector('figcaption').firstChild.textContent)"
         )
         return found

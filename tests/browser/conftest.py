@@ -18,7 +18,6 @@ from tests.browser.browser import FAILED, LONG, ODD_LAYER, SCRIPT, UNICODE, Brow
 def chromium() -> Iterator[Any]:
     """The browser; logs everything that it complains about and asks for."""
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     webdriver = pytest.importorskip("selenium.webdriver")
     from selenium.webdriver.chrome.service import Service
 

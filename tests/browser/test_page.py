@@ -22,9 +22,10 @@ def browser(browse, page):
 def test_charts_are_drawn(browser):
     panel = browser.open_row(FAILED)
     assert browser.captions(panel) == [
+        "latency P99 by round",
+        "Changes against the baseline",
         "Distribution of latency",
         "Percentiles of latency against the budget",
-        "latency over the run",
         "Layers, change against the baseline",
     ]
     text = browser.js(f"document.querySelector('{panel}').textContent")
@@ -33,12 +34,37 @@ def test_charts_are_drawn(browser):
         "P99 budget 1.5 ms: missed", "set aside", "SM clock, MHz", "temperature, °C", ODD_LAYER,
     ):  # fmt: skip
         assert text_there in text
-    ticks = f"[...document.querySelectorAll('{panel} .ytick')].map((one) => one.textContent)"
-    assert ODD_LAYER in browser.js(ticks)
-    browser.click(f"{panel} .metrics button:nth-of-type(2)")
-    browser.until(
-        f"document.querySelector('{panel} figcaption').textContent.includes('of gpu_compute')"
+    names = f"[...document.querySelectorAll('{panel} .plot .ink')].map((one) => one.textContent)"
+    assert ODD_LAYER in browser.js(names)
+    for number, captions in (
+        ("gpu_compute median", ["Distribution of gpu_compute", "baseline 1", "tolerance 5%"]),
+        ("throughput", ["throughput by round"]),
+    ):
+        choose(browser, panel, number)
+        text = browser.js(f"document.querySelector('{panel} .charts').textContent")
+        for caption in captions:
+            assert caption in text
+
+
+def choose(browser, panel, number):
+    """Presses the button of a number, or that of the scale."""
+    place = browser.js(
+        f"[...document.querySelectorAll('{panel} .metrics button')]"
+        ".findIndex((one) => one.textContent === arguments[0])", number,
+    )  # fmt: skip
+    browser.driver.find_elements("css selector", f"{panel} .metrics button")[place].click()
+
+
+def test_a_logarithmic_axis(browser):
+    panel = browser.open_row(FAILED)
+    curve = (
+        f"document.querySelectorAll('{panel} figure')[3].querySelector('.series .line').outerHTML"
     )
+    before = browser.js(curve)
+    choose(browser, panel, "Logarithmic")
+    assert browser.js(curve) != before
+    choose(browser, panel, "Logarithmic")
+    assert browser.js(curve) == before
 
 
 @pytest.mark.parametrize(
@@ -140,7 +166,7 @@ def test_a_link_opens_its_row(browser):
 
 def test_dark(browser):
     back = "getComputedStyle(document.body).backgroundColor"
-    line = "document.querySelector('.details .scatterlayer .js-line').style.stroke"
+    line = "getComputedStyle(document.querySelector('.details .plot .c-now .line')).stroke"
     browser.open_row(FAILED)
     light = browser.js(back), browser.js(line)
     features = [{"name": "prefers-color-scheme", "value": "dark"}]
@@ -149,9 +175,9 @@ def test_dark(browser):
     assert browser.js(back) != light[0]
     # Paper is white all the same.
     browser.js("window.dispatchEvent(new Event('beforeprint'))")
-    browser.until(f"{line} === '{light[1]}'")
+    assert browser.js(line) == light[1]
     browser.js("window.dispatchEvent(new Event('afterprint'))")
-    browser.until(f"{line} !== '{light[1]}'")
+    assert browser.js(line) != light[1]
 
 
 def test_texts_have_contrast(browser):

@@ -13,7 +13,6 @@ from pytest_trtperf.record.json_file import write_json
 from pytest_trtperf.record.model import PairRecord
 
 pytest.importorskip("jinja2")
-pytest.importorskip("plotly")
 
 KEY = "tests/test_x.py::test_in_turns"
 
@@ -120,7 +119,7 @@ def test_trouble_is_reported(trtperf, write_run, tmp_path, monkeypatch):
         result = trtperf("report", *words)
         assert (result.status, result.out) == (2, "")
         assert expected in result.err
-    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     result = trtperf("report", record, "-o", tmp_path / "page.html")
     assert result.status == 2
     assert "pytest-trtperf[report]" in result.err

@@ -173,7 +173,7 @@ def test_the_terminal_reports_what_pytest_says_has_failed(every_outcome):
 
 
 def test_a_page_shows_tests_that_failed_without_a_measurement(every_outcome):
-    pytest.importorskip("plotly")
+    pytest.importorskip("jinja2")
     every_outcome.run("--trtperf-html=run.html")
     page = (every_outcome.path / "run.html").read_text()
     failed = page.partition('<section id="failures">')[2].partition("</section>")[0]

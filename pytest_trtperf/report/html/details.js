@@ -1,4 +1,4 @@
-// An opened row: texts and tables at once, charts when plotly is there.
+// An opened row: its texts, charts and tables.
 
 const FIGURES = {
   count: "queries", min: "min", mean: "mean", median: "median", p90: "P90", p95: "P95", p99: "P99", max: "max", cov: "CoV %",
@@ -88,65 +88,73 @@ function textsOf(details) {
   ];
 }
 
-// The figures of an opened row; `draw` redraws them, for another metric or another theme.
+// The charts of an opened row: of another number once it is chosen, and of another width.
 class Charts {
   constructor(details, data) {
     this.details = details;
     this.data = data;
-    this.metric = details.judged;
+    this.gates = details.type === "measurement" ? gatesOf(details) : [];
+    [this.gate] = this.gates;
+    this.log = false;
     this.grid = element("div", { class: "charts" });
-    this.plots = [];
+    this.figures = this.all().map((chart) => new Figure(chart));
+    this.grid.append(...this.figures.map((one) => one.node));
+    this.watch = new ResizeObserver(() => this.draw());
+    this.watch.observe(this.grid);
   }
 
   all() {
-    const { details, data, metric } = this;
-    if (details.type === "trend") return [trendChart(details, data.nights)];
-    if (details.type === "max_qps") return [rateChart(details)];
-    if (details.type === "pair") return [pairChart(details)];
-    return [
-      distributionChart(details, metric), percentileChart(details, metric), timeChart(details, metric),
-      layerChart(details), sweepChart(details, data.measurements),
-    ].filter((chart) => chart !== null);
+    const { details, data, gate, log } = this;
+    const found = {
+      trend: () => [trendChart(details, data.nights)],
+      max_qps: () => [rateChart(details)],
+      pair: () => [pairChart(details), ...pairBlocksCharts(details)],
+      measurement: () => [
+        roundsChart(details, gate, log), gatesChart(details), ...raceCharts(details), distributionChart(details, gate, log),
+        percentileChart(details, gate, log), layerChart(details), sweepChart(details, data.measurements),
+      ],
+    }[details.type]();
+    return found.filter(Boolean).map((chart) => ({ ...chart, subject: details.key ?? details.trend.key }));
   }
 
-  async draw() {
-    const plotly = await loadPlotly();
+  draw() {
+    for (const figure of this.figures) figure.draw();
+  }
+
+  // Charts that are there for one number and not for another would move the others about.
+  change() {
     const charts = this.all();
-    // All frames come first: a plot takes the width that its frame has beside the others.
-    this.plots = charts.map((chart, place) => this.plots[place] ?? this.framed(chart));
-    charts.forEach((chart, place) => {
-      const { caption, plot } = this.plots[place];
-      caption.replaceChildren(chart.caption, element("small", {}, chart.note));
-      plot.setAttribute("aria-label", chart.caption);
-      // plotly keeps the height of the element when the window changes, and forgets that of a layout.
-      plot.style.height = `${chart.height ?? 300}px`;
-      const paper = document.documentElement.classList.contains("printing") ? { width: plot.clientWidth } : {};
-      plotly.react(plot, chart.traces, themed({ ...chart.layout, ...paper }), CONFIG);
-    });
+    const same = charts.length === this.figures.length;
+    if (same) this.figures.forEach((figure, place) => figure.replace(charts[place]));
+    else {
+      this.figures = charts.map((chart) => new Figure(chart));
+      this.grid.replaceChildren(...this.figures.map((one) => one.node));
+    }
+    this.draw();
   }
 
-  framed(chart) {
-    const [caption, plot] = [element("figcaption"), element("div", { role: "img" })];
-    this.grid.append(element("figure", { class: chart.wide ? "wide" : null }, caption, plot));
-    return { caption, plot };
-  }
-
-  metricChoice() {
-    const metrics = Object.keys(this.details.distributions ?? {});
-    if (metrics.length < 2) return null;
-    const buttons = metrics.map((metric) => element("button", {
-      type: "button", "aria-pressed": String(metric === this.metric),
+  choices() {
+    if (!this.gates.length) return null;
+    const name = (gate) => gateName(gate);
+    const buttons = this.gates.map((gate) => element("button", {
+      type: "button", "aria-pressed": String(gate === this.gate),
       onclick: () => {
-        this.metric = metric;
-        buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === metric)));
-        this.draw();
+        this.gate = gate;
+        buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === name(gate))));
+        this.change();
       },
-    }, metric));
-    return element("div", { class: "metrics", role: "group", "aria-label": "Metric" }, "Metric", ...buttons);
+    }, name(gate)));
+    const log = element("button", { type: "button", "aria-pressed": "false", onclick: () => {
+      this.log = !this.log;
+      log.setAttribute("aria-pressed", String(this.log));
+      this.change();
+    } }, "Logarithmic");
+    return element("div", { class: "metrics" },
+      element("div", { role: "group", "aria-label": "Number" }, ...buttons), log);
   }
 
   close() {
-    for (const { plot } of this.plots) window.Plotly?.purge(plot);
+    this.watch.disconnect();
   }
 }
 
@@ -154,7 +162,7 @@ function panelOf(details, charts) {
   const isMeasurement = details.type === "measurement";
   return element("div", { class: "panel" }, ...[
     ...textsOf(details),
-    charts.metricChoice(),
+    charts.choices(),
     charts.grid,
     isMeasurement ? figuresTable(details) : null,
     isMeasurement ? layersTable(details) : null,

@@ -46,13 +46,18 @@ class Distribution(msgspec.Struct, frozen=True):
 
 
 class OverTime(msgspec.Struct, frozen=True):
-    """Rounds in the order of measuring; `at` is their middle in seconds since the first began.
+    """Rounds in the order of measuring, in seconds since the first began; `at` is their middle.
 
-    Of rounds that were set aside, `why` says what disturbed them; it is empty otherwise.
+    `session` is the place of that of each. Of rounds that were set aside, `why` says what disturbed
+    them; it is empty otherwise.
     """
 
     at: list[float]
+    started: list[float]
+    ended: list[float]
+    session: list[int]
     queries: list[int]
+    throughput: list[float]
     median: dict[str, list[float]]
     p99: dict[str, list[float]]
     set_aside: list[bool]
@@ -121,6 +126,7 @@ class PairDetails(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
     findings: list[FindingRecord]
     facts: dict[str, str]
     ratios: dict[str, dict[str, float]]
+    block_changes: dict[str, list[float]] = {}
 
 
 class TrendDetails(msgspec.Struct, frozen=True, kw_only=True, tag="trend"):
@@ -162,7 +168,7 @@ def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
         judged=one.judged_metric,
         throughput=one.throughput,
         distributions={name: _distribution(one, name) for name in one.summary},
-        over_time=_over_time(rounds, {id(round) for round in one.set_aside}, list(one.summary)),
+        over_time=_over_time(one, rounds),
         device=list(_device(rounds)),
         layers=_layers(one),
         summary={name: _rounded(figures) for name, figures in one.summary.items()},
@@ -186,7 +192,7 @@ def pair_details(one: PairRecord) -> PairDetails:
     """What is shown of two engines measured in turns."""
     return PairDetails(
         key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
-        facts=pair_facts(one), ratios=one.ratios,
+        facts=pair_facts(one), ratios=one.ratios, block_changes=one.block_changes,
     )  # fmt: skip
 
 
@@ -205,17 +211,25 @@ def _distribution(one: MeasurementRecord, metric: str) -> Distribution:
     )
 
 
-def _over_time(
-    rounds: Sequence[RoundRecord], set_aside: set[int], metrics: Iterable[str]
-) -> OverTime:
+def _over_time(one: MeasurementRecord, rounds: Sequence[RoundRecord]) -> OverTime:
     start = rounds[0].started
-    shown = [name for name in metrics if all(name in round.quantiles for round in rounds)]
+    aside = {id(round) for round in one.set_aside}
+    session = {
+        id(round): place
+        for place, each in enumerate(one.sessions)
+        for round in (*each.rounds, *each.set_aside)
+    }
+    shown = [name for name in one.summary if all(name in round.quantiles for round in rounds)]
     return OverTime(
         at=[_to_the_millisecond((r.started + r.ended) / 2 - start) for r in rounds],
+        started=[_to_the_millisecond(r.started - start) for r in rounds],
+        ended=[_to_the_millisecond(r.ended - start) for r in rounds],
+        session=[session[id(r)] for r in rounds],
         queries=[r.queries for r in rounds],
+        throughput=[_digits(r.throughput) for r in rounds],
         median={name: [_digits(r.quantiles[name][MEDIAN]) for r in rounds] for name in shown},
         p99={name: [_digits(r.quantiles[name][P99]) for r in rounds] for name in shown},
-        set_aside=[id(r) in set_aside for r in rounds],
+        set_aside=[id(r) in aside for r in rounds],
         why=["; ".join(r.disturbances) for r in rounds],
     )
 

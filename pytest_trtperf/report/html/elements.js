@@ -2,19 +2,21 @@
 
 // Elements, numbers and what lies packed in the page. Texts never become markup.
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+function filled(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) made.setAttribute(name, value);
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
   }
-  made.append(...children.filter((child) => child !== null));
+  made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
 
-// plotly takes a few tags in texts for markup; this shows them as they are.
-function plain(text) {
-  return String(text).replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
+function element(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+function drawn(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
 function shortened(text, longest) {
@@ -29,6 +31,7 @@ function number(value, digits = 4) {
 }
 
 function percent(share, digits = 1) {
+  if (share >= 10) return `${number(1 + share, 3)} times`;
   const size = Math.abs(100 * share).toFixed(digits);
   return `${share < 0 && Number(size) ? "−" : "+"}${size}%`;
 }
@@ -48,10 +51,3 @@ function once(load) {
 }
 
 const loadDetails = once(async () => JSON.parse(await unpacked("details")));
-
-const loadPlotly = once(async () => {
-  const script = document.createElement("script");
-  script.textContent = await unpacked("plotly");
-  document.head.append(script);
-  return window.Plotly;
-});

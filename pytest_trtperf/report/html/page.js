@@ -103,7 +103,7 @@ class Listing {
       const details = data[this.section.id][row.dataset.place];
       entry.charts = new Charts(details, data);
       cell.append(panelOf(details, entry.charts));
-      await entry.charts.draw();
+      entry.charts.draw();
       below.dataset.drawn = "true";
     } catch (error) {
       const text = `The details cannot be shown: ${error.message}. A browser of 2023 or later is needed.`;
@@ -147,7 +147,6 @@ function start() {
   const listings = [...document.querySelectorAll(".listing")].map((section) => new Listing(section));
   openNamed(listings);
   window.addEventListener("hashchange", () => openNamed(listings));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   window.addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printing");
     redraw();

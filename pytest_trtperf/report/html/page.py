@@ -1,8 +1,8 @@
 """The page: records, and the trend of a directory of them, as one HTML file.
 
-plotly.js draws the charts. It comes inside the plotly package (MIT), so that no network is needed.
-It and the numbers are embedded compressed, and unpacked when the first row is opened: a file with a
-thousand measurements stays small and opens at once.
+The scripts beside this file draw the charts as SVG. The numbers are embedded compressed, and
+unpacked when the first row is opened: a file with a thousand measurements stays small and opens at
+once.
 """
 
 from __future__ import annotations
@@ -45,13 +45,19 @@ from pytest_trtperf.report.outcomes import OUTCOMES, tests_line
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.version import VERSION
 
-SCRIPTS = ("elements.js", "charts.js", "details.js", "page.js")
+SCRIPTS = (
+    *("elements.js", "scale.js", "plot.js", "lines.js", "files.js", "figure.js"),
+    *("rounds.js", "charts.js", "trend.js", "details.js", "page.js"),
+)
+"""In the order in which they need each other."""
+
+STYLES = ("page.css", "table.css", "charts.css", "print.css")
 
 MAX_FAILURES = 50
 """Failures that are listed above the table; all of them are in it."""
 
 _HERE = Path(__file__).parent
-_NEEDS = ("jinja2", "plotly")
+_NEEDS = ("jinja2",)
 
 
 def check_installed() -> None:
@@ -95,7 +101,6 @@ def html_page(
     check_installed()
     import jinja2
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
@@ -105,7 +110,7 @@ def html_page(
         lstrip_blocks=True,
     )
     script = "\n".join(_text(name) for name in SCRIPTS)
-    charts = get_plotlyjs()
+    style = "\n".join(_text(name) for name in STYLES)
     found = rows.in_order(_measured(runs))
     lines = rows.measured_rows(found) if found else []
     measured = [one for _, one in found]
@@ -128,10 +133,10 @@ def html_page(
         environment=environment_lines(measured),
         undecided=undecided_line(measured),
         text_columns=rows.TEXT_COLUMNS,
-        style=Markup(_text("page.css")),  # noqa: S704  # a file of this package
+        style=Markup(style),  # noqa: S704  # a file of this package
         script=Markup(script),  # noqa: S704  # files of this package
-        hashes=[_hash(script), _hash(charts)],
-        charts=_packed(charts.encode()),
+        script_hash=_hash(script),
+        style_hash=_hash(style),
         details=_packed(_details(found, series)),
     )
 
@@ -203,9 +208,9 @@ def _text(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _hash(script: str) -> str:
-    """The source of a script in a Content-Security-Policy, which allows these and no others."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def _hash(text: str) -> str:
+    """The source of a script or a style in a Content-Security-Policy, which allows no others."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _packed(data: bytes) -> str:
