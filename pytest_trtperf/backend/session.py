@@ -16,6 +16,7 @@ from pytest_trtperf.backend.given_inputs import (
     given_shape,
     inputs_digest,
 )
+from pytest_trtperf.engine.bound_shapes import to_paste
 from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError
 
@@ -82,15 +83,15 @@ def resolve_shapes(
     inputs: Sequence[TensorInfo],
     given: Mapping[str, Shape],
     values: GivenInputs | None = None,
-    only: Mapping[str, Shape] | None = None,
+    profile: Mapping[str, Profile] | None = None,
 ) -> dict[str, Shape]:
     """A concrete shape for each input: the given one, that of its values, or the model's own.
 
     Args:
-        only: of inputs that can have no other shape, which need not be given.
+        profile: an input that it leaves one shape alone need not be given.
 
     Raises:
-        ShapeError: an unknown name, another rank, another static dimension, or a dynamic input
+        ShapeError: an unknown name, another rank, another static dimension, or dynamic inputs
             without a shape; lists the inputs as they are.
     """
     known = {tensor.name: tensor for tensor in inputs}
@@ -100,8 +101,20 @@ def resolve_shapes(
         raise ShapeError(f"no input named {', '.join(unknown)}; the inputs are {listing}")
     check_input_names(values or {}, inputs)
     of_values = {name: given_shape(value) for name, value in (values or {}).items()}
-    shapes = {**(only or {}), **{n: s for n, s in of_values.items() if s is not None}, **given}
+    only = {name: one.min for name, one in (profile or {}).items() if one.min == one.max}
+    shapes = {**only, **{n: s for n, s in of_values.items() if s is not None}, **given}
+    open_ones = [one for one in inputs if None in one.shape and one.name not in shapes]
+    if open_ones:
+        raise ShapeError(
+            f"{_are_dynamic(open_ones)}: pass {to_paste(open_ones, profile)}; "
+            f"the inputs are {listing}"
+        )
     return {name: _resolve(tensor, shapes.get(name), listing) for name, tensor in known.items()}
+
+
+def _are_dynamic(inputs: Sequence[TensorInfo]) -> str:
+    names = ", ".join(repr(one.name) for one in inputs)
+    return f"input {names} is dynamic" if len(inputs) == 1 else f"inputs {names} are dynamic"
 
 
 def input_values(
@@ -158,14 +171,8 @@ def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:
 
 
 def _resolve(tensor: TensorInfo, given: Shape | None, listing: str) -> Shape:
-    static = tuple(dim for dim in tensor.shape if dim is not None)
     if given is None:
-        if len(static) < len(tensor.shape):
-            raise ShapeError(
-                f"input {tensor.name!r} is dynamic: pass shapes={{{tensor.name!r}: …}}; "
-                f"the inputs are {listing}"
-            )
-        return static
+        return tuple(dim for dim in tensor.shape if dim is not None)
     if len(given) != len(tensor.shape) or any(
         size < 0 or dim not in (None, size) for dim, size in zip(tensor.shape, given, strict=True)
     ):

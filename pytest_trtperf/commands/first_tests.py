@@ -7,17 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_trtperf.engine.dimensions import usual_size
 from pytest_trtperf.onnx_file.outline import Dimension, Outline
 from pytest_trtperf.text import one_line
-
-_USUAL_SIZES = (
-    (r"n|b|bs|batch.*|.*batch(_?size)?", 8),
-    (r"h|w|height|width|.*_(h|w|height|width)", 224),
-    (r".*(seq|len|time|token|frame|step|past|src|tgt|word|char).*", 128),
-)
-"""A pattern of the name of a dimension, in lower case, and the size that the test begins with."""
-
-_OTHER_SIZE = 16
 
 _HEAD = '''\
 """Performance of models: each is measured, held to its budgets and compared with its baseline."""
@@ -84,7 +76,7 @@ def _variables(model: Outline) -> dict[tuple[str, int] | str, tuple[str, int]]:
             label = dim or ("batch" if axis == 0 else f"{name}_{axis}")
             variable = _unlike(_identifier(label), taken)
             taken.add(variable)
-            found[key] = variable, _usual_size(label)
+            found[key] = variable, usual_size(label)
     return found
 
 
@@ -97,11 +89,6 @@ def _term(
     if isinstance(dim, int):
         return str(dim)
     return variables[dim or (name, axis)][0]
-
-
-def _usual_size(label: str) -> int:
-    fitting = (n for pattern, n in _USUAL_SIZES if re.fullmatch(pattern, label.lower()))
-    return next(fitting, _OTHER_SIZE)
 
 
 def _identifier(text: str) -> str:

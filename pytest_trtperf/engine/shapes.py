@@ -6,11 +6,11 @@ import operator
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, SupportsIndex, TypeAlias
 
 from pytest_trtperf.errors import ShapeError
-from pytest_trtperf.text import brief
+from pytest_trtperf.text import brief, with_escapes
 
 ShapeLike: TypeAlias = "str | Sequence[int]"
 Shape = tuple[int, ...]
@@ -48,14 +48,39 @@ class Profile:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output of an engine; ``None`` is a dynamic dimension, ``dtype`` numpy's name."""
+    """An input or output of an engine.
+
+    Attributes:
+        shape: None is a dynamic dimension.
+        dtype: numpy's name.
+        names: of the dimensions, as the ONNX file has them; None where one has no name. Empty where
+            none is known, as of a plan.
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    names: tuple[str | None, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        return f"{self.name!r} {self.dtype} {format_shape(self.shape)}"
+        return f"{self.name!r} {self.dtype} {self.shape_text}"
+
+    @property
+    def shape_text(self) -> str:
+        """``?x3``, or with names ``batch x 3``."""
+        dims = [name if size is None else size for size, name in self.dimensions]
+        if not any(isinstance(dim, str) for dim in dims):
+            return format_shape(self.shape)
+        return " x ".join("?" if dim is None else with_escapes(str(dim)) for dim in dims)
+
+    @property
+    def dimensions(self) -> tuple[tuple[int | None, str | None], ...]:
+        """Size and name of each; one that is not dynamic has no name."""
+        names = self.names if len(self.names) == len(self.shape) else (None,) * len(self.shape)
+        return tuple(
+            (size, name if size is None else None)
+            for size, name in zip(self.shape, names, strict=True)
+        )
 
 
 def format_shape(shape: Sequence[int | None]) -> str:

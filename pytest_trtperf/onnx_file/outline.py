@@ -50,12 +50,16 @@ class Outline:
     problem: str = ""
 
 
-def outline(onnx: Path) -> Outline:
-    """The outline of a model, as far as the file can be read."""
+def outline(onnx: Path, *, with_operators: bool = True) -> Outline:
+    """The outline of a model, as far as the file can be read.
+
+    Args:
+        with_operators: False leaves them out, which is all the same for inputs and outputs.
+    """
     found = Outline()
     try:
         with onnx.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            _read_model(data, found)
+            _read_model(data, found, with_operators=with_operators)
     except OSError as error:
         found.problem = f"cannot be read: {error.strerror}"
     except (ValueError, Malformed):
@@ -63,7 +67,7 @@ def outline(onnx: Path) -> Outline:
     return found
 
 
-def _read_model(data: mmap.mmap, found: Outline) -> None:
+def _read_model(data: mmap.mmap, found: Outline, *, with_operators: bool) -> None:
     nodes: list[Span] = []
     weights: set[str] = set()
     for number, span in messages(data, (0, len(data))):
@@ -84,7 +88,8 @@ def _read_model(data: mmap.mmap, found: Outline) -> None:
                     if len(names) < _MAX_TENSORS:
                         names.append(_read_tensor(data, inner, found))
     found.inputs = [name for name in found.inputs if name not in weights]
-    _read_nodes(data, nodes, found)
+    if with_operators:
+        _read_nodes(data, nodes, found)
 
 
 def _read_tensor(data: mmap.mmap, span: Span, found: Outline) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Literal, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from pytest_trtperf.options.values import (
     Arrivals,
@@ -13,13 +13,12 @@ from pytest_trtperf.options.values import (
     ToleranceKind,
 )
 
+GivenValues: TypeAlias = str | os.PathLike[str] | Mapping[str, object]
+"""Values of inputs, as tests write them."""
 
-class MeasureOptions(TypedDict, total=False):
-    """What `trt_measure`, `trt_compare` and the mark take; None is the same as no option.
 
-    `Settings` describes each option and its default. Names that end in ``_ms`` are milliseconds,
-    other times are seconds, and rates are queries per second.
-    """
+class PlainOptions(TypedDict, total=False):
+    """What all methods of `trt_measure` take in the same way; None is the same as no option."""
 
     tolerance: float | str | Mapping[ToleranceKind, float] | None
     widening: float | None
@@ -33,14 +32,34 @@ class MeasureOptions(TypedDict, total=False):
     transfers: bool | None
     spin_wait: bool | None
     cuda_graph: bool | None
-    streams: int | None
-    concurrency: int | None
     kernels: KernelsChoice | None
     idle_ms: float | None
     request_rate: float | Literal["closed"] | None
     arrivals: Arrivals | None
     layers: bool | None
-    inputs: str | os.PathLike[str] | Mapping[str, object] | None
     seed: int | None
     owner: str | None
     labels: str | Mapping[str, str] | None
+
+
+class MeasureOptions(PlainOptions, total=False):
+    """What `trt_measure`, `trt_compare` and the mark take; None is the same as no option.
+
+    `Settings` describes each option and its default. Names that end in ``_ms`` are milliseconds,
+    other times are seconds, and rates are queries per second.
+    """
+
+    streams: int | None
+    concurrency: int | None
+    inputs: GivenValues | None
+
+
+class SweepOptions(PlainOptions, total=False):
+    """What `trt_measure.sweep` takes: these may be several values, one for each point.
+
+    A function of `inputs` is called with the value of each point.
+    """
+
+    streams: int | Sequence[int] | None
+    concurrency: int | Sequence[int] | None
+    inputs: GivenValues | Callable[[Any], GivenValues] | None

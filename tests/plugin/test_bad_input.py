@@ -85,11 +85,11 @@ def test_plan_needs_a_gpu(project):
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
-        ("{'x': (64, 256, 1)}", "shape 64x256x1 does not fit input 'x'*?x256*"),
-        ("{'x': (64, 255)}", "shape 64x255 does not fit input 'x'*?x256*"),
-        ("{'y': (64, 256), 'x': (64, 256)}", "no input named y*'x'*?x256*"),
-        ("{}", "input 'x' is dynamic*shapes=*'x'*?x256*"),
-        ("None", "input 'x' is dynamic*shapes=*'x'*?x256*"),
+        ("{'x': (64, 256, 1)}", "shape 64x256x1 does not fit input 'x'*n x 256*"),
+        ("{'x': (64, 255)}", "shape 64x255 does not fit input 'x'*n x 256*"),
+        ("{'y': (64, 256), 'x': (64, 256)}", "no input named y*'x'*n x 256*"),
+        ("{}", "input 'x' is dynamic*shapes=*'x'*n x 256*"),
+        ("None", "input 'x' is dynamic*shapes=*'x'*n x 256*"),
         ("{'x': '64xq'}", "*64xq*"),
         ("{'x': (0, 256)}", "all inputs are empty ('x' 0x256): there is nothing*"),
         ("{'x': (-1, 256)}", "*-1*"),
@@ -244,3 +244,38 @@ def test_path_in_place_of_an_engine_is_reported(project, call):
         ["*TypeError: * expects an Engine, got 'model.onnx'; write trt_engine('model.onnx')"]
     )
     result.stdout.no_fnmatch_line("*trt_measure.py:*")
+
+
+@pytest.mark.usefixtures("on_cpu_here")
+def test_sizes_by_name_in_engine_and_measurement(project):
+    project.model()
+    project.tests("""
+        import pytest
+
+        def test_named(trt_engine, trt_measure):
+            engine = trt_engine("model.onnx", dims={"n": (1, 8, 64)})
+            perf = trt_measure(engine, dims={"n": 64}, baseline=False)
+            engine.assert_close("model.onnx", dims={"n": 2})
+            fixed = trt_engine("model.onnx", dims={"n": 4})
+            trt_measure(fixed, dims={}, name="fixed", baseline=False)
+
+        def test_outside(trt_engine, trt_measure):
+            engine = trt_engine("model.onnx", dims={"n": (1, 8, 64)})
+            with pytest.raises(ValueError, match="shape 65x256 of input .x. is outside"):
+                trt_measure(engine, dims={"n": 65})
+            with pytest.raises(ValueError, match="'x' is dynamic: pass dims={.n.: 8}, or shapes="):
+                trt_measure(engine)
+
+        def test_misspelt(trt_engine, trt_measure):
+            with pytest.raises(ValueError, match="model.onnx has no dynamic dimension named 'm': "):
+                trt_engine("model.onnx", dims={"m": 8})
+            with pytest.raises(Exception, match="gone.onnx: there is no such file"):
+                trt_engine("gone.onnx", dims={"m": 8})
+            engine = trt_engine("model.onnx")
+            with pytest.raises(ValueError, match="shapes= gives .x. float32 n x 256 the"):
+                trt_measure(engine, {"x": (2, 256)}, dims={"n": 3})
+    """)
+    result = project.run("--trtperf-json=run.json")
+    result.assert_outcomes(passed=3)
+    shapes = [one["shapes"]["x"] for one in project.measurements()]
+    assert shapes == [[64, 256], [4, 256]]

@@ -106,8 +106,7 @@ class OnnxRuntimeEngine(ServedEngine):
             MeasurementError: the first query fails.
         """
         given = inputs or {}
-        only = {name: one.min for name, one in self._profiles.items() if one.min == one.max}
-        resolved = resolve_shapes(self.inputs, shapes, given, only)
+        resolved = resolve_shapes(self.inputs, shapes, given, self._profiles)
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
         values = input_values(self.inputs, resolved, given, mode.seed)
@@ -275,4 +274,5 @@ def _info(value: Any) -> TensorInfo:
     kind = value.type
     if kind.startswith("tensor("):
         kind = kind[len("tensor(") : -1]
-    return TensorInfo(value.name, dims, _DTYPES.get(kind, kind))
+    names = tuple(dim if isinstance(dim, str) and dim else None for dim in value.shape)
+    return TensorInfo(value.name, dims, _DTYPES.get(kind, kind), names)

@@ -270,4 +270,6 @@ def _kernels(packed: Mapping[str, Any] | None) -> Kernels | None:
 
 
 def _tensor(packed: Mapping[str, Any]) -> TensorInfo:
-    return TensorInfo(packed["name"], tuple(packed["shape"]), packed["dtype"])
+    return TensorInfo(
+        packed["name"], tuple(packed["shape"]), packed["dtype"], tuple(packed["names"])
+    )

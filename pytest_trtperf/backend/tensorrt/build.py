@@ -21,6 +21,7 @@ from pytest_trtperf.backend.tensorrt.bindings import (
 )
 from pytest_trtperf.backend.tensorrt.build_monitor import attach_monitor, deferred_interrupt
 from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
+from pytest_trtperf.engine.bound_shapes import to_paste, unequal_names
 from pytest_trtperf.engine.options import is_strongly_typed
 from pytest_trtperf.engine.shapes import Profile, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
@@ -191,7 +192,12 @@ def _check_profile(where: str, shapes: Mapping[str, Profile], inputs: Sequence[A
         elif _needs_profile(tensor):
             problems.append(f"input {tensor.name!r} is dynamic and has no shape")
     if problems:
-        raise ShapeError(f"{where}: {'; '.join(problems)}. {_known(inputs)}")
+        raise ShapeError(
+            f"{where}: {'; '.join(problems)}. {_known(inputs)}{_remedy(shapes, inputs)}"
+        )
+    best = {name: profile.opt for name, profile in shapes.items()}
+    if problem := unequal_names(best, [_tensor_info(tensor) for tensor in inputs]):
+        raise ShapeError(f"{where}: {problem}")
 
 
 def _mismatches(tensor: Any, profile: Profile) -> list[str]:
@@ -210,6 +216,12 @@ def _mismatches(tensor: Any, profile: Profile) -> list[str]:
     return []
 
 
+def _remedy(shapes: Mapping[str, Profile], inputs: Sequence[Any]) -> str:
+    infos = [_tensor_info(one) for one in inputs if not one.is_shape_tensor]
+    lacking = [one for one in infos if None in one.shape and one.name not in shapes]
+    return f". Pass {to_paste(lacking)}, each a size or (min, opt, max)" if lacking else ""
+
+
 def _known(inputs: Sequence[Any]) -> str:
     listed = [str(_tensor_info(tensor)) for tensor in inputs]
     return f"The inputs are: {', '.join(listed) or 'none'}"
@@ -217,4 +229,5 @@ def _known(inputs: Sequence[Any]) -> str:
 
 def _tensor_info(tensor: Any) -> TensorInfo:
     shape = tuple(None if dim == -1 else int(dim) for dim in tensor.shape)
-    return TensorInfo(tensor.name, shape, dtype_name(tensor.dtype))
+    names = tuple(tensor.get_dimension_name(axis) or None for axis in range(len(shape)))
+    return TensorInfo(tensor.name, shape, dtype_name(tensor.dtype), names)

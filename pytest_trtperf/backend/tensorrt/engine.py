@@ -42,8 +42,9 @@ from pytest_trtperf.backend.tensorrt.memory import (
 from pytest_trtperf.backend.tensorrt.session import TensorRTSession
 from pytest_trtperf.backend.tensorrt.session_kernels import SessionKernels
 from pytest_trtperf.backend.tensorrt.tensor_layouts import LAYOUTS, TensorLayout
-from pytest_trtperf.engine.shapes import Shape, TensorInfo
-from pytest_trtperf.errors import EngineLoadError, MeasurementError
+from pytest_trtperf.engine.bound_shapes import unequal_names
+from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo
+from pytest_trtperf.errors import EngineLoadError, MeasurementError, ShapeError
 
 _DEFAULT_STREAM = 0
 
@@ -113,7 +114,8 @@ class TensorRTEngine(ServedEngine):
 
     def _info(self, name: str) -> TensorInfo:
         dims = tuple(None if dim < 0 else dim for dim in self._engine.get_tensor_shape(name))
-        return TensorInfo(name, dims, dtype_name(self._engine.get_tensor_dtype(name)))
+        dtype = dtype_name(self._engine.get_tensor_dtype(name))
+        return TensorInfo(name, dims, dtype, tuple(self._load_options.names.get(name, ())))
 
     def _layout(self, name: str) -> TensorLayout:
         format_name = self._format_name(name)
@@ -170,7 +172,9 @@ class TensorRTEngine(ServedEngine):
             MeasurementError: out of device memory, or a tensor that cannot be fed.
         """
         given = inputs or {}
-        resolved = resolve_shapes(self.inputs, shapes, given, self._only_shapes())
+        resolved = resolve_shapes(self.inputs, shapes, given, self._profiles())
+        if problem := unequal_names(resolved, self.inputs):
+            raise ShapeError(problem)
         for name, shape in resolved.items():
             self._check_input(name, shape, given)
         values = input_values(self.inputs, resolved, given, mode.seed)
@@ -231,11 +235,10 @@ class TensorRTEngine(ServedEngine):
                 context.set_input_shape(tensor.name, self._profile_shapes(tensor.name)[1])
         return layer_information(self._trt, self._engine, context)
 
-    def _only_shapes(self) -> dict[str, Shape]:
-        """Of dynamic inputs with one shape in the profile."""
+    def _profiles(self) -> dict[str, Profile]:
+        """The profile of each dynamic input."""
         dynamic = [tensor.name for tensor in self.inputs if None in tensor.shape]
-        ranges = {name: self._profile_shapes(name) for name in dynamic}
-        return {name: low for name, (low, _, high) in ranges.items() if low == high}
+        return {name: Profile(*self._profile_shapes(name)) for name in dynamic}
 
     def _profile_shapes(self, name: str) -> tuple[Shape, Shape, Shape]:
         """Of an input: min, opt and max of the profile; empty where it has none."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pytest_trtperf.backend.tensorrt.bindings import Errors, shared_logger
+from pytest_trtperf.engine.dimensions import model_inputs
 from pytest_trtperf.engine.options import BYTES_PER_MIB, OPTIONS
 from pytest_trtperf.errors import EngineLoadError
 
@@ -23,6 +24,7 @@ class LoadOptions:
         optimization_profile: the index of the profile that contexts use.
         weight_streaming_budget: bytes of device memory for weights that may be streamed.
         refit_onnx: the ONNX file that the weights of a stripped plan are read from.
+        names: of the dimensions of each input, where the ONNX file is known: a plan keeps none.
     """
 
     plugins: tuple[str, ...] = ()
@@ -31,6 +33,7 @@ class LoadOptions:
     optimization_profile: int = 0
     weight_streaming_budget: int | None = None
     refit_onnx: str | None = None
+    names: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, options: Mapping[str, Any], onnx: Path | None) -> LoadOptions:
@@ -47,6 +50,7 @@ class LoadOptions:
             optimization_profile=options.get("optimization_profile", 0),
             weight_streaming_budget=None if budget is None else int(budget * BYTES_PER_MIB),
             refit_onnx=str(onnx.resolve()) if onnx and options.get("strip_plan") else None,
+            names={one.name: one.names for one in model_inputs(onnx)} if onnx else {},
         )
 
 

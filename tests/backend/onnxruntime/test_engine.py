@@ -39,7 +39,7 @@ def test_session_runs_with_concrete_shapes(engine):
 
 @pytest.mark.parametrize("shape", [(3, 255), (3,), (3, 256, 1), ()])
 def test_shape_that_does_not_fit_lists_the_inputs(engine, shape):
-    with pytest.raises(ShapeError, match=r"does not fit input 'x'.*the inputs are 'x'.*\?x256"):
+    with pytest.raises(ShapeError, match=r"does not fit input 'x'.*the inputs are 'x'.*n x 256"):
         engine.create_session({"x": shape}, Mode())
 
 
@@ -49,7 +49,9 @@ def test_unknown_name_lists_the_inputs(engine):
 
 
 def test_dynamic_input_needs_a_shape(engine):
-    with pytest.raises(ShapeError, match=r"'x' is dynamic: pass shapes="):
+    with pytest.raises(
+        ShapeError, match=r"'x' is dynamic: pass dims={\"n\": 8}, or shapes={\"x\": \(8, 256\)};"
+    ):
         engine.create_session({}, Mode())
 
 

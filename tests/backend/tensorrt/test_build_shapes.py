@@ -60,6 +60,24 @@ def test_an_input_that_is_a_shape_takes_values(tmp_path):
         build_plan(spec_of(path, {"x": "4x4"}), RTX)
 
 
+def test_dimensions_of_one_name_and_other_sizes_are_explained(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    tensors = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, "size", "size"])
+        for name in ("x", "y")
+    ]
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "graph", tensors[:1], tensors[1:])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    path = tmp_path / "square.onnx"
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=opset), path)
+    assert build_plan(spec_of(path, {"x": ("1x3x8x8", "1x3x8x8", "1x3x9x9")}), RTX)
+    with pytest.raises(
+        ShapeError, match=r"square\.onnx: the file calls two dimensions 'size', whic"
+    ):
+        build_plan(spec_of(path, {"x": ("1x3x8x8", "1x3x8x9", "1x3x9x9")}), RTX)
+
+
 @pytest.mark.parametrize(
     ("shapes", "complaint"),
     [
@@ -74,7 +92,9 @@ def test_shapes_that_do_not_fit_list_the_inputs(dynamic_model, shapes, complaint
     with pytest.raises(ShapeError, match=complaint) as failure:
         build_plan(spec_of(dynamic_model, shapes), RTX)
     assert "dynamic.onnx" in str(failure.value)
-    assert "The inputs are: 'x' float32 ?x4" in str(failure.value)
+    assert "The inputs are: 'x' float32 n x 4" in str(failure.value)
+    remedy = 'Pass dims={"n": 8}, or shapes={"x": (8, 4)}, each a size or (min, opt, max)'
+    assert (remedy in str(failure.value)) == (shapes is None)
 
 
 def test_a_profile_that_is_refused_lists_the_inputs(dynamic_model, without):
