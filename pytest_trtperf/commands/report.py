@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
         history, fleet, runs = History(), Fleet(), read_runs(source)
     trends = list(zip(fleet.series, fleet.trends, strict=True))
     alarms = [f"{fleet.standing}: trtperf trend {source} names them"] if trends else []
-    size = write_html(arguments.output, runs, trends, alarms)
+    size = write_html(arguments.output, runs, trends, alarms, fleet.alarms)
     result = Report(
         written=str(arguments.output),
         bytes=size,

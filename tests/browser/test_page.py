@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.browser.browser import FAILED, LONG, ODD_LAYER, SCRIPT, UNICODE
@@ -228,28 +229,69 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
               for n, date in enumerate(dates)]  # fmt: skip
     values = [(1.2 if n >= 45 else 1.0) + 0.001 * (n % 5) for n in range(60)]
     gate = Gate("latency", "median", 0.05)
+    changed = [msgspec.structs.replace(one, software={"driver": "570" if n < 20 else "580"})
+               for n, one in enumerate(nights)]  # fmt: skip
     series = [
-        Series("nvidia-h200", "tensorrt", key, gate, nights, np.array(numbers, dtype=float))
-        for key, numbers in ((SCRIPT, values), (UNICODE, [1.0, None] * 30))
-    ]
+        Series("nvidia-h200", "tensorrt", key, gate, those, np.array(numbers, dtype=float), host)
+        for key, numbers, host, those in (
+            (SCRIPT, values, "lab1", changed), (SCRIPT, [1.0] * 60, "lab2", nights),
+            (UNICODE, [1.0, None] * 30, None, nights),
+        )
+    ]  # fmt: skip
     path = tmp_path / "trend.html"
     fleet = judge_fleet(History(series=series, last_night=dates[-1]))
     trends = list(zip(fleet.series, fleet.trends, strict=True))
-    ((change,), _) = (trend.changes for _, trend in trends)
-    write_html(path, [make_run(make_measurement(SCRIPT))], trends)
+    ((change,), *_) = (trend.changes for _, trend in trends)
+    write_html(path, [make_run(make_measurement(SCRIPT))], trends, ["1 alarm"], fleet.alarms)
     browser = browse(path)
     name = browser.row(SCRIPT)
     browser.open(f"#{name}")
     browser.until("document.querySelector('.details')?.dataset.drawn === 'true'")
     panel = f"#{name} + .details"
     assert browser.visible("trends") == [SCRIPT, UNICODE]
-    assert browser.captions(panel) == ["latency median over the nights"]
+    assert browser.captions(panel) == ["Over the nights"]
     text = browser.js(f"document.querySelector('{panel}').textContent")
     assert f"{change.night.created[:10]} +19." in text
     assert f"first in {change.night.record} of {change.night.commit}" in text
+    for there in ("lab1", "lab2", "driver 570 → 580", "latency median, ms"):
+        assert there in text
+    # A line for each host at a glance, and the night of the alarm.
+    spark = f"document.querySelector('#{name} .spark')"
+    assert browser.js(
+        f"[{spark}.querySelectorAll('path').length, {spark}.querySelectorAll('line').length]"
+    ) == [2, 1]
+    # The alarm, the row, its measurement and back.
+    browser.click("#alarms a")
+    browser.until(f"document.activeElement.closest('tr')?.id === '{name}'")
+    browser.click(f"{panel} .links a")
+    browser.until("document.querySelector('#measurements .details')?.dataset.drawn === 'true'")
+    browser.click("#measurements .details .links a")
+    browser.until(f"document.activeElement.closest('tr')?.id === '{name}'")
     # Each table filters for itself.
     browser.click("#trends [data-state=alarm]")
     assert browser.visible("trends") == [SCRIPT]
     assert browser.visible() == [SCRIPT]
+    compare(browser)
+    assert browser.js("document.querySelectorAll('#compare tbody tr').length") >= 1
     assert browser.js("window.hit") is None
     assert browser.complaints() == []
+
+
+def compare(browser):
+    browser.click("#compare summary")
+    browser.until("document.querySelector('#compare .result')?.childElementCount > 0")
+
+
+def test_two_measurements_side_by_side(browser):
+    compare(browser)
+    for name, key in (("A", SWEEP[1]), ("B", SWEEP[2])):
+        options = browser.driver.find_elements("css selector", f"[aria-label={name}] option")
+        next(one for one in options if one.text == key).click()
+    found = "[...document.querySelectorAll('#compare tbody tr')].map((one) => one.textContent)"
+    less = "\N{MINUS SIGN}80.0%"
+    rows = browser.js(found)
+    assert all("+400.0%" in row for row in rows if "throughput" not in row)
+    assert any("throughput" in row and less in row for row in rows)
+    assert browser.captions("#compare") == ["Distribution of latency, A and B"]
+    browser.click("#compare .sides > button")
+    assert all(less in row for row in browser.js(found) if "throughput" not in row)

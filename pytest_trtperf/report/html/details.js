@@ -67,14 +67,10 @@ function factsTable(details) {
 
 function textsOf(details) {
   if (details.type === "trend") {
-    const changes = details.trend.changes.map((one) =>
-      `${one.night.created.slice(0, 10)}: ${number(one.before)} to ${number(one.after)} ${details.trend.unit}, ` +
-      `${percent(one.change)}, first in ${one.night.record}${one.night.commit ? ` of ${one.night.commit}` : ""}`);
-    return [
-      element("p", { class: "key" }, details.trend.key),
-      element("p", {}, details.trend.message),
-      listOf("Changes of level", changes),
-    ];
+    const changes = details.series.flatMap(({ trend }) => trend.changes.map((one) =>
+      `${one.night.created.slice(0, 10)}: ${trend.metric}${trend.host ? ` on ${trend.host}` : ""} ${number(one.before)} to ${number(one.after)} ${trend.unit}, ` +
+      `${percent(one.change)}, first in ${one.night.record}${one.night.commit ? ` of ${one.night.commit.slice(0, 12)}` : ""}`));
+    return [element("p", { class: "key" }, details.key), metricsTable(details), listOf("Changes of level", changes)];
   }
   const verdicts = details.verdicts.map((verdict) => verdictItem(verdict, details.key));
   return [
@@ -114,7 +110,7 @@ class Charts {
         percentileChart(details, gate, log), layerChart(details), sweepChart(details, data.measurements),
       ],
     }[details.type]();
-    return found.filter(Boolean).map((chart) => ({ ...chart, subject: details.key ?? details.trend.key }));
+    return found.filter(Boolean).map((chart) => ({ ...chart, subject: details.key }));
   }
 
   draw() {
@@ -158,9 +154,17 @@ class Charts {
   }
 }
 
-function panelOf(details, charts) {
+// From a measurement to its trend and back, and what names this row in other pages, too.
+function linksOf(details, anchor, data) {
+  const there = data.see[anchor];
+  const words = details.type === "trend" ? "Its newest measurement" : "Its trend over the nights";
+  return element("p", { class: "links" }, there ? element("a", { href: `#${there}` }, words) : null,
+    element("a", { href: `#${anchor}` }, "Link to this test"));
+}
+
+function panelOf(details, charts, anchor, data) {
   const isMeasurement = details.type === "measurement";
-  return element("div", { class: "panel" }, ...[
+  return element("div", { class: "panel" }, linksOf(details, anchor, data), ...[
     ...textsOf(details),
     charts.choices(),
     charts.grid,

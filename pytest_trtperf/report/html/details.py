@@ -13,9 +13,7 @@ import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.summary import QUANTILES
-from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.base import Number
-from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
     MeasurementRecord,
@@ -129,32 +127,6 @@ class PairDetails(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
     block_changes: dict[str, list[float]] = {}
 
 
-class TrendDetails(msgspec.Struct, frozen=True, kw_only=True, tag="trend"):
-    """A series; `nights` is the place of its nights in `Nights.of`."""
-
-    trend: Trend
-    values: list[Number]
-    nights: int
-
-
-class Nights:
-    """The nights of each hardware once, although hundreds of series share them."""
-
-    def __init__(self) -> None:
-        self._places: dict[int, int] = {}
-        self.of: list[list[tuple[str, str, str | None]]] = []
-
-    def place(self, series: Series) -> int:
-        """Where the nights of a series are; series of one history share the list itself."""
-        known = id(series.nights)
-        if known not in self._places:
-            self._places[known] = len(self.of)
-            self.of.append(
-                [(one.created or one.date, one.record, one.commit) for one in series.nights]
-            )
-        return self._places[known]
-
-
 def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
     """What is shown of a measurement."""
     then = one.against
@@ -194,12 +166,6 @@ def pair_details(one: PairRecord) -> PairDetails:
         key=one.key, message=one.message, verdicts=one.verdicts, findings=one.findings,
         facts=pair_facts(one), ratios=one.ratios, block_changes=one.block_changes,
     )  # fmt: skip
-
-
-def trend_details(series: Series, trend: Trend, nights: Nights) -> TrendDetails:
-    """What is shown of a series."""
-    values = [None if np.isnan(value) else _digits(value) for value in series.values.tolist()]
-    return TrendDetails(trend=trend, values=values, nights=nights.place(series))
 
 
 def _distribution(one: MeasurementRecord, metric: str) -> Distribution:

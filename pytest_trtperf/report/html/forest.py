@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pytest_trtperf.analysis.percent import percent_interval, percent_or_times
 from pytest_trtperf.record.model import Measured
+from pytest_trtperf.report.html.cells import Row
 from pytest_trtperf.report.html.changes import Scale, Strip, change_of
-from pytest_trtperf.report.html.rows import Row
 
 SHOWN = 30
 """Rows that are there at once; a click shows all others."""

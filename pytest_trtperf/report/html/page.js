@@ -102,7 +102,7 @@ class Listing {
       const data = await loadDetails();
       const details = data[this.section.id][row.dataset.place];
       entry.charts = new Charts(details, data);
-      cell.append(panelOf(details, entry.charts));
+      cell.append(panelOf(details, entry.charts, row.id, data));
       entry.charts.draw();
       below.dataset.drawn = "true";
     } catch (error) {
@@ -145,8 +145,14 @@ function openNamed(listings) {
 
 function start() {
   const listings = [...document.querySelectorAll(".listing")].map((section) => new Listing(section));
+  startCompare();
+  document.getElementById("save").addEventListener("click", saveAll);
   openNamed(listings);
   window.addEventListener("hashchange", () => openNamed(listings));
+  // A link to where one is already changes nothing in the address.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("a")?.getAttribute("href") === location.hash) setTimeout(() => openNamed(listings));
+  });
   window.addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printing");
     redraw();

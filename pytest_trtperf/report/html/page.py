@@ -11,7 +11,7 @@ import base64
 import gzip
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import msgspec
 
 from pytest_trtperf.errors import ExtraMissing
 from pytest_trtperf.files.atomic import write_atomically
+from pytest_trtperf.judge.fleet import FleetAlarm
 from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.model import (
@@ -29,25 +30,27 @@ from pytest_trtperf.record.model import (
     RunRecord,
 )
 from pytest_trtperf.report.environment import environment_lines
-from pytest_trtperf.report.html import rows
+from pytest_trtperf.report.html import rows, trend_rows
+from pytest_trtperf.report.html.alarms import alarms_of, see_also
+from pytest_trtperf.report.html.cells import Row, counts
 from pytest_trtperf.report.html.details import (
     MeasurementDetails,
-    Nights,
     max_qps_details,
     measurement_details,
     pair_details,
-    trend_details,
 )
 from pytest_trtperf.report.html.forest import forest_of
 from pytest_trtperf.report.html.links import page_url
 from pytest_trtperf.report.html.summary import facts_of, moment, sentence
+from pytest_trtperf.report.html.trend_details import Nights, trend_details
+from pytest_trtperf.report.html.trend_rows import Followed
 from pytest_trtperf.report.outcomes import OUTCOMES, tests_line
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.version import VERSION
 
 SCRIPTS = (
     *("elements.js", "scale.js", "plot.js", "lines.js", "files.js", "figure.js"),
-    *("rounds.js", "charts.js", "trend.js", "details.js", "page.js"),
+    *("rounds.js", "charts.js", "trend.js", "details.js", "compare.js", "page.js"),
 )
 """In the order in which they need each other."""
 
@@ -79,6 +82,7 @@ def write_html(
     runs: Sequence[RunRecord],
     trends: Sequence[tuple[Series, Trend]] = (),
     alarms: Sequence[str] = (),
+    standing: Sequence[FleetAlarm] = (),
 ) -> int:
     """Writes the page, whole or not at all; returns its bytes.
 
@@ -87,7 +91,7 @@ def write_html(
         OSError: the directory cannot be written.
         ValueError: a text cannot be written as UTF-8.
     """
-    data = html_page(runs, trends, alarms).encode()
+    data = html_page(runs, trends, alarms, standing).encode()
     write_atomically(path, data)
     return len(data)
 
@@ -96,8 +100,14 @@ def html_page(
     runs: Sequence[RunRecord],
     trends: Sequence[tuple[Series, Trend]] = (),
     alarms: Sequence[str] = (),
+    standing: Sequence[FleetAlarm] = (),
 ) -> str:
-    """The page of these runs, and of the series that they are part of; `alarms` are sentences."""
+    """The page of these runs, and of the series that they are part of.
+
+    Args:
+        alarms: sentences about the series.
+        standing: the alarms themselves.
+    """
     check_installed()
     import jinja2
     from markupsafe import Markup
@@ -114,8 +124,8 @@ def html_page(
     found = rows.in_order(_measured(runs))
     lines = rows.measured_rows(found) if found else []
     measured = [one for _, one in found]
-    states = list(rows.TREND_STATES)
-    series = sorted(trends, key=lambda item: states.index(item[1].state))
+    groups = trend_rows.by_test(trends)
+    of_nights = trend_rows.rows_of(groups)
     failed = [*rows.failures(found, lines), *rows.broken_tests(runs)]
     return environment.get_template("page.html.jinja").render(
         version=VERSION,
@@ -125,10 +135,12 @@ def html_page(
         moment=moment,
         page_url=page_url,
         forest=forest_of(measured, lines),
-        tables=list(_tables(lines, [trend for _, trend in series])),
+        tables=list(_tables(lines, of_nights)),
+        standing=alarms_of(standing, of_nights),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
         alarms=alarms,
+        can_compare=len(found) > 1 or bool(groups),
         tests=[line for run in runs if (line := tests_line(run.tests))],
         environment=environment_lines(measured),
         undecided=undecided_line(measured),
@@ -137,7 +149,7 @@ def html_page(
         script=Markup(script),  # noqa: S704  # files of this package
         script_hash=_hash(script),
         style_hash=_hash(style),
-        details=_packed(_details(found, series)),
+        details=_packed(_details(runs, found, groups, see_also(lines, of_nights))),
     )
 
 
@@ -146,17 +158,16 @@ def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, Measured]]
         yield from ((run, one) for one in run.measured)
 
 
-def _tables(lines: Sequence[rows.Row], trends: Sequence[Trend]) -> Iterator[dict[str, Any]]:
+def _tables(lines: Sequence[Row], of_nights: Sequence[Row]) -> Iterator[dict[str, Any]]:
     """The tables that have rows, trends first: they are what a directory was asked about."""
-    if trends:
-        of_nights = rows.trend_rows(trends)
+    if of_nights:
         yield {
             "id": "trends",
             "title": "Trend over the nights",
             "state": "State",
-            "columns": rows.TREND_COLUMNS,
+            "columns": trend_rows.COLUMNS,
             "rows": of_nights,
-            "counts": rows.counts(of_nights, rows.TREND_STATES.values()),
+            "counts": counts(of_nights, trend_rows.STATES),
         }
     if lines:
         hardware = ("Hardware",) if len(lines[0].cells) > len(rows.MEASURED_COLUMNS) else ()
@@ -166,19 +177,26 @@ def _tables(lines: Sequence[rows.Row], trends: Sequence[Trend]) -> Iterator[dict
             "state": "Verdict",
             "columns": (*rows.MEASURED_COLUMNS, *hardware),
             "rows": lines,
-            "counts": rows.counts(lines, OUTCOMES),
+            "counts": counts(lines, OUTCOMES),
         }
 
 
 def _details(
-    found: Sequence[tuple[RunRecord, Measured]], series: Sequence[tuple[Series, Trend]]
+    runs: Sequence[RunRecord],
+    found: Sequence[tuple[RunRecord, Measured]],
+    groups: Sequence[Sequence[Followed]],
+    see: Mapping[str, str],
 ) -> bytes:
     """What rows show once they are opened, as JSON."""
     nights = Nights()
+    places = {id(run): place for place, run in enumerate(runs)}
     content = {
         "measurements": list(_measured_details(found)),
-        "trends": [trend_details(one, trend, nights) for one, trend in series],
+        "trends": [trend_details(group, nights) for group in groups],
         "nights": nights.of,
+        "runs": [(run.created, run.hardware_class, run.host, run.commit) for run in runs],
+        "run_of": [places[id(run)] for run, _ in found],
+        "see": see,
     }
     return msgspec.json.encode(content)
 

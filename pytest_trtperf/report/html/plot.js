@@ -164,17 +164,17 @@ class Plot {
   // Vertical lines with texts where these fit; the others are read by pointing at them.
   marks(top, bottom, clip) {
     const group = drawn("g", { "clip-path": `url(#${clip})` });
-    let free = -Infinity;
-    for (const { x, text, colour, label = "", dash = "dashed", short = false } of this.spec.marks ?? []) {
+    const free = [-Infinity, -Infinity];
+    for (const { x, text, colour, label = "", dash = "dashed", short = false, low = false } of this.spec.marks ?? []) {
       if (!this.x.has(x)) continue;
       const at = this.x.place(x);
       const from = short ? bottom - 7 : top + HEAD - 4;
       group.append(drawn("line", { class: `line ${dash} c-${colour}`, x1: at, x2: at, y1: from, y2: bottom }));
       if (text) this.hits.push({ x: at, y: short ? bottom - 4 : top + HEAD + 4, text });
       const left = Math.min(at + 4, this.width - 14 - textWidth(label));
-      if (label && left > free) {
-        group.append(drawn("text", { class: `note c-${colour}`, x: left, y: top + HEAD + 8 }, label));
-        free = left + textWidth(label) + 8;
+      if (label && left > free[Number(low)]) {
+        group.append(drawn("text", { class: `note c-${colour}`, x: left, y: top + HEAD + (low ? 22 : 8) }, label));
+        free[Number(low)] = left + textWidth(label) + 8;
       }
     }
     return group;

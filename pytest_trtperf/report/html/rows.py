@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from pytest_trtperf.analysis.percent import percent_interval, percent_or_times, signed_percent
 from pytest_trtperf.judge.headline import headline
-from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
@@ -19,7 +18,8 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.html.changes import Change, Scale, Strip, change_of
+from pytest_trtperf.report.html.cells import MAX_NAME, NONE, Cell, Row, row_of
+from pytest_trtperf.report.html.changes import Change, Scale, change_of
 from pytest_trtperf.report.html.links import anchors
 from pytest_trtperf.report.outcomes import (
     COLUMNS,
@@ -31,39 +31,7 @@ from pytest_trtperf.report.outcomes import (
 )
 from pytest_trtperf.report.outcomes import row as cells_of
 
-TREND_STATES = {state.value: state.value for state in State}
-
-MAX_NAME = 160
 LARGE = 10_000  # numbers that no reader wants decimals of
-NONE = "-"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A text, what it sorts by (nothing sorts last), a second line in small, and a bar."""
-
-    text: str
-    sort: float | str = ""
-    small: str = ""
-    strip: Strip | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table; `place` is that of its details, `rank` what its state sorts by.
-
-    `anchor` is what links name. `module` and `name` are short enough for a table, `key` is whole.
-    """
-
-    place: int
-    anchor: str
-    state: str
-    rank: int
-    key: str
-    module: str
-    name: str
-    tag: str
-    cells: list[Cell]
 
 
 @dataclass(frozen=True)
@@ -77,8 +45,7 @@ class Failure:
 
 
 MEASURED_COLUMNS = ("P50 ms", "P99 ms", "QPS", "Budget ms", "Baseline", "Change")
-TREND_COLUMNS = ("Metric", "Hardware", "Level", "Change", "Since", "Record", "Nights")
-TEXT_COLUMNS = frozenset({"Budget ms", "Metric", "Hardware", "Since", "Record"})
+TEXT_COLUMNS = frozenset({"Budget ms", "Nights", "Metric", "Hardware", "Since", "Record"})
 
 
 def in_order(
@@ -113,21 +80,10 @@ def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
                         for run, _ in found])  # fmt: skip
     names = anchors("test", [(one.key, run.hardware_class, run.backend) for run, one in found])
     return [
-        _row(place, names[place], outcome(one), OUTCOMES, one.key, _tag(one),
+        row_of(place, names[place], outcome(one), OUTCOMES, one.key, _tag(one),
              [cells[place] for cells in columns])
         for place, (_, one) in enumerate(found)
     ]  # fmt: skip
-
-
-def trend_rows(trends: Sequence[Trend]) -> list[Row]:
-    """A row for each series."""
-    states = list(TREND_STATES.values())
-    names = anchors("trend", [(one.key, one.hardware_class, one.backend, one.metric, one.host)
-                              for one in trends])  # fmt: skip
-    return [
-        _row(place, names[place], TREND_STATES[one.state], states, one.key, "", _trend_cells(one))
-        for place, one in enumerate(trends)
-    ]
 
 
 def failures(found: Sequence[tuple[RunRecord, Measured]], rows: Sequence[Row]) -> list[Failure]:
@@ -158,22 +114,6 @@ def broken_tests(runs: Sequence[RunRecord]) -> list[Failure]:
         for run in runs
         for test in broken(run.tests, run.measured)
     ]
-
-
-def _row(
-    place: int,
-    anchor: str,
-    state: str,
-    states: Sequence[str],
-    key: str,
-    tag: str,
-    cells: list[Cell],
-) -> Row:
-    module, _, name = key.partition("::")
-    if not name:
-        module, name = "", key
-    names = shortened(module, MAX_NAME), shortened(name, MAX_NAME)
-    return Row(place, anchor, state, states.index(state), key, *names, tag, cells)
 
 
 def _tag(one: Measured) -> str:
@@ -255,33 +195,3 @@ def _change_cell(one: Change | None, scale: Scale) -> Cell:
         return Cell(NONE)
     interval = percent_interval(one.lower, one.upper)
     return Cell(percent_or_times(one.share), one.worse, interval, scale.strip(one))
-
-
-def _trend_cells(one: Trend) -> list[Cell]:
-    change = Cell(NONE)
-    if one.change is not None:
-        interval = percent_interval(one.lower, one.upper)
-        change = Cell(signed_percent(one.change), one.change, interval)
-    level = Cell(NONE)
-    if one.level is not None:
-        text = f"{one.level:#.4g}".rstrip(".")  # 1.030 and 1001, below each other
-        level = Cell(f"{text} {one.unit}", one.level)
-    night = one.since or (one.changes[-1].night if one.changes else None)
-    record, commit = (shortened(night.record, 60), (night.commit or "")[:12]) if night else ("", "")
-    return [
-        Cell(one.metric, one.metric),
-        Cell(one.hardware_class, one.hardware_class, one.backend),
-        level,
-        change,
-        Cell(night.created[:10], night.created, "" if one.since else "last change")
-        if night
-        else Cell(NONE),
-        Cell(record or NONE, record, commit),
-        Cell(str(one.measured), one.measured),
-    ]
-
-
-def counts(rows: Iterable[Row], states: Iterable[str]) -> dict[str, int]:
-    """How many rows there are of each state that any is in."""
-    found = [row.state for row in rows]
-    return {state: found.count(state) for state in states if state in found}

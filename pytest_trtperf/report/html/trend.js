@@ -1,35 +1,124 @@
-// A series over the nights, with its levels and the nights on which it changed.
+// A test over the nights: a panel for each number, a line for each host, and what changed on which night.
 
-function trendChart(details, nights) {
-  const { trend, values } = details;
-  const days = nights[details.nights];
-  const at = days.map(([created]) => Date.parse(created));
-  const words = days.map(([created, record, commit]) =>
-    `${created.slice(0, 10)}, ${shortened(record, 60)}${commit ? `, ${commit.slice(0, 12)}` : ""}`);
-  const points = values.map((value, place) => (value === null || isNaN(at[place]) ? null
-    : [at[place], value, `${words[place]}: ${number(value, 5)} ${trend.unit}`]));
-  const series = [{ name: trend.metric, colour: "now", line: true, shape: "dot", size: 2.2, points }];
-  const known = at.filter((one) => !isNaN(one));
-  const [first, last] = [Math.min(...known), Math.max(...known)];
-  const starts = trend.changes.map((one) => Date.parse(one.night.created));
+const HOST_COLOURS = ["now", "tail", "race", "kept", "open", "then"];
+const ONE_HOST = "one host";
+
+function hostOf(one) {
+  return one.trend.host ?? ONE_HOST;
+}
+
+function nightsOf(one, all) {
+  one.at ??= all[one.nights].nights.map(([created]) => Date.parse(created));
+  return one.at;
+}
+
+function nightWords([created, record, commit]) {
+  return `${created.slice(0, 10)}, ${shortened(record, 60)}${commit ? `, ${commit.slice(0, 12)}` : ""}`;
+}
+
+function hostSeries(one, all, colour, named) {
+  const at = nightsOf(one, all);
+  const { nights } = all[one.nights];
+  const points = one.values.map((value, place) => (value === null || isNaN(at[place]) ? null
+    : [at[place], value, `${hostOf(one) === ONE_HOST ? "" : `${hostOf(one)}, `}${nightWords(nights[place])}: ${number(value, 5)} ${one.trend.unit}`]));
+  return { name: named ? hostOf(one) : "measured", colour, line: true, shape: "dot", size: 2.2, points };
+}
+
+// The levels of a series: what stands last is acknowledged where that is its state.
+function levelsOf(one, all) {
+  const { trend } = one;
+  const at = nightsOf(one, all).filter((night) => !isNaN(night));
+  const [first, last] = [at[0], at.at(-1)];
+  const starts = trend.changes.map((change) => Date.parse(change.night.created));
   const levels = trend.changes.length
-    ? [[first, starts[0], trend.changes[0].before], ...trend.changes.map((one, place) => [starts[place], starts[place + 1] ?? last, one.after])]
+    ? [[first, starts[0], trend.changes[0].before], ...trend.changes.map((change, place) => [starts[place], starts[place + 1] ?? last, change.after])]
     : trend.level === null ? [] : [[first, last, trend.level]];
   const steps = (name, colour, found) => ({ name, colour, line: true, wide: true,
     points: found.flatMap(([from, to, value]) => [[from, value], [to, value], null]) });
-  if (trend.state === "acknowledged" && levels.length) series.push(steps("acknowledged level", "kept", [levels.pop()]));
-  if (levels.length) series.push(steps("level", "tail", levels));
-  const slower = (share) => (trend.unit === "qps" ? share < 0 : share > 0);
-  const marks = trend.changes.map((one, place) => ({
-    x: starts[place], colour: slower(one.change) ? "limit" : "kept",
-    label: `${one.night.created.slice(0, 10)} ${percent(one.change)}`, text: `level changed by ${percent(one.change)}`,
-  }));
-  if (trend.since && !marks.length) marks.push({ x: Date.parse(trend.since.created), label: "stands since", colour: "soft" });
+  const found = [];
+  if (trend.state === "acknowledged" && levels.length) found.push(steps("acknowledged level", "kept", [levels.pop()]));
+  if (levels.length) found.push(steps("level", "ink", levels));
+  return found;
+}
+
+function metricPanel(metric, members, all, hosts) {
+  const named = hosts.length > 1;
+  const series = members.map((one) => hostSeries(one, all, HOST_COLOURS[hosts.indexOf(hostOf(one))] ?? "then", named));
+  const values = series.flatMap((one) => one.points.filter(Boolean).map(([, value]) => value));
+  // With several hosts only the troubled ones have their levels drawn: the others would hide the lines.
+  const shown = members.filter((one) => !named || one.trend.state === "alarm" || one.trend.state === "acknowledged").slice(0, 2);
   return {
-    caption: `${trend.metric} over the nights`,
-    note: `${trend.hardware_class}, ${trend.backend}; dashed where the level changed`,
-    wide: true, marks,
-    x: { kind: "time", range: [first, Math.max(last, first + DAY)] },
-    panels: [{ height: 240, label: trend.unit, y: { range: roomy(series.flatMap((one) => one.points.filter(Boolean).map(([, value]) => value))) }, series }],
+    height: 130, label: `${metric}, ${members[0].trend.unit}`, y: { range: roomy(values) },
+    series: [...shown.flatMap((one) => levelsOf(one, all)), ...series],
   };
+}
+
+function isSlower(trend, share) {
+  return trend.unit === "qps" ? share < 0 : share > 0;
+}
+
+// Changes of level, one mark a night.
+function levelMarks(series) {
+  const nights = new Map();
+  for (const { trend } of series) {
+    for (const change of trend.changes) {
+      const day = change.night.created.slice(0, 10);
+      const known = nights.get(day);
+      if (known) known.more.push(`${trend.metric} ${percent(change.change)}`);
+      else nights.set(day, { trend, change, more: [`${trend.metric} ${percent(change.change)}`] });
+    }
+  }
+  const marks = [...nights.entries()].map(([day, { trend, change, more }]) => ({
+    x: Date.parse(change.night.created), colour: isSlower(trend, change.change) ? "limit" : "kept",
+    label: `${day} ${percent(change.change)}`, text: `${day}: ${more.join(", ")}`,
+  }));
+  const [first] = series.map((one) => one.trend).filter((one) => one.since);
+  if (first && !marks.length) marks.push({ x: Date.parse(first.since.created), label: "stands since", colour: "soft" });
+  return marks;
+}
+
+// Changes of driver and libraries across the panels, those of the commit as ticks on the axis.
+function softwareMarks(series, all) {
+  const found = new Map();
+  const commits = new Map();
+  for (const one of series) {
+    const at = nightsOf(one, all);
+    const { nights, software } = all[one.nights];
+    for (const [place, words] of software) {
+      const text = `${nights[place][0].slice(0, 10)}: ${words.join(", ")}`;
+      found.set(text, { x: at[place], colour: "race", dash: "dotted", label: words[0], text, low: true });
+    }
+    let before = null;
+    nights.forEach(([created, , commit], place) => {
+      if (commit && before && commit !== before) {
+        commits.set(at[place], { x: at[place], colour: "soft", dash: "", short: true, text: `${created.slice(0, 10)}: commit ${commit.slice(0, 12)}, was ${before.slice(0, 12)}` });
+      }
+      before = commit ?? before;
+    });
+  }
+  return [...found.values(), ...commits.values()];
+}
+
+function trendChart(details, all) {
+  const hosts = [...new Set(details.series.map(hostOf))].sort();
+  const metrics = [...new Set(details.series.map((one) => one.trend.metric))];
+  const known = details.series.flatMap((one) => nightsOf(one, all)).filter((at) => !isNaN(at));
+  const [first, last] = [Math.min(...known), Math.max(...known)];
+  return {
+    caption: "Over the nights",
+    note: `${details.hardware_class}, ${details.backend}; dashed where a level changed, dotted where software did, a tick for another commit`,
+    wide: true, marks: [...levelMarks(details.series), ...softwareMarks(details.series, all)].sort((a, b) => a.x - b.x),
+    x: { kind: "time", range: [first, Math.max(last, first + DAY)] },
+    panels: metrics.map((metric) => metricPanel(metric, details.series.filter((one) => one.trend.metric === metric), all, hosts)),
+  };
+}
+
+// Each number of the test on each host: its state, its level and what stands.
+function metricsTable(details) {
+  const rows = details.series.map(({ trend }) => [
+    `${trend.metric}${trend.host ? ` on ${trend.host}` : ""}`, trend.state, trend.level === null ? "-" : `${number(trend.level)} ${trend.unit}`,
+    trend.change === null ? "-" : percent(trend.change), trend.since?.created.slice(0, 10) ?? "-", String(trend.measured), trend.message,
+  ]);
+  const made = table(["number", "state", "level", "change", "since", "nights", "what it says"], rows);
+  return element("div", { class: "wide-table", tabindex: "0", role: "group", "aria-label": "Numbers of the test" }, made);
 }

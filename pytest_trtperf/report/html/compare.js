@@ -1,0 +1,143 @@
+// Two records side by side, A and B: two runs, two nights, or two measurements of the page.
+
+const MOST_LINES = 300;
+
+function figuresOf(details) {
+  if (details.type === "max_qps") return [["highest rate", details.rate, "qps"]];
+  if (details.type === "pair") return Object.entries(details.ratios).map(([kind, ratio]) => [`new ${kind}`, ratio.new, kind === "throughput" ? "qps" : "ms"]);
+  const times = Object.entries(details.summary).flatMap(([metric, figures]) =>
+    [[`${metric} median`, figures.median, "ms"], [`${metric} P99`, figures.p99, "ms"]]);
+  return [...times, ["throughput", details.throughput, "qps"]];
+}
+
+function anchorOf(place) {
+  return document.querySelector(`#measurements tr[data-place="${place}"]`)?.id ?? null;
+}
+
+// All that can be compared: a name, a kind, and `numbers()`, lines of key, metric, value, unit and anchor.
+function recordsOf(data) {
+  const runs = data.runs.length < 2 ? [] : data.runs.map(([created, hardware, host, commit], run) => ({
+    kind: "Runs", name: [created.slice(0, 16).replace("T", " "), hardware, host, commit?.slice(0, 12)].filter(Boolean).join(", "),
+    numbers: () => data.measurements.flatMap((one, place) => (data.run_of[place] === run
+      ? figuresOf(one).map(([metric, value, unit]) => [one.key, metric, value, unit, anchorOf(place)]) : [])),
+  }));
+  const nights = data.nights.flatMap((host, place) => nightRecords(data, host, place));
+  nights.sort((a, b) => (a.created < b.created ? -1 : 1));
+  const measurements = data.measurements.map((one, place) => ({
+    kind: "Measurements", name: one.key, details: one,
+    numbers: () => figuresOf(one).map(([metric, value, unit]) => ["", metric, value, unit, anchorOf(place)]),
+  }));
+  return [...nights, ...runs, ...(measurements.length > 1 ? measurements : [])];
+}
+
+function nightRecords(data, { nights }, place) {
+  const members = data.trends.flatMap((test, row) => test.series.filter((one) => one.nights === place).map((one) => [test, one, row]));
+  if (!members.length) return [];
+  const [, { trend }] = members[0];
+  return nights.map(([created, record, commit], night) => ({
+    kind: "Nights", created,
+    name: [created.slice(0, 10), trend.hardware_class, trend.host, record, commit?.slice(0, 12)].filter(Boolean).join(", "),
+    numbers: () => members.filter(([, one]) => one.values[night] !== null).map(([test, one, row]) =>
+      [test.key, one.trend.metric, one.values[night], one.trend.unit, document.querySelector(`#trends tr[data-place="${row}"]`)?.id ?? null]),
+  })).filter(({ created: at }, night) => at && members.some(([, one]) => one.values[night] !== null));
+}
+
+function worse(before, after, unit) {
+  return unit === "qps" ? before / after - 1 : after / before - 1;
+}
+
+function comparedLines(a, b) {
+  const then = new Map(a.numbers().map(([key, metric, value]) => [`${key}\0${metric}`, value]));
+  const lines = b.numbers().map(([key, metric, after, unit, anchor]) => ({ key, metric, after, unit, anchor, before: then.get(`${key}\0${metric}`) }));
+  const both = lines.filter((one) => one.before > 0 && one.after > 0);
+  for (const one of both) one.worse = worse(one.before, one.after, one.unit);
+  both.sort((one, other) => other.worse - one.worse);
+  return { both, alone: lines.length - both.length };
+}
+
+function changeBar(share, reach) {
+  const at = 50 + 48 * Math.max(-1, Math.min(share / reach, 1));
+  return drawn("svg", { class: `bar ${share > 0 ? "fail" : "pass"}`, "aria-hidden": "true" },
+    drawn("line", { x1: "50%", x2: "50%", y1: 0, y2: "100%" }),
+    drawn("rect", { x: `${Math.min(50, at)}%`, width: `${Math.abs(at - 50)}%`, height: "100%" }));
+}
+
+function comparedTable({ both }) {
+  const reach = Math.max(0.02, ...both.map((one) => Math.min(Math.abs(one.worse), 1)));
+  const head = ["Test", "Number", "A", "B", "Change"].map((text, place) => element("th", { scope: "col", class: place > 1 ? "number" : null }, text));
+  const lines = both.slice(0, MOST_LINES).map((one) => {
+    const name = one.key || one.metric;
+    const link = one.anchor ? element("a", { href: `#${one.anchor}` }, shortened(name, 120)) : shortened(name, 120);
+    return element("tr", {}, element("th", { scope: "row" }, link), element("td", {}, one.metric),
+      element("td", { class: "number" }, `${number(one.before)} ${one.unit}`), element("td", { class: "number" }, `${number(one.after)} ${one.unit}`),
+      element("td", { class: "number" }, percent(one.after / one.before - 1), changeBar(one.worse, reach)));
+  });
+  return element("div", { class: "wide-table", tabindex: "0", role: "group", "aria-label": "A and B" },
+    element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines)));
+}
+
+// The distributions of two measurements over each other.
+function overlaid(a, b) {
+  if (a.details?.type !== "measurement" || b.details?.type !== "measurement") return null;
+  const metric = [a.details.judged, ...Object.keys(a.details.distributions)].find((one) => b.details.distributions[one] && a.details.distributions[one]);
+  if (!metric) return null;
+  const series = (name, one, colour) => ({ name, colour, line: true, points: one.details.distributions[metric].now.slice(0, P99 + 1)
+    .map((value, place) => [value, 100 * QUANTILES[place], `${name}: ${number(100 * QUANTILES[place])}% within ${number(value, 5)} ms`]) });
+  const both = [series("A", a, "then"), series("B", b, "now")];
+  return {
+    caption: `Distribution of ${metric}, A and B`, note: "share of queries within a time, up to P99", wide: true, subject: "A and B",
+    x: { label: "ms", range: roomy(both.flatMap((one) => one.points.map(([value]) => value))) },
+    panels: [{ height: 200, label: "% of queries", y: { range: [0, 102] }, series: both }],
+  };
+}
+
+class Sides {
+  constructor(node, data) {
+    this.records = recordsOf(data);
+    const last = this.records.filter((one) => one.kind === this.records[0].kind).length - 1;
+    this.selects = ["A", "B"].map((name, side) => this.select(name, side ? last : Math.max(last - 1, 0)));
+    this.result = element("div", { class: "result", "aria-live": "polite" });
+    node.replaceChildren(
+      element("p", { class: "hint" }, "Figures side by side, B against A: what is slower comes first. It is no verdict, which needs the rounds of both."),
+      ...this.selects.map((select, side) => element("label", {}, element("b", {}, "AB"[side]), select)),
+      element("button", { type: "button", onclick: () => this.swap() }, "Swap"), this.result);
+    this.show();
+  }
+
+  select(name, chosen) {
+    const kinds = [...new Set(this.records.map((one) => one.kind))];
+    return element("select", { "aria-label": name, onchange: () => this.show() }, ...kinds.map((kind) =>
+      element("optgroup", { label: kind }, ...this.records.map((one, place) => [one, place]).filter(([one]) => one.kind === kind)
+        .map(([one, place]) => element("option", { value: place, selected: place === chosen ? "" : null }, shortened(one.name, 120))))));
+  }
+
+  swap() {
+    const [a, b] = this.selects;
+    [a.value, b.value] = [b.value, a.value];
+    this.show();
+  }
+
+  show() {
+    const [a, b] = this.selects.map((select) => this.records[select.value]);
+    if (a.kind !== b.kind) {
+      this.result.replaceChildren(element("p", {}, `${a.kind} and ${b.kind.toLowerCase()} have nothing in common: choose two of one kind.`));
+      return;
+    }
+    const found = comparedLines(a, b);
+    const more = found.both.length > MOST_LINES ? `, the first ${MOST_LINES} of them here` : "";
+    const alone = found.alone ? `; ${found.alone} of B are not in A` : "";
+    const chart = overlaid(a, b);
+    const figure = chart && new Figure(chart);
+    this.result.replaceChildren(...[element("p", {}, `${found.both.length} numbers are in both${more}${alone}.`),
+      found.both.length ? comparedTable(found) : null, figure?.node].filter(Boolean));
+    figure?.draw();
+  }
+}
+
+function startCompare() {
+  const section = document.querySelector("#compare details");
+  section?.addEventListener("toggle", async () => {
+    const node = section.querySelector(".sides");
+    if (section.open && !node.childElementCount) new Sides(node, await loadDetails());
+  });
+}
