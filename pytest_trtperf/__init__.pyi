@@ -14,6 +14,7 @@ from pytest_trtperf.errors import (
     MeasurementError,
     PerfAssertionError,
     ShapeError,
+    TableError,
     TrtPerfDeprecationWarning,
     TrtPerfError,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "ShapeError",
     "Summary",
     "Sweep",
+    "TableError",
     "TrtCompare",
     "TrtEngine",
     "TrtMeasure",

@@ -8,6 +8,7 @@ TrtPerfError
 ├── ShapeError            a shape or tensor name does not fit the model
 ├── MeasurementError      a session could not be measured
 ├── BaselineError         a baseline file is unreadable or of another schema
+├── TableError            a table of SLOs is unreadable or wrong
 └── ExtraMissing          a package of an optional extra is not installed
 
 AssertionError            a test fails, and nothing is wrong with how it was written
@@ -55,6 +56,10 @@ class MeasurementError(TrtPerfError):
 
 class BaselineError(TrtPerfError):
     """A baseline file is unreadable or of another schema; it is never overwritten."""
+
+
+class TableError(TrtPerfError):
+    """A table of SLOs is unreadable, or has what no table may have; names file and key."""
 
 
 class ExtraMissing(TrtPerfError):

@@ -18,6 +18,7 @@ from pytest_trtperf.options import DECLARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_trtperf import TrtCompare, TrtEngine, TrtMeasure
     from pytest_trtperf.options.declared import Settings
@@ -69,6 +70,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     from pytest_trtperf.run.workers import find_devices
 
     return len(find_devices(config, settings).probe.gpus) or None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collects a table of SLOs as a test module."""
+    if not file_path.name.endswith(".slo.toml"):
+        return None
+    from pytest_trtperf.fixtures.slo_items import SloFile
+
+    found: SloFile = SloFile.from_parent(parent, path=file_path)
+    return found
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

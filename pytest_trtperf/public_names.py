@@ -26,6 +26,7 @@ MODULES: Mapping[str, str] = {
     "ShapeError": "errors",
     "Summary": "analysis.summary",
     "Sweep": "fixtures.sweep",
+    "TableError": "errors",
     "TrtCompare": "fixtures.trt_compare",
     "TrtEngine": "fixtures.trt_engine",
     "TrtMeasure": "fixtures.trt_measure",

@@ -26,6 +26,7 @@ ERRORS = {
     "MeasurementError",
     "PerfAssertionError",
     "ShapeError",
+    "TableError",
     "TrtPerfDeprecationWarning",
     "TrtPerfError",
 }

@@ -17,6 +17,7 @@ from pytest_trtperf.baseline.layout import (
     file_of_test,
     folder_of_tests,
     is_baseline,
+    is_module,
     module_of,
 )
 from pytest_trtperf.baseline.schema import (
@@ -201,7 +202,7 @@ def _write(path: Path, data: bytes) -> None:
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
         path.unlink()
-        if path.parent.suffix == ".py":
+        if is_module(path.parent.name):
             with contextlib.suppress(OSError):  # other files are in the folder
                 path.parent.rmdir()
 

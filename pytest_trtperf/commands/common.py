@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_trtperf.baseline.layout import is_module
 from pytest_trtperf.baseline.locate import DIRECTORY_NAME
 from pytest_trtperf.options.values import parse_path
 from pytest_trtperf.record.text import encodable
@@ -171,7 +172,7 @@ def take_project_options(arguments: argparse.Namespace) -> None:
 def parse_test_key(text: str) -> str:
     """Checks the key of a test in a baseline, such as `tests/test_perf.py::test_resnet50`."""
     module, _, test = text.partition("::")
-    if not (module.endswith(".py") and test):
+    if not (is_module(module) and test):
         raise argparse.ArgumentTypeError(f"{text!r} is not like tests/test_perf.py::test_resnet50")
     return text
 

@@ -1,0 +1,1 @@
+"""Tables of SLOs, `*.slo.toml`: what they hold, and the tests that they are."""

@@ -1,0 +1,260 @@
+"""The tests that the entries of a table are: for each model, precision and measurement one."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any, cast
+
+import msgspec
+
+from pytest_trtperf.engine.dimensions import parse_dims
+from pytest_trtperf.engine.options import FILE_OPTIONS, checked_options
+from pytest_trtperf.engine.shapes import Shapes, format_shape, parse_profiles, parse_shape
+from pytest_trtperf.options.declared import Settings
+from pytest_trtperf.options.resolve import override
+from pytest_trtperf.slo.problems import meant
+from pytest_trtperf.slo.table import TableEntry, read_table
+from pytest_trtperf.slo.types import MEASURED, OPTIONS, OWN, Accuracy, Limit, Measured, Measurement
+
+_PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0}
+
+
+@dataclass(frozen=True)
+class SloTest:
+    """One test of a table.
+
+    Attributes:
+        name: such as `resnet50[N=8]`.
+        of: the entry that it comes from.
+        onnx: the model; None where a glob matches none.
+        build: arguments of `trt_engine` beside the path.
+        shapes: arguments of the measurement, and of the comparison of outputs.
+        options: of the measurement, as those of the mark.
+        percentiles_ms: the budget of each percentile.
+        marks: the arguments of each by its name.
+    """
+
+    name: str
+    of: TableEntry
+    onnx: Path | None
+    build: Mapping[str, Any] = field(default_factory=dict)
+    shapes: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    percentiles_ms: Mapping[float, Limit] = field(default_factory=dict)
+    metric: str | None = None
+    qps: Limit | None = None
+    device_memory_mib: Limit | None = None
+    accuracy: Mapping[str, Any] | None = None
+    baseline: bool = True
+    marks: Mapping[str, Any] = field(default_factory=dict)
+
+
+def items_of(path: Path) -> list[SloTest]:
+    """The tests of a table, in its order. No model is opened.
+
+    Raises:
+        TableError: see `read_table`; or two tests have one name.
+    """
+    found = [test for entry in read_table(path) for test in _of_entry(entry)]
+    seen: set[str] = set()
+    for test in found:
+        if test.name in seen:
+            raise test.of.problem(
+                "measure", f"two tests would be called {test.name}: give one of them a name="
+            )
+        seen.add(test.name)
+    return found
+
+
+def models_of(entry: TableEntry) -> list[Path]:
+    """The ONNX files of an entry, as absolute paths; those of a glob are there, and sorted."""
+    folder, pattern = entry.path.parent, entry.entry.onnx
+    if not _is_glob(folder, pattern):
+        return [_absolute(folder, pattern)]
+    left_out = {one for each in entry.entry.exclude for one in _matches(folder, each)}
+    return sorted(_matches(folder, pattern) - left_out)
+
+
+def _matches(folder: Path, pattern: str) -> set[Path]:
+    # Not pathlib's, which takes no absolute patterns.
+    found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
+    return {_absolute(folder, name) for name in found}
+
+
+def _is_glob(folder: Path, pattern: str) -> bool:
+    return glob.has_magic(pattern) and not (folder / pattern).exists()
+
+
+def _plain_part(pattern: str) -> str:
+    """The folders of a pattern that stand before its first wildcard."""
+    parts = PurePath(pattern).parts
+    return str(PurePath(*itertools.takewhile(lambda part: not glob.has_magic(part), parts)))
+
+
+def _absolute(folder: Path, name: str) -> Path:
+    return Path(os.path.abspath(folder / name))  # noqa: PTH100  # a link stays one
+
+
+def _of_entry(entry: TableEntry) -> Iterator[SloTest]:
+    folder, pattern = entry.path.parent, entry.entry.onnx
+    models = models_of(entry)
+    _check_entry(entry)
+    if not models:
+        yield SloTest(f"{entry.name}[{pattern}]", entry, None, marks=_as_dict(entry.entry.marks))
+    is_one, base = not _is_glob(folder, pattern), _absolute(folder, _plain_part(pattern))
+    for model in models:
+        label = "" if is_one else model.relative_to(base).with_suffix("").as_posix()
+        yield from _of_model(entry, model, label)
+
+
+def _of_model(entry: TableEntry, model: Path, label: str) -> Iterator[SloTest]:
+    given = entry.entry.precision
+    variants = given if isinstance(given, list) else [given]
+    for precision in variants:
+        shown = [label, precision or "" if isinstance(given, list) else ""]
+        for place, one in enumerate(entry.entry.measure or [Measurement()]):
+            if one.precision in (None, precision):
+                key = f"measure[{place}]" if entry.entry.measure else ""
+                yield _test(entry, model, precision, one, key, shown)
+
+
+def _test(
+    entry: TableEntry,
+    model: Path,
+    precision: str | None,
+    one: Measurement,
+    key: str,
+    shown: list[str],
+) -> SloTest:
+    whole, table = _inherited(entry.entry, one), entry.entry
+    parts = [part for part in (*shown, one.name or _sizes(one)) if part]
+    dims: Mapping[str, Any] | None = table.dims
+    if dims is None and not table.shapes:
+        dims = one.dims or None
+    build = _build_options(entry)
+    if precision not in (None, OWN):
+        build["precision"] = precision
+    return SloTest(
+        name=f"{entry.name}[{'-'.join(parts)}]" if parts else entry.name,
+        of=entry,
+        onnx=model,
+        build={"shapes": table.shapes, "dims": dims, **build},
+        shapes={"shapes": one.shapes or None, "dims": None if dims is None else one.dims},
+        options=_options(entry, whole, key),
+        percentiles_ms=_percentiles(entry, whole, key),
+        metric=whole.metric,
+        qps=whole.qps,
+        device_memory_mib=whole.device_memory_mib,
+        accuracy=_accuracy(entry, whole),
+        baseline=whole.baseline is not False,
+        marks=_as_dict(whole.marks),
+    )
+
+
+def _build_options(entry: TableEntry) -> dict[str, Any]:
+    """Those of the entry, whose paths start from the table's folder."""
+    found = dict(entry.entry.build or {})
+    for name in FILE_OPTIONS:
+        if isinstance(paths := found.get(name), list):
+            found[name] = [str(_absolute(entry.path.parent, path)) for path in paths]
+        elif isinstance(paths, str):
+            found[name] = str(_absolute(entry.path.parent, paths))
+    return found
+
+
+def _inherited(entry: Measured, one: Measured) -> Measured:
+    """What a measurement has, with what its entry gives it."""
+    found = {name: getattr(entry if getattr(one, name) is None else one, name) for name in MEASURED}
+    if entry.labels and one.labels:
+        found["labels"] = {**entry.labels, **one.labels}
+    found["marks"] = {**_as_dict(entry.marks), **_as_dict(one.marks)}
+    return Measured(**found)
+
+
+def _as_dict(marks: Any) -> dict[str, Any]:
+    return dict(marks) if isinstance(marks, dict) else {name: {} for name in marks or ()}
+
+
+def _sizes(one: Measurement) -> str:
+    shapes = {name: format_shape(parse_shape(shape)) for name, shape in one.shapes.items()}
+    return "-".join(f"{name}={size}" for name, size in (*one.dims.items(), *shapes.items()))
+
+
+def _check_entry(entry: TableEntry) -> None:
+    """Refuses what no measurement could make right, before anything is built."""
+    table = entry.entry
+    checks: list[tuple[str, Any]] = [
+        ("dims", lambda: parse_dims(table.dims)),
+        ("shapes", lambda: parse_profiles(cast("Shapes", table.shapes))),
+        ("build", lambda: checked_options(table.build or {})),
+    ]
+    for place, one in enumerate(table.measure or ()):
+        where = f"measure[{place}]"
+        checks.append((f"{where}.shapes", lambda one=one: _sizes(one)))
+        if unknown := [name for name in one.dims if table.dims and name not in table.dims]:
+            names = meant(unknown[0], table.dims or ())
+            raise entry.problem(f"{where}.dims", f"dims= has no {unknown[0]!r}{names}")
+        variants = table.precision if isinstance(table.precision, list) else [table.precision]
+        if one.precision is not None and one.precision not in variants:
+            raise entry.problem(
+                f"{where}.precision", f"the entry's precision= has no {one.precision!r}"
+            )
+    for key, check in checks:
+        try:
+            check()
+        except ValueError as error:
+            raise entry.problem(key, error) from None
+
+
+def _options(entry: TableEntry, whole: Measured, key: str) -> dict[str, Any]:
+    found = {name: getattr(whole, name) for name in OPTIONS}
+    given = {name: value for name, value in found.items() if value is not None}
+    folder = entry.path.parent
+    if isinstance(inputs := given.get("inputs"), dict):
+        given["inputs"] = {name: str(folder / path) for name, path in inputs.items()}
+    elif isinstance(inputs, str):
+        given["inputs"] = str(folder / inputs)
+    try:
+        override(Settings(), given, "options")
+    except ValueError as error:
+        raise entry.problem(key, str(error).removeprefix("options: ")) from None
+    return given
+
+
+def _percentiles(entry: TableEntry, whole: Measured, key: str) -> dict[float, Limit]:
+    found = {
+        p: getattr(whole, name)
+        for name, p in _PERCENTILES.items()
+        if getattr(whole, name) is not None
+    }
+    for name, limit in (whole.percentiles_ms or {}).items():
+        try:
+            p = float(name)
+        except ValueError:
+            p = 0.0
+        if not 0 < p < 100:
+            what = f"{name!r} is no percentile: write a number between 0 and 100, such as '99.9'"
+            raise entry.problem(".".join(filter(None, (key, "percentiles_ms"))), what)
+        found[p] = limit
+    return found
+
+
+def _accuracy(entry: TableEntry, whole: Measured) -> dict[str, Any] | None:
+    """The arguments of `Engine.assert_close`; None where outputs are not compared."""
+    if not whole.accuracy:
+        return None
+    if not isinstance(whole.accuracy, Accuracy):
+        return {}
+    given = {
+        name: value
+        for name, value in msgspec.structs.asdict(whole.accuracy).items()
+        if value is not None
+    }
+    if (reference := given.get("reference")) and PurePath(reference).suffix:
+        given["reference"] = _absolute(entry.path.parent, reference)
+    return given

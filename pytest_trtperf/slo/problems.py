@@ -1,0 +1,72 @@
+"""What is wrong with a table of SLOs: file, line of the entry, key, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from pytest_trtperf.errors import TableError
+from pytest_trtperf.text import brief, in_brief
+
+_PLACE = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
+_HEADER = re.compile(r"\s*\[\s*([^\[\].\s]+|\"[^\"]*\"|'[^']*')\s*\]")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_WORDS = {
+    "object": "a table", "array": "an array", "str": "text", "int": "a whole number",
+    "float": "a number", "bool": "true or false", "null": "nothing",
+}  # fmt: skip
+_TYPES = re.compile(f"`((?:(?:{'|'.join(_WORDS)})(?: \\| )?)+)`")
+
+
+def shown(path: Path) -> str:
+    """A path as messages name it: relative where it is below the working directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def headers(text: str) -> dict[str, int]:
+    """The line that each entry begins in, from 1; those without a header of their own lack."""
+    found = ((number, _HEADER.match(line)) for number, line in enumerate(text.splitlines(), 1))
+    return {header[1].strip("\"'"): number for number, header in found if header}
+
+
+def problem(path: Path, line: int | None, entry: str, key: str, what: object) -> TableError:
+    """The error that names them all."""
+    where = shown(path) if line is None else f"{shown(path)}:{line}"
+    place = f"[{entry}]" + (f" {key}" if key else "")
+    return TableError(f"{where}: {place}: {in_brief(what)}")
+
+
+def of_validation(
+    error: msgspec.ValidationError, known: Mapping[str, Iterable[str]]
+) -> tuple[str, str]:
+    """The key that a value is wrong of, and what is wrong with it.
+
+    Args:
+        known: the keys there are in tables by the key of each; of an entry by an empty text.
+    """
+    found = _PLACE.fullmatch(str(error))
+    what, key = (found[1], found[2] or "") if found else (str(error), "")
+    if unknown := _UNKNOWN.fullmatch(what):
+        name, kind = unknown[1], key.rpartition(".")[2].partition("[")[0]
+        hint = " (a dimension is named in the entry's dims=)" if kind == "measure" else ""
+        return key, f"unknown key {brief(name)}{meant(name, known.get(kind, known['']))}{hint}"
+    what = what.replace("Object missing required field", "it lacks the key")
+    words = _TYPES.sub(_in_words, what)
+    return key, words[:1].lower() + words[1:].replace("`", "'")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Which name may have been meant, else all that there are."""
+    listed = list(known)
+    close = difflib.get_close_matches(name[:80], listed, 1)
+    return f": did you mean {close[0]!r}?" if close else f"; there are {', '.join(listed)}"
+
+
+def _in_words(found: re.Match[str]) -> str:
+    kinds = [kind for kind in found[1].split(" | ") if kind != "null" or found[1] == "null"]
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds)

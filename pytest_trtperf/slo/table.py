@@ -1,0 +1,144 @@
+"""A table of SLOs as it is read: its entries, each with what the defaults give it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_trtperf.errors import TableError
+from pytest_trtperf.slo.problems import headers, of_validation, problem, shown
+from pytest_trtperf.slo.types import DEFAULTS, Accuracy, Defaults, Entry, Measurement
+from pytest_trtperf.text import brief, is_text
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_JOINED = ("build", "labels")
+"""Keys of which an entry's values join those of the defaults."""
+
+_SHAPES = ("dims", "shapes")
+_NOT_IN_NAMES = ("[", "]", "::")
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """An entry of a table.
+
+    Attributes:
+        line: that it begins in, from 1; None where it has no header of its own.
+        entry: with what the defaults give it.
+    """
+
+    path: Path
+    name: str
+    line: int | None
+    entry: Entry
+
+    def problem(self, key: str, what: object) -> TableError:
+        """The error that says what is wrong with a key of this entry."""
+        return problem(self.path, self.line, self.name, key, what)
+
+
+def read_table(path: Path) -> list[TableEntry]:
+    """The entries of a table, in its order. No model is opened.
+
+    Raises:
+        TableError: it cannot be read, or has what no table may have.
+    """
+    text = _read(path)
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        what = error if isinstance(error, ValueError) else "it is nested too deep"
+        raise TableError(f"{shown(path)}: not TOML: {what}") from None
+    lines = headers(text)
+    for name, table in tables.items():
+        _check_name(path, lines.get(name), name, table)
+    defaults = _converted(path, lines, DEFAULTS, tables.pop(DEFAULTS, {}), Defaults, {})
+    return [
+        TableEntry(path, name, lines.get(name), _entry(path, lines, name, table, defaults))
+        for name, table in tables.items()
+    ]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TableError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise TableError(f"{shown(path)}: not TOML: {error}") from None
+
+
+def _check_name(path: Path, line: int | None, name: str, table: object) -> None:
+    if not isinstance(table, dict):
+        raise TableError(
+            f"{shown(path)}: {brief(name)} stands outside of an entry: write it below [NAME], or "
+            f"below [{DEFAULTS}] for all entries"
+        )
+    if not (name and is_text(name)) or any(mark in name for mark in _NOT_IN_NAMES):
+        what = "the name becomes a test's: it has no [, ], :: and no control character"
+        raise problem(path, line, name, "", what)
+
+
+def _entry(
+    path: Path, lines: Mapping[str, int], name: str, table: dict[str, Any], defaults: Defaults
+) -> Entry:
+    under = {
+        field: value
+        for field in Defaults.__struct_fields__
+        if (value := getattr(defaults, field)) is not None
+    }
+    # An entry that says how its inputs are shaped does not get half of the default.
+    if "dims" in table or "shapes" in table:
+        under = {field: value for field, value in under.items() if field not in _SHAPES}
+    joined = {
+        field: {**under[field], **table[field]}
+        for field in _JOINED
+        if field in under and isinstance(table.get(field), dict)
+    }
+    dims = table.get("dims", under.get("dims"))
+    found: Entry = _converted(path, lines, name, {**table, **joined}, Entry, dims)
+    marks = [*_marks(defaults.marks), *_marks(found.marks)]
+    given = {field: value for field, value in under.items() if field not in table}
+    return msgspec.structs.replace(found, **{**given, "marks": dict(marks) or None})
+
+
+def _marks(marks: Any) -> list[tuple[str, Any]]:
+    return [*marks.items()] if isinstance(marks, dict) else [(name, {}) for name in marks or ()]
+
+
+def _converted(
+    path: Path, lines: Mapping[str, int], name: str, table: dict[str, Any], kind: Any, dims: object
+) -> Any:
+    named = dims if isinstance(dims, Mapping) else {}
+    measure = table.get("measure")
+    if isinstance(measure, list):
+        table = {**table, "measure": [_with_dims(one, named) for one in measure]}
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        known = {
+            "": kind.__struct_fields__,
+            "measure": [*Measurement.__struct_fields__, *named],
+            "accuracy": Accuracy.__struct_fields__,
+        }
+        key, what = of_validation(error, known)
+        raise problem(path, lines.get(name), name, key, what) from None
+
+
+def _with_dims(measurement: Any, named: Mapping[str, Any]) -> Any:
+    """A measurement whose keys that are names of dimensions are in its `dims`."""
+    if not isinstance(measurement, dict) or not isinstance(measurement.get("dims", {}), dict):
+        return measurement
+    own = {key for key in measurement if key in named and key not in Measurement.__struct_fields__}
+    rest = {key: value for key, value in measurement.items() if key not in own}
+    sizes = {key: measurement[key] for key in measurement if key in own}
+    return {**rest, "dims": {**rest.get("dims", {}), **sizes}} if sizes else rest

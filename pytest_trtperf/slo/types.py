@@ -1,0 +1,125 @@
+"""What a table of SLOs may hold: the types that read it, and that its JSON Schema is made of."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from pytest_trtperf.engine.options import Precision
+from pytest_trtperf.options.values import (
+    Arrivals,
+    InconclusivePolicy,
+    KernelsChoice,
+    ToleranceKind,
+)
+
+DEFAULTS = "defaults"
+"""The table whose keys are those of all others, unless they have their own."""
+
+OWN = "own"
+"""The precision that the file has."""
+
+# NaN and infinity are excluded by finite bounds, since msgspec takes no infinite ones.
+Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
+Limit = Positive | dict[str, Positive]
+Size = Annotated[int, msgspec.Meta(ge=0)]
+Range = Annotated[list[Size], msgspec.Meta(min_length=3, max_length=3)]
+Shape = str | list[int]
+ProfileShapes = str | list[int | str | list[int]]
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Marks = list[Name] | dict[Name, dict[str, Any] | list[Any]]
+PrecisionChoice = Precision | Literal["own"]
+Precisions = Annotated[list[PrecisionChoice], msgspec.Meta(min_length=1)]
+
+
+class _Table(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The base of all tables."""
+
+
+class Accuracy(_Table, frozen=True):
+    """How close outputs have to be to those of a reference, as in `Engine.assert_close`."""
+
+    reference: str | None = None
+    rtol: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    atol: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    seed: Size | None = None
+
+
+class Measured(_Table, frozen=True):
+    """What one measurement has: budgets, options, marks. Absent is not said here."""
+
+    p50_ms: Limit | None = None
+    p90_ms: Limit | None = None
+    p95_ms: Limit | None = None
+    p99_ms: Limit | None = None
+    percentiles_ms: dict[str, Limit] | None = None
+    metric: Name | None = None
+    qps: Limit | None = None
+    device_memory_mib: Limit | None = None
+    accuracy: bool | Accuracy | None = None
+    baseline: bool | None = None
+    marks: Marks | None = None
+    tolerance: Share | dict[ToleranceKind, Share] | None = None
+    widening: float | None = None
+    inconclusive: InconclusivePolicy | None = None
+    sessions: int | None = None
+    max_time: Positive | None = None
+    warm_up_ms: Positive | None = None
+    max_warm_up: Positive | None = None
+    round_ms: Positive | None = None
+    round_queries: int | None = None
+    transfers: bool | None = None
+    spin_wait: bool | None = None
+    cuda_graph: bool | None = None
+    streams: int | None = None
+    concurrency: int | None = None
+    kernels: KernelsChoice | None = None
+    idle_ms: float | None = None
+    request_rate: Positive | Literal["closed"] | None = None
+    arrivals: Arrivals | None = None
+    layers: bool | None = None
+    inputs: str | dict[str, str] | None = None
+    seed: Size | None = None
+    owner: Name | None = None
+    labels: dict[str, str] | None = None
+
+
+class Measurement(Measured, frozen=True):
+    """One measurement. Other keys are sizes of dimensions, by the names in the entry's `dims`."""
+
+    name: Name | None = None
+    dims: dict[Name, Size] = {}
+    shapes: dict[str, Shape] = {}
+    precision: PrecisionChoice | None = None
+
+
+class Defaults(Measured, frozen=True):
+    """What all entries have, unless they say it themselves."""
+
+    dims: dict[Name, Size | Range] | None = None
+    shapes: dict[str, ProfileShapes] | None = None
+    build: dict[str, Any] | None = None
+    precision: PrecisionChoice | Precisions | None = None
+    measure: list[Measurement] | None = None
+
+
+class Entry(Defaults, frozen=True, kw_only=True):
+    """One model, or all that a glob finds."""
+
+    onnx: Name
+    exclude: list[Name] = []
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+OPTIONS = tuple(
+    name for name in Measured.__struct_fields__[Measured.__struct_fields__.index("tolerance") :]
+)
+"""The fields that are options of a measurement."""
+
+MEASURED = Measured.__struct_fields__
+"""The fields that an entry gives to its measurements."""
