@@ -1,8 +1,9 @@
 """Pages of docs/ as the tests read them: their blocks, files and commands in order.
 
 A comment of HTML before a block says what a reader knows from the text: `<!-- exits with 1 -->`,
-`<!-- install -->`, `<!-- not run: why -->`. A block that begins with `# some/file.py` is that file.
-A block of `text` after commands is what they print, among other lines.
+`<!-- install -->`, `<!-- not run: why -->`, `<!-- file name.sh -->`, `<!-- steps are run -->`. A
+block that begins with `# some/file.py` is that file. One of `text` after commands is what they
+print, among other lines.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,8 @@ class Block:
     @property
     def file(self) -> str:
         """The name of the file that it is; empty of others."""
+        if self.remark.startswith("file "):
+            return self.remark.removeprefix("file ")
         named = _FILE.match(self.text)
         return named[1] if named else ""
 
@@ -82,8 +85,10 @@ class Walk:
     variables: Mapping[str, str] = field(default_factory=dict)
     output: str = ""
 
-    def follow(self, blocks: Iterator[Block]) -> int:
-        """Does what the blocks say, and returns how many there were with commands."""
+    def follow(self, blocks: Iterable[Block]) -> int:
+        """Does what the blocks say, and returns how often there were commands."""
+        from tests.docs.workflows import lines_of
+
         commands = 0
         for block in blocks:
             if block.remark == "install" or block.remark.startswith("not run"):
@@ -92,19 +97,23 @@ class Walk:
                 path = self.folder / block.file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text, encoding="utf-8")
+            if block.remark == "steps are run":
+                for line in lines_of(block):
+                    self.run(block, line)
+                    commands += 1
             elif block.language == "sh":
-                self.run(block)
+                self.run(block, block.text)
                 commands += 1
             elif block.language == "text":
                 missing = missing_line(block.text, self.output)
                 assert missing is None, f"{block}: {missing!r} is not in\n{self.output}"
         return commands
 
-    def run(self, block: Block) -> None:
-        """Runs the commands of a block in one shell, which ends with the first that fails."""
+    def run(self, block: Block, commands: str) -> None:
+        """Runs commands of a block in one shell, which ends with the first that fails."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", "-ec", f"trap 'pwd > \"$WALK\"' EXIT\n{block.text}"],
+            ["bash", "-ec", f"trap 'pwd > \"$WALK\"' EXIT\n{commands}"],
             cwd=self.folder,
             env={**os.environ, **self.variables, "PATH": path, "WALK": str(self._place)},
             stdout=subprocess.PIPE,
