@@ -1,8 +1,8 @@
-"""Writes what is generated from the code: docs/reference.md, and the JSON Schema of a record.
+"""Writes what is generated from the code: docs/reference.md, JSON Schemas of records and tables.
 
 python docs/generate.py
 
-A test compares both with what the code says.
+A test compares them with what the code says.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from pytest_trtperf.options import DECLARED, Option
 from pytest_trtperf.options.resolve import FREE_PREFIX
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
+from pytest_trtperf.slo import schema as slo_schema
 
 REFERENCE = Path(__file__).parent / "reference.md"
 SCHEMA = Path(pytest_trtperf.__file__).parent / "record" / schema.FILE
+SLO_SCHEMA = Path(pytest_trtperf.__file__).parent / "slo" / slo_schema.FILE
 
 OTHER_VARIABLES: Mapping[str, str] = {
     "CUDA_VISIBLE_DEVICES": "The GPUs that may be used; respected, and narrowed to one for each "
@@ -147,6 +149,11 @@ def schema_text() -> str:
     return json.dumps(schema.record_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def slo_schema_text() -> str:
+    """The schema of tables of SLOs as its file has it."""
+    return json.dumps(slo_schema.slo_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def _options() -> Iterator[str]:
     yield from _OPTIONS.splitlines()
     for option in DECLARED:
@@ -224,9 +231,10 @@ def _statuses() -> Iterator[str]:
 
 
 def main() -> None:
-    """Writes both files."""
+    """Writes all files."""
     REFERENCE.write_text(reference(), encoding="utf-8")
     SCHEMA.write_text(schema_text(), encoding="utf-8")
+    SLO_SCHEMA.write_text(slo_schema_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ def test_schema_is_current(generate: ModuleType) -> None:
     assert generate.SCHEMA.read_text(encoding="utf-8") == generate.schema_text(), HOW
 
 
+def test_schema_of_tables_is_current(generate: ModuleType) -> None:
+    assert generate.SLO_SCHEMA.read_text(encoding="utf-8") == generate.slo_schema_text(), HOW
+
+
 def test_schema_knows_both_kinds_of_record(generate: ModuleType) -> None:
     schema = json.loads(generate.schema_text())
     kinds = [schema["$defs"][choice["$ref"].rpartition("/")[2]] for choice in schema["anyOf"]]

@@ -39,7 +39,8 @@ exit status:
   0  success
   1  a regression, or a missing or broken test (compare --fail), an alarm (trend --fail), no
      usable backend (doctor), a test that failed (build), a bad engine (cache verify), an engine in
-     use that was kept (cache prune, cache clear), or nothing to accept (baseline accept)
+     use that was kept (cache prune, cache clear), a model in no table (slo check), or nothing to
+     accept (baseline accept)
   2  wrong usage, or a file that cannot be used
 """
 

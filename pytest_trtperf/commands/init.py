@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from pytest_trtperf.baseline.layout import TABLE_SUFFIX
 from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
@@ -15,6 +16,7 @@ from pytest_trtperf.commands.common import (
     say_json,
     say_text,
 )
+from pytest_trtperf.commands.first_table import first_table
 from pytest_trtperf.commands.first_tests import first_tests
 from pytest_trtperf.errors import EngineBuildError
 from pytest_trtperf.onnx_file.outline import Outline, outline
@@ -23,7 +25,10 @@ from pytest_trtperf.text import counted
 _EXAMPLE = """\
   trtperf init models/resnet50.onnx models/encoder.onnx
   trtperf init models/*.onnx -o tests/test_performance.py
+  trtperf init --table models/*.onnx
 """
+
+_MODULE, _TABLE = "test_performance.py", f"models{TABLE_SUFFIX}"
 
 _DETAILS = """\
 Each model gets a test that measures it with one shape, which you put at the top of the test: what
@@ -43,20 +48,24 @@ def add(commands: Parsers) -> None:
     )
     option = parser.add_argument
     option("models", nargs="+", metavar="MODEL.onnx", type=Path, help="the ONNX files")
+    option("--table", action="store_true", help="write a table of SLOs in place of functions")
     option(
         "-o",
         "--output",
         type=Path,
-        default=Path("test_performance.py"),
         metavar="FILE",
-        help="the test module; - prints it (default: %(default)s)",
+        help=f"what is written; - prints it (default: {_MODULE}, with --table {_TABLE})",
     )
 
 
 def _run(arguments: argparse.Namespace) -> int:
     models = [(path, _outline(path)) for path in dict.fromkeys(arguments.models)]
-    source = first_tests(models)
-    output: Path = arguments.output
+    output: Path = arguments.output or Path(_TABLE if arguments.table else _MODULE)
+    if arguments.table and str(output) != "-" and not output.name.endswith(TABLE_SUFFIX):
+        note(f"error: pytest collects tables by the end of their name: write -o NAME{TABLE_SUFFIX}")
+        return ExitStatus.TROUBLE
+    folder = Path() if str(output) == "-" else output.parent
+    source = first_table(models, folder) if arguments.table else first_tests(models)
     is_printed = str(output) == "-"
     if not is_printed and os.path.lexists(output):
         note(f"error: {output} is there already: name another file with -o, or take -o - to print")

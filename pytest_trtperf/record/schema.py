@@ -19,17 +19,17 @@ def record_schema() -> dict[str, Any]:
         "title": "record of pytest-trtperf",
         **msgspec.json.schema(RunRecord | MergedRecord),
     }
-    plain: dict[str, Any] = _same_for_all_versions(schema)
+    plain: dict[str, Any] = same_for_all_versions(schema)
     return plain
 
 
-def _same_for_all_versions(value: Any) -> Any:
+def same_for_all_versions(value: Any) -> Any:
     """Python and msgspec differ by version in the order of choices and the indent of docstrings."""
     if isinstance(value, dict):
-        plain = {name: _same_for_all_versions(inner) for name, inner in sorted(value.items())}
+        plain = {name: same_for_all_versions(inner) for name, inner in sorted(value.items())}
         if isinstance(description := plain.get("description"), str):
             plain["description"] = " ".join(inspect.cleandoc(description).split())
         if isinstance(choices := plain.get("anyOf"), list):
             plain["anyOf"] = sorted(choices, key=repr)
         return plain
-    return [_same_for_all_versions(inner) for inner in value] if isinstance(value, list) else value
+    return [same_for_all_versions(inner) for inner in value] if isinstance(value, list) else value

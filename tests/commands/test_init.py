@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_trtperf.cli import main
+from pytest_trtperf.commands.first_table import first_table
 from pytest_trtperf.commands.first_tests import first_tests
 from pytest_trtperf.onnx_file.outline import Outline
+from pytest_trtperf.slo.items import items_of
 
 onnx = pytest.importorskip("onnx")
 FLOAT, INT64, STRING = 1, 7, 8
@@ -138,3 +140,61 @@ def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
         }
         fixed = {"trt_engine", "trt_measure", "engine", "perf", "shapes"}
         assert len(set(variables) - fixed) == len(different)
+
+
+def test_a_table_has_an_entry_for_each_model(encoder, pytester, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(pytester.path)
+    (pytester.path / "zoo").mkdir()
+    save(pytester.path / "zoo" / "two.onnx", {"x": (FLOAT, [None, 3, None])}, "Relu")
+    save(pytester.path / "2.onnx", {"x": (FLOAT, [1, 3])}, "Relu")
+    (pytester.path / encoder.name).write_bytes(encoder.read_bytes())
+    output = "perf/models.slo.toml"
+    assert main(["init", "--table", encoder.name, "zoo/two.onnx", "2.onnx", "-o", output]) == 0
+    assert f"written: {output}, with 3 tests" in capsys.readouterr().out
+    written = Path(output).read_text()
+    assert "dims = { batch = 8, src_len = 128 }" in written
+    assert 'onnx = "../zoo/two.onnx"\nshapes = { x = "8x3x16" }' in written
+    pytester.makeini("[pytest]")
+    options = ("--trtperf-backend=onnxruntime", "--trtperf-max-time=0.2", "--trtperf-round-ms=10")
+    ran = pytester.runpytest_subprocess("--trtperf", *options, timeout=120)
+    ran.assert_outcomes(passed=3)
+
+
+def test_a_table_that_pytest_would_not_collect_is_refused(encoder, capsys):
+    assert main(["init", "--table", encoder.name, "-o", "models.toml"]) != 0
+    assert "write -o NAME.slo.toml" in capsys.readouterr().err
+    assert not Path("models.toml").exists()
+    assert main(["init", "--table", encoder.name]) == 0
+    assert Path("models.slo.toml").exists()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            NAMES.filter(lambda name: name and not {*name} & {*"\0*?["}).map(Path),
+            st.dictionaries(NAMES, st.lists(DIMENSIONS)),
+        ),
+        max_size=3,
+    )
+)
+def test_whatever_the_names_are_the_table_is_read_again(tmp_path_factory, models):
+    outlines = [
+        (
+            path,
+            Outline(
+                inputs=list(inputs),
+                tensors={name: f"float32 {name}" for name in inputs},
+                shapes={name: tuple(shape) for name, shape in inputs.items()},
+            ),
+        )
+        for path, inputs in models
+    ]
+    table = tmp_path_factory.getbasetemp() / "any.slo.toml"
+    table.write_text(first_table(outlines), encoding="utf-8")
+    tests = items_of(table)
+    assert len(tests) == len(models)
+    for test, (path, inputs) in zip(tests, models, strict=True):
+        assert test.onnx == table.parent / path
+        named = {dim for dims in inputs.values() for dim in dims if isinstance(dim, str)}
+        assert set(test.build["dims"] or ()) == named

@@ -1,0 +1,90 @@
+"""ONNX files -> a table of SLOs: what `trtperf init --table` writes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_trtperf.engine.dimensions import usual_size
+from pytest_trtperf.onnx_file.outline import Outline
+from pytest_trtperf.text import one_line
+
+_HEAD = """\
+# Tests of models: each is measured, held to its budgets and compared with its baseline.
+# Your limits go below, then record a baseline with --trtperf-update and commit it.
+"""
+
+
+def first_table(models: Sequence[tuple[Path, Outline]], folder: Path = Path()) -> str:
+    """An entry for each model.
+
+    Args:
+        folder: of the table, which paths start from.
+    """
+    taken = {"defaults"}
+    entries = []
+    for path, model in models:
+        name = _unlike(re.sub(r"[^0-9A-Za-z_-]+", "-", path.stem).strip("-") or "model", taken)
+        taken.add(name)
+        lines = "\n".join(_lines(os.path.relpath(path, folder), model))
+        entries.append(f"\n[{name}]\n{lines}\n# p99_ms = 10\n# qps = 100\n")
+    return _HEAD + "".join(entries)
+
+
+def _lines(path: str, model: Outline) -> Iterator[str]:
+    """An entry, as far as it measures."""
+    for name in model.inputs:
+        yield f"# {_quoted(name)}: {one_line(model.tensors[name])}"
+    yield f"onnx = {_quoted(path)}"
+    names = dict.fromkeys(
+        dim for name in model.inputs for dim in model.shapes.get(name, ()) if isinstance(dim, str)
+    )
+    if names:
+        yield f"dims = {_table({name: str(usual_size(name)) for name in names})}"
+    shapes = {
+        name: "x".join(_size(axis, dim) for axis, dim in enumerate(model.shapes[name]))
+        for name in model.inputs
+        if None in model.shapes.get(name, ())
+    }
+    if shapes:
+        yield f"shapes = {_table({name: _quoted(shape) for name, shape in shapes.items()})}"
+    if lacking := [name for name in model.inputs if model.tensors[name].startswith("string")]:
+        yield f"# Texts are not made up: inputs = {_table({lacking[0]: _quoted('FILE.npy')})}"
+
+
+def _size(axis: int, dim: int | str | None) -> str:
+    if isinstance(dim, int):
+        return str(dim)
+    return str(usual_size(dim or ("batch" if axis == 0 else "")))
+
+
+def _table(values: dict[str, str]) -> str:
+    return "{ " + ", ".join(f"{_key(name)} = {value}" for name, value in values.items()) + " }"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """The text as a basic string of TOML."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    # TOML has no half of a surrogate pair, and no file that pytest could name has one.
+    return "?" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken."""
+    number, found = 2, name
+    while found in taken:
+        number, found = number + 1, f"{name}-{number}"
+    return found

@@ -1,0 +1,91 @@
+"""The JSON Schema of a table of SLOs, for editors; `slo.schema.json` in this package holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pytest_trtperf.engine.options import OPTIONS as BUILD_OPTIONS
+from pytest_trtperf.engine.options import PRECISIONS
+from pytest_trtperf.options import DECLARED
+from pytest_trtperf.record.schema import same_for_all_versions
+from pytest_trtperf.slo.types import DEFAULTS, Defaults, Entry, Measurement
+
+FILE = "slo.schema.json"
+
+_LIMIT = "A number, or one for each device: the first pattern that matches its name applies."
+_MEANINGS: Mapping[str, str] = {
+    "p50_ms": f"Budget of the median in ms. {_LIMIT}",
+    "p90_ms": f"Budget of P90 in ms. {_LIMIT}",
+    "p95_ms": f"Budget of P95 in ms. {_LIMIT}",
+    "p99_ms": f"Budget of P99 in ms. {_LIMIT}",
+    "percentiles_ms": "Budgets of other percentiles in ms, by number: { '99.9' = 3 }.",
+    "metric": "What percentiles are of (default: latency, or response under an open load).",
+    "qps": f"Budget of the throughput in queries per second. {_LIMIT}",
+    "device_memory_mib": f"Budget of TensorRT's device memory in MiB. {_LIMIT}",
+    "accuracy": "Whether outputs are compared with those of a reference before the measurement.",
+    "baseline": "false: neither recorded nor compared with a baseline.",
+    "marks": "Names of pytest's marks, or their arguments by name.",
+    "onnx": "The model, from the table's folder, or a glob: a test for each file.",
+    "exclude": "Globs of files that are left out.",
+    "sha256": "The digest of the file; the test fails with another one.",
+    "build": "Build options, as in trt_engine.",
+    "precision": "own is that of the file; a list makes a test for each.",
+    "measure": "The measurements, each a test.",
+    "name": "Takes the place of the sizes in the test's name.",
+    "dims": "Sizes of dimensions by name; of an entry min, opt and max, too.",
+    "shapes": "Shapes of inputs by name, such as '8x3x224x224' or [8, 3, 224, 224].",
+    **{option.name: option.help for option in DECLARED if option.per_measurement},
+}
+_KINDS = {"flag": "boolean", "number": "integer", "enum": "string"}
+
+
+def slo_schema() -> dict[str, Any]:
+    """The schema of `*.slo.toml` (JSON Schema draft 7, which editors of TOML read)."""
+    kinds = (Defaults, Entry, Measurement)
+    _, found = msgspec.json.schema_components(kinds, ref_template="#/definitions/{name}")
+    parts = {name: _without_null(part) for name, part in found.items()}
+    for kind in kinds:
+        for name, about in parts[kind.__name__]["properties"].items():
+            about["description"] = _MEANINGS[name]
+            if name == "build":
+                about.update(_build_options())
+    sizes = {"type": "integer", "minimum": 0, "description": "The size of a dimension."}
+    parts[Measurement.__name__]["additionalProperties"] = sizes
+    plain: dict[str, Any] = same_for_all_versions(
+        {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "title": "table of SLOs of pytest-trtperf",
+            "type": "object",
+            "properties": {DEFAULTS: {"$ref": "#/definitions/Defaults"}},
+            "additionalProperties": {"$ref": "#/definitions/Entry"},
+            "definitions": parts,
+        }
+    )
+    return plain
+
+
+def _build_options() -> dict[str, Any]:
+    known: dict[str, Any] = {
+        name: {"type": _KINDS[option.kind]} if option.kind in _KINDS else {}
+        for name, option in BUILD_OPTIONS.items()
+    }
+    known["precision"] = {"enum": list(PRECISIONS)}
+    return {"properties": known, "additionalProperties": False}
+
+
+def _without_null(value: Any) -> Any:
+    """A schema without what TOML cannot write; a key that is not given has no default to show."""
+    if isinstance(value, list):
+        return [_without_null(one) for one in value if one != {"type": "null"}]
+    if not isinstance(value, dict):
+        return value
+    plain = {name: _without_null(one) for name, one in value.items() if name != "default"}
+    choices = plain.get("anyOf")
+    if isinstance(choices, list) and len(choices) == 1:
+        plain = {**{name: one for name, one in plain.items() if name != "anyOf"}, **choices[0]}
+    if isinstance(enum := plain.get("enum"), list):
+        plain["enum"] = [one for one in enum if one is not None]
+    return plain
