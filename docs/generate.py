@@ -137,6 +137,7 @@ def reference() -> str:
         *_environment(),
         *_mark(),
         *python_api.section(),
+        *python_api.hooks(),
         *_commands(),
         *_statuses(),
         *_RECORD.splitlines(),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest_trtperf
-from pytest_trtperf import errors, plugin
+from pytest_trtperf import errors, hookspecs, plugin
 from pytest_trtperf.analysis.diagnosis import Finding, FindingCode
 from pytest_trtperf.analysis.paired import Ratio
 from pytest_trtperf.analysis.rate_estimate import Trial
@@ -91,6 +91,18 @@ def section() -> Iterator[str]:
             bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
             yield row(f"`{name}`", bases, parse(kind)[0])
     yield ""
+
+
+def hooks() -> Iterator[str]:
+    """The lines of the section on hooks."""
+    yield from ("## Hooks", "", "Provisional; [extending.md](extending.md) shows them in use.", "")
+    for name in dir(hookspecs):
+        function = getattr(hookspecs, name)
+        parameters = inspect.signature(function).parameters.values()
+        arguments = ", ".join(f"{one.name}: {one.annotation}" for one in parameters)
+        returned = _type_of(function, "return")
+        yield from (f"### `{name}`", "", "```python", f"{name}({arguments}) -> {returned}", "```")
+        yield from ("", parse(function)[0], "")
 
 
 def row(*cells: str) -> str:

@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 
 import pytest_trtperf
+from pytest_trtperf import hookspecs
+from pytest_trtperf.options import DECLARED
 
 ROOT = Path(__file__).resolve().parents[1]
 HOW = "run python docs/generate.py"
@@ -92,3 +94,49 @@ def test_every_argument_is_documented(generate: ModuleType) -> None:
                     one for names in sections.get("Args", ()) for one in names.split(", ")
                 }
                 assert documented == set(inspect.signature(member).parameters) - {"self"}, member
+
+
+def test_every_argument_stands_in_a_signature_with_its_default(generate: ModuleType) -> None:
+    reference = generate.reference()
+    for kind, (owner, _) in generate.python_api.HELD.items():
+        for name, member in generate.python_api.members(getattr(pytest_trtperf, kind)):
+            if inspect.isfunction(member):
+                call = owner if name == "__call__" else f"{owner}.{name}"
+                shown = reference.partition(f"\n#### `{call}`\n")[2].partition("\n```\n")[0]
+                for one in list(inspect.signature(member).parameters.values())[1:]:
+                    default = "" if one.default is one.empty else f" = {one.default!r}"
+                    assert f"{one.name}: {one.annotation}{default}" in shown, (call, one)
+
+
+def test_every_member_is_documented(generate: ModuleType) -> None:
+    reference = generate.reference()
+    kinds = [getattr(pytest_trtperf, name) for name in pytest_trtperf.__all__]
+    kinds = [
+        kind for kind in kinds if inspect.isclass(kind) and not issubclass(kind, BaseException)
+    ]
+    assert len(kinds) >= 12
+    for kind in kinds:
+        section = reference.partition(f"\n### `{kind.__name__}`\n")[2].partition("\n### ")[0]
+        names = {*vars(kind), *getattr(kind, "__dataclass_fields__", ())}
+        for name in names:
+            if not name.startswith("_"):
+                assert re.search(rf"`(?:\w+\.)?{name}`", section), (kind, name)
+
+
+def test_every_option_has_its_key_variable_and_default(generate: ModuleType) -> None:
+    reference = generate.reference()
+    for option in DECLARED:
+        (line,) = re.findall(rf"(?m)^\| `{option.flag}[ `].*$", reference)
+        assert f"`{option.key}` | `{option.variable}` |" in line
+        if isinstance(option.default, (int, float)) and not isinstance(option.default, bool):
+            assert f"| `{option.default:g}` |" in line
+
+
+def test_every_hook_is_documented(generate: ModuleType) -> None:
+    reference = generate.reference()
+    hooks = dir(hookspecs)
+    assert len(hooks) >= 4
+    for name in hooks:
+        shown = reference.partition(f"\n### `{name}`\n")[2].partition("\n```\n")[0]
+        for argument in inspect.signature(getattr(hookspecs, name)).parameters:
+            assert f"{argument}: " in shown
