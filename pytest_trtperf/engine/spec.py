@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
@@ -33,6 +33,14 @@ def is_plan(path: Path) -> bool:
     return path.suffix.lower() in PLAN_SUFFIXES
 
 
+FilesOf: TypeAlias = "Callable[[Path], Sequence[Path]]"
+DigestOf: TypeAlias = "Callable[[Path, FilesOf], str]"
+
+
+def _read_digest(onnx: Path, files_of: FilesOf) -> str:
+    return files_digest(files_of(onnx))
+
+
 @dataclass(frozen=True)
 class EngineSpec:
     """An ONNX file with the profiles and options that an engine is built from.
@@ -47,6 +55,7 @@ class EngineSpec:
             ``configure_key`` has to come with it, since nothing else shows when the code changes.
         build_index: Distinguishes several builds from the same model and options.
         files_of: The files that the model consists of; their bytes identify it.
+        digest_of: Finds the digest of a model and its files without reading them, where it can.
 
     Raises:
         ValueError: an option is unknown or its value does not fit; the message lists the known.
@@ -58,6 +67,7 @@ class EngineSpec:
     configure: Callable[[Any], object] | None = None
     build_index: int = 0
     files_of: Callable[[Path], Sequence[Path]] = field(default=model_files, compare=False)
+    digest_of: DigestOf = field(default=_read_digest, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "onnx", Path(self.onnx))
@@ -101,7 +111,7 @@ class EngineSpec:
     @cached_property
     def model_digest(self) -> str:
         """See `onnx_file.external_data.files_digest`; the files are read once."""
-        return files_digest(self.files_of(self.onnx))
+        return self.digest_of(self.onnx, self.files_of)
 
     def describe(self, backend: str, backend_version: str, device: str | None) -> EngineIdentity:
         """Everything the plan depends on, and no path.
