@@ -281,7 +281,6 @@ class Comparison:
             return raced_record(self._subject.key, self._subject.device, raced, self._policy)
         if open_by:
             reason, message = open_by
-            self.notes.append(f"{gate.name}: {message}")
             verdict = replace(verdict, status=Status.INCONCLUSIVE, reason=reason, message=message)
         elif change.improved:
             self.notes.append(words.improved(gate, change, self._policy.remedy))

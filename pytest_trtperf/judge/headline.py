@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_trtperf.analysis.percent import percent_or_times, signed_percent
+from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.verdict import VerdictRecord
 
@@ -45,7 +45,7 @@ def _numbers(one: VerdictRecord, value: float, limit: float, device: str) -> str
         value, reference, change = one.race.value, one.race.reference, one.race.change
     was = "" if reference is None else f", {_before(one)} {_number(reference)}"
     numbers = f"({_number(value)} {unit}{was}), {_allowed(one.kind, limit)}"
-    return f"{one.metric} {percent_or_times(change)} {numbers}{_why(one)}"
+    return f"{one.metric} {signed_percent(change)} {numbers}{_why(one)}"
 
 
 def _allowed(kind: str, limit: float) -> str:

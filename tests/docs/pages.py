@@ -26,7 +26,7 @@ _BLOCK = re.compile(
 _FILE = re.compile(r"# ((?:[\w.-]+/)*[\w.-]+\.\w+)\n")
 _ANY = (
     (r"…", ".*"),
-    (r"[-+]\d[\d.,]*%", r"(?:[-+][\d.,]+%|[\d.,]+ times as much)"),
+    (r"[-+]\d[\d.,]*%", r"(?:<?[-+][\d.,]+%|[\d.,]+x)"),
     (r"cpu-[\w-]+", r"cpu-[\w-]+"),
     (r"[-+]?\d[\d.,]*", r"[-+]?\d[\d.,]*"),
     (r"\bpass$", "(?:pass|inconclusive|measured)"),

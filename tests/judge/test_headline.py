@@ -57,7 +57,7 @@ def regressed(**changes: Any) -> VerdictRecord:
         ),
         (
             regressed(change=42796.01, limit=0.025),
-            "gpu_compute median 42797 times as much (0.978 ms, was 0.8907), tolerance 2.5%",
+            "gpu_compute median 42797x (0.978 ms, was 0.8907), tolerance 2.5%",
         ),
         (
             regressed(reason="environment"),

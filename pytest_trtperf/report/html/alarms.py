@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.percent import percent_interval, percent_or_times
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.judge.fleet import FleetAlarm
 from pytest_trtperf.judge.trend import State
 from pytest_trtperf.record.text import shortened
@@ -59,7 +59,7 @@ def _size(one: FleetAlarm) -> str:
     if one.change is None:
         return f"{metrics} {since}".strip()
     interval = percent_interval(one.lower, one.upper)
-    return f"{percent_or_times(one.change)} {interval} {since}, {metrics}"
+    return f"{signed_percent(one.change)} {interval} {since}, {metrics}"
 
 
 def _where(one: FleetAlarm) -> str:

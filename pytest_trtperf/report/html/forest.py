@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.percent import percent_interval, percent_or_times
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.record.model import Measured
 from pytest_trtperf.report.html.cells import Row
 from pytest_trtperf.report.html.changes import Scale, Strip, change_of
@@ -55,7 +55,7 @@ def forest_of(measured: Sequence[Measured], rows: Sequence[Row]) -> Forest | Non
             anchor=row.anchor,
             state=row.state,
             name=f"{row.name} {row.tag}".rstrip(),
-            change=percent_or_times(change.share),
+            change=signed_percent(change.share),
             says=("" if change.metric == usual else f"{change.metric} ")
             + percent_interval(change.lower, change.upper),
             strip=scale.strip(change),

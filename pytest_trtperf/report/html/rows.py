@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.percent import percent_interval, percent_or_times, signed_percent
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.judge.headline import headline
 from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
@@ -194,4 +194,4 @@ def _change_cell(one: Change | None, scale: Scale) -> Cell:
     if one is None:
         return Cell(NONE)
     interval = percent_interval(one.lower, one.upper)
-    return Cell(percent_or_times(one.share), one.worse, interval, scale.strip(one))
+    return Cell(signed_percent(one.share), one.worse, interval, scale.strip(one))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_trtperf.analysis.percent import percent_interval, percent_or_times
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.text import shortened
@@ -67,7 +67,7 @@ def _cells(group: Sequence[Followed]) -> list[Cell]:
     change = Cell(NONE)
     if one.change is not None:
         interval = percent_interval(one.lower, one.upper)
-        change = Cell(percent_or_times(one.change), one.change, interval)
+        change = Cell(signed_percent(one.change), one.change, interval)
     level = Cell(NONE)
     if one.level is not None:
         text = f"{one.level:#.4g}".rstrip(".")  # 1.030 and 1001, below each other
