@@ -167,7 +167,7 @@ def test_a_link_opens_its_row(browser):
 
 def test_dark(browser):
     back = "getComputedStyle(document.body).backgroundColor"
-    line = "getComputedStyle(document.querySelector('.details .plot .c-now .line')).stroke"
+    line = "getComputedStyle(document.querySelector('.panel .plot .c-now .line')).stroke"
     browser.open_row(FAILED)
     light = browser.js(back), browser.js(line)
     features = [{"name": "prefers-color-scheme", "value": "dark"}]
@@ -179,6 +179,33 @@ def test_dark(browser):
     assert browser.js(line) == light[1]
     browser.js("window.dispatchEvent(new Event('afterprint'))")
     assert browser.js(line) != light[1]
+
+
+def test_print_has_a_sheet_for_each_opened_test(browser):
+    panels = [browser.open_row(key) for key in (FAILED, RATE)]
+    browser.js("window.dispatchEvent(new Event('beforeprint'))")
+    keys = "[...document.querySelectorAll('.sheet .key')].map((one) => one.textContent)"
+    assert browser.js(keys) == [FAILED, RATE]
+    heights = "[...document.querySelectorAll('.sheet')].map((one) => one.getBoundingClientRect())"
+    for sheet in browser.js(f"{heights}.map((one) => [one.width, one.height])"):
+        assert sheet[0] <= 691
+        assert sheet[1] <= 970  # of a letter, with its margins
+    browser.js("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.js("document.querySelector('.sheet')") is None
+    assert all(browser.captions(panel) for panel in panels)
+
+
+def test_a_phone_has_cards(browser):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        panel = browser.open_row(FAILED)
+        assert browser.captions(panel)
+        assert browser.js("document.documentElement.scrollWidth") == 390
+        row = f"document.getElementById('{browser.row(FAILED)}')"
+        assert browser.js(f"getComputedStyle({row}).display") == "grid"
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_texts_have_contrast(browser):

@@ -1,6 +1,5 @@
 // A chart in its frame: caption, drawing, what is read by pointing at it, a part of it, and files.
 
-const PAPER = 660;
 const NEAR = 28;
 const NARROWEST = 120;
 
@@ -31,8 +30,7 @@ class Figure {
   }
 
   draw() {
-    const printing = document.documentElement.classList.contains("printing");
-    const width = printing ? PAPER : Math.floor(this.box.clientWidth);
+    const width = Math.floor(this.box.clientWidth);
     if (width < NARROWEST) return;
     const zoom = this.plot?.zoom ?? null;
     this.plot = this.chart.rows ? new Lines(this.chart) : new Plot(this.chart, zoom);

@@ -1,7 +1,6 @@
 // The tables: sort, filter, keys, and rows that open.
 
 const COLLATOR = new Intl.Collator("en", { numeric: true });
-const opened = new Map();
 
 class Listing {
   constructor(section) {
@@ -102,7 +101,8 @@ class Listing {
       const data = await loadDetails();
       const details = data[this.section.id][row.dataset.place];
       entry.charts = new Charts(details, data);
-      cell.append(panelOf(details, entry.charts, row.id, data));
+      entry.charts.panel = panelOf(details, entry.charts, row.id, data);
+      cell.append(entry.charts.panel);
       entry.charts.draw();
       below.dataset.drawn = "true";
     } catch (error) {
@@ -124,10 +124,6 @@ class Listing {
     row.classList.toggle("open", isOpen);
     row.querySelector(".toggle").setAttribute("aria-expanded", String(isOpen));
   }
-}
-
-function redraw() {
-  for (const { charts } of opened.values()) charts?.draw();
 }
 
 function openNamed(listings) {
@@ -153,14 +149,7 @@ function start() {
   document.addEventListener("click", (event) => {
     if (event.target.closest("a")?.getAttribute("href") === location.hash) setTimeout(() => openNamed(listings));
   });
-  window.addEventListener("beforeprint", () => {
-    document.documentElement.classList.add("printing");
-    redraw();
-  });
-  window.addEventListener("afterprint", () => {
-    document.documentElement.classList.remove("printing");
-    redraw();
-  });
+  startPrint();
   document.addEventListener("keydown", (event) => {
     if (event.key === "/" && !event.target.matches("input") && listings.length) {
       event.preventDefault();

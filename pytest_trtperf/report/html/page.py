@@ -11,6 +11,7 @@ import base64
 import gzip
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,17 @@ from pytest_trtperf.version import VERSION
 
 SCRIPTS = (
     *("elements.js", "scale.js", "plot.js", "lines.js", "files.js", "figure.js"),
-    *("rounds.js", "charts.js", "trend.js", "details.js", "compare.js", "page.js"),
+    *("rounds.js", "charts.js", "trend.js", "details.js", "compare.js", "print.js", "page.js"),
 )
 """In the order in which they need each other."""
 
-STYLES = ("page.css", "table.css", "charts.css", "print.css")
+STYLES = ("page.css", "table.css", "charts.css", "phone.css", "print.css")
 
 MAX_FAILURES = 50
 """Failures that are listed above the table; all of them are in it."""
+
+_BREAKS = re.compile(r"(?<=[_\[\]/:.,])(?=[^_\[\]/:.,])")
+"""Where a name may go on in the next line."""
 
 _HERE = Path(__file__).parent
 _NEEDS = ("jinja2",)
@@ -119,6 +123,7 @@ def html_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = lambda name: Markup("<wbr>").join(_BREAKS.split(name))
     script = "\n".join(_text(name) for name in SCRIPTS)
     style = "\n".join(_text(name) for name in STYLES)
     found = rows.in_order(_measured(runs))

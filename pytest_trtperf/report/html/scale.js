@@ -127,8 +127,10 @@ class Scale {
 
   ticks(count) {
     if (this.kind === "folded") return this.foldedTicks(count);
-    const found = this.own ?? TICKS_OF[this.kind](...this.range, count);
-    return found.filter(([value]) => this.has(value));
+    if (this.own) return this.own.filter(([value]) => this.has(value));
+    const round = (most) => TICKS_OF[this.kind](...this.range, most).filter(([value]) => this.has(value));
+    const found = round(count);
+    return found.length > 1 ? found : round(2 * count);
   }
 }
 
