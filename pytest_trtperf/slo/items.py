@@ -20,6 +20,7 @@ from pytest_trtperf.options.resolve import override
 from pytest_trtperf.slo.problems import meant
 from pytest_trtperf.slo.table import TableEntry, read_table
 from pytest_trtperf.slo.types import MEASURED, OPTIONS, OWN, Accuracy, Limit, Measured, Measurement
+from pytest_trtperf.text import with_escapes
 
 _PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0}
 
@@ -87,7 +88,8 @@ def _matches(folder: Path, pattern: str) -> set[Path]:
 
 
 def _is_glob(folder: Path, pattern: str) -> bool:
-    return glob.has_magic(pattern) and not (folder / pattern).exists()
+    # Not Path.exists, which raises where a name is too long or has a NUL.
+    return glob.has_magic(pattern) and not os.path.exists(folder / pattern)  # noqa: PTH110
 
 
 def _plain_part(pattern: str) -> str:
@@ -105,7 +107,9 @@ def _of_entry(entry: TableEntry) -> Iterator[SloTest]:
     models = models_of(entry)
     _check_entry(entry)
     if not models:
-        yield SloTest(f"{entry.name}[{pattern}]", entry, None, marks=_as_dict(entry.entry.marks))
+        yield SloTest(
+            f"{entry.name}[{with_escapes(pattern)}]", entry, None, marks=_as_dict(entry.entry.marks)
+        )
     is_one, base = not _is_glob(folder, pattern), _absolute(folder, _plain_part(pattern))
     for model in models:
         label = "" if is_one else model.relative_to(base).with_suffix("").as_posix()
@@ -140,7 +144,7 @@ def _test(
     if precision not in (None, OWN):
         build["precision"] = precision
     return SloTest(
-        name=f"{entry.name}[{'-'.join(parts)}]" if parts else entry.name,
+        name=f"{entry.name}[{with_escapes('-'.join(parts))}]" if parts else entry.name,
         of=entry,
         onnx=model,
         build={"shapes": table.shapes, "dims": dims, **build},

@@ -55,7 +55,7 @@ def read_table(path: Path) -> list[TableEntry]:
     text = _read(path)
     try:
         tables: dict[str, Any] = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: of a long number
         what = error if isinstance(error, ValueError) else "it is nested too deep"
         raise TableError(f"{shown(path)}: not TOML: {what}") from None
     lines = headers(text)

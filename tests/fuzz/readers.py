@@ -96,6 +96,11 @@ def _readers(place: Path) -> Iterator[tuple[str, Reader]]:
         _odd_lines, lambda data: _read_record(lines, data), (TrtPerfError,),
         ("record/json_lines", "record/packed", "record/json_file"),
     )  # fmt: skip
+    table = place / "models.slo.toml"
+    yield "table", Reader(
+        lambda random: mutate.odd_toml(random, seeds.TABLE),
+        lambda data: _read_table(table, data), (TrtPerfError,), ("slo/table", "slo/items"),
+    )  # fmt: skip
     toml = place / "perf-acknowledged.toml"
     yield "acknowledged", Reader(
         lambda random: mutate.odd_toml(random, seeds.acknowledged()),
@@ -180,6 +185,14 @@ def _odd_lines(random: Random) -> bytes:
         random.shuffle(lines)
     data = random.choice((b"\n", b"\n", b"\r\n", b"\n\n")).join(lines)
     return mutate.odd_bytes(random, data) if random.random() < 0.2 else data
+
+
+def _read_table(path: Path, data: bytes) -> None:
+    from pytest_trtperf.slo.items import items_of
+
+    path.write_bytes(data)
+    for test in items_of(path):
+        assert test.name.startswith(test.of.name)
 
 
 def _read_toml(path: Path, data: bytes) -> None:

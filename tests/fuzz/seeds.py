@@ -104,6 +104,30 @@ def lines() -> list[bytes]:
     ]
 
 
+TABLE = """
+[defaults]
+owner = "vision"
+marks = ["nightly"]
+labels = { team = "a" }
+
+[net]
+onnx = "models/net.onnx"
+dims = { N = [1, 8, 32] }
+precision = ["own", "fp16"]
+accuracy = { rtol = 0.1, reference = "other.onnx" }
+measure = [
+  { N = 8, p99_ms = { "NVIDIA H200*" = 2.0 }, qps = 500, inputs = { x = "x.npy" } },
+  { N = 1, percentiles_ms = { "99.9" = 3 }, marks = { xfail = { reason = "known" } } },
+]
+
+[zoo]
+onnx = "zoo/*.onnx"
+exclude = ["zoo/big*"]
+shapes = { x = ["1x3", [8, 3], "32x3"] }
+build = { builder_optimization_level = 2, plugins = ["a.so"] }
+"""
+
+
 def acknowledged() -> str:
     """A file of alarms that were looked at, and of quarantined tests."""
     return """\

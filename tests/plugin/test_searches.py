@@ -68,7 +68,7 @@ with pytest.raises(ValueError, match="over request_rate has no curve of 'samples
             """
 from pytest_trtperf.errors import ShapeError
 for values in ({}, {"batch_sizes": [1], "request_rates": [10]}, {"batch_sizes": []}):
-    with pytest.raises(ValueError, match="exactly one of batch_sizes= and request_rates="):
+    with pytest.raises(ValueError, match="pass exactly one of batch_sizes=, request_rates="):
         trt_measure.sweep(engine, shapes, **values)
 for rate in (0, -5, math.nan, math.inf):
     with pytest.raises(ValueError, match="request_rate: expected a number above 0"):

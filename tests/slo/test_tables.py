@@ -159,6 +159,12 @@ def test_paths_start_from_the_table(table, tmp_path):
     assert test.accuracy == {"reference": "onnxruntime"}
 
 
+@pytest.mark.parametrize("onnx", [300 * "x", 300 * "x" + "*", "a\\u0000*", "a\\u0000"])
+def test_a_name_that_no_file_can_have_matches_none(table, onnx):
+    (name,) = table(f'[m]\nonnx = "{onnx}"')
+    assert name.isprintable()
+
+
 def test_percentiles_by_number(table):
     (test,) = table('[m]\nonnx = "m.onnx"\npercentiles_ms = { "99.9" = 3 }\np50_ms = 1').values()
     assert test.percentiles_ms == {50.0: 1, 99.9: 3}
@@ -176,6 +182,7 @@ N = "dims = { N = [1, 8, 32] }\n"
         ("[m\n", "not TOML: Expected ']' at the end of a table declaration (at line 1, column 3)"),
         (M + M, "not TOML: Cannot declare ('m',) twice (at line 3, column 3)"),
         ("x = " + 5000 * "[", "not TOML: it is nested too deep"),
+        (M + "seed = " + 5000 * "1", "not TOML: Exceeds the limit (4300 digits)"),
         ("\n[m]\n", ":2: [m]: it lacks the key 'onnx'"),
         (M + "onx = 3", ":1: [m]: unknown key 'onx': did you mean 'onnx'?"),
         (M + "p99 = 3", ":1: [m]: unknown key 'p99': did you mean 'p99_ms'?"),
