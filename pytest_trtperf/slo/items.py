@@ -82,6 +82,8 @@ def models_of(entry: TableEntry) -> list[Path]:
 
 
 def _matches(folder: Path, pattern: str) -> set[Path]:
+    if "\0" in pattern:  # no file has one, and glob raises
+        return set()
     # Not pathlib's, which takes no absolute patterns.
     found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
     return {_absolute(folder, name) for name in found}

@@ -143,6 +143,11 @@ def test_a_glob_is_a_test_for_each_model(table, tmp_path):
     assert tests["none[zop/*.onnx]"].onnx is None
 
 
+def test_a_glob_that_no_file_can_have_matches_none(table):
+    (test,) = table('[m]\nonnx = "*\\u0000.onnx"').values()
+    assert test.onnx is None
+
+
 def test_paths_start_from_the_table(table, tmp_path):
     (test,) = table("""
         [m]
