@@ -16,7 +16,7 @@ def browser(browse, page):
     browser = browse(page)
     yield browser
     assert browser.complaints() == []
-    assert browser.requests() <= {"file", "data", "about", "chrome"}
+    assert browser.requests() <= {"file", "data", "blob", "about", "chrome"}
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
@@ -163,6 +163,38 @@ def test_a_link_opens_its_row(browser):
     browser.click("#failures a")
     browser.until("document.querySelector('.details')?.dataset.drawn === 'true'")
     assert browser.js("document.activeElement.closest('tr').dataset.key") == FAILED
+
+
+def test_the_forest_leads_to_its_tests(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    names = "[...document.querySelectorAll('.forest .name')].map((one) => one.textContent)"
+    # The slowest first; what was compared with nothing is not there.
+    assert browser.js(names) == ["test_slower", "test_pair pair"]
+    places = "[...document.querySelectorAll('.forest .value')].map((one) => one.cx.baseVal.value)"
+    slower, level = browser.js(places)
+    assert slower > level
+    browser.js("document.querySelector('.forest a').focus()")
+    browser.keys(Keys.ENTER)
+    browser.until("document.querySelector('.details')?.dataset.drawn === 'true'")
+    assert browser.js("document.activeElement.closest('tr').dataset.key") == FAILED
+
+
+def test_charts_are_saved(browser):
+    panel = browser.open_row(FAILED)
+    saved = """
+        window.saved = [];
+        HTMLAnchorElement.prototype.click = function () {
+          window.saved.push([this.download, this.href.slice(0, 5)]);
+        };
+    """
+    browser.driver.execute_script(saved)
+    for place in (2, 3, 4):
+        browser.click(f"{panel} figure .tools button:nth-of-type({place})")
+    browser.until("window.saved.length === 3")
+    names = sorted(name for name, address in browser.js("window.saved") if address == "blob:")
+    assert [name.rpartition(".")[2] for name in names] == ["csv", "png", "svg"]
+    assert all(name.startswith("tests-t.py-test_slower-latency-P99-by-round") for name in names)
 
 
 def test_dark(browser):

@@ -9,7 +9,7 @@ import pytest
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.origin import CiRecord
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.html.summary import duration, facts_of, sentence
+from pytest_trtperf.report.html.summary import duration, facts_of, mood, sentence
 
 
 @pytest.fixture
@@ -70,6 +70,15 @@ def test_what_did_not_fail_is_not_called_passed(say):
         "1 without a budget or a baseline"
     )
     assert say() == "Nothing was measured"
+
+
+def test_a_run_that_was_cut_short_is_no_pass(make_run, make_measurement):
+    one = make_measurement(verdicts=[PASSED])
+    whole, cut = make_run(one), make_run(one, complete=False)
+    assert mood(whole.measured, [whole]) == "pass"
+    assert mood(cut.measured, [cut]) == "open"
+    assert "not all was run" in sentence(cut.measured, [cut])
+    assert mood([], []) == "open"
 
 
 def test_facts(make_run):

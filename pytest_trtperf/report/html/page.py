@@ -42,7 +42,7 @@ from pytest_trtperf.report.html.details import (
 )
 from pytest_trtperf.report.html.forest import forest_of
 from pytest_trtperf.report.html.links import page_url
-from pytest_trtperf.report.html.summary import facts_of, moment, sentence
+from pytest_trtperf.report.html.summary import facts_of, moment, mood, sentence
 from pytest_trtperf.report.html.trend_details import Nights, trend_details
 from pytest_trtperf.report.html.trend_rows import Followed
 from pytest_trtperf.report.outcomes import OUTCOMES, tests_line
@@ -136,6 +136,7 @@ def html_page(
         version=VERSION,
         runs=runs,
         sentence=sentence(measured, runs),
+        mood=mood(measured, runs),
         facts=facts_of(runs),
         moment=moment,
         page_url=page_url,

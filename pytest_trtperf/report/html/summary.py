@@ -32,6 +32,20 @@ class Said:
 
 def sentence(measured: Sequence[Measured], runs: Sequence[RunRecord]) -> str:
     """How many failed and why, the clearest case with its numbers."""
+    cut = [] if all(run.complete for run in runs) else ["not all was run: it ended before that"]
+    return "; ".join([_of_measured(measured, runs), *cut])
+
+
+def mood(measured: Sequence[Measured], runs: Sequence[RunRecord]) -> str:
+    """What a sentence looks like: fail, open or pass."""
+    states = {outcome(one) for one in measured}
+    if "fail" in states or any(broken(run.tests, run.measured) for run in runs):
+        return "fail"
+    whole = bool(states) and all(run.complete for run in runs)
+    return "pass" if whole and states.isdisjoint({"inconclusive", "swallowed"}) else "open"
+
+
+def _of_measured(measured: Sequence[Measured], runs: Sequence[RunRecord]) -> str:
     failed = [one for one in measured if outcome(one) == "fail"]
     others = [test for run in runs for test in broken(run.tests, run.measured)]
     unmeasured = f"{counted(len(others), 'test')} failed without a verdict" if others else ""
