@@ -46,7 +46,7 @@ def test_missed_percentile_says_by_how_much_and_from_what(check):
     result = check("perf.assert_percentile(90, ms=1e-4)", "--trtperf-json=run.json")
     result.assert_outcomes(failed=1)
     result.stdout.re_match_lines(
-        [r".*P90 of latency [\d.]+ ms misses its budget of 0\.0001 ms by .* \(\d+ times .*\).*"]
+        [r".*P90 of latency [\d.]+ ms misses its budget of 0\.0001 ms by .* \(\d+x\).*"]
     )
     result.stdout.re_match_lines([r"FAILED \S+ - P90 of latency [\d.]+ ms > 0.0001 ms"])
     result.stdout.re_match_lines(
