@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.green.configuring import CONFIGURING
 from tests.green.ending import ENDING
+from tests.green.evading import EVADING
 from tests.green.interrupting import INTERRUPTING
 from tests.green.plugins import PLUGINS
 from tests.green.selecting import SELECTING
@@ -13,6 +14,7 @@ WAYS = {
     f"{group}: {name}": way
     for group, ways in {
         "writing": WRITING,
+        "evading": EVADING,
         "selecting": SELECTING,
         "configuring": CONFIGURING,
         "interrupting": INTERRUPTING,
