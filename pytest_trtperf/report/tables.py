@@ -81,7 +81,7 @@ def fitted(
 def _under_their_file(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
     titles, *others = rows
     files = {row[0].partition("::")[0] for row in others}
-    if len(files) > 1 or not all("::" in row[0] for row in others):
+    if len(files) != 1 or not all("::" in row[0] for row in others):
         return rows
     (file,) = files
     return [(file, *titles[1:]), *((row[0].removeprefix(f"{file}::"), *row[1:]) for row in others)]

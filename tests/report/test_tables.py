@@ -64,5 +64,8 @@ def test_a_file_that_all_names_share_is_their_title_where_names_are_too_long():
         "test_x                 1",
         "test_y                 2",
     ]
+    assert fitted([("a title that is too long for it", "ms")], 31, (), (0,)) == [
+        "a title that …o long for it  ms"
+    ]
     elsewhere = [*rows, ("tests/test_more.py::test_z", "3")]
     assert fitted(elsewhere, 31, (), (0,))[1].startswith("tests/test_mo…ls.py::test_x ")
