@@ -174,6 +174,8 @@ def test_the_forest_leads_to_its_tests(browser):
     places = "[...document.querySelectorAll('.forest .value')].map((one) => one.cx.baseVal.value)"
     slower, level = browser.js(places)
     assert slower > level
+    # +100 % is off a scale for a tolerance of 5 %.
+    assert browser.js("[...document.querySelectorAll('.forest .beyond')].length") == 1
     browser.js("document.querySelector('.forest a').focus()")
     browser.keys(Keys.ENTER)
     browser.until("document.querySelector('.details')?.dataset.drawn === 'true'")

@@ -39,6 +39,7 @@ class Forest:
     ticks: Sequence[tuple[str, float]]
     metric: str
     is_raced: bool
+    is_beyond: bool
 
 
 def forest_of(measured: Sequence[Measured], rows: Sequence[Row]) -> Forest | None:
@@ -68,4 +69,5 @@ def forest_of(measured: Sequence[Measured], rows: Sequence[Row]) -> Forest | Non
         ticks=[(f"{100 * share:+.3g}%" if share else "0", at) for share, at in scale.ticks],
         metric=usual,
         is_raced=any(change.stored is not None for change, _ in found),
+        is_beyond=any(line.strip.beyond for line in lines),
     )
