@@ -222,7 +222,7 @@ def test_print_has_a_sheet_for_each_opened_test(browser):
     assert browser.js(keys) == [FAILED, RATE]
     heights = "[...document.querySelectorAll('.sheet')].map((one) => one.getBoundingClientRect())"
     for sheet in browser.js(f"{heights}.map((one) => [one.width, one.height])"):
-        assert sheet[0] <= 691
+        assert 680 <= sheet[0] <= 691
         assert sheet[1] <= 970  # of a letter, with its margins
     browser.js("window.dispatchEvent(new Event('afterprint'))")
     assert browser.js("document.querySelector('.sheet')") is None
@@ -354,5 +354,9 @@ def test_two_measurements_side_by_side(browser):
     assert all("+400.0%" in row for row in rows if "throughput" not in row)
     assert any("throughput" in row and less in row for row in rows)
     assert browser.captions("#compare") == ["Distribution of latency, A and B"]
+    heads = "[...document.querySelectorAll('#compare th[scope=col]')].map((one) => one.textContent)"
+    assert browser.js(heads) == ["Number", "A", "B", "Change"]
+    names = "[...document.querySelectorAll('#compare th[scope=row]')].map((one) => one.textContent)"
+    assert len(set(browser.js(names))) == len(rows)
     browser.click("#compare .sides > button")
     assert all(less in row for row in browser.js(found) if "throughput" not in row)

@@ -10,8 +10,8 @@ function figuresOf(details) {
   return [...times, ["throughput", details.throughput, "qps"]];
 }
 
-function anchorOf(place) {
-  return document.querySelector(`#measurements tr[data-place="${place}"]`)?.id ?? null;
+function anchorOf(table, place) {
+  return document.querySelector(`#${table} tr[data-place="${place}"]`).id;
 }
 
 // All that can be compared: a name, a kind, and `numbers()`, lines of key, metric, value, unit and anchor.
@@ -19,13 +19,13 @@ function recordsOf(data) {
   const runs = data.runs.length < 2 ? [] : data.runs.map(([created, hardware, host, commit], run) => ({
     kind: "Runs", name: [created.slice(0, 16).replace("T", " "), hardware, host, commit?.slice(0, 12)].filter(Boolean).join(", "),
     numbers: () => data.measurements.flatMap((one, place) => (data.run_of[place] === run
-      ? figuresOf(one).map(([metric, value, unit]) => [one.key, metric, value, unit, anchorOf(place)]) : [])),
+      ? figuresOf(one).map(([metric, value, unit]) => [one.key, metric, value, unit, anchorOf("measurements", place)]) : [])),
   }));
   const nights = data.nights.flatMap((host, place) => nightRecords(data, host, place));
   nights.sort((a, b) => (a.created < b.created ? -1 : 1));
   const measurements = data.measurements.map((one, place) => ({
     kind: "Measurements", name: one.key, details: one,
-    numbers: () => figuresOf(one).map(([metric, value, unit]) => ["", metric, value, unit, anchorOf(place)]),
+    numbers: () => figuresOf(one).map(([metric, value, unit]) => ["", metric, value, unit, anchorOf("measurements", place)]),
   }));
   return [...nights, ...runs, ...(measurements.length > 1 ? measurements : [])];
 }
@@ -38,7 +38,7 @@ function nightRecords(data, { nights }, place) {
     kind: "Nights", created,
     name: [created.slice(0, 10), trend.hardware_class, trend.host, record, commit?.slice(0, 12)].filter(Boolean).join(", "),
     numbers: () => members.filter(([, one]) => one.values[night] !== null).map(([test, one, row]) =>
-      [test.key, one.trend.metric, one.values[night], one.trend.unit, document.querySelector(`#trends tr[data-place="${row}"]`)?.id ?? null]),
+      [test.key, one.trend.metric, one.values[night], one.trend.unit, anchorOf("trends", row)]),
   })).filter(({ created: at }, night) => at && members.some(([, one]) => one.values[night] !== null));
 }
 
@@ -64,16 +64,15 @@ function changeBar(share, reach) {
 
 function comparedTable({ both }) {
   const reach = Math.max(0.02, ...both.map((one) => Math.min(Math.abs(one.worse), 1)));
-  const head = ["Test", "Number", "A", "B", "Change"].map((text, place) => element("th", { scope: "col", class: place > 1 ? "number" : null }, text));
-  const lines = both.slice(0, MOST_LINES).map((one) => {
-    const name = one.key || one.metric;
-    const link = one.anchor ? element("a", { href: `#${one.anchor}` }, shortened(name, 120)) : shortened(name, 120);
-    return element("tr", {}, element("th", { scope: "row" }, link), element("td", {}, one.metric),
-      element("td", { class: "number" }, `${number(one.before)} ${one.unit}`), element("td", { class: "number" }, `${number(one.after)} ${one.unit}`),
-      element("td", { class: "number" }, percent(one.after / one.before - 1), changeBar(one.worse, reach)));
+  const ofTests = both.some((one) => one.key);
+  const rows = both.slice(0, MOST_LINES).map((one) => {
+    const link = element("a", { href: `#${one.anchor}` }, shortened(one.key || one.metric, 120));
+    return [
+      ofTests ? element("div", {}, link, element("small", {}, one.metric)) : link, `${number(one.before)} ${one.unit}`, `${number(one.after)} ${one.unit}`,
+      element("div", {}, percent(one.after / one.before - 1), changeBar(one.worse, reach)),
+    ];
   });
-  return element("div", { class: "wide-table", tabindex: "0", role: "group", "aria-label": "A and B" },
-    element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines)));
+  return scrolled("A and B", table([ofTests ? "Test" : "Number", "A", "B", "Change"], rows), "wide-table");
 }
 
 // The distributions of two measurements over each other.

@@ -31,9 +31,13 @@ function table(columns, rows) {
   return element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines));
 }
 
+// What is wider than its place can be scrolled with the keyboard, too.
+function scrolled(title, content, name = null) {
+  return element("div", { class: name, tabindex: "0", role: "group", "aria-label": title }, content);
+}
+
 function folded(title, content) {
-  const scrolled = element("div", { tabindex: "0", role: "group", "aria-label": title }, content);
-  return element("details", {}, element("summary", {}, title), scrolled);
+  return element("details", {}, element("summary", {}, title), scrolled(title, content));
 }
 
 function figuresTable(details) {

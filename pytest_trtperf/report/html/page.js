@@ -1,5 +1,8 @@
 // The tables: sort, filter, keys, and rows that open.
 
+// By the id of the row: the row below it, and its charts once they are there.
+const opened = new Map();
+
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 class Listing {

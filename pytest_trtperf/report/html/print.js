@@ -1,8 +1,7 @@
 // On paper each opened test has a page of its own, behind the tables.
 
-const opened = new Map();
 const SHEET = { width: 690, height: 940 };
-const LAID_OUT = 1000;
+const NARROWEST_SHEET = 1000;
 
 function toSheets() {
   document.documentElement.classList.add("printing");
@@ -13,9 +12,16 @@ function toSheets() {
     if (!panel || row.hidden) continue;
     const sheet = element("section", { class: "sheet" }, panel);
     sheets.append(sheet);
-    sheet.style.width = `${LAID_OUT}px`;
-    charts.draw();
-    sheet.style.zoom = Math.min(SHEET.width / LAID_OUT, SHEET.height / sheet.offsetHeight);
+    let width = NARROWEST_SHEET;
+    const lay = () => {
+      sheet.style.width = `${width}px`;
+      charts.draw();
+    };
+    lay();
+    // Charts keep their height: a sheet that is too long becomes wider, and both sides fill the page.
+    width = Math.max(width, sheet.offsetHeight * SHEET.width / SHEET.height);
+    lay();
+    sheet.style.zoom = Math.min(SHEET.width / width, SHEET.height / sheet.offsetHeight);
   }
 }
 

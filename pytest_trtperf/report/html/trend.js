@@ -120,5 +120,5 @@ function metricsTable(details) {
     trend.change === null ? "-" : percent(trend.change), trend.since?.created.slice(0, 10) ?? "-", String(trend.measured), trend.message,
   ]);
   const made = table(["number", "state", "level", "change", "since", "nights", "what it says"], rows);
-  return element("div", { class: "wide-table", tabindex: "0", role: "group", "aria-label": "Numbers of the test" }, made);
+  return scrolled("Numbers of the test", made, "wide-table");
 }
