@@ -19,7 +19,16 @@ from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
 from pytest_trtperf.slo.problems import meant
 from pytest_trtperf.slo.table import TableEntry, read_table
-from pytest_trtperf.slo.types import MEASURED, OPTIONS, OWN, Accuracy, Limit, Measured, Measurement
+from pytest_trtperf.slo.types import (
+    MEASURED,
+    OPTIONS,
+    OWN,
+    Accuracy,
+    Entry,
+    Limit,
+    Measured,
+    Measurement,
+)
 from pytest_trtperf.text import with_escapes
 
 _PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0}
@@ -86,7 +95,8 @@ def _matches(folder: Path, pattern: str) -> set[Path]:
         return set()
     # Not pathlib's, which takes no absolute patterns.
     found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
-    return {_absolute(folder, name) for name in found}
+    paths = {_absolute(folder, name) for name in found}
+    return {path for path in paths if not path.is_dir()}
 
 
 def _is_glob(folder: Path, pattern: str) -> bool:
@@ -119,14 +129,18 @@ def _of_entry(entry: TableEntry) -> Iterator[SloTest]:
 
 
 def _of_model(entry: TableEntry, model: Path, label: str) -> Iterator[SloTest]:
-    given = entry.entry.precision
-    variants = given if isinstance(given, list) else [given]
-    for precision in variants:
-        shown = [label, precision or "" if isinstance(given, list) else ""]
+    is_named = isinstance(entry.entry.precision, list)
+    for precision in _variants(entry.entry):
+        shown = [label, precision or "" if is_named else ""]
         for place, one in enumerate(entry.entry.measure or [Measurement()]):
             if one.precision in (None, precision):
                 key = f"measure[{place}]" if entry.entry.measure else ""
                 yield _test(entry, model, precision, one, key, shown)
+
+
+def _variants(entry: Entry) -> list[Any]:
+    """The precisions of an entry, each a build; None is that of its build options."""
+    return entry.precision if isinstance(entry.precision, list) else [entry.precision]
 
 
 def _test(
@@ -200,35 +214,51 @@ def _check_entry(entry: TableEntry) -> None:
         ("build", lambda: checked_options(table.build or {})),
     ]
     for place, one in enumerate(table.measure or ()):
-        where = f"measure[{place}]"
-        checks.append((f"{where}.shapes", lambda one=one: _sizes(one)))
-        if unknown := [name for name in one.dims if table.dims and name not in table.dims]:
-            names = meant(unknown[0], table.dims or ())
-            raise entry.problem(f"{where}.dims", f"dims= has no {unknown[0]!r}{names}")
-        variants = table.precision if isinstance(table.precision, list) else [table.precision]
-        if one.precision is not None and one.precision not in variants:
-            raise entry.problem(
-                f"{where}.precision", f"the entry's precision= has no {one.precision!r}"
-            )
+        checks.append((f"measure[{place}].shapes", lambda one=one: _sizes(one)))
     for key, check in checks:
         try:
             check()
         except ValueError as error:
             raise entry.problem(key, error) from None
+    variants = _variants(table)
+    if len(set(variants)) < len(variants):
+        raise entry.problem("precision", "one comes twice: leave it out")
+    if table.precision is not None and "precision" in (table.build or {}):
+        raise entry.problem("precision", "build= has one, too: write it in precision= alone")
+    for place, one in enumerate(table.measure or ()):
+        where = f"measure[{place}]"
+        _check_sizes(entry, where, one)
+        if one.precision is not None and one.precision not in variants:
+            raise entry.problem(
+                f"{where}.precision", f"the entry's precision= has no {one.precision!r}"
+            )
+
+
+def _check_sizes(entry: TableEntry, where: str, one: Measurement) -> None:
+    """Refuses sizes that the profile of the entry's `dims=` does not have."""
+    for ends in parse_dims(entry.entry.dims):
+        for name, size in one.dims.items():
+            if name not in ends:
+                names = meant(name, ends)
+                raise entry.problem(f"{where}.dims", f"dims= has no {name!r}{names}")
+            low, _, high = ends[name]
+            if not low <= size <= high:
+                what = f"{name} = {size} is outside of the entry's dims=, {low} to {high}"
+                raise entry.problem(where, f"{what}: widen it or measure another size")
 
 
 def _options(entry: TableEntry, whole: Measured, key: str) -> dict[str, Any]:
     found = {name: getattr(whole, name) for name in OPTIONS}
     given = {name: value for name, value in found.items() if value is not None}
     folder = entry.path.parent
-    if isinstance(inputs := given.get("inputs"), dict):
-        given["inputs"] = {name: str(folder / path) for name, path in inputs.items()}
-    elif isinstance(inputs, str):
-        given["inputs"] = str(folder / inputs)
     try:
-        override(Settings(), given, "options")
+        inputs = override(Settings(), given, "options").inputs
     except ValueError as error:
         raise entry.problem(key, str(error).removeprefix("options: ")) from None
+    if isinstance(inputs, Path):
+        given["inputs"] = str(folder / inputs)
+    elif inputs is not None:
+        given["inputs"] = {name: str(folder / path) for name, path in inputs.items()}
     return given
 
 

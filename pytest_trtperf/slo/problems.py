@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_trtperf.errors import TableError
+from pytest_trtperf.slo.types import SHA256
 from pytest_trtperf.text import brief, in_brief
 
 _PLACE = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
@@ -56,6 +57,7 @@ def of_validation(
         hint = " (a dimension is named in the entry's dims=)" if kind == "measure" else ""
         return key, f"unknown key {brief(name)}{meant(name, known.get(kind, known['']))}{hint}"
     what = what.replace("Object missing required field", "it lacks the key")
+    what = what.replace(f"matching regex '{SHA256}'", "of 64 hexadecimal digits, as of sha256sum")
     words = _TYPES.sub(_in_words, what)
     return key, words[:1].lower() + words[1:].replace("`", "'")
 

@@ -86,6 +86,13 @@ def _check_name(path: Path, line: int | None, name: str, table: object) -> None:
     if not (name and is_text(name)) or any(mark in name for mark in _NOT_IN_NAMES):
         what = "the name becomes a test's: it has no [, ], :: and no control character"
         raise problem(path, line, name, "", what)
+    if line is None and table and all(_is_entry(one) for one in table.values()):
+        whole = f"{name}.{next(iter(table))}"
+        raise problem(path, line, whole, "", f'put a name with a dot in quotes: ["{whole}"]')
+
+
+def _is_entry(value: object) -> bool:
+    return isinstance(value, dict) and "onnx" in value
 
 
 def _entry(
@@ -121,7 +128,12 @@ def _converted(
     named = dims if isinstance(dims, Mapping) else {}
     measure = table.get("measure")
     if isinstance(measure, list):
-        table = {**table, "measure": [_with_dims(one, named) for one in measure]}
+        table = {**table, "measure": []}
+        for place, one in enumerate(measure):
+            try:
+                table["measure"].append(_with_dims(one, named))
+            except ValueError as error:
+                raise problem(path, lines.get(name), name, f"measure[{place}]", error) from None
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
@@ -135,10 +147,17 @@ def _converted(
 
 
 def _with_dims(measurement: Any, named: Mapping[str, Any]) -> Any:
-    """A measurement whose keys that are names of dimensions are in its `dims`."""
+    """A measurement whose keys that are names of dimensions are in its `dims`.
+
+    Raises:
+        ValueError: one of them is there already.
+    """
     if not isinstance(measurement, dict) or not isinstance(measurement.get("dims", {}), dict):
         return measurement
-    own = {key for key in measurement if key in named and key not in Measurement.__struct_fields__}
+    own = named.keys() - {*Measurement.__struct_fields__}
+    sizes = {key: value for key, value in measurement.items() if key in own}
     rest = {key: value for key, value in measurement.items() if key not in own}
-    sizes = {key: measurement[key] for key in measurement if key in own}
-    return {**rest, "dims": {**rest.get("dims", {}), **sizes}} if sizes else rest
+    dims = rest.get("dims", {})
+    if twice := [key for key in sizes if key in dims]:
+        raise ValueError(f"{twice[0]!r} has a size here and in dims=: drop one of the two")
+    return {**rest, "dims": {**dims, **sizes}} if sizes else rest

@@ -21,9 +21,11 @@ DEFAULTS = "defaults"
 OWN = "own"
 """The precision that the file has."""
 
+SHA256 = "^[0-9a-f]{64}$"
+
 # NaN and infinity are excluded by finite bounds, since msgspec takes no infinite ones.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
-Limit = Positive | dict[str, Positive]
+Limit = Positive | Annotated[dict[str, Positive], msgspec.Meta(min_length=1)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 Range = Annotated[list[Size], msgspec.Meta(min_length=3, max_length=3)]
 Shape = str | list[int]
@@ -113,13 +115,11 @@ class Entry(Defaults, frozen=True, kw_only=True):
 
     onnx: Name
     exclude: list[Name] = []
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256: Annotated[str, msgspec.Meta(pattern=SHA256)] | None = None
 
-
-OPTIONS = tuple(
-    name for name in Measured.__struct_fields__[Measured.__struct_fields__.index("tolerance") :]
-)
-"""The fields that are options of a measurement."""
 
 MEASURED = Measured.__struct_fields__
 """The fields that an entry gives to its measurements."""
+
+OPTIONS = MEASURED[MEASURED.index("tolerance") :]
+"""Those that are options of a measurement."""

@@ -100,6 +100,27 @@ def test_all_missed_budgets_are_said(zoo):
     result.stdout.no_fnmatch_line("*traceback entries*")
 
 
+ONE = '[net]\nonnx = "models/net.onnx"\ndims = { n = 8 }\np99_ms = 1e-6\n'
+
+
+@pytest.mark.usefixtures("on_cpu_here")
+def test_a_missed_budget_is_said_beside_one_that_cannot_be_held(zoo):
+    write(zoo, f"{ONE}device_memory_mib = 1")
+    result = zoo.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["P99 of latency * > 1e-06 ms *", "this backend does not report device memory"]
+    )
+
+
+def test_a_value_that_only_a_measurement_shows_as_wrong_is_said_without_our_frames(zoo):
+    write(zoo, f"{ONE}metric = 'gpu'")
+    result = zoo.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["models.slo.toml:1: [[]net[]]: no metric 'gpu'; there are *"])
+    result.stdout.no_fnmatch_line("*item_hooks.py*")
+
+
 def test_without_the_option_they_are_skipped(zoo):
     result = zoo.pytester.runpytest_inprocess("-rs")
     result.assert_outcomes(skipped=4)

@@ -143,6 +143,12 @@ def test_a_glob_is_a_test_for_each_model(table, tmp_path):
     assert tests["none[zop/*.onnx]"].onnx is None
 
 
+def test_a_folder_is_no_model(table, tmp_path):
+    (tmp_path / "zoo" / "deep.onnx").mkdir(parents=True)
+    (tmp_path / "zoo" / "deep.onnx" / "a.onnx").write_bytes(b"not opened")
+    assert list(table('[m]\nonnx = "zoo/**"')) == ["m[deep.onnx/a]"]
+
+
 def test_a_glob_that_no_file_can_have_matches_none(table):
     (test,) = table('[m]\nonnx = "*\\u0000.onnx"').values()
     assert test.onnx is None
@@ -160,6 +166,11 @@ def test_paths_start_from_the_table(table, tmp_path):
     assert test.options == {"inputs": {"x": str(tmp_path / "x.npy")}}
     assert test.build["plugins"] == [str(tmp_path / "a.so")]
     assert test.accuracy == {"reference": tmp_path / "fp32.onnx", "rtol": 0.1}
+    (test,) = table('[m]\nonnx = "m.onnx"\ninputs = "x:x.npy,y:y.npy"').values()
+    files = {name: str(tmp_path / f"{name}.npy") for name in "xy"}
+    assert test.options == {"inputs": files}
+    (test,) = table('[m]\nonnx = "m.onnx"\ninputs = "all.npz"').values()
+    assert test.options == {"inputs": str(tmp_path / "all.npz")}
     (test,) = table('[m]\nonnx = "m.onnx"\naccuracy = { reference = "onnxruntime" }').values()
     assert test.accuracy == {"reference": "onnxruntime"}
 
@@ -216,7 +227,26 @@ N = "dims = { N = [1, 8, 32] }\n"
             M + "measure = [{}, {}]",
             "[m] measure: two tests would be called m: give one of them a n",
         ),
-        (M + 'sha256 = "12"', "[m] sha256: expected"),
+        (
+            M + 'sha256 = "12"',
+            "[m] sha256: expected text of 64 hexadecimal digits, as of sha256sum",
+        ),
+        (M + "p99_ms = {}", "[m] p99_ms: expected a table of length >= 1"),
+        (M + 'precision = ["fp16", "fp16"]', "[m] precision: one comes twice: leave it out"),
+        (
+            M + 'precision = ["own", "fp16"]\nbuild = { precision = "fp16" }',
+            "[m] precision: build= has one, too: write it in precision= alone",
+        ),
+        (
+            M + N + "measure = [{ N = 64 }]",
+            "[m] measure[0]: N = 64 is outside of the entry's dims=, 1 to 32: widen it or",
+        ),
+        (
+            M + N + "measure = [{}, { N = 8, dims = { N = 4 } }]",
+            "[m] measure[1]: 'N' has a size here and in dims=: drop one of the two",
+        ),
+        ("[yolo.v8]\nonnx = 'm.onnx'", '[yolo.v8]: put a name with a dot in quotes: ["yolo.v8"]'),
+        (M + 'inputs = "x.npy"', "[m]: inputs: 'x.npy' is not name:file; write name:file,name2:"),
         ('["a[b]"]\nonnx = "m.onnx"', "the name becomes a test's"),
         ('["a::b"]\nonnx = "m.onnx"', "the name becomes a test's"),
         ('[defaults]\nonnx = "m.onnx"', "[defaults]: unknown key 'onnx'"),
