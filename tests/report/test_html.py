@@ -225,6 +225,12 @@ def test_several_devices_are_distinguished(make_run):
     assert '<button type="button">Hardware</button>' not in html_page(runs[:1])
 
 
+def test_each_software_is_listed_once(make_run):
+    # On the CPU the plugin's version is part of the software, since it chooses the threads.
+    run = make_run(software={"python": "3.11", "pytest-trtperf": "0.1.0"})
+    assert html_page([run]).count("<dt>pytest-trtperf</dt>") == 1
+
+
 def test_a_run_without_measurements_is_a_page(make_run):
     run = msgspec.structs.replace(make_run(), measurements=[], exit_status=5)
     assert "Nothing was measured." in html_page([run])

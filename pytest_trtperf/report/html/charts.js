@@ -1,4 +1,4 @@
-// What else is drawn of a measurement, a search or a pair; each function returns null where there is nothing.
+// How long queries and layers take: distributions, percentiles, sweeps and searches for a rate. Null is nothing to draw.
 
 const QUANTILES = [
   0, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7,
@@ -10,73 +10,6 @@ const SHOWN_LAYERS = 15;
 const SMALLEST = 0.005;
 const LONGEST_LABEL = 44;
 
-// Each change with its interval over its tolerance; of a race that of the race, and the stored one as a ring.
-function gatesChart(details) {
-  const found = details.verdicts.filter((one) => one.change !== null && one.change !== undefined && one.kind !== "budget");
-  if (!found.length) return null;
-  const paint = (one) => (one.failed ? "limit" : one.status === "pass" ? "kept" : "open");
-  const rows = found.flatMap((one) => {
-    const band = one.limit === null ? null : [-Math.abs(one.limit), Math.abs(one.limit)];
-    const finds = one.finds !== null && one.finds !== undefined ? `; +${number(100 * one.finds, 2)}% would have been found` : "";
-    const row = (name, change, low, high, more) => ({
-      name, value: change, low, high, band, text: percent(change), also: one.finds ? [one.finds] : [],
-      hint: `${name}: ${percent(change)} [${low === null ? "" : percent(low)}, ${high === null ? "" : percent(high)}]${finds}`, ...more,
-    });
-    const stored = row(one.metric, one.change, one.lower, one.upper, { colour: one.race ? "then" : paint(one), shape: one.race ? "ring" : "dot" });
-    if (!one.race) return [stored];
-    const { change, lower, upper } = one.race;
-    return [{ ...stored, name: `${one.metric}, stored` }, row(`${one.metric}, race`, change, lower, upper, { colour: paint(one), also: [] })];
-  });
-  const ends = rows.flatMap((row) => [row.value, row.low, row.high, ...(row.band ?? []), ...row.also]).filter(Number.isFinite);
-  const limit = Math.max(0.01, ...found.map((one) => Math.abs(one.limit ?? 0)));
-  const reach = (bound) => Math.sign(bound) * Math.min(Math.abs(bound), Math.max(6 * limit, 1.1 * Math.max(...rows.map((row) => Math.abs(row.value)))));
-  const [low, high] = roomy([...ends.map(reach), 0]);
-  const scale = new Scale({ range: [low, high] }, 0, 1);
-  return {
-    caption: "Changes against the baseline",
-    note: `change with its interval over the tolerance${found.some((one) => one.finds) ? "; the bar is the smallest slowdown that would be found with 90 % power" : ""}`,
-    wide: true, rows,
-    x: { label: "change", range: [low, high], ticks: scale.ticks(6).map(([value]) => [value, value ? percent(value, Math.abs(value) < 0.01 ? 2 : 1) : "0"]) },
-  };
-}
-
-// Each block of turns: new over reference, with the interval of all of them.
-function blocksChart({ caption, note, blocks, change, lower, upper, limit, failed }) {
-  const values = blocks.map((share) => 100 * share);
-  const ends = [lower, upper].map((one) => (Number.isFinite(one) ? 100 * one : null));
-  const colour = failed ? "limit" : "kept";
-  const bands = [];
-  if (Number.isFinite(limit)) bands.push({ name: `tolerance ${number(100 * Math.abs(limit), 3)}%`, from: -100 * Math.abs(limit), to: 100 * Math.abs(limit), colour: "then" });
-  if (ends.every(Number.isFinite)) bands.push({ name: "interval", from: ends[0], to: ends[1], colour });
-  const reach = [...values, 0, ...bands.flatMap((band) => [band.from, band.to])];
-  return {
-    caption, note, x: { label: "block", range: [0.5, values.length + 0.5], ticks: values.map((_, place) => [place + 1, String(place + 1)]) },
-    panels: [{
-      height: 180, label: "change, %", y: { range: roomy(reach) }, bands,
-      levels: [{ at: 100 * change, text: percent(change, 2), colour, dash: "" }],
-      series: [{ colour: "now", shape: "dot", size: 4, points: values.map((value, place) => [place + 1, value, `block ${place + 1}: ${percent(value / 100, 2)}`]) }],
-    }],
-  };
-}
-
-function raceCharts(details) {
-  return details.verdicts.filter((one) => one.race?.blocks?.length).map(({ race, limit, metric, failed }) => blocksChart({
-    ...race, limit, failed, caption: `Race by block, ${metric}`, note: `new engine over reference; ${race.extent}; reference ${race.source}`,
-  }));
-}
-
-function pairBlocksCharts(details) {
-  return Object.entries(details.block_changes).filter(([, blocks]) => blocks.length).map(([kind, blocks]) => {
-    const { value, lower, upper } = details.ratios[kind];
-    const verdict = details.verdicts.find((one) => one.metric.toLowerCase().endsWith(kind) && one.limit !== null);
-    const ends = [lower, upper].map((bound) => (Number.isFinite(bound) && bound > 0 ? bound - 1 : null));
-    return blocksChart({
-      caption: `Turns by block, ${kind}`, note: "new engine over reference", blocks, change: value - 1, lower: ends[0], upper: ends[1],
-      limit: verdict?.limit ?? null, failed: verdict?.failed ?? false,
-    });
-  });
-}
-
 function nowAndThen(distribution, points) {
   const now = { name: "this run", colour: "now", line: true, points: points(distribution.now) };
   if (!distribution.then) return [now];
@@ -85,18 +18,25 @@ function nowAndThen(distribution, points) {
 
 // The share of queries that were at least this fast. One slow query in a thousand would squeeze the others
 // into a corner; its time is in the next chart.
-function distributionChart(details, { metric }, log) {
-  if (!details.distributions[metric]) return null;
-  const series = nowAndThen(details.distributions[metric], (values) => values.slice(0, P99 + 1)
-    .map((value, place) => [value, 100 * QUANTILES[place], `${number(100 * QUANTILES[place])}% within ${number(value, 5)} ms`]));
-  series.at(-1).area = true;
-  const kind = log ? "log" : "linear";
+function sharesWithin(values) {
+  return values.slice(0, P99 + 1)
+    .map((value, place) => [value, 100 * QUANTILES[place], `${number(100 * QUANTILES[place])}% within ${number(value, 5)} ms`]);
+}
+
+function distributionPlot(caption, note, series, kind = "linear") {
   return {
-    caption: `Distribution of ${metric}`,
-    note: "share of queries within a time, up to P99; the middle over the rounds",
+    caption, note,
     x: { kind, label: "ms", range: roomy(series.flatMap((one) => one.points.map(([value]) => value)), { kind }) },
     panels: [{ height: 200, label: "% of queries", y: { range: [0, 102] }, series }],
   };
+}
+
+function distributionChart(details, { metric }, log) {
+  if (!details.distributions[metric]) return null;
+  const series = nowAndThen(details.distributions[metric], sharesWithin);
+  series.at(-1).area = true;
+  const note = "share of queries within a time, up to P99; the middle over the rounds";
+  return distributionPlot(`Distribution of ${metric}`, note, series, log ? "log" : "linear");
 }
 
 // Percentiles on a scale that gives each nine the same room, with the budgets on them.
@@ -207,25 +147,5 @@ function rateChart(details) {
       height: 220, label: "P99 of response, ms", y: { kind: "log", range: roomy(times, { kind: "log" }) }, series,
       levels: [{ at: details.limit_ms, text: `limit ${number(details.limit_ms)} ms`, colour: "limit" }],
     }],
-  };
-}
-
-function pairChart(details) {
-  const rows = Object.entries(details.ratios).map(([kind, ratio]) => {
-    const verdict = details.verdicts.find((one) => one.metric.toLowerCase().endsWith(kind) && one.limit !== null);
-    const [low, high] = [ratio.lower, ratio.upper].map((bound) => (Number.isFinite(bound) && bound > 0 ? bound - 1 : null));
-    return {
-      name: kind, value: ratio.value - 1, low, high, text: percent(ratio.value - 1, 2), also: verdict ? [verdict.limit] : [],
-      colour: verdict?.failed ? "limit" : "now",
-      hint: `${kind}: ${percent(ratio.value - 1, 2)}${verdict ? `, limit ${percent(verdict.limit)}` : ""}`,
-    };
-  });
-  if (!rows.length) return null;
-  const [low, high] = roomy([0, ...rows.flatMap((row) => [row.value, row.low, row.high, ...row.also])]);
-  const ticks = new Scale({ range: [low, high] }, 0, 1).ticks(6).map(([value]) => [value, value ? percent(value) : "0"]);
-  return {
-    caption: "New engine against the reference",
-    note: "change with its interval, and the limit as a bar; of times less is better, of throughput more",
-    wide: true, rows, x: { label: "change", range: [low, high], ticks },
   };
 }

@@ -80,14 +80,10 @@ function overlaid(a, b) {
   if (a.details?.type !== "measurement" || b.details?.type !== "measurement") return null;
   const metric = [a.details.judged, ...Object.keys(a.details.distributions)].find((one) => b.details.distributions[one] && a.details.distributions[one]);
   if (!metric) return null;
-  const series = (name, one, colour) => ({ name, colour, line: true, points: one.details.distributions[metric].now.slice(0, P99 + 1)
-    .map((value, place) => [value, 100 * QUANTILES[place], `${name}: ${number(100 * QUANTILES[place])}% within ${number(value, 5)} ms`]) });
-  const both = [series("A", a, "then"), series("B", b, "now")];
-  return {
-    caption: `Distribution of ${metric}, A and B`, note: "share of queries within a time, up to P99", wide: true, subject: "A and B",
-    x: { label: "ms", range: roomy(both.flatMap((one) => one.points.map(([value]) => value))) },
-    panels: [{ height: 200, label: "% of queries", y: { range: [0, 102] }, series: both }],
-  };
+  const series = (name, one, colour) => ({ name, colour, line: true,
+    points: sharesWithin(one.details.distributions[metric].now).map(([x, y, text]) => [x, y, `${name}: ${text}`]) });
+  const chart = distributionPlot(`Distribution of ${metric}, A and B`, "share of queries within a time, up to P99", [series("A", a, "then"), series("B", b, "now")]);
+  return { ...chart, wide: true, subject: "A and B" };
 }
 
 class Sides {

@@ -99,7 +99,9 @@ class Charts {
     this.grid = element("div", { class: "charts" });
     this.figures = this.all().map((chart) => new Figure(chart));
     this.grid.append(...this.figures.map((one) => one.node));
-    this.watch = new ResizeObserver(() => this.draw());
+    this.watch = new ResizeObserver(() => {
+      if (this.grid.clientWidth !== this.width) this.draw();
+    });
     this.watch.observe(this.grid);
   }
 
@@ -118,6 +120,7 @@ class Charts {
   }
 
   draw() {
+    this.width = this.grid.clientWidth;
     for (const figure of this.figures) figure.draw();
   }
 
@@ -135,15 +138,14 @@ class Charts {
 
   choices() {
     if (!this.gates.length) return null;
-    const name = (gate) => gateName(gate);
     const buttons = this.gates.map((gate) => element("button", {
       type: "button", "aria-pressed": String(gate === this.gate),
       onclick: () => {
         this.gate = gate;
-        buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === name(gate))));
+        buttons.forEach((one) => one.setAttribute("aria-pressed", String(one.textContent === gateName(gate))));
         this.change();
       },
-    }, name(gate)));
+    }, gateName(gate)));
     const log = element("button", { type: "button", "aria-pressed": "false", onclick: () => {
       this.log = !this.log;
       log.setAttribute("aria-pressed", String(this.log));

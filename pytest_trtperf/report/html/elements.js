@@ -30,8 +30,9 @@ function number(value, digits = 4) {
   return value.toLocaleString("en", { maximumSignificantDigits: digits });
 }
 
+// As messages have it: from +1000 % on as a factor.
 function percent(share, digits = 1) {
-  if (share >= 10) return `${number(1 + share, 3)} times`;
+  if (share >= 10) return `${number(Math.round(1 + share), 7)}x`;
   const size = Math.abs(100 * share).toFixed(digits);
   return `${share < 0 && Number(size) ? "−" : "+"}${size}%`;
 }

@@ -7,7 +7,6 @@ class Lines {
   constructor(spec) {
     this.spec = spec;
     this.hits = [];
-    this.zoom = null;
   }
 
   draw(width) {
@@ -29,10 +28,9 @@ class Lines {
   }
 
   axis(bottom, left, right) {
-    for (const [value, text] of this.x.ticks(Math.max(2, Math.floor((right - left) / 90)))) {
-      const at = this.x.place(value);
-      this.root.append(drawn("line", { class: value ? "grid" : "axis", x1: at, x2: at, y1: 4, y2: bottom }),
-        drawn("text", { class: "tick", x: at, y: bottom + 14, "text-anchor": "middle" }, text));
+    for (const { value, text, at, fits } of labelled(this.x, Math.max(2, Math.floor((right - left) / 90)))) {
+      this.root.append(drawn("line", { class: value ? "grid" : "axis", x1: at, x2: at, y1: 4, y2: bottom }));
+      if (fits) this.root.append(drawn("text", { class: "tick", x: at, y: bottom + 14, "text-anchor": "middle" }, text));
     }
     this.root.append(drawn("text", { class: "label", x: (left + right) / 2, y: bottom + 29, "text-anchor": "middle" }, this.spec.x.label));
   }

@@ -51,7 +51,8 @@ from pytest_trtperf.version import VERSION
 
 SCRIPTS = (
     *("elements.js", "scale.js", "plot.js", "lines.js", "files.js", "figure.js"),
-    *("rounds.js", "charts.js", "trend.js", "details.js", "compare.js", "print.js", "page.js"),
+    *("rounds.js", "changes.js", "charts.js", "trend.js", "details.js", "compare.js"),
+    *("print.js", "page.js"),
 )
 """In the order in which they need each other."""
 

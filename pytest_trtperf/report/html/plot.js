@@ -8,11 +8,26 @@ function textWidth(text) {
   return LETTER * text.length;
 }
 
+// The ticks of an x axis, and whether there is room for their texts beside each other.
+function labelled(scale, count) {
+  let free = -Infinity;
+  return scale.ticks(count).map(([value, text]) => {
+    const [at, half] = [scale.place(value), textWidth(text) / 2];
+    const fits = at - half >= free;
+    if (fits) free = at + half + 6;
+    return { value, text, at, half, fits };
+  });
+}
+
+function isDrawn(point) {
+  return point !== null && Number.isFinite(point[1]);
+}
+
 function path(points, place) {
   let pen = "M";
   let found = "";
   for (const point of points) {
-    if (point === null || point[1] === null || !Number.isFinite(point[1])) {
+    if (!isDrawn(point)) {
       pen = "M";
       continue;
     }
@@ -41,7 +56,6 @@ class Plot {
     const { spec } = this;
     this.root = drawn("svg", { class: "plot", role: "img", "aria-label": spec.caption });
     this.width = width;
-    this.yScales = spec.panels.map((panel) => panel.ticks);
     const gutter = this.gutter();
     let top = this.legend(width);
     this.x = new Scale({ ...spec.x, range: this.zoom ?? spec.x.range }, gutter, width - 12);
@@ -140,8 +154,7 @@ class Plot {
         d: `${path(shown, place)}L${place(shown.at(-1))[0]} ${base}L${place(shown[0])[0]} ${base}Z` }));
     }
     if (series.line) group.append(drawn("path", { class: `line ${series.dash ?? ""} ${series.wide ? "wide" : ""}`, d: path(series.points, place) }));
-    for (const point of series.points) {
-      if (point === null || point[1] === null || !Number.isFinite(point[1])) continue;
+    for (const point of series.points.filter(isDrawn)) {
       const [x, at] = place(point);
       if (series.shape && this.x.has(point[0])) group.append(SHAPES[series.shape](x, at, series.size ?? 3));
       if (point[2] && this.x.has(point[0])) this.hits.push({ x, y: at, text: point[2] });
@@ -184,12 +197,7 @@ class Plot {
     const group = drawn("g");
     const count = Math.max(2, Math.floor((this.area.right - this.area.left) / 90));
     group.append(drawn("line", { class: "axis", x1: this.area.left, x2: this.area.right, y1: bottom, y2: bottom }));
-    let free = -Infinity;
-    for (const [value, text] of this.x.ticks(count)) {
-      const at = this.x.place(value);
-      const half = textWidth(text) / 2;
-      if (at - half < free) continue;
-      free = at + half + 6;
+    for (const { text, at, half } of labelled(this.x, count).filter((tick) => tick.fits)) {
       const anchor = at + half > width ? "end" : "middle";
       group.append(drawn("line", { class: "axis", x1: at, x2: at, y1: bottom, y2: bottom + 4 }),
         drawn("text", { class: "tick", x: anchor === "end" ? width : at, y: bottom + 16, "text-anchor": anchor }, text));

@@ -8,8 +8,7 @@ function hostOf(one) {
 }
 
 function nightsOf(one, all) {
-  one.at ??= all[one.nights].nights.map(([created]) => Date.parse(created));
-  return one.at;
+  return all[one.nights].nights.map(([created]) => Date.parse(created));
 }
 
 function nightWords([created, record, commit]) {
@@ -20,7 +19,7 @@ function hostSeries(one, all, colour, named) {
   const at = nightsOf(one, all);
   const { nights } = all[one.nights];
   const points = one.values.map((value, place) => (value === null || isNaN(at[place]) ? null
-    : [at[place], value, `${hostOf(one) === ONE_HOST ? "" : `${hostOf(one)}, `}${nightWords(nights[place])}: ${number(value, 5)} ${one.trend.unit}`]));
+    : [at[place], value, `${one.trend.host ? `${one.trend.host}, ` : ""}${nightWords(nights[place])}: ${number(value, 5)} ${one.trend.unit}`]));
   return { name: named ? hostOf(one) : "measured", colour, line: true, shape: "dot", size: 2.2, points };
 }
 
