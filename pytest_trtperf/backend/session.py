@@ -166,7 +166,7 @@ def check_range(name: str, shape: Shape, low: Shape, high: Shape) -> None:
         raise ShapeError(
             f"shape {format_shape(shape)} of input {name!r} is outside the profile: "
             f"min {format_shape(low)}, max {format_shape(high)}; "
-            "widen shapes= of trt_engine or measure another shape"
+            "widen dims= or shapes= of trt_engine, or measure another shape"
         )
 
 

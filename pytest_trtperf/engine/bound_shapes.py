@@ -113,10 +113,12 @@ def check_names(title: str, inputs: Sequence[TensorInfo], names: Iterable[str]) 
     if not unknown:
         return
     listing = f"the inputs are {'; '.join(map(str, inputs)) or 'none'}"
+    if not any(_dynamic(inputs)):
+        raise ShapeError(f"{title} has no dynamic dimension: leave dims= out; {listing}")
     if not known:
         raise ShapeError(
             f"{title} has no names of dynamic dimensions that dims= could bind (a plan keeps "
-            f"none): give shapes=; {listing}"
+            f"none): write {to_paste(inputs)} in its place; {listing}"
         )
     meant = difflib.get_close_matches(unknown[0][:80], known, 1)
     remedy = f"did you mean {meant[0]!r}? " if meant else ""

@@ -77,7 +77,19 @@ def test_an_input_in_shapes_has_that_shape_and_both_agree():
             ),
         ),
         ({"y": 8}, MODEL, "named 'y': the inputs are"),
-        ({"n": 8}, [UNNAMED], "m.onnx has no names of dynamic dimensions that dims= could bind"),
+        (
+            {"n": 8},
+            [UNNAMED],
+            (
+                "m.onnx has no names of dynamic dimensions that dims= could bind (a plan keeps "
+                'none): write shapes={"x": (8, 3)} in its place'
+            ),
+        ),
+        (
+            {"n": 8},
+            [SCALE],
+            "m.onnx has no dynamic dimension: leave dims= out; the inputs are 'scale' float32 1x3",
+        ),
         (
             {"batch": 8},
             [HALF],
