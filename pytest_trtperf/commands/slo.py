@@ -13,6 +13,7 @@ from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_command,
+    existing_directory,
     say,
     say_json,
     say_text,
@@ -62,8 +63,8 @@ def add(commands: Parsers) -> None:
         details=_CHECK_DETAILS,
     )
     option = check.add_argument
-    option("directories", nargs="+", type=Path, metavar="DIR", help="of ONNX files")
-    option("--table", action="append", type=Path, metavar="FILE", help="a table; may be repeated")
+    option("directories", nargs="+", type=existing_directory, metavar="DIR", help="of ONNX files")
+    option("--table", action="append", type=_table, metavar="FILE", help="a table; may be repeated")
     add_command(
         actions,
         "schema",
@@ -74,36 +75,40 @@ def add(commands: Parsers) -> None:
     )
 
 
+def _table(text: str) -> Path:
+    """The path of a table, absolute."""
+    if not text.endswith(TABLE_SUFFIX):
+        raise argparse.ArgumentTypeError(
+            f"pytest collects no table of the name {text!r}: call it NAME{TABLE_SUFFIX}"
+        )
+    return Path(os.path.abspath(text))  # noqa: PTH100  # a link stays one
+
+
 def _check(arguments: argparse.Namespace) -> int:
-    for folder in arguments.directories:
-        if not folder.is_dir():
-            raise TableError(f"{folder} is not a directory")
-    tables = arguments.table or sorted(_below(Path.cwd(), TABLE_SUFFIX))
-    tests = [test for table in tables for test in items_of(Path(os.path.abspath(table)))]  # noqa: PTH100
-    models = sorted({one for folder in arguments.directories for one in _below(folder, ".onnx")})
+    tables = [*dict.fromkeys(arguments.table or sorted(_below(Path.cwd(), TABLE_SUFFIX)))]
+    models = {_real(one): one for path in arguments.directories for one in _below(path, ".onnx")}
     if not models:
         raise TableError(f"no ONNX file is in {', '.join(map(str, arguments.directories))}")
-    known = {_real(test.onnx): False for test in tests if test.onnx}
-    for test in tests:
-        if test.onnx and _has_budget(test):
-            known[_real(test.onnx)] = True
-    without = [str(model) for model in models if _real(model) not in known]
-    unlimited = [str(model) for model in models if known.get(_real(model)) is False]
+    has_budget: dict[str, bool] = {}
+    for test in (test for table in tables for test in items_of(table)):
+        if test.onnx:
+            real = _real(test.onnx)
+            has_budget[real] = has_budget.get(real, False) or _has_budget(test)
+    without = sorted(str(one) for real, one in models.items() if real not in has_budget)
+    unlimited = sorted(str(one) for real, one in models.items() if has_budget.get(real) is False)
     if arguments.json:
-        names = [shown(Path(table)) for table in tables]
+        names = [shown(table) for table in tables]
         say_json(
             {"tables": names, "models": len(models), "in_no_table": without,
              "without_budget": unlimited}
         )  # fmt: skip
     else:
-        _say_found(tables, models, without, unlimited)
+        _say_found(len(tables), len(models), without, unlimited)
     return ExitStatus.FOUND if without else ExitStatus.OK
 
 
-def _say_found(
-    tables: Sequence[Path], models: Sequence[Path], without: Sequence[str], unlimited: Sequence[str]
-) -> None:
-    say(f"{counted(len(models), 'model')}, {counted(len(tables), 'table')}")
+def _say_found(tables: int, models: int, without: Sequence[str], unlimited: Sequence[str]) -> None:
+    say(f"{counted(models, 'model')}, {counted(tables, 'table')}")
     for title, found in (("in no table", without), ("in a table without a budget", unlimited)):
         if found:
             say(f"{title} ({len(found)}):", *(f"  {model}" for model in found))

@@ -66,6 +66,21 @@ def test_a_table_that_is_wrong_is_named(capsys, table, words):
     assert words in capsys.readouterr().err
 
 
+def test_what_is_named_twice_counts_once(capsys):
+    Path("models.slo.toml").write_text(TABLE)
+    tables = ("--table", "models.slo.toml", "--table", "./models.slo.toml")
+    assert main(["slo", "check", "models", str(Path("models").absolute()), *tables]) == 1
+    assert capsys.readouterr().out.startswith("3 models, 1 table\n")
+
+
+def test_a_table_that_pytest_would_not_collect_is_refused(capsys):
+    Path("models.toml").write_text(TABLE)
+    with pytest.raises(SystemExit) as ended:
+        main(["slo", "check", "models", "--table", "models.toml"])
+    assert ended.value.code == 2
+    assert "'models.toml': call it NAME.slo.toml" in capsys.readouterr().err
+
+
 def test_a_directory_without_models_is_no_success(capsys):
     Path("empty").mkdir()
     assert main(["slo", "check", "empty"]) == 2
