@@ -12,7 +12,7 @@ from pytest_trtperf.record.baseline_state import COMPARED, baseline_words
 from pytest_trtperf.record.item import FAILED, ItemRecord, Outcome
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.record.verdict import VerdictRecord
+from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
@@ -66,18 +66,23 @@ def tests_line(tests: Sequence[ItemRecord]) -> str | None:
 def row(record: MeasurementRecord) -> tuple[str, ...]:
     """A cell for each of `COLUMNS`."""
     judged = record.summary[record.judged_metric]
-    budgets = [v for v in record.verdicts if v.kind == "budget" and v.limit is not None]
     shown = decisive(record)
     return (
         shortened(record.key),
         f"{judged['median']:.4g}",
         f"{judged['p99']:.4g}",
         f"{record.throughput:.5g}",
-        ", ".join(map(_budget, budgets)) or "-",
+        budget_words(record) or "-",
         _baseline(shown, baseline_words(record)),
         "-" if shown is None else _change(shown),
         _verdict(record),
     )
+
+
+def budget_words(record: MeasurementRecord) -> str:
+    """The budgets of a measurement, `P99<=2, >=5 qps`; empty without one."""
+    budgets = (v for v in record.verdicts if v.kind == "budget" and v.limit is not None)
+    return ", ".join(map(_budget, budgets))
 
 
 def decisive(record: MeasurementRecord) -> VerdictRecord | None:
@@ -90,9 +95,14 @@ def decisive(record: MeasurementRecord) -> VerdictRecord | None:
     return next((v for v in compared if v.failed), compared[0] if compared else None)
 
 
+def deciding_race(verdict: VerdictRecord) -> RaceRecord | None:
+    """The race that failed a verdict, whose numbers count then in place of the baseline's."""
+    return verdict.race if verdict.failed and verdict.reason in _SLOWER else None
+
+
 def _change(shown: VerdictRecord) -> str:
     """Against the baseline; of an engine that a race failed, against the reference."""
-    lost = shown.race if shown.failed and shown.reason in _SLOWER else None
+    lost = deciding_race(shown)
     change = lost.change if lost else shown.change
     return "-" if change is None else signed_percent(change)
 

@@ -1,4 +1,4 @@
-"""The alarms that stand, as a page lists them, and which rows of its tables are of one test."""
+"""The alarms that stand, as a page lists them."""
 
 from __future__ import annotations
 
@@ -40,17 +40,6 @@ def alarms_of(alarms: Sequence[FleetAlarm], rows: Sequence[Row]) -> list[Standin
         )
         for one in alarms[:MOST_ALARMS]
     ]
-
-
-def see_also(measured: Sequence[Row], of_nights: Sequence[Row]) -> dict[str, str]:
-    """From the row of a measurement to that of its trend and back."""
-    trends = {row.anchor.partition("-")[2]: row.anchor for row in of_nights}
-    pairs = [
-        (row.anchor, trends[name])
-        for row in measured
-        if (name := row.anchor.partition("-")[2]) in trends
-    ]
-    return dict(pairs) | {there: here for here, there in reversed(pairs)}
 
 
 def _size(one: FleetAlarm) -> str:

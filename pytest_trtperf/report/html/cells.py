@@ -1,4 +1,4 @@
-"""Rows and cells of the page's tables: texts, what each column sorts by, a state in one word."""
+"""What rows and cells of the page's tables have, of measurements and of nights alike."""
 
 from __future__ import annotations
 

@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.base import Number
 from pytest_trtperf.record.model import Measured, MeasurementRecord, PairRecord
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.outcomes import decisive
+from pytest_trtperf.report.outcomes import deciding_race, decisive
 
-_SLOWER = (Reason.OVER_LIMIT.value, Reason.UNDER_LIMIT.value)
 _USUAL_LIMIT = 0.05
 _LEAST_LIMITS, _MOST_LIMITS = 2.0, 4.0
 """A scale reaches this many tolerances: a test ten times slower must not hide all others."""
@@ -50,7 +48,7 @@ def change_of(one: Measured) -> Change | None:
 
 def change_in(verdict: VerdictRecord) -> Change | None:
     """The change of a verdict: of a race that failed it, else of the comparison."""
-    raced = verdict.race if verdict.failed and verdict.reason in _SLOWER else None
+    raced = deciding_race(verdict)
     share = raced.change if raced else verdict.change
     if share is None or share <= -1:
         return None

@@ -168,12 +168,17 @@ def pair_details(one: PairRecord) -> PairDetails:
     )  # fmt: skip
 
 
+def five_digits(value: float) -> float:
+    """A number with five significant digits: more than a chart can show, and half the size."""
+    return float(f"{value:.5g}")
+
+
 def _distribution(one: MeasurementRecord, metric: str) -> Distribution:
     now = np.median([round.quantiles[metric] for round in one.rounds], axis=0)
     then = one.against.quantiles.get(metric) if one.against else None
     return Distribution(
-        now=[_digits(value) for value in now.tolist()],
-        then=[_digits(value) for value in then] if then else None,
+        now=[five_digits(value) for value in now.tolist()],
+        then=[five_digits(value) for value in then] if then else None,
     )
 
 
@@ -192,9 +197,9 @@ def _over_time(one: MeasurementRecord, rounds: Sequence[RoundRecord]) -> OverTim
         ended=[_to_the_millisecond(r.ended - start) for r in rounds],
         session=[session[id(r)] for r in rounds],
         queries=[r.queries for r in rounds],
-        throughput=[_digits(r.throughput) for r in rounds],
-        median={name: [_digits(r.quantiles[name][MEDIAN]) for r in rounds] for name in shown},
-        p99={name: [_digits(r.quantiles[name][P99]) for r in rounds] for name in shown},
+        throughput=[five_digits(r.throughput) for r in rounds],
+        median={name: [five_digits(r.quantiles[name][MEDIAN]) for r in rounds] for name in shown},
+        p99={name: [five_digits(r.quantiles[name][P99]) for r in rounds] for name in shown},
         set_aside=[id(r) in aside for r in rounds],
         why=["; ".join(r.disturbances) for r in rounds],
     )
@@ -215,10 +220,12 @@ def _device(rounds: Sequence[RoundRecord]) -> Iterable[DeviceLine]:
     at = [_to_the_millisecond((r.started + r.ended) / 2 - start) for r in rounds]
     contention = [r.contention for r in rounds if r.contention is not None]
     if len(contention) == len(rounds):
-        yield DeviceLine("other processes, %", at, [_digits(100 * share) for share in contention])
+        yield DeviceLine(
+            "other processes, %", at, [five_digits(100 * share) for share in contention]
+        )
     yardstick = [r.yardstick_ms for r in rounds if r.yardstick_ms is not None]
     if len(yardstick) == len(rounds):
-        yield DeviceLine("fixed calculation, ms", at, [_digits(taken) for taken in yardstick])
+        yield DeviceLine("fixed calculation, ms", at, [five_digits(taken) for taken in yardstick])
 
 
 def _layers(one: MeasurementRecord) -> list[LayerLine]:
@@ -229,20 +236,15 @@ def _layers(one: MeasurementRecord) -> list[LayerLine]:
         changes = compare_layers(then, now)
         return [LayerLine(c.name, _or_none(c.after_ms), _or_none(c.before_ms)) for c in changes]
     by_time = sorted(now.items(), key=lambda item: -item[1])
-    return [LayerLine(name, _digits(median), None) for name, median in by_time]
+    return [LayerLine(name, five_digits(median), None) for name, median in by_time]
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: _digits(value) for name, value in figures.items()}
+    return {name: five_digits(value) for name, value in figures.items()}
 
 
 def _or_none(value: Number) -> Number:
-    return None if value is None else _digits(value)
-
-
-def _digits(value: float) -> float:
-    """Five significant digits: more than a chart can show, and half the size."""
-    return float(f"{value:.5g}")
+    return None if value is None else five_digits(value)
 
 
 def _to_the_millisecond(seconds: float) -> float:

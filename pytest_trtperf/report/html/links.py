@@ -34,6 +34,13 @@ def anchors(prefix: str, identities: Iterable[Sequence[str | None]]) -> list[str
     return names
 
 
+def see_also(measured: Iterable[str], of_nights: Iterable[str]) -> dict[str, str]:
+    """From the row of a measurement to that of its trend and back, by their names."""
+    trends = {name.partition("-")[2]: name for name in of_nights}
+    pairs = {name: trends[of] for name in measured if (of := name.partition("-")[2]) in trends}
+    return pairs | {there: here for here, there in pairs.items()}
+
+
 def page_url(text: str | None) -> str | None:
     """An address that a link may have: a record is of others, and `javascript:` is one, too."""
     return text if text and _PAGE.fullmatch(text) else None

@@ -32,7 +32,7 @@ from pytest_trtperf.record.model import (
 )
 from pytest_trtperf.report.environment import environment_lines
 from pytest_trtperf.report.html import rows, trend_rows
-from pytest_trtperf.report.html.alarms import alarms_of, see_also
+from pytest_trtperf.report.html.alarms import alarms_of
 from pytest_trtperf.report.html.cells import Row, counts
 from pytest_trtperf.report.html.details import (
     MeasurementDetails,
@@ -40,8 +40,9 @@ from pytest_trtperf.report.html.details import (
     measurement_details,
     pair_details,
 )
+from pytest_trtperf.report.html.failures import broken_tests, failures
 from pytest_trtperf.report.html.forest import forest_of
-from pytest_trtperf.report.html.links import page_url
+from pytest_trtperf.report.html.links import page_url, see_also
 from pytest_trtperf.report.html.summary import facts_of, moment, mood, sentence
 from pytest_trtperf.report.html.trend_details import Nights, trend_details
 from pytest_trtperf.report.html.trend_rows import Followed
@@ -132,7 +133,7 @@ def html_page(
     measured = [one for _, one in found]
     groups = trend_rows.by_test(trends)
     of_nights = trend_rows.rows_of(groups)
-    failed = [*rows.failures(found, lines), *rows.broken_tests(runs)]
+    failed = [*failures(found, lines), *broken_tests(runs)]
     return environment.get_template("page.html.jinja").render(
         version=VERSION,
         runs=runs,
@@ -156,13 +157,17 @@ def html_page(
         script=Markup(script),  # noqa: S704  # files of this package
         script_hash=_hash(script),
         style_hash=_hash(style),
-        details=_packed(_details(runs, found, groups, see_also(lines, of_nights))),
+        details=_packed(_details(runs, found, groups, _see(lines, of_nights))),
     )
 
 
 def _measured(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, Measured]]:
     for run in runs:
         yield from ((run, one) for one in run.measured)
+
+
+def _see(lines: Sequence[Row], of_nights: Sequence[Row]) -> dict[str, str]:
+    return see_also((row.anchor for row in lines), (row.anchor for row in of_nights))
 
 
 def _tables(lines: Sequence[Row], of_nights: Sequence[Row]) -> Iterator[dict[str, Any]]:

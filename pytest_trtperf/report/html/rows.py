@@ -1,4 +1,4 @@
-"""The rows of the page's tables: texts, what each column sorts by, and a state in one word."""
+"""The rows of the table of measurements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.judge.headline import headline
 from pytest_trtperf.record.baseline_state import baseline_words
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
@@ -16,32 +15,12 @@ from pytest_trtperf.record.model import (
     PairRecord,
     RunRecord,
 )
-from pytest_trtperf.record.text import shortened
-from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.html.cells import MAX_NAME, NONE, Cell, Row, row_of
+from pytest_trtperf.report.html.cells import NONE, Cell, Row, row_of
 from pytest_trtperf.report.html.changes import Change, Scale, change_of
 from pytest_trtperf.report.html.links import anchors
-from pytest_trtperf.report.outcomes import (
-    COLUMNS,
-    OUTCOMES,
-    broken,
-    broken_line,
-    decisive,
-    outcome,
-)
-from pytest_trtperf.report.outcomes import row as cells_of
+from pytest_trtperf.report.outcomes import OUTCOMES, budget_words, decisive, outcome
 
 LARGE = 10_000  # numbers that no reader wants decimals of
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What failed; a test without a measurement has no row. A message has its numbers first."""
-
-    anchor: str | None
-    key: str
-    messages: list[tuple[str, str]]
-    differences: list[str]
 
 
 MEASURED_COLUMNS = ("P50 ms", "P99 ms", "QPS", "Budget ms", "Baseline", "Change")
@@ -86,36 +65,6 @@ def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
     ]  # fmt: skip
 
 
-def failures(found: Sequence[tuple[RunRecord, Measured]], rows: Sequence[Row]) -> list[Failure]:
-    """Everything that failed, with what else changed; a message need not repeat the key."""
-    return [
-        Failure(
-            row.anchor,
-            shortened(one.key, MAX_NAME),
-            [_message(one, verdict) for verdict in one.verdicts if verdict.failed],
-            one.differences if isinstance(one, MeasurementRecord) else [],
-        )
-        for (_, one), row in zip(found, rows, strict=True)
-        if outcome(one) == "fail"
-    ]
-
-
-def _message(one: Measured, verdict: VerdictRecord) -> tuple[str, str]:
-    """The numbers in a line, and all of it; the second is empty where the first says it."""
-    whole = verdict.message.removeprefix(f"{one.key}: ")
-    numbers = headline(verdict, one.key, one.device)
-    return (whole, "") if numbers == verdict.message else (numbers, whole)
-
-
-def broken_tests(runs: Sequence[RunRecord]) -> list[Failure]:
-    """The tests of all runs that failed and that no verdict explains."""
-    return [
-        Failure(None, shortened(test.key, MAX_NAME), [(broken_line(test), "")], [])
-        for run in runs
-        for test in broken(run.tests, run.measured)
-    ]
-
-
 def _tag(one: Measured) -> str:
     if isinstance(one, MaxQpsRecord):
         return "highest rate"
@@ -156,14 +105,13 @@ def _line_of(one: Measured) -> _Line:
 
 def _measurement_line(one: MeasurementRecord) -> _Line:
     judged, shown = one.summary[one.judged_metric], decisive(one)
-    budget = dict(zip(COLUMNS, cells_of(one), strict=True))["budget"]
-    shown_budget = budget.replace("<=", " ≤ ").replace(">=", "≥ ")
+    budget = budget_words(one).replace("<=", " ≤ ").replace(">=", "≥ ")
     compared = shown is not None and shown.baseline is not None
     return _Line(
         median=judged["median"],
         p99=judged["p99"],
         rate=one.throughput,
-        budget=Cell(NONE) if budget == "-" else Cell(shown_budget, shown_budget),
+        budget=Cell(budget or NONE, budget),
         baseline=shown.baseline if shown else None,
         baseline_of=shown.metric if shown and compared else baseline_words(one),
     )

@@ -11,7 +11,7 @@ from pytest_trtperf.record.model import Measured, RunRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.html.links import commit_url, page_url, project_of
-from pytest_trtperf.report.outcomes import broken, outcome
+from pytest_trtperf.report.outcomes import broken, listed, outcome
 from pytest_trtperf.text import counted
 from pytest_trtperf.utc import utc_seconds
 
@@ -54,7 +54,7 @@ def _of_measured(measured: Sequence[Measured], runs: Sequence[RunRecord]) -> str
         return f"{unmeasured}; {passed[0].lower()}{passed[1:]}" if unmeasured else passed
     causes: dict[str, list[tuple[Measured, VerdictRecord]]] = {}
     for one in failed:
-        verdict = _worst([v for v in one.verdicts if v.failed])
+        verdict = max((v for v in one.verdicts if v.failed), key=_size)
         causes.setdefault(_cause(verdict), []).append((one, verdict))
     parts = [_of_cause(words, those) for words, those in causes.items()]
     count = f"{len(failed)} of {counted(len(measured), 'measurement')} failed"
@@ -81,9 +81,8 @@ def _passed(measured: Sequence[Measured]) -> str:
     )
 
 
-def _worst(failed: Sequence[VerdictRecord]) -> VerdictRecord:
-    """That with the largest change, else the first."""
-    return max(failed, key=lambda one: abs(one.change or 0.0))
+def _size(one: VerdictRecord) -> float:
+    return abs(one.change or 0.0)
 
 
 def _cause(one: VerdictRecord) -> str:
@@ -99,7 +98,7 @@ def _cause(one: VerdictRecord) -> str:
 
 
 def _of_cause(words: str, those: Sequence[tuple[Measured, VerdictRecord]]) -> str:
-    worst, verdict = max(those, key=lambda pair: abs(pair[1].change or 0.0))
+    worst, verdict = max(those, key=lambda pair: _size(pair[1]))
     name = shortened(worst.key.partition("::")[2] or worst.key, _LONGEST_NAME)
     numbers = headline(verdict, worst.test, worst.device).removeprefix(f"{worst.key}: ")
     if len(those) == 1:
@@ -170,8 +169,7 @@ def _job_words(run: RunRecord) -> str | None:
 def _each(name: str, texts: Iterable[str | None]) -> list[Said]:
     """One fact with all values that there are."""
     found = list(dict.fromkeys(filter(None, texts)))
-    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return [Said(name, ", ".join(found[:_LISTED]) + more)] if found else []
+    return [Said(name, listed(found, _LISTED))] if found else []
 
 
 def _linked(name: str, found: Iterable[tuple[str | None, str | None]]) -> list[Said]:

@@ -11,9 +11,8 @@ from pytest_trtperf.baseline.software import changed_versions
 from pytest_trtperf.judge.trend import Trend
 from pytest_trtperf.record.base import Number
 from pytest_trtperf.record.history import Series
+from pytest_trtperf.report.html.details import five_digits
 from pytest_trtperf.report.html.trend_rows import Followed
-
-_DIGITS = 5
 
 
 class SeriesDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +76,7 @@ def trend_details(group: Sequence[Followed], nights: Nights) -> TrendDetails:
 
 def _values(series: Series) -> list[Number]:
     values = series.values.tolist()
-    return [None if np.isnan(one) else float(f"{one:.{_DIGITS}g}") for one in values]
+    return [None if np.isnan(one) else five_digits(one) for one in values]
 
 
 def _software(series: Series) -> list[tuple[int, list[str]]]:
