@@ -19,7 +19,7 @@ from python_api import row
 import pytest_trtperf
 from pytest_trtperf.cli import build_parser
 from pytest_trtperf.commands.common import STATUSES
-from pytest_trtperf.options import DECLARED, Option
+from pytest_trtperf.options import DECLARED, OF_MEASUREMENT, Option
 from pytest_trtperf.options.resolve import FREE_PREFIX
 from pytest_trtperf.record import schema
 from pytest_trtperf.run import ci
@@ -182,7 +182,7 @@ def _environment() -> Iterator[str]:
 
 def _mark() -> Iterator[str]:
     yield from _MARK.splitlines()
-    yield from ("", f"{', '.join(f'`{o.name}`' for o in DECLARED if o.per_measurement)}.", "")
+    yield from ("", f"{', '.join(f'`{o.name}`' for o in OF_MEASUREMENT)}.", "")
 
 
 def _commands() -> Iterator[str]:

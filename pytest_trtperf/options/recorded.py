@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options import DECLARED, OF_MEASUREMENT
 from pytest_trtperf.options.declared import Settings
 
 OF_VERDICTS = ("race", "environment", "software", "strict", "require_baseline")
@@ -17,7 +17,7 @@ def recorded_options(settings: Settings) -> dict[str, Any]:
     return {
         option.name: _plain(value)
         for option in DECLARED
-        if (option.per_measurement or option.name in OF_VERDICTS)
+        if (option in OF_MEASUREMENT or option.name in OF_VERDICTS)
         and not option.describes
         and (value := getattr(settings, option.name)) != option.default
     }

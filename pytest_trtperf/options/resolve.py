@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_trtperf.options import DECLARED, Option
+from pytest_trtperf.options import DECLARED, OF_MEASUREMENT, Option
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import PARSERS
 from pytest_trtperf.record.text import shortened
@@ -85,7 +85,7 @@ def override(settings: Settings, options: Mapping[str, Any], source: str) -> Set
     Raises:
         ValueError: an unknown option or a value that is not acceptable.
     """
-    known = {option.name: option for option in DECLARED if option.per_measurement}
+    known = {option.name: option for option in OF_MEASUREMENT}
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ValueError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options import OF_MEASUREMENT
 
 _PLUGIN = "pytest_trtperf.plugin"
 
@@ -38,9 +38,9 @@ class Invocation:
         arguments = [word for plugin in plugins for word in ("-p", plugin)]
         if config.pluginmanager.hasplugin("xdist"):
             arguments.append("-n0")
-        for option in DECLARED:
+        for option in OF_MEASUREMENT:
             value = config.getoption(option.key, None)
-            if not option.per_measurement or value is None:
+            if value is None:
                 continue
             if option.kind == "bool":
                 arguments.append(option.flag if value else "--no-" + option.flag[2:])

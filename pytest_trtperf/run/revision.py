@@ -22,7 +22,7 @@ from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.git_command import GitError
 from pytest_trtperf.files.git_tree import Tree, resolve_commit, top_of, write_tree
 from pytest_trtperf.files.locks import exclusive, hold
-from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.plan_cache.files import explain
 from pytest_trtperf.plan_cache.place import default_cache_dir
@@ -264,7 +264,7 @@ def _remove(directory: Path) -> None:
 
 def _environment(directory: Path) -> dict[str, str]:
     """This process's, without options of a run and without what pytest-xdist gave its worker."""
-    measuring = {option.variable for option in DECLARED if option.per_measurement}
+    measuring = {option.variable for option in OF_MEASUREMENT}
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -9,7 +9,7 @@ import msgspec
 
 from pytest_trtperf.engine.options import OPTIONS as BUILD_OPTIONS
 from pytest_trtperf.engine.options import PRECISIONS
-from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.record.schema import same_for_all_versions
 from pytest_trtperf.slo.types import DEFAULTS, Defaults, Entry, Measurement
 
@@ -37,7 +37,7 @@ _MEANINGS: Mapping[str, str] = {
     "name": "Takes the place of the sizes in the test's name.",
     "dims": "Sizes of dimensions by name; of an entry min, opt and max, too.",
     "shapes": "Shapes of inputs by name, such as '8x3x224x224' or [8, 3, 224, 224].",
-    **{option.name: option.help for option in DECLARED if option.per_measurement},
+    **{option.name: option.help for option in OF_MEASUREMENT},
 }
 _KINDS = {"flag": "boolean", "number": "integer", "enum": "string"}
 

@@ -305,7 +305,7 @@ def _option(random: Random) -> tuple[str, object]:
 
 def _read_option(given: tuple[str, Any]) -> None:
     from pytest_trtperf.engine.shapes import parse_profiles, parse_shape
-    from pytest_trtperf.options import DECLARED
+    from pytest_trtperf.options import DECLARED, OF_MEASUREMENT
     from pytest_trtperf.options.resolve import override
     from pytest_trtperf.options.values import PARSERS
 
@@ -315,7 +315,7 @@ def _read_option(given: tuple[str, Any]) -> None:
         parse_shape(value)
         return
     option = next((one for one in DECLARED if one.kind == kind), None)
-    if option and option.per_measurement:
+    if option and option in OF_MEASUREMENT:
         from pytest_trtperf.options.declared import Settings
 
         override(Settings(), {option.name: value}, "the test")

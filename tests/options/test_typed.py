@@ -8,7 +8,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
 from pytest_trtperf.options.typed import MeasureOptions
@@ -62,7 +62,7 @@ HINTS = get_type_hints(MeasureOptions)
 
 
 def test_names_are_those_of_the_declared_options():
-    declared = [option.name for option in DECLARED if option.per_measurement]
+    declared = [option.name for option in OF_MEASUREMENT]
     assert sorted(HINTS) == sorted(declared)
     assert MeasureOptions.__required_keys__ == frozenset()
 

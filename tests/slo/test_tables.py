@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.engine.options import PRECISIONS
 from pytest_trtperf.errors import TableError
-from pytest_trtperf.options import DECLARED
+from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.slo.items import items_of
 from pytest_trtperf.slo.types import OPTIONS
 
@@ -269,7 +269,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_options_are_those_that_marks_take():
-    assert sorted(OPTIONS) == sorted(one.name for one in DECLARED if one.per_measurement)
+    assert sorted(OPTIONS) == sorted(one.name for one in OF_MEASUREMENT)
 
 
 VALUES = st.recursive(
