@@ -58,7 +58,7 @@ class LayerRecord(Record, frozen=True, kw_only=True):
 class SweepRecord(Record, frozen=True, kw_only=True):
     """A point of a sweep; the points of one sweep share its `name`.
 
-    `variable` is batch_size or request_rate.
+    `variable` is batch_size, request_rate, concurrency, streams, build or the name of a dimension.
     """
 
     name: str
