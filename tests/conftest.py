@@ -191,19 +191,24 @@ def write_model() -> WriteModel:
 
 @pytest.fixture(scope="session")
 def write_image_model() -> WriteModel:
-    """Writes a convolution of three in each direction of an `image` into as many channels `y`."""
+    """Writes a convolution of three in each direction of an image into as many channels `y`."""
     onnx = pytest.importorskip("onnx")
     import numpy as np
 
-    def write(path: Path, dtype: str = "float16", shape: Sequence[int] = (1, 5, 8, 6)) -> Path:
+    def write(
+        path: Path,
+        dtype: str = "float16",
+        shape: Sequence[Any] = (1, 5, 8, 6),
+        name: str = "image",
+    ) -> Path:
         helper, (_, channels, *positions) = onnx.helper, shape
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         kernel = (channels, channels, *[3] * len(positions))
         values = np.random.default_rng(7).normal(0, 0.2, kernel)
         graph = helper.make_graph(
-            [helper.make_node("Conv", ["image", "w"], ["y"], pads=[1] * 2 * len(positions))],
+            [helper.make_node("Conv", [name, "w"], ["y"], pads=[1] * 2 * len(positions))],
             "image",
-            [helper.make_tensor_value_info("image", kind, shape)],
+            [helper.make_tensor_value_info(name, kind, shape)],
             [helper.make_tensor_value_info("y", kind, shape)],
             [onnx.numpy_helper.from_array(values.astype(dtype), "w")],
         )

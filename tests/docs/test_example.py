@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from tests.docs.pages import ROOT, Walk, blocks_of
+from tests.docs.pages import ROOT, blocks_of
+from tests.docs.walk import Walk
 
 EXAMPLE = ROOT / "example_project"
 

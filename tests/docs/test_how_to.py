@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, Walk, blocks_of
+from tests.docs.pages import DOCS, blocks_of
+from tests.docs.walk import Walk
 
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
 

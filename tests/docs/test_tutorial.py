@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.docs.pages import DOCS, Walk, blocks_of, missing_line
+from tests.docs.pages import DOCS, blocks_of
+from tests.docs.walk import Walk, missing_line
 
 PAGE = DOCS / "tutorial.md"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import DOCS, ROOT, Block, blocks_of
-from tests.docs.workflows import document
+from tests.docs.workflows import document, shell_lines
 
 yaml = pytest.importorskip("yaml")
 
@@ -55,11 +55,7 @@ def test_a_wrong_document_is_noticed(check) -> None:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_shell_lines_are_shell(block: Block) -> None:
-    found = document(block)
-    jobs = found.get("jobs", found).values()
-    lines = [step["run"] for job in jobs for step in job.get("steps", ()) if "run" in step]
-    lines += [line for job in jobs for line in job.get("script", ())]
-    for line in lines:
+    for line in shell_lines(document(block)):
         done = subprocess.run(
             ["bash", "-n"], input=line, stderr=subprocess.PIPE, text=True, check=False
         )

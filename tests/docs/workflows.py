@@ -14,7 +14,7 @@ _ELSEWHERE = re.compile(r"\$\{\{|(?:python -m )?pip |gh |git |test -s comment")
 
 def lines_of(block: Block) -> Iterator[str]:
     """The lines that a job runs and that run here, too."""
-    lines = _groovy(block.text) if block.language == "groovy" else _yaml(document(block))
+    lines = _groovy(block.text) if block.language == "groovy" else shell_lines(document(block))
     yield from (line for line in lines if not _ELSEWHERE.search(line))
 
 
@@ -37,7 +37,8 @@ def document(block: Block) -> Any:
     return {"on": "pull_request", "jobs": jobs}
 
 
-def _yaml(whole: Any) -> Iterator[str]:
+def shell_lines(whole: Any) -> Iterator[str]:
+    """All lines that the jobs of a document run, in order."""
     for job in whole.get("jobs", whole).values():
         yield from (step["run"] for step in job.get("steps", ()) if "run" in step)
         yield from (*job.get("script", ()), *job.get("after_script", ()))
