@@ -35,6 +35,15 @@ def test_links_are_absolute_and_lead_to_files() -> None:
             assert (ROOT / link.removeprefix(source).partition("#")[0]).exists()
 
 
+def test_a_source_distribution_has_the_files_that_a_build_of_it_reads() -> None:
+    hatch = project()["tool"]["hatch"]
+    read = {one["path"] for one in hatch["metadata"]["hooks"]["fancy-pypi-readme"]["fragments"]}
+    # The site includes the latter.
+    assert {*read, "CONTRIBUTING.md"} <= {
+        path.removeprefix("/") for path in hatch["build"]["targets"]["sdist"]["include"]
+    }
+
+
 def test_addresses_are_those_of_the_source() -> None:
     urls = project()["project"]["urls"]
     assert {"Source", "Documentation", "Changelog", "Issues"} <= set(urls)
