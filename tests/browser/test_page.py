@@ -286,8 +286,10 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     from pytest_trtperf.report.html.page import write_html
 
     dates = [f"2026-0{1 + n // 28}-{1 + n % 28:02}" for n in range(60)]
-    nights = [Night(f"{date}T02:00:00Z", f"{n}.json", f"c{n}", date)
-              for n, date in enumerate(dates)]  # fmt: skip
+    # A night goes by the date of its evening.
+    mornings = [*dates[1:], "2026-03-05"]
+    nights = [Night(f"{morning}T02:00:00Z", f"{n}.json", f"c{n}", date)
+              for n, (date, morning) in enumerate(zip(dates, mornings, strict=True))]  # fmt: skip
     values = [(1.2 if n >= 45 else 1.0) + 0.001 * (n % 5) for n in range(60)]
     gate = Gate("latency", "median", 0.05)
     changed = [msgspec.structs.replace(one, software={"driver": "570" if n < 20 else "580"})
@@ -312,7 +314,8 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     assert browser.visible("trends") == [SCRIPT, UNICODE]
     assert browser.captions(panel) == ["Over the nights"]
     text = browser.js(f"document.querySelector('{panel}').textContent")
-    assert f"{change.night.created[:10]} +19." in text
+    assert f"{change.night.date} +19." in text
+    assert change.night.created[:10] not in text
     assert f"first in {change.night.record} of {change.night.commit}" in text
     for there in ("lab1", "lab2", "driver 570 → 580", "latency median, ms"):
         assert there in text

@@ -44,7 +44,7 @@ def alarms_of(alarms: Sequence[FleetAlarm], rows: Sequence[Row]) -> list[Standin
 
 def _size(one: FleetAlarm) -> str:
     metrics = ", ".join(one.metrics[:_METRICS])
-    since = f"since {one.since.date or one.since.created[:10]}"
+    since = f"since {one.since.date}"
     if one.change is None:
         return f"{metrics} {since}".strip()
     interval = percent_interval(one.lower, one.upper)

@@ -22,7 +22,7 @@ function recordsOf(data) {
       ? figuresOf(one).map(([metric, value, unit]) => [one.key, metric, value, unit, anchorOf("measurements", place)]) : [])),
   }));
   const nights = data.nights.flatMap((host, place) => nightRecords(data, host, place));
-  nights.sort((a, b) => (a.created < b.created ? -1 : 1));
+  nights.sort((a, b) => (a.date < b.date ? -1 : 1));
   const measurements = data.measurements.map((one, place) => ({
     kind: "Measurements", name: one.key, details: one,
     numbers: () => figuresOf(one).map(([metric, value, unit]) => ["", metric, value, unit, anchorOf("measurements", place)]),
@@ -34,12 +34,12 @@ function nightRecords(data, { nights }, place) {
   const members = data.trends.flatMap((test, row) => test.series.filter((one) => one.nights === place).map((one) => [test, one, row]));
   if (!members.length) return [];
   const [, { trend }] = members[0];
-  return nights.map(([created, record, commit], night) => ({
-    kind: "Nights", created,
-    name: [created.slice(0, 10), trend.hardware_class, trend.host, record, commit?.slice(0, 12)].filter(Boolean).join(", "),
+  return nights.map(([date, record, commit], night) => ({
+    kind: "Nights", date,
+    name: [date, trend.hardware_class, trend.host, record, commit?.slice(0, 12)].filter(Boolean).join(", "),
     numbers: () => members.filter(([, one]) => one.values[night] !== null).map(([test, one, row]) =>
       [test.key, one.trend.metric, one.values[night], one.trend.unit, anchorOf("trends", row)]),
-  })).filter(({ created: at }, night) => at && members.some(([, one]) => one.values[night] !== null));
+  })).filter((_, night) => members.some(([, one]) => one.values[night] !== null));
 }
 
 function worse(before, after, unit) {

@@ -72,7 +72,7 @@ function factsTable(details) {
 function textsOf(details) {
   if (details.type === "trend") {
     const changes = details.series.flatMap(({ trend }) => trend.changes.map((one) =>
-      `${one.night.created.slice(0, 10)}: ${trend.metric}${trend.host ? ` on ${trend.host}` : ""} ${number(one.before)} to ${number(one.after)} ${trend.unit}, ` +
+      `${one.night.date}: ${trend.metric}${trend.host ? ` on ${trend.host}` : ""} ${number(one.before)} to ${number(one.after)} ${trend.unit}, ` +
       `${percent(one.change)}, first in ${one.night.record}${one.night.commit ? ` of ${one.night.commit.slice(0, 12)}` : ""}`));
     return [element("p", { class: "key" }, details.key), metricsTable(details), listOf("Changes of level", changes)];
   }

@@ -8,17 +8,17 @@ function hostOf(one) {
 }
 
 function nightsOf(one, all) {
-  return all[one.nights].nights.map(([created]) => Date.parse(created));
+  return all[one.nights].nights.map(([date]) => Date.parse(date));
 }
 
-function nightWords([created, record, commit]) {
-  return `${created.slice(0, 10)}, ${shortened(record, 60)}${commit ? `, ${commit.slice(0, 12)}` : ""}`;
+function nightWords([date, record, commit]) {
+  return `${date}, ${shortened(record, 60)}${commit ? `, ${commit.slice(0, 12)}` : ""}`;
 }
 
 function hostSeries(one, all, colour, named) {
   const at = nightsOf(one, all);
   const { nights } = all[one.nights];
-  const points = one.values.map((value, place) => (value === null || isNaN(at[place]) ? null
+  const points = one.values.map((value, place) => (value === null ? null
     : [at[place], value, `${one.trend.host ? `${one.trend.host}, ` : ""}${nightWords(nights[place])}: ${number(value, 5)} ${one.trend.unit}`]));
   return { name: named ? hostOf(one) : "measured", colour, line: true, shape: "dot", size: 2.2, points };
 }
@@ -26,9 +26,9 @@ function hostSeries(one, all, colour, named) {
 // The levels of a series: what stands last is acknowledged where that is its state.
 function levelsOf(one, all) {
   const { trend } = one;
-  const at = nightsOf(one, all).filter((night) => !isNaN(night));
+  const at = nightsOf(one, all);
   const [first, last] = [at[0], at.at(-1)];
-  const starts = trend.changes.map((change) => Date.parse(change.night.created));
+  const starts = trend.changes.map((change) => Date.parse(change.night.date));
   const levels = trend.changes.length
     ? [[first, starts[0], trend.changes[0].before], ...trend.changes.map((change, place) => [starts[place], starts[place + 1] ?? last, change.after])]
     : trend.level === null ? [] : [[first, last, trend.level]];
@@ -61,18 +61,18 @@ function levelMarks(series) {
   const nights = new Map();
   for (const { trend } of series) {
     for (const change of trend.changes) {
-      const day = change.night.created.slice(0, 10);
+      const day = change.night.date;
       const known = nights.get(day);
       if (known) known.more.push(`${trend.metric} ${percent(change.change)}`);
       else nights.set(day, { trend, change, more: [`${trend.metric} ${percent(change.change)}`] });
     }
   }
   const marks = [...nights.entries()].map(([day, { trend, change, more }]) => ({
-    x: Date.parse(change.night.created), colour: isSlower(trend, change.change) ? "limit" : "kept",
+    x: Date.parse(day), colour: isSlower(trend, change.change) ? "limit" : "kept",
     label: `${day} ${percent(change.change)}`, text: `${day}: ${more.join(", ")}`,
   }));
   const [first] = series.map((one) => one.trend).filter((one) => one.since);
-  if (first && !marks.length) marks.push({ x: Date.parse(first.since.created), label: "stands since", colour: "soft" });
+  if (first && !marks.length) marks.push({ x: Date.parse(first.since.date), label: "stands since", colour: "soft" });
   return marks;
 }
 
@@ -84,13 +84,13 @@ function softwareMarks(series, all) {
     const at = nightsOf(one, all);
     const { nights, software } = all[one.nights];
     for (const [place, words] of software) {
-      const text = `${nights[place][0].slice(0, 10)}: ${words.join(", ")}`;
+      const text = `${nights[place][0]}: ${words.join(", ")}`;
       found.set(text, { x: at[place], colour: "race", dash: "dotted", label: words[0], text, low: true });
     }
     let before = null;
-    nights.forEach(([created, , commit], place) => {
+    nights.forEach(([date, , commit], place) => {
       if (commit && before && commit !== before) {
-        commits.set(at[place], { x: at[place], colour: "soft", dash: "", short: true, text: `${created.slice(0, 10)}: commit ${commit.slice(0, 12)}, was ${before.slice(0, 12)}` });
+        commits.set(at[place], { x: at[place], colour: "soft", dash: "", short: true, text: `${date}: commit ${commit.slice(0, 12)}, was ${before.slice(0, 12)}` });
       }
       before = commit ?? before;
     });
@@ -101,7 +101,7 @@ function softwareMarks(series, all) {
 function trendChart(details, all) {
   const hosts = [...new Set(details.series.map(hostOf))].sort();
   const metrics = [...new Set(details.series.map((one) => one.trend.metric))];
-  const known = details.series.flatMap((one) => nightsOf(one, all)).filter((at) => !isNaN(at));
+  const known = details.series.flatMap((one) => nightsOf(one, all));
   const [first, last] = [Math.min(...known), Math.max(...known)];
   return {
     caption: "Over the nights",
@@ -116,7 +116,7 @@ function trendChart(details, all) {
 function metricsTable(details) {
   const rows = details.series.map(({ trend }) => [
     `${trend.metric}${trend.host ? ` on ${trend.host}` : ""}`, trend.state, trend.level === null ? "-" : `${number(trend.level)} ${trend.unit}`,
-    trend.change === null ? "-" : percent(trend.change), trend.since?.created.slice(0, 10) ?? "-", String(trend.measured), trend.message,
+    trend.change === null ? "-" : percent(trend.change), trend.since?.date ?? "-", String(trend.measured), trend.message,
   ]);
   const made = table(["number", "state", "level", "change", "since", "nights", "what it says"], rows);
   return scrolled("Numbers of the test", made, "wide-table");

@@ -33,7 +33,7 @@ class TrendDetails(msgspec.Struct, frozen=True, kw_only=True, tag="trend"):
 
 
 class HostNights(msgspec.Struct, frozen=True):
-    """The nights of a host, and what changed of its software: the place of the night, and words."""
+    """Date, record and commit of each night of a host, and at which place its software changed."""
 
     nights: list[tuple[str, str, str | None]]
     software: list[tuple[int, list[str]]]
@@ -53,7 +53,7 @@ class Nights:
             self._places[known] = len(self.of)
             self.of.append(
                 HostNights(
-                    [(one.created or one.date, one.record, one.commit) for one in series.nights],
+                    [(one.date, one.record, one.commit) for one in series.nights],
                     _software(series),
                 )
             )

@@ -82,7 +82,7 @@ def _cells(group: Sequence[Followed]) -> list[Cell]:
         Cell(one.hardware_class, one.hardware_class, place),
         level,
         change,
-        Cell(night.created[:10], night.created, "" if one.since else "last change")
+        Cell(night.date, night.date, "" if one.since else "last change")
         if night
         else Cell(NONE),
         Cell(record or NONE, record, commit),
@@ -93,7 +93,7 @@ def spark_of(group: Sequence[Followed]) -> Spark:
     """The shown number on all hosts, each a line over the nights."""
     shown = group[0][1]
     alike = [one for one, trend in group if trend.metric == shown.metric][:_MOST_HOSTS]
-    dates = sorted({night.date or night.created for one in alike for night in one.nights})
+    dates = sorted({night.date for one in alike for night in one.nights})
     place = {date: 100.0 * at / max(len(dates) - 1, 1) for at, date in enumerate(dates)}
     found = np.concatenate([one.values for one in alike])
     known = found[~np.isnan(found)]
@@ -101,7 +101,7 @@ def spark_of(group: Sequence[Followed]) -> Spark:
     since = shown.since
     return Spark(
         [_line(one, place, low, high) for one in alike],
-        None if since is None else place.get(since.date or since.created),
+        None if since is None else place.get(since.date),
     )
 
 
@@ -117,6 +117,6 @@ def _line(series: Series, place: dict[str, float], low: float, high: float) -> s
             continue
         night = series.nights[start]
         y = _HEIGHT - 2 - (_HEIGHT - 4) * (float(np.median(some)) - low) / ((high - low) or 1.0)
-        parts.append(f"{pen}{place[night.date or night.created]:.4g} {y:.3g}")
+        parts.append(f"{pen}{place[night.date]:.4g} {y:.3g}")
         pen = "L"
     return "".join(parts)
