@@ -33,6 +33,7 @@ from pytest_trtperf.options.values import parse_age, parse_size
 from pytest_trtperf.plan_cache.entries import Entry, entries, find_problem
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
 from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
+from pytest_trtperf.plan_cache.model_digests import remove_digests
 from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.references import ReferenceEntry
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
@@ -94,7 +95,7 @@ def add(commands: Parsers) -> None:
     )  # fmt: skip
     clear = _add_action(
         actions, "clear", _clear,
-        help="remove all engines, without confirmation",
+        help="remove all engines and digests of models, without confirmation",
         example="  trtperf cache clear --cache-dir /var/cache/engines",
         details="Engines in use are kept. Exits with 1 if one was.",
     )  # fmt: skip
@@ -253,7 +254,7 @@ def _clear(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
         removal.kept |= kept
     elif left := len(references.entries()):
         note(f"note: {left} references stay; --references removes them as well")
-    leftovers = [*remove_leftovers(files), *references.sweep()]
+    leftovers = [*remove_leftovers(files), *references.sweep(), *remove_digests(files.directory)]
     return _report_removal(arguments, removal, leftovers, gone)
 
 

@@ -66,7 +66,7 @@ class EngineSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     configure: Callable[[Any], object] | None = None
     build_index: int = 0
-    files_of: Callable[[Path], Sequence[Path]] = field(default=model_files, compare=False)
+    files_of: FilesOf = field(default=model_files, compare=False)
     digest_of: DigestOf = field(default=_read_digest, compare=False)
 
     def __post_init__(self) -> None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
+from pytest_trtperf.engine.spec import FilesOf
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.atomic import write_atomically
 from pytest_trtperf.onnx_file.external_data import files_digest
@@ -27,7 +29,6 @@ DIRECTORY = "digests"
 SETTLED_S = 2.0
 
 _Stamp = tuple[str, int, int, int, int, int]
-FilesOf = Callable[[Path], Sequence[Path]]
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -77,6 +78,14 @@ class ModelDigests:
         if before and before == _stamps(files) and all(max(one[4:]) < settled for one in before):
             _write(place, _Kept(digest, before))
         return digest
+
+
+def remove_digests(cache: Path) -> list[str]:
+    """Removes those that a cache keeps; returns the name of their folder if it was there."""
+    directory = cache / DIRECTORY
+    there = directory.is_dir()
+    shutil.rmtree(directory, ignore_errors=True)  # a run may write another one now
+    return [DIRECTORY] if there and not directory.exists() else []
 
 
 def _is_as_it_was(onnx: Path, kept: _Kept) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_trtperf.engine.identity import EngineIdentity
+from pytest_trtperf.plan_cache import model_digests
 from pytest_trtperf.plan_cache.build_log import build_log
 from pytest_trtperf.plan_cache.cache import PlanCache
 from pytest_trtperf.plan_cache.files import CacheFiles
@@ -113,6 +114,22 @@ def test_advice_names_what_the_command_obeys(
     assert "--trtperf" not in err
     monkeypatch.setenv("TRTPERF_SHARED_CACHE", "1")
     assert run("verify")[0] == 0
+
+
+def test_clear_removes_the_digests_of_models_and_prune_leaves_them(
+    run: Run, directory: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"model")
+    kept = directory / model_digests.DIRECTORY
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_digests, "SETTLED_S", -60.0)
+        model_digests.ModelDigests(directory, "tensorrt").digest(model, lambda onnx: [onnx])
+    run("prune")
+    assert [path.suffix for path in kept.iterdir()] == [".json"]
+    assert run("clear", "--json")[1]["leftovers"] == [model_digests.DIRECTORY]
+    assert not kept.exists()
+    assert run("clear", "--json")[1]["leftovers"] == []
 
 
 def test_clear_leaves_what_is_not_the_caches(run: Run, directory: Path) -> None:
