@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from pytest_trtperf.commands.common import (
     say_json,
 )
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.files.digests import file_sha256
 from pytest_trtperf.text import counted
 from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import (
@@ -137,7 +137,7 @@ def _run(arguments: argparse.Namespace) -> int:
     run = imported_run(
         queries,
         recorded=_modified(path),
-        plan=_sha256(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
+        plan=file_sha256(arguments.plan) if arguments.plan else UNKNOWN_PLAN,
         software={"trtexec": str(arguments.trtexec_version), **dict(arguments.software)},
         layers=_layers(arguments.profile) if arguments.profile else {},
     )
@@ -215,14 +215,6 @@ def _read(path: Path) -> bytes:
 def _modified(path: Path) -> str:
     """When a file was written, in UTC: trtexec's files do not say when it ran."""
     return utc_text(path.stat().st_mtime)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _hardware_class(text: str) -> str:

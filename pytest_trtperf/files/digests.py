@@ -21,6 +21,19 @@ _MAX_THREADS = 8
 _LAYOUT = b"trtperf-chunks/1"
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 over a file as it is, as sha256sum prints it.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def chunked_digest(data: bytes) -> str:
     """The digest of bytes in memory, hexadecimal."""
     view = memoryview(data)

@@ -18,7 +18,7 @@ from pytest_trtperf.engine.shapes import Shapes, format_shape, parse_profiles, p
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
 from pytest_trtperf.slo.problems import meant
-from pytest_trtperf.slo.table import TableEntry, read_table
+from pytest_trtperf.slo.table import TableEntry, marks_by_name, read_table
 from pytest_trtperf.slo.types import (
     MEASURED,
     OPTIONS,
@@ -120,7 +120,10 @@ def _of_entry(entry: TableEntry) -> Iterator[SloTest]:
     _check_entry(entry)
     if not models:
         yield SloTest(
-            f"{entry.name}[{with_escapes(pattern)}]", entry, None, marks=_as_dict(entry.entry.marks)
+            f"{entry.name}[{with_escapes(pattern)}]",
+            entry,
+            None,
+            marks=marks_by_name(entry.entry.marks),
         )
     is_one, base = not _is_glob(folder, pattern), _absolute(folder, _plain_part(pattern))
     for model in models:
@@ -172,7 +175,7 @@ def _test(
         device_memory_mib=whole.device_memory_mib,
         accuracy=_accuracy(entry, whole),
         baseline=whole.baseline is not False,
-        marks=_as_dict(whole.marks),
+        marks=marks_by_name(whole.marks),
     )
 
 
@@ -192,12 +195,8 @@ def _inherited(entry: Measured, one: Measured) -> Measured:
     found = {name: getattr(entry if getattr(one, name) is None else one, name) for name in MEASURED}
     if entry.labels and one.labels:
         found["labels"] = {**entry.labels, **one.labels}
-    found["marks"] = {**_as_dict(entry.marks), **_as_dict(one.marks)}
+    found["marks"] = {**marks_by_name(entry.marks), **marks_by_name(one.marks)}
     return Measured(**found)
-
-
-def _as_dict(marks: Any) -> dict[str, Any]:
-    return dict(marks) if isinstance(marks, dict) else {name: {} for name in marks or ()}
 
 
 def _sizes(one: Measurement) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from pytest_trtperf.errors import TableError
 from pytest_trtperf.slo.problems import headers, of_validation, problem, shown
-from pytest_trtperf.slo.types import DEFAULTS, Accuracy, Defaults, Entry, Measurement
+from pytest_trtperf.slo.types import DEFAULTS, Accuracy, Defaults, Entry, Marks, Measurement
 from pytest_trtperf.text import brief, is_text
 
 if sys.version_info >= (3, 11):
@@ -113,13 +113,14 @@ def _entry(
     }
     dims = table.get("dims", under.get("dims"))
     found: Entry = _converted(path, lines, name, {**table, **joined}, Entry, dims)
-    marks = [*_marks(defaults.marks), *_marks(found.marks)]
+    marks = {**marks_by_name(defaults.marks), **marks_by_name(found.marks)}
     given = {field: value for field, value in under.items() if field not in table}
-    return msgspec.structs.replace(found, **{**given, "marks": dict(marks) or None})
+    return msgspec.structs.replace(found, **{**given, "marks": marks or None})
 
 
-def _marks(marks: Any) -> list[tuple[str, Any]]:
-    return [*marks.items()] if isinstance(marks, dict) else [(name, {}) for name in marks or ()]
+def marks_by_name(marks: Marks | None) -> dict[str, Any]:
+    """The arguments of each mark."""
+    return dict(marks) if isinstance(marks, dict) else {name: {} for name in marks or ()}
 
 
 def _converted(
