@@ -44,7 +44,7 @@ class Ratio:
 
     @property
     def block_changes(self) -> list[float]:
-        """What each observation is off 1, to five digits, as records keep it."""
+        """How far each observation is from 1, to five digits, as records keep it."""
         return [float(f"{one - 1:.5g}") for one in self.blocks]
 
     @property
