@@ -1,10 +1,9 @@
-"""What the package's metadata say of the README: its links lead somewhere from anywhere."""
+"""The package's metadata and the pages agree: links, addresses, extras."""
 
 from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 if sys.version_info >= (3, 11):
@@ -12,7 +11,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.docs.pages import DOCS, ROOT
+
 LINK = re.compile(r"\]\(([^)]+)\)")
 
 
@@ -48,3 +48,11 @@ def test_addresses_are_those_of_the_source() -> None:
     urls = project()["project"]["urls"]
     assert {"Source", "Documentation", "Changelog", "Issues"} <= set(urls)
     assert all(url.startswith(urls["Source"]) for url in urls.values())
+
+
+def test_extras_that_pages_install_exist() -> None:
+    pages = [ROOT / "README.md", ROOT / "example_project" / "README.md", *DOCS.rglob("*.md")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    found = re.findall(r"(?:pytest-trtperf|'\.+)\[([\w, -]+)\]", text)
+    named = {extra.strip() for extras in found for extra in extras.split(",")}
+    assert {"cpu", "rtx", "report"} <= named <= {*project()["project"]["optional-dependencies"]}

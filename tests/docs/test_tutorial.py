@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.docs.pages import DOCS, blocks_of
@@ -32,16 +30,3 @@ def test_every_block_is_a_file_commands_or_output() -> None:
 def test_output_is_looked_for_in_order(shown: str, is_there: bool) -> None:
     printed = "x\na  27,0   b and c\nd -0.1% e"
     assert (missing_line(shown, printed) is None) is is_there
-
-
-def test_extras_that_are_installed_exist() -> None:
-    declared = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
-    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
-    named = {
-        extra.strip()
-        for page in pages
-        for extras in re.findall(r"pytest-trtperf\[([\w, -]+)\]", page.read_text(encoding="utf-8"))
-        for extra in extras.split(",")
-    }
-    assert named
-    assert {name for name in named if not re.search(rf"(?m)^{name} = \[", declared)} == set()
