@@ -48,7 +48,7 @@ function percentileChart(details, { metric }, log) {
     .map((value, at) => [place(QUANTILES[at]), value, `${label(QUANTILES[at])}: ${number(value, 5)} ms`]));
   for (const one of series) Object.assign(one, { shape: "dot", size: 2.5 });
   const values = series.flatMap((one) => one.points.map(([, value]) => value));
-  const highest = Math.max(...values);
+  const shown = [...values];
   const unseen = [];
   let held = false;
   for (const verdict of details.verdicts.filter((one) => one.kind === "budget" && one.limit !== null)) {
@@ -56,8 +56,8 @@ function percentileChart(details, { metric }, log) {
     if (of !== metric) continue;
     held = true;
     const [x, name] = [place(p / 100), `P${p} budget ${number(verdict.limit)} ms`];
-    if (verdict.limit > 4 * highest) {
-      unseen.push(`${name}, far above`);
+    if (isFar(verdict.limit, shown)) {
+      unseen.push(`${name}, far away`);
       continue;
     }
     const word = verdict.status === "inconclusive" ? "inconclusive" : verdict.failed ? "missed" : "kept";

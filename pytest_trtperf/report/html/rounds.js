@@ -30,6 +30,15 @@ function gateName({ metric, stat }) {
   return stat === "rate" ? "throughput" : `${metric} ${stat === "p99" ? "P99" : "median"}`;
 }
 
+function unitOf({ stat }) {
+  return stat === "rate" ? "qps" : "ms";
+}
+
+// What would squeeze these numbers into a corner is named and not drawn.
+function isFar(limit, values) {
+  return limit > FAR * Math.max(...values) || limit < Math.min(...values) / FAR;
+}
+
 function valuesOf(details, { metric, stat }) {
   return stat === "rate" ? details.over_time.throughput : details.over_time[stat][metric];
 }
@@ -70,7 +79,8 @@ function brokenByWaits(points, waits) {
 function roundsPanel(details, gate, waits, main, log) {
   const { at, set_aside: aside, why, queries, session } = details.over_time;
   const values = valuesOf(details, gate);
-  const unit = gate.stat === "rate" ? "qps" : "ms";
+  const unit = unitOf(gate);
+  const kind = log ? "log" : "linear";
   const place = at.map((_, one) => one);
   const words = (one) => `${number(values[one], 5)} ${unit}, session ${session[one] + 1}, ${number(queries[one])} queries`;
   const kept = place.filter((one) => !aside[one]).map((one) => [at[one], values[one], words(one)]);
@@ -80,21 +90,28 @@ function roundsPanel(details, gate, waits, main, log) {
     series: [{ name: "rounds", colour: main ? "now" : "tail", line: true, shape: "dot", points: brokenByWaits(kept, waits) }],
   };
   if (lost.length) panel.series.push({ name: "set aside", colour: "limit", shape: "cross", size: 4, points: lost });
-  for (const one of sessionLevels(details, gate, values)) panel.series.push(one);
+  for (const one of sessionLevels(details, values)) panel.series.push(one);
   const shown = [...kept, ...lost].map(([, value]) => value);
   const unseen = withLimits(panel, details, gate, shown);
-  panel.y = { kind: log ? "log" : "linear", range: roomy(shown, { kind: log ? "log" : "linear" }) };
+  panel.y = { kind, range: roomy(shown, { kind }) };
   return { panel, unseen };
 }
 
+// Each session with the places of its rounds.
+function bySession({ session }) {
+  const found = new Map();
+  session.forEach((one, place) => found.set(one, [...(found.get(one) ?? []), place]));
+  return [...found];
+}
+
 // The middle of each session, where there are several.
-function sessionLevels(details, gate, values) {
-  const { started, ended, session, set_aside: aside } = details.over_time;
-  const count = Math.max(...session) + 1;
-  if (count < 2) return [];
+function sessionLevels(details, values) {
+  const { started, ended, set_aside: aside } = details.over_time;
+  const sessions = bySession(details.over_time);
+  if (sessions.length < 2) return [];
   const points = [];
-  for (let one = 0; one < count; one += 1) {
-    const places = session.map((_, place) => place).filter((place) => session[place] === one && !aside[place]);
+  for (const [, all] of sessions) {
+    const places = all.filter((place) => !aside[place]);
     if (!places.length) continue;
     const sorted = places.map((place) => values[place]).sort((a, b) => a - b);
     const middle = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
@@ -106,8 +123,6 @@ function sessionLevels(details, gate, values) {
 // Baseline with its tolerance, reference of the race, budget; returns what is too far away to be shown.
 function withLimits(panel, details, gate, shown) {
   const verdict = gateVerdict(details, gate);
-  const unit = gate.stat === "rate" ? "qps" : "ms";
-  const highest = Math.max(...shown);
   if (verdict) {
     const worst = gate.stat === "rate" ? verdict.baseline / (1 + verdict.limit) : verdict.baseline * (1 + verdict.limit);
     panel.bands.push({ name: `tolerance ${number(100 * verdict.limit, 3)}%`, from: verdict.baseline, to: worst, colour: "then" });
@@ -121,7 +136,7 @@ function withLimits(panel, details, gate, shown) {
   const budget = budgetOf(details, gate);
   if (!budget) return [];
   const sign = gate.stat === "rate" ? "≥" : "≤";
-  if (budget.limit > FAR * highest || budget.limit < Math.min(...shown) / FAR) return [`budget ${sign} ${number(budget.limit)} ${unit}, far away`];
+  if (isFar(budget.limit, shown)) return [`budget ${sign} ${number(budget.limit)} ${unitOf(gate)}, far away`];
   panel.levels.push({ at: budget.limit, text: `budget ${sign} ${number(budget.limit)}`, colour: budget.failed ? "limit" : "kept" });
   shown.push(budget.limit);
   return [];
@@ -136,19 +151,17 @@ function devicePanel({ name, at, values }, waits) {
 
 function roundsChart(details, gate, log) {
   if (!valuesOf(details, gate)) return null;
-  const { started, ended, session } = details.over_time;
+  const { started, ended } = details.over_time;
   const waits = waitsOf(details.over_time);
   const end = Math.max(...ended);
   const other = gate.stat === "rate" ? null : { metric: gate.metric, stat: gate.stat === "p99" ? "median" : "p99" };
   const parts = [roundsPanel(details, gate, waits, true, log)];
   if (other) parts.push(roundsPanel(details, other, waits, false, log));
-  const sessions = [...new Set(session)];
-  const ends = sessions.map((one) => session.map((_, place) => place).filter((place) => session[place] === one));
+  const sessions = bySession(details.over_time);
   const spans = waits.map(([from, to]) => ({ kind: "wait", from, to, text: secondsText(to - from) }));
-  const marks = sessions.length < 2 ? [] : sessions.map((one, place) => ({
-    x: Math.min(...ends[place].map((round) => started[round])), label: `session ${one + 1}`, colour: "soft", dash: "dotted",
+  const marks = sessions.length < 2 ? [] : sessions.map(([one, places]) => ({
+    x: Math.min(...places.map((place) => started[place])), label: `session ${one + 1}`, colour: "soft", dash: "dotted",
   }));
-  const range = [0, end];
   return {
     caption: `${gateName(gate)} by round`,
     note: [
@@ -156,7 +169,7 @@ function roundsChart(details, gate, log) {
     ].filter(Boolean).join("; "),
     wide: true, spans, marks,
     x: {
-      kind: "folded", label: "seconds since the first round", range,
+      kind: "folded", label: "seconds since the first round", range: [0, end],
       folding: foldedTime(waits, end - waits.reduce((sum, [from, to]) => sum + to - from, 0)),
     },
     panels: [...parts.map((one) => one.panel), ...details.device.map((one) => devicePanel(one, waits))],
