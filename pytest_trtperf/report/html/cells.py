@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_trtperf.record.text import shortened
 
 if TYPE_CHECKING:
-    from pytest_trtperf.report.html.changes import Strip
+    from pytest_trtperf.report.html.changes import Change, Strip
     from pytest_trtperf.report.html.trend_rows import Spark
 
 MAX_NAME = 160
@@ -32,6 +32,7 @@ class Row:
     """A line of a table; `place` is that of its details, `rank` what its state sorts by.
 
     `anchor` is what links name. `module` and `name` are short enough for a table, `key` is whole.
+    `change` is None where nothing was compared.
     """
 
     place: int
@@ -43,6 +44,7 @@ class Row:
     name: str
     tag: str
     cells: list[Cell]
+    change: Change | None = None
 
 
 def row_of(
@@ -53,13 +55,14 @@ def row_of(
     key: str,
     tag: str,
     cells: list[Cell],
+    change: Change | None = None,
 ) -> Row:
     """A line, with the names of the test as a table has them."""
     module, _, name = key.partition("::")
     if not name:
         module, name = "", key
     names = shortened(module, MAX_NAME), shortened(name, MAX_NAME)
-    return Row(place, anchor, state, states.index(state), key, *names, tag, cells)
+    return Row(place, anchor, state, states.index(state), key, *names, tag, cells, change)
 
 
 def counts(rows: Iterable[Row], states: Iterable[str]) -> dict[str, int]:

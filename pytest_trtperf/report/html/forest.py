@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
-from pytest_trtperf.record.model import Measured
 from pytest_trtperf.report.html.cells import Row
-from pytest_trtperf.report.html.changes import Scale, Strip, change_of
+from pytest_trtperf.report.html.changes import Scale, Strip
 
 SHOWN = 30
 """Rows that are there at once; a click shows all others."""
@@ -42,10 +41,9 @@ class Forest:
     is_beyond: bool
 
 
-def forest_of(measured: Sequence[Measured], rows: Sequence[Row]) -> Forest | None:
+def forest_of(rows: Sequence[Row]) -> Forest | None:
     """The changes of all that was compared; None where nothing was."""
-    found = [(change, row) for one, row in zip(measured, rows, strict=True)
-             if (change := change_of(one)) is not None]  # fmt: skip
+    found = [(row.change, row) for row in rows if row.change is not None]
     if not found:
         return None
     usual = Counter(change.metric for change, _ in found).most_common(1)[0][0]

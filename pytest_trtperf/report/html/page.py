@@ -142,7 +142,7 @@ def html_page(
         facts=facts_of(runs),
         moment=moment,
         page_url=page_url,
-        forest=forest_of(measured, lines),
+        forest=forest_of(lines),
         tables=list(_tables(lines, of_nights)),
         standing=alarms_of(standing, of_nights),
         failures=failed[:MAX_FAILURES],

@@ -60,7 +60,7 @@ def measured_rows(found: Sequence[tuple[RunRecord, Measured]]) -> list[Row]:
     names = anchors("test", [(one.key, run.hardware_class, run.backend) for run, one in found])
     return [
         row_of(place, names[place], outcome(one), OUTCOMES, one.key, _tag(one),
-             [cells[place] for cells in columns])
+             [cells[place] for cells in columns], changes[place])
         for place, (_, one) in enumerate(found)
     ]  # fmt: skip
 
