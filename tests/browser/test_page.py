@@ -341,6 +341,17 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     assert browser.complaints() == []
 
 
+def test_an_empty_page_is_silent(browse, make_run, tmp_path):
+    from pytest_trtperf.report.html.page import write_html
+
+    path = tmp_path / "empty.html"
+    write_html(path, [msgspec.structs.replace(make_run(), measurements=[], exit_status=5)])
+    browser = browse(path)
+    assert browser.js("document.querySelector('.verdict').textContent") == "Nothing was measured"
+    assert not browser.js("[...document.querySelectorAll('main button')].length")
+    assert browser.complaints() == []
+
+
 def compare(browser):
     browser.click("#compare summary")
     browser.until("document.querySelector('#compare .result')?.childElementCount > 0")

@@ -233,7 +233,7 @@ def test_each_software_is_listed_once(make_run):
 
 def test_a_run_without_measurements_is_a_page(make_run):
     run = msgspec.structs.replace(make_run(), measurements=[], exit_status=5)
-    assert "Nothing was measured." in html_page([run])
+    assert html_page([run]).count("Nothing was measured") == 1
 
 
 def test_a_missing_package_names_the_extra(make_run, tmp_path, monkeypatch):

@@ -145,7 +145,7 @@ function openNamed(listings) {
 function start() {
   const listings = [...document.querySelectorAll(".listing")].map((section) => new Listing(section));
   startCompare();
-  document.getElementById("save").addEventListener("click", saveAll);
+  document.getElementById("save")?.addEventListener("click", saveAll);
   openNamed(listings);
   window.addEventListener("hashchange", () => openNamed(listings));
   // A link to where one is already changes nothing in the address.
