@@ -226,6 +226,10 @@ def test_marks_and_fixtures_are_those_of_functions(zoo):
             "*:2: ?net?: sha256: */net.onnx is*",
         ),
         (
+            'onnx = "models"\nsha256 = "' + 64 * "0" + '"',
+            "*:2: ?net?: */models: cannot be read: Is a directory",
+        ),
+        (
             'onnx = "models/net.onnx"\ndims = { m = 4 }',
             "*:2: ?net?: *no dynamic dimension named 'm'*",
         ),
