@@ -13,6 +13,7 @@ from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_baseline_command,
+    add_group,
     say,
     say_json,
 )
@@ -37,13 +38,12 @@ _SHOW_EXAMPLE = """\
 
 def add(commands: Parsers) -> None:
     """Adds `baseline` and its subcommands."""
-    parser = commands.add_parser(
+    actions = add_group(
+        commands,
         "baseline",
         help="list, show, accept, compare and remove stored baselines",
         description="Lists, shows, accepts, compares and removes stored baselines.",
-        allow_abbrev=False,
     )
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_baseline_command(
         actions, "list", _list, help="list the entries, one per line", example=_LIST_EXAMPLE
     )

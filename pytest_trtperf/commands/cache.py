@@ -20,6 +20,7 @@ from pytest_trtperf.commands.common import (
     Parsers,
     add_cache_options,
     add_command,
+    add_group,
     note,
     parsed,
     say,
@@ -51,13 +52,12 @@ _COLUMNS = ("key", "model", "built by", "for", "size", "last used", "here")
 
 def add(commands: Parsers) -> None:
     """Adds `cache` and its actions."""
-    parser = commands.add_parser(
+    actions = add_group(
+        commands,
         "cache",
         help="list, verify and remove built engines",
         description="Lists, verifies and removes built engines; needs neither a GPU nor TensorRT.",
-        allow_abbrev=False,
     )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_action(
         actions, "list", _list,
         help="list the engines, least recently used first, and whether this machine can use them",

@@ -45,6 +45,12 @@ exit status:
 """
 
 
+def add_group(commands: Parsers, name: str, *, help: str, description: str) -> Parsers:
+    """Adds a command that has commands of its own; returns what those are added to."""
+    parser = commands.add_parser(name, help=help, description=description, allow_abbrev=False)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
 def add_command(
     commands: Parsers, name: str, run: Subcommand, *, help: str, example: str, details: str = ""
 ) -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from pytest_trtperf.commands.common import (
     ExitStatus,
     Parsers,
     add_command,
+    add_group,
     existing_directory,
     say,
     say_json,
@@ -47,13 +48,12 @@ Taplo, and Even Better TOML of VS Code, check and complete a table that begins w
 
 def add(commands: Parsers) -> None:
     """Adds `slo` and its actions."""
-    parser = commands.add_parser(
+    actions = add_group(
+        commands,
         "slo",
         help="check tables of SLOs, and print their JSON Schema",
         description="Checks tables of SLOs (*.slo.toml), and prints their JSON Schema.",
-        allow_abbrev=False,
     )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = add_command(
         actions,
         "check",
