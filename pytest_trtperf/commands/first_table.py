@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_trtperf.commands.first_names import not_taken
 from pytest_trtperf.engine.dimensions import usual_size
+from pytest_trtperf.engine.shapes import format_shape
 from pytest_trtperf.onnx_file.outline import Outline
 from pytest_trtperf.text import one_line
 
@@ -26,7 +28,8 @@ def first_table(models: Sequence[tuple[Path, Outline]], folder: Path = Path()) -
     taken = {"defaults"}
     entries = []
     for path, model in models:
-        name = _unlike(re.sub(r"[^0-9A-Za-z_-]+", "-", path.stem).strip("-") or "model", taken)
+        stem = re.sub(r"[^0-9A-Za-z_-]+", "-", path.stem).strip("-")
+        name = not_taken(stem or "model", taken, "-")
         taken.add(name)
         lines = "\n".join(_lines(os.path.relpath(path, folder), model))
         entries.append(f"\n[{name}]\n{lines}\n# p99_ms = 10\n# qps = 100\n")
@@ -44,7 +47,12 @@ def _lines(path: str, model: Outline) -> Iterator[str]:
     if names:
         yield f"dims = {_table({name: str(usual_size(name)) for name in names})}"
     shapes = {
-        name: "x".join(_size(axis, dim) for axis, dim in enumerate(model.shapes[name]))
+        name: format_shape(
+            [
+                dim if isinstance(dim, int) else usual_size(dim, axis)
+                for axis, dim in enumerate(model.shapes[name])
+            ]
+        )
         for name in model.inputs
         if None in model.shapes.get(name, ())
     }
@@ -52,12 +60,6 @@ def _lines(path: str, model: Outline) -> Iterator[str]:
         yield f"shapes = {_table({name: _quoted(shape) for name, shape in shapes.items()})}"
     if lacking := [name for name in model.inputs if model.tensors[name].startswith("string")]:
         yield f"# Texts are not made up: inputs = {_table({lacking[0]: _quoted('FILE.npy')})}"
-
-
-def _size(axis: int, dim: int | str | None) -> str:
-    if isinstance(dim, int):
-        return str(dim)
-    return str(usual_size(dim or ("batch" if axis == 0 else "")))
 
 
 def _table(values: dict[str, str]) -> str:
@@ -80,11 +82,3 @@ def _escaped(char: str) -> str:
         return char
     # TOML has no half of a surrogate pair, and no file that pytest could name has one.
     return "?" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"
-
-
-def _unlike(name: str, taken: set[str]) -> str:
-    """The name, with a number where it is taken."""
-    number, found = 2, name
-    while found in taken:
-        number, found = number + 1, f"{name}-{number}"
-    return found

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_trtperf.commands.first_names import not_taken
 from pytest_trtperf.engine.dimensions import usual_size
 from pytest_trtperf.onnx_file.outline import Dimension, Outline
 from pytest_trtperf.text import one_line
@@ -30,7 +31,7 @@ def first_tests(models: Sequence[tuple[Path, Outline]]) -> str:
     taken: set[str] = set()
     tests = []
     for path, model in models:
-        name = _unlike(_identifier(path.stem), taken)
+        name = not_taken(_identifier(path.stem), taken, "_")
         taken.add(name)
         lines = "\n".join(f"    {line}" for line in _lines(path, model))
         tests.append(_TEST.format(name=name, lines=lines))
@@ -74,7 +75,7 @@ def _variables(model: Outline) -> dict[tuple[str, int] | str, tuple[str, int]]:
             if isinstance(dim, int) or key in found:
                 continue
             label = dim or ("batch" if axis == 0 else f"{name}_{axis}")
-            variable = _unlike(_identifier(label), taken)
+            variable = not_taken(_identifier(label), taken, "_")
             taken.add(variable)
             found[key] = variable, usual_size(label)
     return found
@@ -95,14 +96,6 @@ def _identifier(text: str) -> str:
     """The text as a name in Python."""
     name = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_").lower() or "model"
     return f"{name}_" if keyword.iskeyword(name) else f"n{name}" if name[0].isdigit() else name
-
-
-def _unlike(name: str, taken: set[str]) -> str:
-    """The name, with a number where it is taken."""
-    number, found = 2, name
-    while found in taken:
-        number, found = number + 1, f"{name}_{number}"
-    return found
 
 
 def _quoted(text: str) -> str:

@@ -217,7 +217,7 @@ def _proposed_shapes(
 
 def _usual_shape(tensor: TensorInfo) -> Shape:
     return tuple(
-        usual_size(name or ("batch" if axis == 0 else "")) if size is None else size
+        usual_size(name, axis) if size is None else size
         for axis, (size, name) in enumerate(tensor.dimensions)
     )
 

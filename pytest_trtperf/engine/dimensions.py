@@ -31,9 +31,10 @@ _OTHER_SIZE = 16
 _BATCH = _USUAL_SIZES[0][0]
 
 
-def usual_size(label: str) -> int:
-    """The size to propose for a dimension of this name."""
-    fitting = (n for pattern, n in _USUAL_SIZES if re.fullmatch(pattern, label.lower()))
+def usual_size(name: str | None, axis: int | None = None) -> int:
+    """The size to propose for a dimension; the first one without a name is taken for the batch."""
+    label = (name or ("batch" if axis == 0 else "")).lower()
+    fitting = (n for pattern, n in _USUAL_SIZES if re.fullmatch(pattern, label))
     return next(fitting, _OTHER_SIZE)
 
 

@@ -107,11 +107,9 @@ NAMES = st.text(max_size=12) | st.sampled_from(["def", "x:0", 'a"b', "perf", "\n
 DIMENSIONS = st.none() | st.integers(0, 2**40) | NAMES.filter(bool)
 
 
-@given(
-    st.lists(st.tuples(NAMES.map(Path), st.dictionaries(NAMES, st.lists(DIMENSIONS))), max_size=3)
-)
-def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
-    outlines = [
+def outlined(models):
+    """Models as their files would be outlined."""
+    return [
         (
             path,
             Outline(
@@ -122,7 +120,13 @@ def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
         )
         for path, inputs in models
     ]
-    tree = ast.parse(first_tests(outlines))
+
+
+@given(
+    st.lists(st.tuples(NAMES.map(Path), st.dictionaries(NAMES, st.lists(DIMENSIONS))), max_size=3)
+)
+def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
+    tree = ast.parse(first_tests(outlined(models)))
     tests = [one for one in tree.body if isinstance(one, ast.FunctionDef)]
     assert len({one.name for one in tests}) == len(models)
     for test, (path, inputs) in zip(tests, models, strict=True):
@@ -179,19 +183,8 @@ def test_a_table_that_pytest_would_not_collect_is_refused(encoder, capsys):
     )
 )
 def test_whatever_the_names_are_the_table_is_read_again(tmp_path_factory, models):
-    outlines = [
-        (
-            path,
-            Outline(
-                inputs=list(inputs),
-                tensors={name: f"float32 {name}" for name in inputs},
-                shapes={name: tuple(shape) for name, shape in inputs.items()},
-            ),
-        )
-        for path, inputs in models
-    ]
     table = tmp_path_factory.getbasetemp() / "any.slo.toml"
-    table.write_text(first_table(outlines), encoding="utf-8")
+    table.write_text(first_table(outlined(models)), encoding="utf-8")
     tests = items_of(table)
     assert len(tests) == len(models)
     for test, (path, inputs) in zip(tests, models, strict=True):
