@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,32 +122,37 @@ def opened(page: Path) -> tuple[float, float]:
         driver.quit()
 
 
-def results(directory: Path, keep: Path | None) -> Iterator[dict[str, Any]]:
-    """Times everything."""
-    record, page = directory / "run.json", keep or directory / "run.html"
-    random = np.random.default_rng(0)
-    write_json(record, run(0, [detailed(test, random) for test in range(MEASUREMENTS)]))
+def built(
+    page: Path, count: int, random: np.random.Generator, at_most_bytes: int | None = None
+) -> dict[str, Any]:
+    """Writes the record of so many measurements, and times the page that is made of it."""
+    record = page.with_suffix(".json")
+    write_json(record, run(0, [detailed(test, random) for test in range(count)]))
     seconds = best(lambda: trtperf("report", record, "-o", page))
     size = page.stat().st_size
-    row = timed(f"trtperf report, {MEASUREMENTS} measurements", MAX_BUILD_S, seconds, bytes=size)
-    yield {**row, "reached": row["reached"] and size < MAX_BYTES, "at_most_bytes": MAX_BYTES}
+    row = timed(f"trtperf report, {count} measurements", MAX_BUILD_S, seconds, bytes=size)
+    if at_most_bytes is None:
+        return row
+    reached = row["reached"] and size < at_most_bytes
+    return {**row, "reached": reached, "at_most_bytes": at_most_bytes}
+
+
+def results(directory: Path, keep: Path | None) -> Iterator[dict[str, Any]]:
+    """Times everything."""
+    random = np.random.default_rng(0)
+    page, painting = directory / "run.html", directory / "painted.html"
+    yield built(page, MEASUREMENTS, random, MAX_BYTES)
+    if keep:
+        shutil.copyfile(page, keep)
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         raise SystemExit("chromium and chromedriver are not installed: nothing can be opened")
     loads, draws = zip(*(opened(page) for _ in range(3)), strict=True)
     yield timed("opened in Chromium", MAX_OPEN_S, min(loads))
     yield timed("first row opened, charts drawn", MAX_DRAW_S, min(draws))
-    for count in (PAINTED, SMALL):
-        page = directory / f"{count}.html"
-        write_json(record, run(0, [detailed(test, random) for test in range(count)]))
-        seconds = best(partial(trtperf, "report", record, "-o", page))
-        size = page.stat().st_size
-        if count == PAINTED:
-            first = min(painted(page) for _ in range(3))
-            yield timed(f"first paint, {count} measurements", MAX_PAINT_S, first, bytes=size)
-        else:
-            row = timed(f"trtperf report, {count} measurements", MAX_BUILD_S, seconds, bytes=size)
-            reached = row["reached"] and size < MAX_SMALL_BYTES
-            yield {**row, "reached": reached, "at_most_bytes": MAX_SMALL_BYTES}
+    yield built(painting, PAINTED, random)
+    first = min(painted(painting) for _ in range(3))
+    yield timed(f"first paint, {PAINTED} measurements", MAX_PAINT_S, first)
+    yield built(directory / "small.html", SMALL, random, MAX_SMALL_BYTES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
