@@ -43,6 +43,11 @@ def is_batch(label: str) -> bool:
     return re.fullmatch(_BATCH, label.lower()) is not None
 
 
+def sweeps_batches(variable: str) -> bool:
+    """Whether the values of a sweep are batch sizes: so many samples has each of its queries."""
+    return variable == "batch_size" or is_batch(variable)
+
+
 def model_inputs(onnx: Path) -> list[TensorInfo]:
     """The inputs of a model as its file has them; none where it cannot be read so."""
     found = outline(onnx, with_operators=False)

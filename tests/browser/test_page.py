@@ -80,6 +80,38 @@ def test_other_kinds_are_drawn(browser, key, caption):
     assert browser.captions(browser.open_row(key))[-1] == caption
 
 
+@pytest.mark.parametrize(
+    ("variable", "line"),
+    [
+        ("batch_size", "samples per second,samples per second,2,1000"),
+        ("concurrency", '"throughput, qps","throughput, qps",2,500'),
+    ],
+)
+def test_only_batches_have_samples(browse, make_run, make_measurement, tmp_path, variable, line):
+    from pytest_trtperf.record.model import SweepRecord
+    from pytest_trtperf.report.html.page import write_html
+
+    points = [
+        make_measurement(f"t.py::test_s#{variable}={value}", test="t.py::test_s", level=value,
+                         sweep=SweepRecord(name="", variable=variable, value=value))
+        for value in (1, 2)
+    ]  # fmt: skip
+    path = tmp_path / "sweep.html"
+    write_html(path, [make_run(*points)])
+    browser = browse(path)
+    row = browser.open_row(f"t.py::test_s#{variable}=2")
+    save = """
+        window.saved = [];
+        URL.createObjectURL = (blob) => { blob.text().then((text) => saved.push(text)); return "" };
+        HTMLAnchorElement.prototype.click = () => {};
+    """
+    browser.driver.execute_script(save)
+    browser.click(f"{row} figure:last-child .tools button:last-child")
+    browser.until("window.saved.length === 1")
+    assert line in browser.js("window.saved[0]").splitlines()
+    assert browser.complaints() == []
+
+
 @pytest.mark.parametrize("key", [SCRIPT, UNICODE, LONG], ids=["script", "unicode", "long"])
 def test_odd_names_are_inert_and_whole(browser, key):
     panel = browser.open_row(key)

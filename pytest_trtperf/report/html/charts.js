@@ -115,9 +115,10 @@ function sweepChart(details, all) {
   const times = [series("median", figure("median"), "now"), series("P99", figure("p99"), "tail")];
   const then = points.map((one) => one.distributions[one.judged].then?.[P99] ?? null);
   if (then.some((value) => value !== null)) times.push(series("P99 in the baseline", then, "then", { dash: "dotted" }));
-  const second = points.map((one) => one.throughput * (byRate ? 1 : one.sweep.value));
+  const batches = details.sweeps_batches;
+  const second = points.map((one) => one.throughput * (batches ? one.sweep.value : 1));
   const range = (lines) => ({ range: roomy(lines.flatMap((one) => one.points.map(([, value]) => value)), { zero: true }) });
-  const rates = [series(byRate ? "reached, qps" : "samples per second", second, "kept")];
+  const rates = [series(batches ? "samples per second" : byRate ? "reached, qps" : "throughput, qps", second, "kept")];
   return {
     caption: `Sweep over ${name}`,
     note: `this measurement is at ${number(details.sweep.value)}`,

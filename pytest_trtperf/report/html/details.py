@@ -13,6 +13,7 @@ import numpy as np
 
 from pytest_trtperf.analysis.layers import compare_layers
 from pytest_trtperf.analysis.summary import QUANTILES
+from pytest_trtperf.engine.dimensions import sweeps_batches
 from pytest_trtperf.record.base import Number
 from pytest_trtperf.record.model import (
     MaxQpsRecord,
@@ -98,6 +99,7 @@ class MeasurementDetails(msgspec.Struct, frozen=True, kw_only=True, tag="measure
     then_has_layers: bool
     sweep: SweepRecord | None
     sweep_points: list[int] = []
+    sweeps_batches: bool = False
 
 
 class MaxQpsDetails(msgspec.Struct, frozen=True, kw_only=True, tag="max_qps"):
@@ -148,6 +150,7 @@ def measurement_details(one: MeasurementRecord) -> MeasurementDetails:
         then_throughput=then.throughput if then else None,
         then_has_layers=bool(then and then.layers and one.layers),
         sweep=one.sweep,
+        sweeps_batches=one.sweep is not None and sweeps_batches(one.sweep.variable),
     )
 
 
