@@ -157,9 +157,10 @@ def drifting(round_medians: npt.ArrayLike, *, on_cpu: bool = False) -> Finding |
         return None
     cooler = "free the machine" if on_cpu else "lock the clocks and watch its temperature"
     advice = cooler if change > 0 else "warm up for longer"
+    size = f"{100 * abs(change):.2g}" if abs(change) < 0.1 else f"{100 * abs(change):.0f}"
     message = (
         f"the medians of {rounds} rounds {'rise' if change > 0 else 'fall'} by "
-        f"{100 * abs(change):.2g} % from first to last (p = {chance:.2g}): {advice}"
+        f"{size} % from first to last (p = {chance:.2g}): {advice}"
     )
     return Finding(FindingCode.DRIFTING, message, abs(change))
 

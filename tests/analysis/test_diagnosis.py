@@ -98,6 +98,12 @@ def test_every_order_of_five_rounds_but_two_is_no_trend() -> None:
     assert "warm up for longer" in fall.message
 
 
+def test_a_large_trend_is_a_plain_number() -> None:
+    finding = drifting([7.3, 5.1, 4.0, 2.9, 1.8])
+    assert finding is not None
+    assert "fall by 110 % from" in finding.message
+
+
 def test_chance_of_a_trend_is_that_of_a_random_order() -> None:
     orders = np.array(list(itertools.permutations(range(7))))
     first, second = np.triu_indices(7, 1)
