@@ -384,6 +384,18 @@ def test_an_empty_page_is_silent(browse, make_run, tmp_path):
     assert browser.complaints() == []
 
 
+def test_a_damaged_page_says_what_it_needs(browse, page, tmp_path):
+    damaged = tmp_path / "damaged.html"
+    begin, mark, packed = page.read_text(encoding="utf-8").partition('id="details">')
+    damaged.write_text(begin + mark + packed[:80] + "A" * 80 + packed[160:], encoding="utf-8")
+    browser = browse(damaged)
+    browser.click("#measurements .toggle")
+    browser.until("document.querySelector('.details .trouble')")
+    text = browser.js("document.querySelector('.details .trouble').textContent")
+    assert "the whole file" in text
+    assert len(browser.complaints()) == 1
+
+
 def compare(browser):
     browser.click("#compare summary")
     browser.until("document.querySelector('#compare .result')?.childElementCount > 0")

@@ -109,7 +109,7 @@ class Listing {
       entry.charts.draw();
       below.dataset.drawn = "true";
     } catch (error) {
-      const text = `The details cannot be shown: ${error.message}. A browser of 2023 or later is needed.`;
+      const text = `The details cannot be shown (${error.message}): they need the whole file, and a browser of 2023 or later.`;
       cell.append(element("p", { class: "trouble" }, text));
       throw error;
     }
