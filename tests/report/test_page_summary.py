@@ -79,6 +79,8 @@ def test_a_run_that_was_cut_short_is_no_pass(make_run, make_measurement):
     assert mood(cut.measured, [cut]) == "open"
     assert "not all was run" in sentence(cut.measured, [cut])
     assert mood([], []) == "open"
+    unjudged = make_run(make_measurement())
+    assert mood(unjudged.measured, [unjudged]) == "open"
 
 
 def test_facts(make_run):

@@ -41,7 +41,7 @@ def mood(measured: Sequence[Measured], runs: Sequence[RunRecord]) -> str:
     states = {outcome(one) for one in measured}
     if "fail" in states or any(broken(run.tests, run.measured) for run in runs):
         return "fail"
-    whole = bool(states) and all(run.complete for run in runs)
+    whole = "pass" in states and all(run.complete for run in runs)
     return "pass" if whole and states.isdisjoint({"inconclusive", "swallowed"}) else "open"
 
 
