@@ -368,6 +368,13 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     assert browser.visible("trends") == [SCRIPT]
     assert browser.visible() == [SCRIPT]
     compare(browser)
+    chosen = "[...document.querySelectorAll('#compare select')]"
+    names = browser.js(
+        f"{chosen}.map((one) => one.selectedOptions[0].text.split(', ').slice(0, 3))"
+    )
+    # The newest night of a host, and the one before it of the same.
+    assert [name[0] for name in names] == dates[-2:]
+    assert names[0][1:] == names[1][1:]
     assert browser.js("document.querySelectorAll('#compare tbody tr').length") >= 1
     assert browser.js("window.hit") is None
     assert browser.complaints() == []

@@ -17,7 +17,7 @@ function anchorOf(table, place) {
 // All that can be compared: a name, a kind, and `numbers()`, lines of key, metric, value, unit and anchor.
 function recordsOf(data) {
   const runs = data.runs.length < 2 ? [] : data.runs.map(([created, hardware, host, commit], run) => ({
-    kind: "Runs", name: [created.slice(0, 16).replace("T", " "), hardware, host, commit?.slice(0, 12)].filter(Boolean).join(", "),
+    kind: "Runs", place: `${hardware} ${host}`, name: [created.slice(0, 16).replace("T", " "), hardware, host, commit?.slice(0, 12)].filter(Boolean).join(", "),
     numbers: () => data.measurements.flatMap((one, place) => (data.run_of[place] === run
       ? figuresOf(one).map(([metric, value, unit]) => [one.key, metric, value, unit, anchorOf("measurements", place)]) : [])),
   }));
@@ -35,7 +35,7 @@ function nightRecords(data, { nights }, place) {
   if (!members.length) return [];
   const [, { trend }] = members[0];
   return nights.map(([date, record, commit], night) => ({
-    kind: "Nights", date,
+    kind: "Nights", date, place,
     name: [date, trend.hardware_class, trend.host, record, commit?.slice(0, 12)].filter(Boolean).join(", "),
     numbers: () => members.filter(([, one]) => one.values[night] !== null).map(([test, one, row]) =>
       [test.key, one.trend.metric, one.values[night], one.trend.unit, anchorOf("trends", row)]),
@@ -90,7 +90,9 @@ class Sides {
   constructor(node, data) {
     this.records = recordsOf(data);
     const last = this.records.filter((one) => one.kind === this.records[0].kind).length - 1;
-    this.selects = ["A", "B"].map((name, side) => this.select(name, side ? last : Math.max(last - 1, 0)));
+    // The newest, and what was before it in the same place.
+    const before = this.records.findLastIndex((one, at) => at < last && one.place === this.records[last].place);
+    this.selects = ["A", "B"].map((name, side) => this.select(name, side ? last : before < 0 ? Math.max(last - 1, 0) : before));
     this.result = element("div", { class: "result", "aria-live": "polite" });
     node.replaceChildren(
       element("p", { class: "hint" }, "Figures side by side, B against A: what is slower comes first. It is no verdict, which needs the rounds of both."),
