@@ -93,6 +93,29 @@ def _save(onnx, path, nodes, initializers, batch: int | str = 2, **how_to_save: 
 
 
 @pytest.fixture
+def write_lookup():
+    """Writes a model that takes rows of a table by `index`, an int64 of two elements."""
+    onnx = pytest.importorskip("onnx")
+    import numpy as np
+
+    def write(path: Path, rows: int = 10) -> Path:
+        helper, kind = onnx.helper, onnx.TensorProto
+        table = onnx.numpy_helper.from_array(np.zeros((rows, 3), np.float32), "table")
+        graph = helper.make_graph(
+            [helper.make_node("Gather", ["table", "index"], ["row"])],
+            "lookup",
+            [helper.make_tensor_value_info("index", kind.INT64, [2])],
+            [helper.make_tensor_value_info("row", kind.FLOAT, [2, 3])],
+            [table],
+        )
+        opset = [helper.make_opsetid("", 17)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def start() -> Iterator[Start]:
     """Starts Python code in a child process and ends what is left of it after the test."""
     children: list[subprocess.Popen[str]] = []

@@ -144,6 +144,14 @@ OF_RUN: tuple[Option, ...] = (
         "Build the engines that the tests ask for, and measure nothing; --trtperf is not needed.",
     ),
     Option(
+        "smoke",
+        "bool",
+        False,
+        "Build the engines that the tests ask for, run one query where a test measures, and "
+        "compare outputs where it asks for that (assert_close). Nothing is timed, no budget and no "
+        "baseline is judged; --trtperf is not needed.",
+    ),
+    Option(
         "baseline_dir",
         "path",
         None,

@@ -34,6 +34,7 @@ class Settings:
     environment: str
     software: str
     build_only: bool
+    smoke: bool
     baseline_dir: Path | None
     baseline_files: Layout | None
     lock_dir: Path | None

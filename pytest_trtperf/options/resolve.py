@@ -59,8 +59,10 @@ def resolve(sources: Sources) -> Settings:
     """
     given = {option.name: look_up(option, sources) for option in DECLARED}
     settings = Settings(**{name: found.value for name, found in given.items() if found})
-    if settings.build_only:
-        settings = settings.replaced(enabled=True, changed_only=False)
+    if settings.smoke and settings.build_only:
+        raise ValueError("--trtperf-smoke builds as well: leave --trtperf-build-only out")
+    if settings.smoke or settings.build_only:
+        settings = settings.replaced(enabled=True, build_only=True, changed_only=False)
     if settings.strict:
         settings = settings.replaced(**STRICT_MEANS)
     _check(settings)
@@ -107,9 +109,9 @@ def _check(settings: Settings) -> None:
     if settings.against and (settings.update or settings.update_new):
         raise ValueError("--trtperf-against compares with a record: leave --trtperf-update out")
     if settings.build_only and (settings.update or settings.update_new or settings.against):
+        flag = "--trtperf-smoke" if settings.smoke else "--trtperf-build-only"
         raise ValueError(
-            "--trtperf-build-only measures nothing: leave --trtperf-update and --trtperf-against "
-            "out"
+            f"{flag} measures nothing: leave --trtperf-update and --trtperf-against out"
         )
     if settings.changed_only and settings.update:
         raise ValueError(

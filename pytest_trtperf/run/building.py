@@ -31,5 +31,11 @@ class BuildController:
         engines = self._run.engines
         built = sum(engines.values())
         terminalreporter.write_sep("=", one_line(self._run.title))
-        line = f"engines ready: {len(engines)}, built by this run: {built}; nothing was measured"
+        ready = f"engines ready: {len(engines)}, built by this run: {built}"
+        line = f"{ready}; nothing was measured"
+        if self._run.settings.smoke:
+            line = (
+                f"{ready}, queries run: {self._run.queries}; nothing was measured, "
+                "no budget and no baseline was judged"
+            )
         terminalreporter.write_line(one_line(line))

@@ -81,6 +81,7 @@ class Run:
         errors: what went wrong beside the tests, a line each.
         waited_s: seconds that tests waited for other processes.
         engines: by digest, whether this run built them.
+        queries: those of a run with --trtperf-smoke.
         started: when, in seconds of the monotonic clock.
         without_time: tests that were not measured, since no time was left.
         reported: node ids of tests that have ended.
@@ -116,6 +117,7 @@ class Run:
     errors: list[str] = field(default_factory=list)
     waited_s: float = 0.0
     engines: dict[str, bool] = field(default_factory=dict)
+    queries: int = 0
     started: float = field(default_factory=time.monotonic)
     without_time: list[str] = field(default_factory=list)
     reported: set[str] = field(default_factory=set)

@@ -40,6 +40,7 @@ from pytest_trtperf.run.target import Target
 _HOST = pytest.StashKey[Host]()
 _WORKER_OUTPUT = "trtperf_deselected"
 _ENGINES = "trtperf_engines"
+_QUERIES = "trtperf_queries"
 COLLECTED = "trtperf_collected"
 """The tests that measure of a worker that has sent no report of one."""
 GROUPS = "trtperf_groups"
@@ -180,7 +181,7 @@ class Worker:
         output: dict[str, Any] = getattr(self._config, "workeroutput", {})
         output[_WORKER_OUTPUT] = sorted(self._run.deselected)
         if self._run.settings.build_only:
-            output[_ENGINES] = self._run.engines
+            output[_ENGINES], output[_QUERIES] = self._run.engines, self._run.queries
 
 
 class WorkerAssignment:
@@ -243,6 +244,7 @@ class WorkerAssignment:
         if _WORKER_OUTPUT not in output:
             self._run.selective = self._run.has_lost_worker = True
         self._run.deselected.update(output.get(_WORKER_OUTPUT, ()))
+        self._run.queries += output.get(_QUERIES, 0)
         for digest, built in output.get(_ENGINES, {}).items():
             self._run.engines[digest] = built or self._run.engines.get(digest, False)
 

@@ -111,21 +111,9 @@ def test_without_values_they_are_generated(measure, values):
     assert (record["mode"]["inputs"], record["mode"]["seed"]) == ("seeded", 5)
 
 
-def test_values_reach_the_model(project, measure):
+def test_values_reach_the_model(project, measure, write_lookup):
     """An index beyond a table fails inside of the model, so what is given is what is fed."""
-    onnx = pytest.importorskip("onnx")
-    helper, kind = onnx.helper, onnx.TensorProto
-    table = onnx.numpy_helper.from_array(np.zeros((10, 3), np.float32), "table")
-    graph = helper.make_graph(
-        [helper.make_node("Gather", ["table", "index"], ["row"])],
-        "lookup",
-        [helper.make_tensor_value_info("index", kind.INT64, [2])],
-        [helper.make_tensor_value_info("row", kind.FLOAT, [2, 3])],
-        [table],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    onnx.save(model, project.path / "model.onnx")
+    write_lookup(project.path / "model.onnx", rows=10)
     result, _ = measure("inputs={'index': np.array([0, 9])}")
     result.assert_outcomes(passed=1)
     result, _ = measure("inputs={'index': np.array([0, 10])}")
