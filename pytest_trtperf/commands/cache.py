@@ -34,7 +34,7 @@ from pytest_trtperf.options.values import parse_age, parse_size
 from pytest_trtperf.plan_cache.entries import Entry, entries, find_problem
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
 from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
-from pytest_trtperf.plan_cache.model_digests import remove_digests
+from pytest_trtperf.plan_cache.model_digests import remove_digests, remove_stale
 from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.references import ReferenceEntry
 from pytest_trtperf.plan_cache.size import Removal, remove, remove_leftovers, shrink
@@ -80,7 +80,8 @@ def add(commands: Parsers) -> None:
     verify.add_argument("keys", metavar="KEY", nargs="*", help="only these engines (default: all)")
     prune = _add_action(
         actions, "prune", _prune,
-        help="remove leftovers of killed processes and failed builds and, on request, old engines",
+        help="remove leftovers of killed processes and failed builds, digests of models that are "
+        "gone and, on request, old engines",
         example="  trtperf cache prune --size 10GiB --older-than 30d",
         details="Engines in use are kept. Exits with 1 if one was.",
     )  # fmt: skip
@@ -243,6 +244,7 @@ def _prune(arguments: argparse.Namespace, files: CacheFiles) -> ExitStatus:
     removal.kept |= by_size.kept
     leftovers = [*remove_leftovers(files), *references.sweep()]
     leftovers += sweep_revisions(files.directory / REVISIONS)
+    leftovers += remove_stale(files.directory)
     return _report_removal(arguments, removal, leftovers, old)
 
 

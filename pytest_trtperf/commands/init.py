@@ -59,7 +59,10 @@ def add(commands: Parsers) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    models = [(path, _outline(path)) for path in dict.fromkeys(arguments.models)]
+    paths: dict[Path, Path] = {}
+    for path in arguments.models:  # a file that is given by two paths is one model
+        paths.setdefault(path.parent.resolve() / path.name, path)
+    models = [(path, _outline(path)) for path in paths.values()]
     output: Path = arguments.output or Path(_TABLE if arguments.table else _MODULE)
     if arguments.table and str(output) != "-" and not output.name.endswith(TABLE_SUFFIX):
         note(f"error: pytest collects tables by the end of their name: write -o NAME{TABLE_SUFFIX}")

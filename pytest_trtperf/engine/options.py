@@ -182,6 +182,9 @@ Precision: TypeAlias = Literal["fp16", "bf16", "int8", "fp8", "int4"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 """What ``precision=`` takes: each is the flag of that name."""
 
+OWN = "own"
+"""The precision that the file has, as without ``precision=``; None is the same."""
+
 
 class CheckedOptions(Mapping[str, Any]):
     """Build options whose values fit, in one order and spelling. `checked_options` makes them."""
@@ -218,8 +221,8 @@ def checked_options(
     if isinstance(options, CheckedOptions):
         return options
     given = dict(options)
-    if "precision" in given:
-        given[_precision(given.pop("precision"), given)] = True
+    if (precision := given.pop("precision", None)) not in (None, OWN):
+        given[_precision(precision, given)] = True
     if unknown := sorted(set(given) - set(OPTIONS)):
         raise ValueError(
             f"unknown build option {', '.join(map(repr, unknown))}; known are "
@@ -247,7 +250,10 @@ def is_strongly_typed(options: Mapping[str, Any]) -> bool:
 
 def _precision(value: object, given: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or value.lower() not in PRECISIONS:
-        raise ValueError(f"build option precision={value!r}: it takes one of {PRECISIONS}")
+        raise ValueError(
+            f"build option precision={value!r}: it takes one of {PRECISIONS}, or {OWN!r} or None "
+            "for the types that the file has, which are fp32 in most"
+        )
     if value.lower() in given:
         raise ValueError(f"build options precision and {value.lower()} mean the same: give one")
     return value.lower()

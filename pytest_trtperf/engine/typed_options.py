@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from pytest_trtperf.engine.options import Precision
 
@@ -16,7 +16,7 @@ class BuildOptions(TypedDict, total=False):
     version of TensorRT, so these are plain text. Names that end in ``_mib`` are MiB.
     """
 
-    precision: Precision
+    precision: Precision | Literal["own"] | None
     builder_optimization_level: int
     max_aux_streams: int
     max_num_tactics: int

@@ -65,7 +65,7 @@ class ModelDigests:
         """
         if self._directory is None:
             return files_digest(files_of(onnx))
-        whole = f"{self._backend} {os.path.abspath(onnx)}"  # noqa: PTH100
+        whole = f"{self._backend} {_absolute(onnx)}"
         name = hashlib.sha256(os.fsencode(whole)).hexdigest()
         place = self._directory / f"{name}.json"
         if (kept := _read(place)) is not None and _is_as_it_was(onnx, kept):
@@ -88,9 +88,26 @@ def remove_digests(cache: Path) -> list[str]:
     return [DIRECTORY] if there and not directory.exists() else []
 
 
+def remove_stale(cache: Path) -> list[str]:
+    """Removes those of models that are gone or others by now; returns their names."""
+    removed = []
+    for place in sorted((cache / DIRECTORY).glob("*.json")):
+        kept = _read(place)
+        if kept is None or _stamps([Path(one[0]) for one in kept.files]) != kept.files:
+            with suppress(OSError):
+                place.unlink()
+                removed.append(f"{DIRECTORY}/{place.name}")
+    return removed
+
+
 def _is_as_it_was(onnx: Path, kept: _Kept) -> bool:
     files = [Path(one[0]) for one in kept.files]
-    return bool(files) and files[0] == onnx and _stamps(files) == kept.files
+    return bool(files) and files[0] == _absolute(onnx) and _stamps(files) == kept.files
+
+
+def _absolute(path: Path) -> Path:
+    """The path from the root, links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _stamps(files: Sequence[Path]) -> list[_Stamp] | None:
@@ -107,7 +124,7 @@ def _stamps(files: Sequence[Path]) -> list[_Stamp] | None:
         finally:
             os.close(handle)
         times = (state.st_mtime_ns, state.st_ctime_ns)
-        found.append((str(path), state.st_dev, state.st_ino, state.st_size, *times))
+        found.append((str(_absolute(path)), state.st_dev, state.st_ino, state.st_size, *times))
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from pytest_trtperf.engine.dimensions import parse_dims
-from pytest_trtperf.engine.options import FILE_OPTIONS, checked_options
+from pytest_trtperf.engine.options import FILE_OPTIONS, OWN, checked_options
 from pytest_trtperf.engine.shapes import Shapes, format_shape, parse_profiles, parse_shape
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
@@ -22,7 +22,6 @@ from pytest_trtperf.slo.table import TableEntry, marks_by_name, read_table
 from pytest_trtperf.slo.types import (
     MEASURED,
     OPTIONS,
-    OWN,
     Accuracy,
     Entry,
     Limit,

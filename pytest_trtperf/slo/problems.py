@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from pytest_trtperf.errors import TableError
-from pytest_trtperf.slo.types import SHA256
+from pytest_trtperf.slo.types import CHOICES, SHA256
 from pytest_trtperf.text import brief, in_brief
 
 _PLACE = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
@@ -59,7 +59,16 @@ def of_validation(
     what = what.replace("Object missing required field", "it lacks the key")
     what = what.replace(f"matching regex '{SHA256}'", "of 64 hexadecimal digits, as of sha256sum")
     words = _TYPES.sub(_in_words, what)
-    return key, words[:1].lower() + words[1:].replace("`", "'")
+    words = words[:1].lower() + words[1:].replace("`", "'")
+    if words.startswith("invalid enum value") and (choices := _choices(key)):
+        words = f"{words}; it takes {', '.join(choices)}"
+    return key, words
+
+
+def _choices(key: str) -> Sequence[str]:
+    """The words that a key takes, the last one known on its way."""
+    known = [CHOICES[name] for name in re.findall(r"\w+", key) if name in CHOICES]
+    return known[-1] if known else ()
 
 
 def meant(name: str, known: Iterable[str]) -> str:

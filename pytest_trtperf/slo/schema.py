@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pytest_trtperf.engine.options import OPTIONS as BUILD_OPTIONS
-from pytest_trtperf.engine.options import PRECISIONS
+from pytest_trtperf.engine.options import OWN, PRECISIONS
 from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.record.schema import same_for_all_versions
 from pytest_trtperf.slo.types import DEFAULTS, Defaults, Entry, Measurement
@@ -72,7 +72,7 @@ def _build_options() -> dict[str, Any]:
         name: {"type": _KINDS[option.kind]} if option.kind in _KINDS else {}
         for name, option in BUILD_OPTIONS.items()
     }
-    known["precision"] = {"enum": list(PRECISIONS)}
+    known["precision"] = {"enum": [*PRECISIONS, OWN]}
     return {"properties": known, "additionalProperties": False}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -144,7 +146,32 @@ def _converted(
             "accuracy": Accuracy.__struct_fields__,
         }
         key, what = of_validation(error, known)
-        raise problem(path, lines.get(name), name, key, what) from None
+        raise problem(path, lines.get(name), name, _with_name(key, table, kind), what) from None
+
+
+def _with_name(key: str, table: Mapping[str, Any], kind: Any) -> str:
+    """A key with the name that msgspec leaves out: `dims[...]` is that of one dimension."""
+    way, mark, rest = key.partition("[...]")
+    steps = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", way)]
+    named = functools.reduce(lambda whole, step: whole[step], steps, cast("Any", table))
+    if not mark or not isinstance(named, dict):
+        return key
+    for name, value in named.items():
+        try:
+            msgspec.convert(_replaced(table, steps, {name: value}), kind)
+        except msgspec.ValidationError as error:
+            if of_validation(error, {"": ()})[0].startswith(f"{way}{mark}"):
+                return f"{way}[{brief(name)}]{rest}"
+    return key
+
+
+def _replaced(whole: Any, steps: Sequence[int | str], value: Any) -> Any:
+    """The same with another value in one place."""
+    if not steps:
+        return value
+    copied: Any = list(whole) if isinstance(whole, list) else dict(whole)
+    copied[steps[0]] = _replaced(whole[steps[0]], steps[1:], value)
+    return copied
 
 
 def _with_dims(measurement: Any, named: Mapping[str, Any]) -> Any:

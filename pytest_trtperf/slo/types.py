@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from pytest_trtperf.engine.options import Precision
+from pytest_trtperf.engine.options import OWN, PRECISIONS, Precision
 from pytest_trtperf.options.values import (
     Arrivals,
     InconclusivePolicy,
@@ -17,9 +18,6 @@ from pytest_trtperf.options.values import (
 
 DEFAULTS = "defaults"
 """The table whose keys are those of all others, unless they have their own."""
-
-OWN = "own"
-"""The precision that the file has."""
 
 SHA256 = "^[0-9a-f]{64}$"
 
@@ -117,6 +115,16 @@ class Entry(Defaults, frozen=True, kw_only=True):
     exclude: list[Name] = []
     sha256: Annotated[str, msgspec.Meta(pattern=SHA256)] | None = None
 
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "arrivals": get_args(Arrivals),
+    "inconclusive": get_args(InconclusivePolicy),
+    "kernels": get_args(KernelsChoice),
+    "precision": (*PRECISIONS, OWN),
+    "request_rate": ("closed",),
+    "tolerance": get_args(ToleranceKind),
+}
+"""The words that a key takes, where it takes no others."""
 
 MEASURED = Measured.__struct_fields__
 """The fields that an entry gives to its measurements."""

@@ -74,6 +74,16 @@ def test_as_json_the_source_comes_with_the_file(encoder, capsys, words):
         assert Path("test_performance.py").read_text() == result["source"]
 
 
+@pytest.mark.parametrize("words", [(), ("--table",)])
+def test_a_model_that_is_given_by_two_paths_is_one(encoder, capsys, words):
+    save(encoder.parent / "other.onnx", {"x": (FLOAT, [1])})
+    paths = [encoder.name, "other.onnx", str(encoder), f"../{encoder.parent.name}/other.onnx"]
+    assert main(["init", *paths, "-o", "-", *words]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("encoder-v2.onnx") == printed.count("other.onnx") == 1
+    assert printed.index("encoder-v2.onnx") < printed.index("other.onnx")
+
+
 def test_a_file_that_is_there_stays(encoder, capsys):
     Path("test_performance.py").write_text("mine")
     assert main(["init", encoder.name]) != 0

@@ -58,6 +58,16 @@ def test_a_wrong_option_value_says_what_it_takes(name, value):
         checked_options({name: value})
 
 
+@pytest.mark.parametrize("own", ["own", None])
+def test_the_precision_of_the_file_is_no_option(own):
+    assert checked_options({"precision": own}) == {}
+
+
+def test_other_words_for_a_precision_are_explained():
+    with pytest.raises(ValueError, match="'own' or None for the types that the file has"):
+        checked_options({"precision": "fp32"})
+
+
 def test_a_precision_is_asked_for_once():
     with pytest.raises(ValueError, match="precision and fp16 mean the same"):
         checked_options({"fp16": True, "precision": "fp16"})

@@ -68,3 +68,24 @@ def test_reference_that_cannot_be_says_so(project):
     result = run(project, 'engine.assert_close("torch", shapes={"x": (8, 256)})')
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *ValueError: reference='torch': it takes 'onnxruntime', *"])
+
+
+def test_one_test_has_the_precision_of_the_file_and_another(project):
+    """On the CPU, where a precision has no effect, which the report says."""
+    project.model()
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("precision", [None, "own", "fp16"])
+        def test_model(trt_engine, trt_measure, precision):
+            trt_measure(trt_engine("model.onnx", precision=precision), shapes={"x": (8, 256)})
+        """
+    )
+    result = project.run("--trtperf-json=run.json")
+    result.assert_outcomes(passed=3)
+    note = (
+        "fp16 has no effect: onnxruntime builds no plan and runs the model in the types of its file"
+    )
+    assert [note in one["notes"] for one in project.measurements()] == [False, False, True]
+    result.stdout.fnmatch_lines([f"*{note}*"])

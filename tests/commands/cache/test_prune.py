@@ -132,6 +132,25 @@ def test_clear_removes_the_digests_of_models_and_prune_leaves_them(
     assert run("clear", "--json")[1]["leftovers"] == []
 
 
+def test_prune_removes_the_digests_of_models_that_are_gone_or_others(
+    run: Run, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_digests, "SETTLED_S", -60.0)
+    monkeypatch.chdir(tmp_path)
+    digests = model_digests.ModelDigests(directory, "tensorrt")
+    for name in ("gone", "other", "same"):
+        Path(name).write_bytes(b"model")
+        digests.digest(Path(name), lambda onnx: [onnx])
+    Path("gone").unlink()
+    Path("other").write_bytes(b"another model")
+    monkeypatch.chdir("/")
+    removed = run("prune", "--json")[1]["leftovers"]
+    assert len(removed) == 2
+    (left,) = (directory / model_digests.DIRECTORY).iterdir()
+    assert str(tmp_path / "same") in left.read_text()
+    assert run("prune", "--json")[1]["leftovers"] == []
+
+
 def test_clear_leaves_what_is_not_the_caches(run: Run, directory: Path) -> None:
     for name in ("model.plan", "package.json", "notes.txt", f"{key('A')}.plan"):
         (directory / name).write_text("mine")
