@@ -46,7 +46,7 @@ HELD = {
         *("assert_close", "backend", "builds", "built", "digest", "identity", "inputs", "layers"),
         *("name", "onnx", "outputs", "path", "plan_sha256", "precision"),
     },
-    "TrtMeasure": {"builds", "max_qps", "sweep"},
+    "TrtMeasure": {"builds", "from_trtexec", "max_qps", "sweep"},
     "TrtCompare": set(),
     "Perf": NUMBERS
     | {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_trtperf.errors import EngineBuildError
+from pytest_trtperf.text import LONGEST_QUOTE, brief, in_brief
 
 _PROGRAM = re.compile(r"(?!-|[A-Za-z_]\w*=)(.*/)?(trtexec|tensorrt_rtx)")
 _ARGUMENT = re.compile(r"--[A-Za-z].*|-h", re.DOTALL)
@@ -16,6 +18,8 @@ LONGEST_COMMAND = 1 << 16
 """Characters; the kernel takes little more, and `shlex` is slow."""
 _SHOWN = 120
 """Characters of a text that errors show."""
+_MOST_PROBLEMS = 100
+_LONGEST_FLAG = 60
 
 
 class Words(NamedTuple):
@@ -62,6 +66,35 @@ def read_words(command: object, find: Callable[[Path], Path]) -> Words:
         [word for word in after if _ARGUMENT.fullmatch(word)],
         _shown(" ".join(visible(word) for word in others)),
     )
+
+
+def refusal(source: str, problems: Sequence[str]) -> ValueError:
+    """The error that lists what `source` cannot take of a command, a problem a line."""
+    shown, more = problems[:_MOST_PROBLEMS], problems[_MOST_PROBLEMS:]
+    listed = "\n  ".join([*shown, *[f"and {len(more)} more"] * bool(more)])
+    return ValueError(f"{source} cannot take these arguments:\n  {listed}")
+
+
+def problem_of(argument: str, problem: object) -> str:
+    """What is wrong with an argument, in a line."""
+    return f"{in_brief(visible(argument), LONGEST_QUOTE)}: {in_brief(problem)}"
+
+
+def no_arguments(others: str) -> str:
+    """What is wrong with words that are no arguments."""
+    return (
+        f"{others}: not arguments of trtexec, which begin with --: drop what belongs to the "
+        "shell; variables and wrappers go in front of pytest"
+    )
+
+
+def unknown(flag: str, known: Iterable[str]) -> str:
+    """What is wrong with a flag that trtexec does not have; the nearest one that it has."""
+    # The dashes, which all have in common, would bring short names near to any.
+    names = {one.strip("-").lower(): one for one in sorted(known)}
+    near = get_close_matches(flag.strip("-")[:_LONGEST_FLAG].lower(), names, 1)
+    meant = f": did you mean {names[near[0]]}?" if near else ""
+    return f"trtexec has no option {brief(flag)}{meant}"
 
 
 def visible(word: str) -> str:

@@ -14,9 +14,15 @@ from pytest_trtperf.engine.spec import PLAN_SUFFIXES, is_plan
 from pytest_trtperf.engine.type_names import numpy_name
 from pytest_trtperf.errors import ShapeError
 from pytest_trtperf.onnx_file.outline import outline
-from pytest_trtperf.text import LONGEST_QUOTE, in_brief
 from pytest_trtperf.trtexec import values
-from pytest_trtperf.trtexec.arguments import read_words, visible
+from pytest_trtperf.trtexec.arguments import (
+    no_arguments,
+    problem_of,
+    read_words,
+    refusal,
+    unknown,
+)
+from pytest_trtperf.trtexec.measuring_flags import MEASURING
 from pytest_trtperf.trtexec.unsupported import INSTEAD
 
 _SWITCHES: Mapping[str, Mapping[str, Any]] = {
@@ -58,7 +64,6 @@ _VALUES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--weightStreamingBudget": ("weight_streaming_budget_mib", values.budget_mib),
 }
 
-_MOST_PROBLEMS = 100
 _PATH_FLAGS = ("--onnx", "--loadEngine")
 _PLUGIN_FLAGS = ("--staticPlugins", "--dynamicPlugins", "--plugins")
 _NAMING_FILES = (*_PATH_FLAGS, *_PLUGIN_FLAGS, "--timingCacheFile")
@@ -70,7 +75,7 @@ _REPEATABLE = (*_PLUGIN_FLAGS, "--profile")
 # They change neither the engine nor a measurement.
 _WITHOUT_EFFECT = ("--verbose", "--buildOnly", "--skipInference", "--saveEngine", "--explicitBatch")
 
-KNOWN = frozenset((*_SWITCHES, *_WITH_VALUE, *_WITHOUT_EFFECT, *INSTEAD))
+KNOWN = frozenset((*_SWITCHES, *_WITH_VALUE, *_WITHOUT_EFFECT, *INSTEAD, *MEASURING))
 """All options of trtexec, taken here or not."""
 
 
@@ -117,8 +122,8 @@ def read_command(
         find: finds the file of a path.
 
     Raises:
-        ValueError: it is not a trtexec command, or some arguments are unknown, unsupported, or
-            belong to `trt_measure`; the message names all of them.
+        ValueError: it is not a trtexec command, or some arguments are unknown or unsupported; the
+            message names all of them. Those that only measure are left to `read_measuring`.
         TypeError: the command is neither text, list nor path.
         EngineBuildError: the file cannot be read.
     """
@@ -129,23 +134,16 @@ def read_command(
         try:
             _read_argument(reading, flag, value)
         except ValueError as problem:
-            reading.problems.append(
-                f"{in_brief(visible(argument), LONGEST_QUOTE)}: {in_brief(problem)}"
-            )
+            reading.problems.append(problem_of(argument, problem))
     if others:
-        reading.problems.append(
-            f"{others}: not arguments of trtexec, which begin with --: drop what belongs to the "
-            "shell; variables and wrappers go in front of pytest"
-        )
+        reading.problems.append(no_arguments(others))
     profiles = _profiles(reading)
     if len(reading.paths) != 1:
         reading.problems.append("one of --onnx= and --loadEngine= has to be given")
     elif reading.formats:
         _name_formats(reading, find)
     if reading.problems:
-        problems, more = reading.problems[:_MOST_PROBLEMS], reading.problems[_MOST_PROBLEMS:]
-        listed = "\n  ".join([*problems, *[f"and {len(more)} more"] * bool(more)])
-        raise ValueError(f"trt_engine.from_trtexec cannot take these arguments:\n  {listed}")
+        raise refusal("trt_engine.from_trtexec", reading.problems)
     (path,) = reading.paths.values()
     return TrtexecCommand(Path(path), profiles, reading.options)
 
@@ -159,7 +157,7 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
         if value:
             raise values.Unusable("takes no value")
         _set_options(reading, _SWITCHES[flag])
-    elif flag in _WITHOUT_EFFECT:
+    elif flag in _WITHOUT_EFFECT or (flag in MEASURING and flag not in _WITH_VALUE):
         return
     elif flag in _PATH_FLAGS:
         reading.paths[flag] = value
@@ -179,7 +177,7 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
     elif flag in _PROFILE_FLAGS:
         _read_shapes(reading, flag, value)
     else:
-        raise values.Unusable(INSTEAD.get(flag, "unknown or not supported"))
+        raise values.Unusable(INSTEAD.get(flag) or unknown(flag, KNOWN))
 
 
 def _set_options(reading: _Reading, found: Mapping[str, Any]) -> None:
@@ -218,11 +216,8 @@ def _read_shapes(reading: _Reading, flag: str, value: str) -> None:
 
 def _profiles(reading: _Reading) -> list[dict[str, Any]]:
     """The profiles; missing min, opt or max shapes are filled in as trtexec does."""
-    if reading.shapes is not None:
-        if reading.profiles or "--loadEngine" in reading.paths:
-            reading.problems.append(
-                "--shapes beside --optShapes or --loadEngine: trt_measure(shapes=…)"
-            )
+    # Beside those of a profile, or of a plan, they are of the measurement alone.
+    if reading.shapes is not None and not reading.profiles and "--loadEngine" not in reading.paths:
         return [dict(reading.shapes)]
     if sorted(reading.profiles) != list(range(len(reading.profiles))):
         reading.problems.append("give --profile=0, --profile=1 and so on, without a gap")

@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from difflib import get_close_matches
+from collections.abc import Collection
 
 from pytest_trtperf.engine.shapes import parse_shape
 from pytest_trtperf.errors import BaselineError, ShapeError
 from pytest_trtperf.text import LONGEST_QUOTE, brief, without_middle
-from pytest_trtperf.trtexec.arguments import LONGEST_COMMAND
+from pytest_trtperf.trtexec.arguments import LONGEST_COMMAND, unknown
 from pytest_trtperf.trtexec.command import KNOWN
+
+PROFILE_SHAPES = ("--optShapes", "--maxShapes", "--minShapes")
+"""Of the shapes that a command builds for, those that trtexec measures with come first."""
 
 
 def mode_of_trtexec(arguments: str, version: int = 10) -> dict[str, bool | int | float | str]:
@@ -32,22 +35,9 @@ def mode_of_trtexec(arguments: str, version: int = 10) -> dict[str, bool | int |
     for name, reason in _INCOMPARABLE.items():
         if name in options:
             raise BaselineError(f"trtexec's {name} {reason}: measure again without it")
-    if version >= 11:
-        # Its --noDataTransfers, --useSpinWait and --useCudaGraph are accepted and do nothing.
-        transfers = "--includeDataTransfers" in options
-        spin_wait = "--noSpinWait" not in options
-        cuda_graph = "--noCudaGraph" not in options
-    else:
-        if new := sorted(_NEW_IN_11 & options.keys()):
-            raise BaselineError(f"{', '.join(new)}: only trtexec of version 11 has this option")
-        transfers = "--noDataTransfers" not in options
-        spin_wait = "--useSpinWait" in options
-        cuda_graph = "--useCudaGraph" in options
     streams = "--infStreams" if "--infStreams" in options else "--streams"
     return {
-        "transfers": transfers,
-        "spin_wait": spin_wait,
-        "cuda_graph": cuda_graph,
+        **switches_of(options, version),
         "streams": _whole(streams, options.get(streams, "1")),
         "concurrency": 1 if "--exposeDMA" in options else 2,
         "inputs": "seeded",
@@ -67,12 +57,34 @@ def shapes_of_trtexec(arguments: str) -> dict[str, list[int]]:
         BaselineError: a shape cannot be read.
     """
     options = _options(arguments)
-    built = next((name for name in _PROFILE_SHAPES if name in options), None)
+    built = next((name for name in PROFILE_SHAPES if name in options), None)
     shapes: dict[str, list[int]] = {}
     for option in (built, "--shapes"):
         if option is not None and option in options:
             shapes |= _shapes(option, options[option])
     return shapes
+
+
+def switches_of(flags: Collection[str], version: int) -> dict[str, bool]:
+    """Transfers, spin wait and CUDA graph, as trtexec of a version measures with these flags.
+
+    Raises:
+        BaselineError: this version has no such option.
+    """
+    if version >= 11:
+        # Its --noDataTransfers, --useSpinWait and --useCudaGraph are accepted and do nothing.
+        return {
+            "transfers": "--includeDataTransfers" in flags,
+            "spin_wait": "--noSpinWait" not in flags,
+            "cuda_graph": "--noCudaGraph" not in flags,
+        }
+    if new := sorted(_NEW_IN_11 & set(flags)):
+        raise BaselineError(f"{', '.join(new)}: only trtexec of version 11 has this option")
+    return {
+        "transfers": "--noDataTransfers" not in flags,
+        "spin_wait": "--useSpinWait" in flags,
+        "cuda_graph": "--useCudaGraph" in flags,
+    }
 
 
 _INCOMPARABLE = {
@@ -81,8 +93,6 @@ _INCOMPARABLE = {
     "--useManagedMemory": "copies in a way that pytest-trtperf does not measure",
 }
 _NEW_IN_11 = {"--includeDataTransfers", "--noSpinWait", "--noCudaGraph"}
-_LONGEST_OPTION = 60
-_PROFILE_SHAPES = ("--optShapes", "--maxShapes", "--minShapes")
 
 
 def _options(arguments: str) -> dict[str, str]:
@@ -97,9 +107,7 @@ def _options(arguments: str) -> dict[str, str]:
     for word in words:
         name, _, value = word.partition("=")
         if name.startswith("-") and name not in KNOWN:
-            near = get_close_matches(name[:_LONGEST_OPTION], KNOWN, 1)
-            meant = f": write {near[0]}" if near else ""
-            raise BaselineError(f"trtexec has no option {brief(name)}{meant}")
+            raise BaselineError(unknown(name, KNOWN))
         if options.get(name, value) != value:
             raise BaselineError(
                 f"trtexec's arguments have {_cut(name)} twice, with different values"

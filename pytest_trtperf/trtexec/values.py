@@ -58,6 +58,27 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not (number := whole(text)):
+        raise Unusable(f"{text!r} is not a whole number of 1 or more")
+    return number
+
+
+def duration(text: str) -> float:
+    """A time of 0 or more, in the unit of its flag."""
+    if not re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", text):
+        raise Unusable(f"{text!r} is not a number of 0 or more")
+    return float(text)
+
+
+def positive_duration(text: str) -> float:
+    """A time above 0, in the unit of its flag."""
+    if not (number := duration(text)):
+        raise Unusable("nothing is measured in no time, and cold numbers decide nothing: drop it")
+    return number
+
+
 def one_of(names: Mapping[str, str], text: str) -> str:
     """The value of one of `names`."""
     if text not in names:

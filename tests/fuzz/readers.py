@@ -277,12 +277,16 @@ _RIGHT = (
 def _read_command(text: str) -> None:
     from pytest_trtperf.trtexec.command import read_command
     from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
+    from pytest_trtperf.trtexec.measuring_options import read_measuring
 
     try:
         mode_of_trtexec(text, 11)
         shapes_of_trtexec(text)
     finally:
-        read_command(text)
+        try:
+            read_measuring(text)
+        finally:
+            read_command(text)
 
 
 _PARTS = (

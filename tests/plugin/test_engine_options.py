@@ -35,15 +35,30 @@ def test_a_trtexec_command_may_be_a_file(project):
     run(project, 'engine = trt_engine.from_trtexec("build.txt")')
 
 
-def test_a_measuring_flag_names_what_to_use(project):
+def test_a_misspelt_flag_names_the_nearest(project):
     result = run(
         project,
-        'engine = trt_engine.from_trtexec("--onnx=model.onnx --useCudaGraph --frob")',
+        'engine = trt_engine.from_trtexec("--onnx=model.onnx --useCudaGraph --maxTactic=3")',
         failed=1,
     )
-    result.stdout.fnmatch_lines(
-        ["*--useCudaGraph: trt_measure(cuda_graph=True)", "*--frob: unknown or not supported"]
+    result.stdout.fnmatch_lines(["*--maxTactic=3: *no option '--maxTactic': did you mean --maxT*"])
+
+
+def test_one_command_builds_and_measures(project):
+    command = "trtexec --onnx=model.onnx --shapes=x:4x256 --useCudaGraph --duration=20"
+    project.model()
+    project.tests(
+        f"""
+        COMMAND = "{command}"
+        def test_model(trt_engine, trt_measure):
+            engine = trt_engine.from_trtexec(COMMAND)
+            trt_measure.from_trtexec(engine, COMMAND, spin_wait=False)
+        """
     )
+    project.run("--trtperf-json=run.json").assert_outcomes(passed=1)
+    (found,) = project.measurements()
+    assert found["shapes"] == {"x": [4, 256]}
+    assert (found["mode"]["cuda_graph"], found["mode"]["spin_wait"]) == (True, False)
 
 
 @pytest.mark.usefixtures("on_cpu_here")
