@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_trtperf.commands.first_names import not_taken
+from pytest_trtperf.commands.toml_text import inline_table, quoted
 from pytest_trtperf.engine.dimensions import usual_size
 from pytest_trtperf.engine.shapes import format_shape
 from pytest_trtperf.onnx_file.outline import Outline
@@ -39,13 +40,13 @@ def first_table(models: Sequence[tuple[Path, Outline]], folder: Path = Path()) -
 def _lines(path: str, model: Outline) -> Iterator[str]:
     """An entry, as far as it measures."""
     for name in model.inputs:
-        yield f"# {_quoted(name)}: {one_line(model.tensors[name])}"
-    yield f"onnx = {_quoted(path)}"
+        yield f"# {quoted(name)}: {one_line(model.tensors[name])}"
+    yield f"onnx = {quoted(path)}"
     names = dict.fromkeys(
         dim for name in model.inputs for dim in model.shapes.get(name, ()) if isinstance(dim, str)
     )
     if names:
-        yield f"dims = {_table({name: str(usual_size(name)) for name in names})}"
+        yield f"dims = {inline_table({name: str(usual_size(name)) for name in names})}"
     shapes = {
         name: format_shape(
             [
@@ -57,28 +58,6 @@ def _lines(path: str, model: Outline) -> Iterator[str]:
         if None in model.shapes.get(name, ())
     }
     if shapes:
-        yield f"shapes = {_table({name: _quoted(shape) for name, shape in shapes.items()})}"
+        yield f"shapes = {inline_table({name: quoted(shape) for name, shape in shapes.items()})}"
     if lacking := [name for name in model.inputs if model.tensors[name].startswith("string")]:
-        yield f"# Texts are not made up: inputs = {_table({lacking[0]: _quoted('FILE.npy')})}"
-
-
-def _table(values: dict[str, str]) -> str:
-    return "{ " + ", ".join(f"{_key(name)} = {value}" for name, value in values.items()) + " }"
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    """The text as a basic string of TOML."""
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char in '"\\':
-        return f"\\{char}"
-    if char.isprintable():
-        return char
-    # TOML has no half of a surrogate pair, and no file that pytest could name has one.
-    return "?" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"
+        yield f"# Texts are not made up: inputs = {inline_table({lacking[0]: quoted('FILE.npy')})}"

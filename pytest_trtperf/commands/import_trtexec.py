@@ -22,19 +22,24 @@ from pytest_trtperf.commands.common import (
     add_command,
     note,
     parse_test_key,
+    parsed,
     say,
     say_json,
+    say_text,
 )
+from pytest_trtperf.commands.trtexec_budgets import budgets_table
 from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.digests import file_sha256
+from pytest_trtperf.options.values import parse_share
 from pytest_trtperf.text import counted
 from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import (
-    MAX_BYTES,
     TimedQuery,
     import_profile,
     import_times,
+    read_export,
 )
+from pytest_trtperf.trtexec.read_log import is_log, read_log
 from pytest_trtperf.trtexec.runs import (
     MIN_ROUNDS,
     UNKNOWN_PLAN,
@@ -49,6 +54,8 @@ _EXAMPLE = """\
   trtperf import-trtexec times.json --test "tests/test_perf.py::test_resnet50" \\
       --command "--useSpinWait --shapes=input:8x3x224x224" --plan resnet50.plan \\
       --hardware-class nvidia-h200 --backend tensorrt --software tensorrt=10.13.2
+  trtexec --onnx=resnet50.onnx > trtexec.log
+  trtperf import-trtexec trtexec.log --budgets
 """
 
 _DETAILS = """\
@@ -70,10 +77,27 @@ def add(commands: Parsers) -> None:
     )
     parser.set_defaults(baseline_files=None)
     option = parser.add_argument
-    option("times", metavar="TIMES.json", type=Path, help="the file from trtexec --exportTimes=…")
+    option(
+        "times",
+        metavar="TIMES.json",
+        type=Path,
+        help="the file from trtexec --exportTimes=…; with --budgets, what trtexec printed",
+    )
+    option(
+        "--budgets",
+        action="store_true",
+        help="print the summary of trtexec's log as budgets, an entry of a table of SLOs; no other "
+        "option is needed",
+    )
+    option(
+        "--slack",
+        type=parsed(parse_share),
+        default=0.1,
+        metavar="SHARE",
+        help="by how much these budgets are wider than the summary (default: %(default)s)",
+    )
     option(
         "--test",
-        required=True,
         type=parse_test_key,
         metavar="ID",
         help="the test's key: its id, relative to the parent of the baseline directory, and #NAME "
@@ -81,20 +105,17 @@ def add(commands: Parsers) -> None:
     )
     option(
         "--command",
-        required=True,
         metavar="ARGUMENTS",
         help="trtexec's arguments, quoted as one, with --shapes of every input (static ones too)",
     )
     option(
         "--hardware-class",
-        required=True,
         type=_hardware_class,
         metavar="GPU",
         help="the hardware class, such as nvidia-h200, or the GPU's name",
     )
     option(
         "--backend",
-        required=True,
         choices=[backend.name for backend in builtin_backends() if backend.builds_plans],
         help="the backend of the test",
     )
@@ -126,6 +147,11 @@ def add(commands: Parsers) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     path, key = arguments.times, arguments.test
+    data = read_export(path)
+    if arguments.budgets:
+        say_text(budgets_table(read_log(data, path), arguments.slack).rstrip("\n"))
+        return ExitStatus.OK
+    _check_is_import(arguments, data)
     mode = mode_of_trtexec(arguments.command, arguments.trtexec_version)
     shapes = shapes_of_trtexec(arguments.command)
     if not shapes:
@@ -133,7 +159,7 @@ def _run(arguments: argparse.Namespace) -> int:
             "--command has no shapes, and no test compares with a run without them: "
             "add --shapes=NAME:SHAPE,… of every input, even if all are static"
         )
-    queries = import_times(_read(path), path)
+    queries = import_times(data, path)
     run = imported_run(
         queries,
         recorded=_modified(path),
@@ -204,12 +230,21 @@ def _summary(queries: Sequence[TimedQuery], rounds: Sequence[BaselineRound]) -> 
 
 def _layers(profile: Path) -> dict[str, float]:
     """Median milliseconds by layer."""
-    return {layer.name: layer.median_ms for layer in import_profile(_read(profile), profile)}
+    return {layer.name: layer.median_ms for layer in import_profile(read_export(profile), profile)}
 
 
-def _read(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(MAX_BYTES + 1)
+def _check_is_import(arguments: argparse.Namespace, data: bytes) -> None:
+    if is_log(data):
+        raise BaselineError(
+            f"{arguments.times} is trtexec's log, and a baseline needs the time of each query: run "
+            "trtexec again with --exportTimes=times.json and import that file. Of the log, "
+            "trtperf import-trtexec --budgets makes budgets, and trtperf compare-trtexec compares "
+            "it with a record"
+        )
+    needed = ("test", "command", "hardware_class", "backend")
+    if lacking := [name for name in needed if getattr(arguments, name) is None]:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in lacking)
+        raise BaselineError(f"a baseline needs {listed} as well: see trtperf import-trtexec --help")
 
 
 def _modified(path: Path) -> str:

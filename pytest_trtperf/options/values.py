@@ -56,15 +56,16 @@ def parse_tolerance(value: object) -> Tolerance:
     if isinstance(value, str) and "=" in value:
         value = {kind: share for kind, _, share in (i.partition("=") for i in value.split(","))}
     if isinstance(value, Mapping):
-        shares = {str(kind).strip(): _share(share) for kind, share in value.items()}
+        shares = {str(kind).strip(): parse_share(share) for kind, share in value.items()}
         unknown = sorted(set(shares) - set(TOLERANCE_KINDS))
         if unknown:
             raise ValueError(f"unknown kind {', '.join(unknown)}; choose from {TOLERANCE_KINDS}")
         return shares
-    return _share(value)
+    return parse_share(value)
 
 
-def _share(value: object) -> float:
+def parse_share(value: object) -> float:
+    """A share above 0 and below 1."""
     share = _number(value)
     if not 0 < share < 1:
         raise ValueError(f"expected a share above 0 and below 1, 0.05 for 5 %, got {value!r}")

@@ -6,6 +6,7 @@ NVIDIA/TensorRT, samples/common/sampleReporting.cpp writes them.
 from __future__ import annotations
 
 from os import PathLike
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -60,6 +61,16 @@ class _ProfiledLayer(msgspec.Struct, frozen=True, kw_only=True, rename=_key):
 
 
 _T = TypeVar("_T")
+
+
+def read_export(path: Path) -> bytes:
+    """The bytes of a file, no more than are looked at.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def import_times(data: bytes, path: str | PathLike[str]) -> list[TimedQuery]:

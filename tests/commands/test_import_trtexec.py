@@ -221,7 +221,6 @@ def test_broken_baseline_is_left_as_it_is(times: Path, capsys: pytest.CaptureFix
     "argv",
     [
         ["import-trtexec"],
-        ["import-trtexec", "t.json", "--test", KEY],
         arguments(Path("t.json"), test="test_resnet50"),
         arguments(Path("t.json"), backend="onnxruntime"),
         arguments(Path("t.json"), version="9"),
