@@ -35,6 +35,8 @@ OTHER_VARIABLES: Mapping[str, str] = {
     "XDG_CACHE_HOME": "Built engines are in its `trtperf` unless --trtperf-cache-dir is given.",
     FREE_PREFIX: "Names that begin so are yours; any other name that begins with `TRTPERF_`, and "
     "is not listed on this page, is a usage error.",
+    "TRTPERF_CACHE_KEY_FILE": "The file with the key that `trtperf cache export` signs with and "
+    "`import` verifies.",
     "TRTPERF_EXTRA": "What `tox run -e example` installs; the plugin does not read it.",
     "TRTPERF_GPU_SITE": "Where a GPU machine has packages of its own; the plugin does not read it.",
     ci.IS_CI: "Set in CI, like the variables of services below: baselines are recorded only if "

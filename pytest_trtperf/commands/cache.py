@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from pytest_trtperf.commands import cache_references
+from pytest_trtperf.commands import cache_references, cache_transfer
 from pytest_trtperf.commands.cache_references import references_of
 from pytest_trtperf.commands.common import (
     ExitStatus,
@@ -104,6 +104,7 @@ def add(commands: Parsers) -> None:
         "--references", action="store_true",
         help="remove references, too: the engines that baselines were recorded with",
     )  # fmt: skip
+    cache_transfer.add_actions(partial(_add_action, actions))
 
 
 def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse.ArgumentParser:
@@ -115,7 +116,7 @@ def _add_action(actions: Parsers, name: str, act: Act, **texts: str) -> argparse
 def _run(act: Act, arguments: argparse.Namespace) -> ExitStatus:
     directory, shared = cache_place(arguments.cache_dir, arguments.shared_cache)
     files = CacheFiles(directory, shared=shared)
-    if not files.directory.exists():
+    if not files.directory.exists() and act is not cache_transfer.import_entries:
         note(f"note: there is no engine cache at {files.directory}")
     with explained(files.directory):
         return act(arguments, files)

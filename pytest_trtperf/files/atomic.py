@@ -28,6 +28,9 @@ class PendingFile:
         owner: what its temporary name, ``.OWNER.RANDOM.tmp``, begins with; the path's own name
             if none is given.
 
+    Attributes:
+        temporary: where it is until it is published.
+
     Raises:
         OSError: the directory cannot be written.
     """
@@ -36,8 +39,8 @@ class PendingFile:
         self.path = path
         self._mode = mode
         with naming(path):
-            self._temporary, handle = _create(path, owner, 0o666 if mode is None else _PRIVATE)
-        use(self._temporary, handle, wait=False)  # for `remove_leftovers`
+            self.temporary, handle = _create(path, owner, 0o666 if mode is None else _PRIVATE)
+        use(self.temporary, handle, wait=False)  # for `remove_leftovers`
         self.file: BinaryIO = os.fdopen(handle, "w+b")
 
     def finish(self, *, sync: bool = False) -> None:
@@ -57,13 +60,13 @@ class PendingFile:
     def publish(self) -> None:
         """Renames the finished file, in place of what is there."""
         with naming(self.path):
-            os.replace(self._temporary, self.path)
+            os.replace(self.temporary, self.path)
 
     def discard(self) -> None:
         """Removes the temporary file, if it was not published."""
         with suppress(OSError):  # what is buffered may not fit the disk
             self.file.close()
-        self._temporary.unlink(missing_ok=True)
+        self.temporary.unlink(missing_ok=True)
 
 
 def write_atomically(

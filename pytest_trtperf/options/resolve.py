@@ -23,8 +23,8 @@ _LONGEST_NAME = 60
 FREE_PREFIX = "TRTPERF_X_"
 """Variables that begin with it are of others."""
 
-NO_OPTIONS = ("TRTPERF_EXTRA", "TRTPERF_GPU_SITE")
-"""Known variables that are no options; this one chooses what the example installs."""
+NO_OPTIONS = ("TRTPERF_CACHE_KEY_FILE", "TRTPERF_EXTRA", "TRTPERF_GPU_SITE")
+"""Known variables that are no options: of `trtperf cache`, and of the project's own runs."""
 
 
 class Sources(NamedTuple):

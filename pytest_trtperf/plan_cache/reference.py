@@ -173,7 +173,7 @@ def open_reference(
     """
     reference = read_reference(directory, shared=shared)
     for name in (*reference.model, *reference.plugins):
-        _check_name(name)
+        check_name(name)
         _check_trusted(directory / name, shared=shared)
     plan = _read_plan(directory, reference, shared=shared) if reference.has_plan else None
     plugins = [str(directory / name) for name in reference.plugins]
@@ -220,6 +220,12 @@ def read_reference(directory: Path, *, shared: bool) -> Reference:
     return reference
 
 
+def file_names(reference: Reference) -> list[str]:
+    """The files that a reference may have in its folder; kernels are not always there."""
+    plan = [PLAN] if reference.has_plan else []
+    return [METADATA, *reference.model, *reference.plugins, *plan, RUNTIME_CACHE]
+
+
 def _spec(
     reference: Reference,
     model: Path,
@@ -255,8 +261,12 @@ def _read_plan(directory: Path, reference: Reference, *, shared: bool) -> bytes:
     return plan
 
 
-def _check_name(name: str) -> None:
-    """Refuses names that lead out of the directory."""
+def check_name(name: str) -> None:
+    """Refuses names that lead out of the directory.
+
+    Raises:
+        Damaged: it does.
+    """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts:
         raise Damaged(f"names a file outside of its directory, {name!r}")

@@ -76,6 +76,9 @@ class References:
         limit: bytes; beyond it, those that were not used for `LEAST_AGE_S` are removed, and none
             is kept that does not fit then.
         clock: seconds since the epoch.
+
+    Attributes:
+        file_mode, folder_mode: the permission bits of what is written.
     """
 
     def __init__(
@@ -88,7 +91,8 @@ class References:
     ) -> None:
         self.directory, self.shared, self._limit = directory, shared, limit
         self._clock = clock
-        self._file_mode, self._lock_mode = (0o644, 0o666) if shared else (0o600, 0o600)
+        self.file_mode, self._lock_mode = (0o644, 0o666) if shared else (0o600, 0o600)
+        self.folder_mode = 0o755 if shared else 0o700
         self._in_use = SharedLocks(self._lock_mode)
 
     def path(self, key: str) -> Path:
@@ -107,23 +111,38 @@ class References:
             size = sum(path.stat().st_size for path in one.files.values())
         except OSError as error:
             raise Damaged(f"has a file that cannot be read: {error}") from error
+        self.add(key, size, lambda folder: self._fill(folder, one))
+
+    def add(self, key: str, size: int, fill: Callable[[Path], None]) -> bool:
+        """Puts a reference in its place, whole; False if it is there already, or in use.
+
+        Args:
+            size: of its files, in bytes.
+            fill: writes them into a folder of its name, which it gives.
+
+        Raises:
+            Damaged: what was written is none.
+            CacheError: the directory cannot be used, or there is no room.
+        """
         self._prepare()
         with explained(self.directory), self._locked(key) as is_free:
             # Whoever uses it has verified it.
             if not is_free or self._is_whole(key):
                 self.touch(key)
-                return
+                return False
             self._make_room(key, size)
             folder = self.directory / f".{key}.{secrets.token_hex(4)}.tmp"
             try:
-                self._fill(folder, one)
                 verified = folder / key
+                verified.mkdir(mode=self.folder_mode, parents=True)
+                fill(verified)
                 open_reference(verified, shared=True)
                 self._discard(key)
                 verified.rename(self.path(key))
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             self.touch(key)
+        return True
 
     def open(
         self, key: str, files_of: Callable[[Path], Sequence[Path]] = model_files
@@ -156,7 +175,7 @@ class References:
         """Replaces the kernels of a reference that `open` gave; a read-only one has none stored."""
         with suppress(OSError):
             path = self.path(key) / RUNTIME_CACHE
-            write_in_order({path: with_checksum(data)}, mode=self._file_mode, sync=True)
+            write_in_order({path: with_checksum(data)}, mode=self.file_mode, sync=True)
 
     def check_trusted(self) -> None:
         """Refuses a directory that others may write to, unless it is shared.
@@ -251,8 +270,7 @@ class References:
 
     def _prepare(self) -> None:
         with explained(self.directory):
-            mode = 0o755 if self.shared else 0o700
-            self.directory.mkdir(mode=mode, parents=True, exist_ok=True)
+            self.directory.mkdir(mode=self.folder_mode, parents=True, exist_ok=True)
             self.check_trusted()
             self.sweep()
 
@@ -269,17 +287,16 @@ class References:
                 "--trtperf-reference-size"
             )
 
-    def _fill(self, folder: Path, one: ToKeep) -> None:
-        """Copies into a folder, which has the final name within the temporary one."""
-        target = folder / one.reference.key
+    def _fill(self, target: Path, one: ToKeep) -> None:
+        """Copies an engine's files into a folder."""
         for name, source in one.files.items():
             copy = target / name
-            copy.parent.mkdir(mode=0o755 if self.shared else 0o700, parents=True, exist_ok=True)
-            copy_file(source, copy, self._file_mode)
+            copy.parent.mkdir(mode=self.folder_mode, parents=True, exist_ok=True)
+            copy_file(source, copy, self.file_mode)
         small = {target / METADATA: one.reference.encode()}
         if one.runtime_cache:
             small[target / RUNTIME_CACHE] = with_checksum(one.runtime_cache)
-        write_in_order(small, mode=self._file_mode, sync=True)
+        write_in_order(small, mode=self.file_mode, sync=True)
 
     def _is_whole(self, key: str) -> bool:
         return self.path(key).exists() and self.find_problem(key) is None
