@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from pytest_trtperf.files.digests import chunked_file_digest
 
 # Part of every key: a new layout of the description must not find plans of an older one.
 _LAYOUT = "trtperf-engine/2"
+
+
+NEW_FILE = "new"
+"""The digest of a timing cache that does not exist yet."""
 
 
 class EngineIdentity(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +98,17 @@ class GivenPlan(msgspec.Struct, frozen=True, kw_only=True):
 def without_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with a digest of the content in place of each path.
 
+    A timing cache that is not there will be made by the build, and has `NEW_FILE` for a digest.
+
     Raises:
         EngineBuildError: there is no such file, or it cannot be read.
     """
     found = dict(options)
     for name in FILE_OPTIONS:
         value = found.get(name)
+        if name == "timing_cache" and isinstance(value, str) and not os.path.lexists(value):
+            found[name] = NEW_FILE
+            continue
         if isinstance(value, list):
             found[name] = [_named_digest(name, path) for path in value]
         elif isinstance(value, str):

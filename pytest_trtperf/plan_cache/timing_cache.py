@@ -23,11 +23,13 @@ class TimingCacheFile:
         is_kept: the file is ours, and what a build timed is merged into it. A file that the user
             named is only read, so that the same build finds the same timings again.
         shared: other users may read the file and merge into it.
+        is_new: there is no file yet: what this build times becomes one that the user named.
     """
 
     path: Path
     is_kept: bool
     shared: bool = False
+    is_new: bool = False
 
     @classmethod
     def kept_in(
@@ -44,7 +46,7 @@ class TimingCacheFile:
             EngineBuildError: it cannot be read, or is of another TensorRT or GPU.
         """
         try:
-            stored = self._read()
+            stored = b"" if self.is_new else self._read()
         except OSError as error:
             raise EngineBuildError(
                 f"{self.path}: this timing cache cannot be read: {error.strerror}; make it "
@@ -52,7 +54,7 @@ class TimingCacheFile:
             ) from error
         if _set(config, stored):
             return
-        if not self.is_kept:
+        if not self.is_kept and not self.is_new:
             raise EngineBuildError(
                 f"{self.path}: this timing cache is broken, or was made with another TensorRT or "
                 "GPU; make it again here, or use timing_cache=True"
@@ -64,8 +66,13 @@ class TimingCacheFile:
     def keep(self, config: Any) -> None:
         """Merges new timings into the file; the timings that it has stay.
 
-        If the file cannot be written, this is an `EngineCacheWarning`: the plan is good.
+        If our file cannot be written, this is an `EngineCacheWarning`: the plan is good.
+
+        Raises:
+            EngineBuildError: a new file that the user named cannot be written.
         """
+        if self.is_new:
+            self._write_new(config)
         if not self.is_kept:
             return
         timed = config.get_timing_cache()
@@ -84,6 +91,14 @@ class TimingCacheFile:
                 EngineCacheWarning,
                 stacklevel=3,
             )
+
+    def _write_new(self, config: Any) -> None:
+        try:
+            write_atomically(self.path, bytes(config.get_timing_cache().serialize()))
+        except OSError as error:
+            raise EngineBuildError(
+                f"{self.path}: the timing cache of this build cannot be written: {explain(error)}"
+            ) from error
 
     def _read(self) -> bytes:
         if not self.is_kept or self.path.is_dir():

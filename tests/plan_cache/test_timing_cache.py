@@ -53,6 +53,26 @@ def test_a_named_file_is_never_written(config, tmp_path):
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+def test_a_new_file_is_made_and_read_from_then_on(config, tmp_path):
+    path = tmp_path / "folder" / "new.timing"
+    new = TimingCacheFile(path, is_kept=False, is_new=True)
+    new.attach(config)
+    new.keep(config)
+    assert path.read_bytes()
+    assert [one.name for one in path.parent.iterdir()] == ["new.timing"]
+    TimingCacheFile(path, is_kept=False).attach(config)
+
+
+def test_a_new_file_that_cannot_be_written_is_an_error(config, tmp_path):
+    (tmp_path / "file").touch()
+    new = TimingCacheFile(tmp_path / "file" / "new.timing", is_kept=False, is_new=True)
+    new.attach(config)
+    with pytest.raises(
+        EngineBuildError, match=r"new\.timing: the timing cache of this build cannot"
+    ):
+        new.keep(config)
+
+
 def test_a_file_that_is_not_there_is_named(config, tmp_path):
     with pytest.raises(EngineBuildError, match=r"absent\.timing: .* cannot be read: No such file"):
         TimingCacheFile(tmp_path / "absent.timing", is_kept=False).attach(config)
