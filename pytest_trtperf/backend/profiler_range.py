@@ -28,7 +28,7 @@ def profiler_range(
     except ImportError as error:
         raise BackendUnavailable(
             f"nvtx cannot be imported ({error}); install pytest-trtperf[nvtx], "
-            "or measure without --trtperf-nvtx"
+            "or measure without --trtperf-nvtx and without profile="
         ) from error
     with capture(), nvtx.annotate(label, domain=DOMAIN):
         yield

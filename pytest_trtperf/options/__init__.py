@@ -412,6 +412,14 @@ OF_MEASUREMENT: tuple[Option, ...] = (
         metavar="KIND",
     ),
     Option(
+        "profile",
+        "profile",
+        None,
+        "Run N queries for a profiler, without a warm-up and within cudaProfilerStart and "
+        "cudaProfilerStop, in place of a measurement: the test is skipped, nothing is judged.",
+        metavar="N",
+    ),
+    Option(
         "layers",
         "bool",
         False,

@@ -72,6 +72,7 @@ class Settings:
     idle_ms: float
     request_rate: float | None
     arrivals: str
+    profile: int | None
     layers: bool
     inputs: Any
     seed: int

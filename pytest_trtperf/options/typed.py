@@ -36,6 +36,7 @@ class PlainOptions(TypedDict, total=False):
     idle_ms: float | None
     request_rate: float | Literal["closed"] | None
     arrivals: Arrivals | None
+    profile: int | None
     layers: bool | None
     seed: int | None
     owner: str | None

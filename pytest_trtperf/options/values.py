@@ -296,6 +296,7 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
     "path": parse_path,
     "positive": parse_positive,
     "rate": parse_rate,
+    "profile": parse_count(1),
     "race": parse_choice("auto", "always", "never"),
     "reference": parse_reference,
     "round_queries": parse_count(2),

@@ -82,6 +82,7 @@ class Measured(_Table, frozen=True):
     idle_ms: float | None = None
     request_rate: Positive | Literal["closed"] | None = None
     arrivals: Arrivals | None = None
+    profile: Annotated[int, msgspec.Meta(ge=1)] | None = None
     layers: bool | None = None
     inputs: str | dict[str, str] | None = None
     seed: Size | None = None

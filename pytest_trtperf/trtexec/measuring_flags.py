@@ -22,8 +22,8 @@ VALUES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--infStreams": ("streams", values.count),
     "--streams": ("streams", values.count),
     "--idleTime": ("idle_ms", values.duration),
-    "--warmUp": ("warm_up_ms", values.positive_duration),
-    "--duration": ("max_time", values.positive_duration),
+    "--warmUp": ("warm_up_ms", values.duration),
+    "--duration": ("max_time", values.duration),
     "--iterations": ("round_queries", values.count),
     "--loadInputs": ("inputs", str),
 }

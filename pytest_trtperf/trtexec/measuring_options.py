@@ -20,6 +20,8 @@ from pytest_trtperf.trtexec.command import KNOWN
 from pytest_trtperf.trtexec.measuring_arguments import PROFILE_SHAPES, switches_of
 from pytest_trtperf.trtexec.measuring_flags import NOT_MEASURED, SWITCHES, VALUES
 
+_ITERATIONS = 10
+"""What trtexec runs at least."""
 _SHAPES = ("--shapes", *PROFILE_SHAPES)
 
 
@@ -86,6 +88,7 @@ def read_measuring(
     if others:
         problems.append(no_arguments(others))
     try:
+        _take_profile(reading.options)
         switches = _switches(reading.flags, version)
     except (ValueError, BaselineError) as problem:
         problems.append(str(problem))
@@ -123,6 +126,18 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
         raise values.Unusable(NOT_MEASURED[flag])
     elif flag not in KNOWN:
         raise values.Unusable(unknown(flag, KNOWN))
+
+
+def _take_profile(options: dict[str, Any]) -> None:
+    """Without a warm-up and a duration, trtexec runs so many iterations for a profiler."""
+    if 0 not in (options.get("warm_up_ms"), options.get("max_time")):
+        return
+    if options.pop("warm_up_ms", None) != 0 or options.pop("max_time", None) != 0:
+        raise values.Unusable(
+            "--warmUp=0 and --duration=0 go together, and run a profile: cold numbers decide "
+            "nothing, nor do those of no time"
+        )
+    options["profile"] = options.pop("round_queries", _ITERATIONS)
 
 
 def _switches(flags: Collection[str], version: int | None) -> dict[str, Any]:

@@ -72,13 +72,6 @@ def duration(text: str) -> float:
     return float(text)
 
 
-def positive_duration(text: str) -> float:
-    """A time above 0, in the unit of its flag."""
-    if not (number := duration(text)):
-        raise Unusable("nothing is measured in no time, and cold numbers decide nothing: drop it")
-    return number
-
-
 def one_of(names: Mapping[str, str], text: str) -> str:
     """The value of one of `names`."""
     if text not in names:

@@ -35,6 +35,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
         "idle_ms": 0.5,
         "request_rate": 99.5,
         "arrivals": "constant",
+        "profile": 20,
         "layers": True,
         "inputs": {"x": np.zeros(3), "y": [1, 2], "z": "z.npy"},
         "seed": 7,
@@ -55,7 +56,7 @@ EXAMPLES: tuple[MeasureOptions, ...] = (
     {"tolerance": None, "inconclusive": None, "max_time": None, "warm_up_ms": None},
     {"max_warm_up": None, "round_ms": None, "round_queries": None, "transfers": None},
     {"spin_wait": None, "cuda_graph": None, "streams": None, "concurrency": None},
-    {"idle_ms": None, "request_rate": None, "arrivals": None, "layers": None},
+    {"idle_ms": None, "request_rate": None, "arrivals": None, "layers": None, "profile": None},
     {"inputs": None, "seed": None, "sessions": None, "kernels": None, "widening": None},
 )
 HINTS = get_type_hints(MeasureOptions)

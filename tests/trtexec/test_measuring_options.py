@@ -23,6 +23,8 @@ from pytest_trtperf.trtexec.measuring_options import read_measuring
         ("--streams=2 --idleTime=0.5", {"streams": 2, "idle_ms": 0.5}),
         ("--warmUp=500 --duration=10", {"warm_up_ms": 500.0, "max_time": 10.0}),
         ("--iterations=100 --avgRuns=10 --percentile=90,99", {"round_queries": 100}),
+        ("--warmUp=0 --duration=0 --iterations=50", {"profile": 50}),
+        ("--duration=0 --warmUp=0", {"profile": 10}),
         ("--dumpProfile --separateProfileRun", {"layers": True}),
         ("--loadInputs=x:x.bin,y:y.bin", {"inputs": "x:x.bin,y:y.bin"}),
         ("--fp16 --best --workspace=3 --saveEngine=m.plan --verbose --timingCacheFile=t", {}),
@@ -63,7 +65,7 @@ def test_shapes(arguments, shapes, profile):
 def test_all_that_cannot_be_taken_is_named_at_once():
     command = (
         "--onnx=m --sleepTime=3 --batch=8 --exportTimes=t.json --useSpinwait --warmUp=soon "
-        "--duration=0 --streams=0 --iterations --useCudaGraph=1 --shapes=x*:2 2>&1 "
+        "--duration= --streams=0 --iterations --useCudaGraph=1 --shapes=x*:2 2>&1 "
         "--infStreams=2 --streams=3"
     )
     with pytest.raises(ValueError, match=r"^trt_measure\.from_trtexec cannot take") as failure:
@@ -74,7 +76,7 @@ def test_all_that_cannot_be_taken_is_named_at_once():
         "--exportTimes=t.json: perf.export_times(path), or pytest --trtperf-export-times=DIRECTORY",
         "--useSpinwait: trtexec has no option '--useSpinwait': did you mean --useSpinWait?",
         "--warmUp=soon: 'soon' is not a number of 0 or more",
-        "--duration=0: nothing is measured in no time, and cold numbers decide nothing: drop it",
+        "--duration=: needs a value: --duration=…",
         "--streams=0: '0' is not a whole number of 1 or more",
         "--iterations: needs a value: --iterations=…",
         "--useCudaGraph=1: takes no value",
@@ -92,6 +94,8 @@ def test_all_that_cannot_be_taken_is_named_at_once():
     [
         ("--useCudaGraph --noCudaGraph", None, "--noCudaGraph: contradicts"),
         ("--noCudaGraph", 10, "--noCudaGraph: only trtexec of version 11"),
+        ("--warmUp=0", None, "--warmUp=0 and --duration=0 go together, and run a profile"),
+        ("--duration=0 --warmUp=9", None, "--warmUp=0 and --duration=0 go together"),
         ("", 8, "version=8: give 10 or 11"),
         ("--optShapes=x:1 --optShapes=x:2", None, "--optShapes was given before"),
     ],
