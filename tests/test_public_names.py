@@ -38,7 +38,7 @@ CLASSES = {
 NUMBERS = {
     *("cold_start_ms", "contention", "energy_per_query_mj", "findings", "judged_metric"),
     *("median", "metrics", "p99", "percentile", "qps", "queries", "rounds", "samples"),
-    *("saturated", "steady", "summary", "time_to_steady_s"),
+    *("saturated", "steady", "summary", "time_to_steady_s", "total_gpu_compute_s"),
 }
 HELD = {
     "TrtEngine": {"from_trtexec"},
@@ -51,6 +51,7 @@ HELD = {
     "Perf": NUMBERS
     | {
         *("assert_device_memory", "assert_no_regression", "assert_p99", "assert_percentile"),
+        *("assert_cov", "assert_tail_ratio", "assert_transfer_share"),
         *("assert_qps", "device_memory", "export_profile", "export_times", "layers", "note"),
     },
     "Pair": {"assert_faster", "assert_not_slower", "blocks", "new", "ratio", "reference"},

@@ -22,6 +22,9 @@ PERCENTILE_ALPHA = 0.05
 LOOK_ALPHA = 0.05 / len(LOOKS)
 """The level of one look by which a percentile fails, and of both bounds of a throughput."""
 
+LEAST_RATIO = 1e-9
+"""Below it a number without a unit counts as nothing: verdicts are on logarithms."""
+
 BURST_S = 0.04
 """Bursts of slow queries that a pass must not miss: 100 queries of 0.4 ms, or one slow one."""
 
@@ -143,17 +146,45 @@ def judge_throughput(rounds_qps: npt.ArrayLike, limit: float, alpha: float = LOO
     Raises:
         ValueError: a value is not positive and finite, or `limit` or `alpha` is out of range.
     """
+    return _judge_mean("throughput", "qps", rounds_qps, limit, alpha, higher_is_better=True)
+
+
+def judge_ratio(
+    name: str, rounds: npt.ArrayLike, limit: float, alpha: float = LOOK_ALPHA
+) -> Verdict:
+    """Judge whether a number without a unit stays below `limit`, from one value a round.
+
+    In the way of `judge_throughput`; a value of zero counts as next to nothing.
+
+    Raises:
+        ValueError: see `judge_throughput`.
+    """
+    return _judge_mean(
+        name, "", np.maximum(rounds, LEAST_RATIO), limit, alpha, higher_is_better=False
+    )
+
+
+def _judge_mean(
+    name: str,
+    unit: str,
+    rounds: npt.ArrayLike,
+    limit: float,
+    alpha: float,
+    *,
+    higher_is_better: bool,
+) -> Verdict:
     _check_level(alpha)
     _check_limit(limit)
-    rounds = positive_samples(rounds_qps)
-    value = geometric_mean(rounds)
-    text = f"throughput {value:.4g} qps"
-    if rounds.size < 2:
-        return _too_few_rounds(text, value, limit, higher_is_better=True)
-    error = _error_of_mean([float(log) for log in np.log(rounds / rounds.min())])
-    freedom = max(1.0, (rounds.size - 1) / 2)
+    values = positive_samples(rounds)
+    value = geometric_mean(values)
+    text = f"{name} {value:.4g} {unit}".rstrip()
+    if values.size < 2:
+        return _too_few_rounds(text, value, limit, higher_is_better=higher_is_better)
+    error = _error_of_mean([float(log) for log in np.log(values / values.min())])
+    freedom = max(1.0, (values.size - 1) / 2)
     factor = math.exp(float(special.stdtrit(freedom, 1 - alpha)) * error)
-    return _judged(text, "qps", value, value / factor, value * factor, limit, higher_is_better=True)
+    bounds = value / factor, value * factor
+    return _judged(text, unit, value, *bounds, limit, higher_is_better=higher_is_better)
 
 
 def geometric_mean(values: FloatArray) -> float:
@@ -229,7 +260,7 @@ def _judged(
     else:
         reason = Reason.UNDER_LIMIT if higher_is_better else Reason.OVER_LIMIT
         status, words = Status.FAIL, "misses"
-    message = f"{evidence} {words} the limit of {limit:.4g} {unit}"
+    message = f"{evidence} {words} the limit of {limit:.4g} {unit}".rstrip()
     return Verdict(status, reason, message, value, lower, upper, limit, higher_is_better)
 
 
