@@ -43,7 +43,8 @@ NUMBERS = {
 HELD = {
     "TrtEngine": {"from_trtexec"},
     "Engine": {
-        *("assert_close", "backend", "builds", "built", "digest", "identity", "inputs", "layers"),
+        *("assert_close", "backend", "builds", "built", "digest", "export_layers", "identity"),
+        *("inputs", "layers"),
         *("name", "onnx", "outputs", "path", "plan_sha256", "precision"),
     },
     "TrtMeasure": {"builds", "from_trtexec", "max_qps", "sweep"},
@@ -51,8 +52,16 @@ HELD = {
     "Perf": NUMBERS
     | {
         *("assert_device_memory", "assert_no_regression", "assert_p99", "assert_percentile"),
-        *("assert_cov", "assert_tail_ratio", "assert_transfer_share"),
-        *("assert_qps", "device_memory", "export_profile", "export_times", "layers", "note"),
+        *("assert_cov", "assert_tail_ratio", "assert_transfer_share", "layer_types"),
+        *(
+            "assert_qps",
+            "device_memory",
+            "export_profile",
+            "export_times",
+            "layer_types",
+            "layers",
+            "note",
+        ),
     },
     "Pair": {"assert_faster", "assert_not_slower", "blocks", "new", "ratio", "reference"},
     "MaxQps": {

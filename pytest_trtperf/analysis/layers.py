@@ -94,6 +94,18 @@ def _plain(name: str) -> str:
     return _PROFILE.sub("", name.strip())
 
 
+def times_by_type(layers: Sequence[Layer]) -> dict[str, float]:
+    """The medians of layers by their type, ms, the largest first.
+
+    A type is the engine inspector's ``LayerType``; ``unknown`` where it names none.
+    """
+    times: dict[str, float] = {}
+    for layer in layers:
+        kind = str((layer.information or {}).get("LayerType") or "unknown")
+        times[kind] = times.get(kind, 0.0) + layer.median_ms
+    return dict(sorted(times.items(), key=lambda item: (-item[1], item[0])))
+
+
 @dataclass(frozen=True)
 class LayerChange:
     """A layer in two profiles, in milliseconds; None where it is in one of them alone.

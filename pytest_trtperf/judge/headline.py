@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
+from pytest_trtperf.judge.ratios import is_ratio
 from pytest_trtperf.record.verdict import VerdictRecord
 
 _UNITS = {"throughput": "qps", "max_qps": "qps", "device memory": "MiB"}
@@ -32,19 +33,19 @@ def headline(one: VerdictRecord, key: str, device: str) -> str:
 
 
 def _numbers(one: VerdictRecord, value: float, limit: float, device: str) -> str:
-    unit = _UNITS.get(one.metric, "ms")
+    unit = "" if is_ratio(one.metric) else " " + _UNITS.get(one.metric, "ms")
     if one.change is None:
-        sign = " <" if unit == "qps" else " >"
+        sign = " <" if unit == " qps" else " >"
         between = sign if one.reason in _EVIDENT else ", limit"
         return (
-            f"{one.metric} {_number(value)} {unit}{between} {_number(limit)} {unit} "
+            f"{one.metric} {_number(value)}{unit}{between} {_number(limit)}{unit} "
             f"({device}){_why(one)}"
         )
     reference, change = one.baseline, one.change
     if one.race:
         value, reference, change = one.race.value, one.race.reference, one.race.change
     was = "" if reference is None else f", {_before(one)} {_number(reference)}"
-    numbers = f"({_number(value)} {unit}{was}), {_allowed(one.kind, limit)}"
+    numbers = f"({_number(value)}{unit}{was}), {_allowed(one.kind, limit)}"
     return f"{one.metric} {signed_percent(change)} {numbers}{_why(one)}"
 
 

@@ -42,7 +42,7 @@ NOT_MEASURED: Mapping[str, str] = {
     "--batch": "trt_measure(shapes=…) has the batch",
     "--exportTimes": "perf.export_times(path), or pytest --trtperf-export-times=DIRECTORY",
     "--exportProfile": "perf.export_profile(path), or pytest --trtperf-export-profile=DIRECTORY",
-    "--exportLayerInfo": "engine.layers has the engine inspector's entries",
+    "--exportLayerInfo": "engine.export_layers(path)",
 }
 """They belong to a measurement and have no counterpart in its options: what to do instead."""
 

@@ -1,7 +1,7 @@
 """Traces and layers in trtexec's file formats, for tools that read these.
 
 The schemas are those of `--exportTimes` and `--exportProfile` (NVIDIA/TensorRT,
-samples/common/sampleReporting.cpp, v10 and v11).
+samples/common/sampleReporting.cpp, v10 and v11), and of `--exportLayerInfo`.
 """
 
 from __future__ import annotations
@@ -80,6 +80,18 @@ def export_profile(path: Path, layers: Sequence[Layer], queries: int) -> None:
         for layer in layers
     ]
     _write(path, [{"count": queries}, *rows])
+
+
+def export_layers(path: Path, layers: Sequence[Mapping[str, Any]], bindings: Sequence[str]) -> None:
+    """Writes the engine inspector's entries as trtexec's `--exportLayerInfo` does.
+
+    The bindings stand under the names of both major versions: ``Bindings`` and ``I/O Tensors``.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    content = {"Layers": layers, "Bindings": bindings, "I/O Tensors": bindings}
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
 
 
 def _columns(trace: Trace, zero_ns: int) -> Columns:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.layers import compare_layers, summarize_layers
+from pytest_trtperf.analysis.layers import compare_layers, summarize_layers, times_by_type
 from pytest_trtperf.backend.tensorrt import layers as runtime_layers
 from pytest_trtperf.backend.tensorrt.layers import (
     create_profiler,
@@ -35,6 +35,13 @@ def test_layers_keep_their_order_and_share_the_whole(times):
         assert sum(layer.share for layer in layers) == pytest.approx(1)
     for layer in layers:
         assert min(times[layer.name]) <= layer.median_ms <= max(times[layer.name])
+
+
+def test_times_add_up_by_type():
+    information = [{"Name": "a", "LayerType": "conv"}, {"Name": "c", "LayerType": "conv"}]
+    layers = summarize_layers({"a": [1.0], "b": [2.5], "c": [2.0], "d": [0.25]}, information)
+    assert list(times_by_type(layers).items()) == [("conv", 3.0), ("unknown", 2.75)]
+    assert times_by_type([]) == {}
 
 
 def test_layer_has_trtexecs_numbers():
