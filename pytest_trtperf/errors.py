@@ -7,6 +7,7 @@ TrtPerfError
 ├── CacheError            the engine cache cannot be used
 ├── ShapeError            a shape or tensor name does not fit the model
 ├── MeasurementError      a session could not be measured
+│   └── QueryError        its first query failed
 ├── BaselineError         a baseline file is unreadable or of another schema
 ├── TableError            a table of SLOs is unreadable or wrong
 └── ExtraMissing          a package of an optional extra is not installed
@@ -52,6 +53,10 @@ class ShapeError(TrtPerfError, ValueError):
 
 class MeasurementError(TrtPerfError):
     """A session could not be measured."""
+
+
+class QueryError(MeasurementError):
+    """The first query of a session failed: the model does not take its values, or its shapes."""
 
 
 class BaselineError(TrtPerfError):

@@ -22,6 +22,7 @@ MODULES: Mapping[str, str] = {
     "Pair": "fixtures.pair",
     "Perf": "fixtures.perf",
     "PerfAssertionError": "errors",
+    "QueryError": "errors",
     "Round": "measure.rounds",
     "ShapeError": "errors",
     "Summary": "analysis.summary",

@@ -25,6 +25,7 @@ ERRORS = {
     "InconclusiveWarning",
     "MeasurementError",
     "PerfAssertionError",
+    "QueryError",
     "ShapeError",
     "TableError",
     "TrtPerfDeprecationWarning",

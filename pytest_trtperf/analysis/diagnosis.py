@@ -53,6 +53,7 @@ class FindingCode(str, Enum):
     SATURATED = "saturated"
     DISTURBED = "disturbed"
     CONTENDED = "contended"
+    STEERED = "steered"
     REMARK = "remark"
 
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from functools import cache, partial
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ _WHOLE_RANGES = {
     **dict.fromkeys(("uint64", "uint32", "uint16", "uint8"), (0, 255)),
     "bool": (0, 1),
 }
+WHOLE = frozenset(_WHOLE_RANGES)
+"""The types of generated whole numbers, bool among them."""
+
 # What trtexec does (samples/common/sampleUtils.cpp, fillBuffer) with libstdc++, whose
 # default_random_engine is minstd_rand0: x <- 16807 x mod (2^31 - 1).
 _MULTIPLIER, _MODULUS = 16807, 2**31 - 1
@@ -28,13 +31,19 @@ _BLOCK = 1 << 15  # draws made at once; what is computed from them stays in the 
 _BELOW_ONE = np.float32(1 - 2**-24)
 
 
-def random_input(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
+def random_input(
+    name: str, shape: tuple[int, ...], dtype: str, seed: int, rows: int | None = None
+) -> np.ndarray:
     """A C-contiguous array of `shape`; bfloat16 comes as its bits in uint16.
 
     Seed 0 gives the values of trtexec on Linux, bit for bit: floats in [-1, 1], signed integers
     in [-128, 127], unsigned ones in [0, 255], bool in {0, 1}. Each input starts the same sequence
     anew, so inputs of one type hold the same values. Any other seed starts at a state hashed from
     seed and name, so inputs differ. Types that trtexec lacks are those of its widened.
+
+    Args:
+        rows: of a table that the integers are indices into. If it is too small for some of those
+            that trtexec would give, they are from 0 up to its last row.
 
     Raises:
         MeasurementError: no values can be made for `dtype`.
@@ -47,12 +56,19 @@ def random_input(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> np
         )
     draw: _Draw = _floats
     if dtype in _WHOLE_RANGES:
-        draw = partial(_whole_numbers, *_WHOLE_RANGES[dtype])
+        draw = partial(_whole_numbers, *whole_range(dtype, rows))
     elif dtype == "bfloat16":
         draw = _bfloat16_bits
     values = np.empty(math.prod(shape), stored_dtype(dtype))
     _fill(values, _first_state(name, seed), draw)
     return values.reshape(shape)
+
+
+def whole_range(dtype: str, rows: int | None = None) -> tuple[int, int]:
+    """The least and the largest of generated integers, see `random_input`."""
+    low, high = _WHOLE_RANGES[dtype]
+    fits = rows is None or rows <= 0 or (-rows <= low and high < rows)
+    return (low, high) if fits else (0, min(cast("int", rows) - 1, high))
 
 
 def _first_state(name: str, seed: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_trtperf.errors import EngineBuildError, EngineLoadError, MeasurementError
@@ -127,12 +128,14 @@ class LoadedEngine(Protocol):
         keep_kernels: its owner sets it. Called with the runtime cache when a session has compiled
             kernels that it was not given, unless the mode asks for fresh ones. Returns whether they
             are stored: then sessions to come are given them. None where there is no such place.
+        rows: of the tables that generated integers are indices into, by input; its owner sets it.
     """
 
     inputs: Sequence[TensorInfo]
     outputs: Sequence[TensorInfo]
     can_inspect: bool = False
     keep_kernels: Callable[[bytes], bool] | None = None
+    rows: Mapping[str, int] = MappingProxyType({})
 
     def create_session(
         self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None

@@ -118,9 +118,16 @@ def _are_dynamic(inputs: Sequence[TensorInfo]) -> str:
 
 
 def input_values(
-    inputs: Sequence[TensorInfo], shapes: Mapping[str, Shape], given: GivenInputs, seed: int
+    inputs: Sequence[TensorInfo],
+    shapes: Mapping[str, Shape],
+    given: GivenInputs,
+    seed: int,
+    rows: Mapping[str, int] | None = None,
 ) -> dict[str, np.ndarray]:
     """What each input is fed with: the given values, else generated ones.
+
+    Args:
+        rows: see `LoadedEngine`.
 
     Raises:
         MeasurementError, ShapeError: values that do not fit an input.
@@ -128,7 +135,9 @@ def input_values(
     return {
         tensor.name: fit_input(tensor, shapes[tensor.name], given[tensor.name])
         if tensor.name in given
-        else random_input(tensor.name, shapes[tensor.name], tensor.dtype, seed)
+        else random_input(
+            tensor.name, shapes[tensor.name], tensor.dtype, seed, (rows or {}).get(tensor.name)
+        )
         for tensor in inputs
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_trtperf.commands.first_names import not_taken
 from pytest_trtperf.commands.toml_text import inline_table, quoted
-from pytest_trtperf.engine.dimensions import usual_size
+from pytest_trtperf.engine.dimensions import proposed_size
 from pytest_trtperf.engine.shapes import format_shape
 from pytest_trtperf.onnx_file.outline import Outline
 from pytest_trtperf.text import one_line
@@ -42,18 +42,22 @@ def _lines(path: str, model: Outline) -> Iterator[str]:
     for name in model.inputs:
         yield f"# {quoted(name)}: {one_line(model.tensors[name])}"
     yield f"onnx = {quoted(path)}"
-    names = dict.fromkeys(
-        dim for name in model.inputs for dim in model.shapes.get(name, ()) if isinstance(dim, str)
-    )
-    if names:
-        yield f"dims = {inline_table({name: str(usual_size(name)) for name in names})}"
+    sizes = {
+        name: [
+            dim if isinstance(dim, int) else proposed_size(name, model.shapes[name], axis)
+            for axis, dim in enumerate(model.shapes.get(name, ()))
+        ]
+        for name in model.inputs
+    }
+    dims: dict[str, str] = {}
+    for name in model.inputs:
+        for dim, size in zip(model.shapes.get(name, ()), sizes[name], strict=True):
+            if isinstance(dim, str):
+                dims.setdefault(dim, str(size))
+    if dims:
+        yield f"dims = {inline_table(dims)}"
     shapes = {
-        name: format_shape(
-            [
-                dim if isinstance(dim, int) else usual_size(dim, axis)
-                for axis, dim in enumerate(model.shapes[name])
-            ]
-        )
+        name: format_shape(sizes[name])
         for name in model.inputs
         if None in model.shapes.get(name, ())
     }

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_trtperf.commands.first_names import not_taken
-from pytest_trtperf.engine.dimensions import usual_size
+from pytest_trtperf.engine.dimensions import proposed_size, size_label
 from pytest_trtperf.onnx_file.outline import Dimension, Outline
+from pytest_trtperf.onnx_file.uses import input_uses, whole_value
 from pytest_trtperf.text import one_line
 
 _HEAD = '''\
@@ -35,11 +36,13 @@ def first_tests(models: Sequence[tuple[Path, Outline]]) -> str:
         taken.add(name)
         lines = "\n".join(f"    {line}" for line in _lines(path, model))
         tests.append(_TEST.format(name=name, lines=lines))
-    return _HEAD + "".join(tests)
+    source = "".join(tests)
+    return _HEAD + ("\nimport numpy as np\n" if "np.array(" in source else "") + source
 
 
 def _lines(path: Path, model: Outline) -> Iterator[str]:
     """The body of a test, as far as it measures."""
+    compared = _compared(path, model)
     variables = _variables(model)
     for name in model.inputs:
         yield f"# {_quoted(name)}: {one_line(model.tensors[name])}"
@@ -51,14 +54,22 @@ def _lines(path: Path, model: Outline) -> Iterator[str]:
     else:
         yield "shapes = {"
         for name in dynamic:
-            dims = enumerate(model.shapes[name])
-            terms = [_term(name, axis, dim, variables) for axis, dim in dims]
+            terms = [
+                str(dim) if isinstance(dim, int) else variables[_key(model, name, axis)][0]
+                for axis, dim in enumerate(model.shapes[name])
+            ]
             yield f"    {_quoted(name)}: ({', '.join(terms)}{',' * (len(terms) == 1)}),"
         yield "}"
         yield f"engine = trt_engine({_quoted(str(path))}, shapes=shapes)"
     if lacking := [name for name in model.inputs if model.tensors[name].startswith("string")]:
         yield f"# Texts are not made up: pass inputs={{{_quoted(lacking[0])}: …}} to trt_measure."
-    yield "perf = trt_measure(engine)"
+    if not compared:
+        yield "perf = trt_measure(engine)"
+        return
+    values = ", ".join(f"{_quoted(name)}: {value}" for name, value in compared.items())
+    named = " and ".join(map(_quoted, compared))
+    yield f"# The model compares {named} with this, which decides what it runs."
+    yield f"perf = trt_measure(engine, inputs={{{values}}})"
 
 
 def _is_fixed(shape: Sequence[Dimension]) -> bool:
@@ -71,25 +82,35 @@ def _variables(model: Outline) -> dict[tuple[str, int] | str, tuple[str, int]]:
     taken = {"engine", "perf", "shapes", "trt_engine", "trt_measure"}
     for name in model.inputs:
         for axis, dim in enumerate(model.shapes.get(name, ())):
-            key = dim if isinstance(dim, str) else (name, axis)
-            if isinstance(dim, int) or key in found:
+            if isinstance(dim, int) or (key := _key(model, name, axis)) in found:
                 continue
-            label = dim or ("batch" if axis == 0 else f"{name}_{axis}")
+            label = dim or size_label(name, model.shapes[name], axis)
             variable = not_taken(_identifier(label), taken, "_")
             taken.add(variable)
-            found[key] = variable, usual_size(label)
+            found[key] = variable, proposed_size(name, model.shapes[name], axis)
     return found
 
 
-def _term(
-    name: str,
-    axis: int,
-    dim: Dimension,
-    variables: dict[tuple[str, int] | str, tuple[str, int]],
-) -> str:
-    if isinstance(dim, int):
-        return str(dim)
-    return variables[dim or (name, axis)][0]
+def _key(model: Outline, name: str, axis: int) -> tuple[str, int] | str:
+    """What dimensions of one size share: their name, and the batch of a state is that of others."""
+    shape = model.shapes[name]
+    dim = shape[axis]
+    if isinstance(dim, str):
+        return dim
+    if axis and size_label(name, shape, axis) == "batch":
+        name = next((one for one in model.inputs if model.shapes.get(one, ())[:1] == (None,)), name)
+        axis = 0 if model.shapes[name][:1] == (None,) else axis
+    return name, axis
+
+
+def _compared(path: Path, model: Outline) -> dict[str, str]:
+    """The values that a model compares inputs with, of those whose value decides what runs."""
+    uses = input_uses(path)
+    return {
+        name: whole_value(use.compared[0], model.tensors[name].partition(" ")[0])
+        for name in model.inputs
+        if (use := uses.get(name)) and use.steers and use.compared
+    }
 
 
 def _identifier(text: str) -> str:

@@ -28,6 +28,11 @@ _USUAL_SIZES = (
 """A pattern of the name of a dimension, in lower case, and the size that is proposed."""
 
 _OTHER_SIZE = 16
+_NUMBERED = r"(?i:.*dynamicdimension.*|.*dynamic_axes_\d+|unk_+\d+|dim_?\d+)"
+"""Names that exporters make up."""
+
+_STATE = r"state|hidden|h_?\d*|c_?\d*|[hc]n|.*_(state|hidden|h|c)"
+"""What states of recurrent layers are called, whose shape is layers x batch x width."""
 _BATCH = _USUAL_SIZES[0][0]
 
 
@@ -36,6 +41,25 @@ def usual_size(name: str | None, axis: int | None = None) -> int:
     label = (name or ("batch" if axis == 0 else "")).lower()
     fitting = (n for pattern, n in _USUAL_SIZES if re.fullmatch(pattern, label))
     return next(fitting, _OTHER_SIZE)
+
+
+def size_label(tensor: str, shape: Sequence[int | str | None], axis: int) -> str:
+    """What a dimension without a name may be called, by the input that it is of."""
+    if axis == 0:
+        return "batch"
+    if len(shape) == 3 and axis == 1 and re.fullmatch(_STATE, tensor.lower()):
+        return "batch"
+    if len(shape) == 4 and axis > 1 and shape[1] in (1, 3):
+        return "height" if axis == 2 else "width"
+    return f"{tensor}_{axis}"
+
+
+def proposed_size(tensor: str, shape: Sequence[int | str | None], axis: int) -> int:
+    """The size to propose for a dynamic dimension, by its name or by where it is."""
+    name = shape[axis]
+    if not isinstance(name, str) or re.fullmatch(_NUMBERED, name):
+        name = size_label(tensor, shape, axis)
+    return usual_size(name)
 
 
 def is_batch(label: str) -> bool:

@@ -74,6 +74,7 @@ class Measurement:
         compiled: an earlier session, which compiled kernels and was given up; if it was measured.
         capacity: queries per second under a closed load, at the end of the warm-up; 0 before it.
         shares_session: whether another measurement uses the session, too.
+        steered: that generated values decide what runs; None where they do not.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Measurement:
         self._rate, self._began, self._released = 0.0, 0.0, False
         self.compiled: SessionRounds | None = None
         self.capacity, self.shares_session = 0.0, False
+        self.steered: str | None = None
         self._windows = Windows()
 
     @property

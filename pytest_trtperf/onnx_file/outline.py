@@ -140,9 +140,13 @@ def _type(data: mmap.mmap, span: int | Span | None, depth: int = 0) -> str:
 
 def _shape(data: mmap.mmap, span: int | Span) -> tuple[Dimension, ...]:
     dims = (dict(fields(data, dim)) for number, dim in messages(data, span) if number == 1)
-    return tuple(
-        _number(dim, _SIZE) if _SIZE in dim else text(data, dim.get(_NAME)) or None for dim in dims
-    )
+    return tuple(_size(dim) if _SIZE in dim else text(data, dim.get(_NAME)) or None for dim in dims)
+
+
+def _size(dim: Mapping[int, int | Span]) -> int | None:
+    """The size of a dimension; exporters write a negative one for what is dynamic."""
+    size = _number(dim, _SIZE)
+    return None if size >> 63 else size
 
 
 def _shape_text(shape: Sequence[Dimension]) -> str:

@@ -126,3 +126,13 @@ def test_type_without_values_is_refused():
         random_input("words", (1,), "string", 0)
     with pytest.raises(MeasurementError, match=r"'x' has dtype float8_e4m3fn.*inputs=\{'x': "):
         random_input("x", (1,), "float8_e4m3fn", 0)
+
+
+@given(st.sampled_from(["int64", "int32", "int8", "uint8"]), st.integers(1, 300), SEEDS)
+def test_indices_stay_in_a_table_that_is_too_small_for_the_range(dtype, rows, seed):
+    values = random_input("x", (500,), dtype, seed, rows).astype(int)
+    low, high = RANGES[dtype]
+    if -rows <= low and high < rows:  # negative ones count from the table's end
+        np.testing.assert_array_equal(values, random_input("x", (500,), dtype, seed).astype(int))
+    else:
+        assert (values.min() >= 0, values.max() < rows) == (True, True)

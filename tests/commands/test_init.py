@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pytest_trtperf.cli import main
 from pytest_trtperf.commands.first_table import first_table
 from pytest_trtperf.commands.first_tests import first_tests
+from pytest_trtperf.engine.dimensions import size_label
 from pytest_trtperf.onnx_file.outline import Outline
 from pytest_trtperf.slo.items import items_of
 
@@ -117,6 +118,11 @@ NAMES = st.text(max_size=12) | st.sampled_from(["def", "x:0", 'a"b', "perf", "\n
 DIMENSIONS = st.none() | st.integers(0, 2**40) | NAMES.filter(bool)
 
 
+def is_state(name, dims, axis):
+    """Whether this is the batch of a recurrent layer's state, which others share."""
+    return axis == 1 and size_label(name, dims, axis) == "batch"
+
+
 def outlined(models):
     """Models as their files would be outlined."""
     return [
@@ -146,8 +152,13 @@ def test_whatever_the_names_are_the_module_is_python_and_has_each_input(models):
         ]
         assert {str(path), *dynamic} <= set(values)
         variables = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
+        first = next(((name, 0) for name, dims in inputs.items() if dims[:1] == [None]), None)
         different = {
-            dim if dim is not None else (name, axis)
+            dim
+            if dim is not None
+            else first
+            if first and is_state(name, dims, axis)
+            else (name, axis)
             for name, dims in inputs.items()
             for axis, dim in enumerate(dims)
             if not isinstance(dim, int)
@@ -201,3 +212,25 @@ def test_whatever_the_names_are_the_table_is_read_again(tmp_path_factory, models
         assert test.onnx == table.parent / path
         named = {dim for dims in inputs.values() for dim in dims if isinstance(dim, str)}
         assert set(test.build["dims"] or ()) == named
+
+
+@pytest.mark.parametrize("words", [(), ("--table",)])
+def test_sizes_that_have_no_name_follow_from_where_they_are(tmp_path, monkeypatch, capsys, words):
+    """An image, the state of a recurrent layer, names made up by an exporter, a size of -1."""
+    monkeypatch.chdir(tmp_path)
+    inputs = {
+        "x": (FLOAT, [None, 3, None, None]),
+        "state": (FLOAT, [2, None, 128]),
+        "image": (FLOAT, [*("p2o.DynamicDimension.0", 3, "p2o.DynamicDimension.1"), -1]),
+    }
+    save(tmp_path / "m.onnx", inputs)
+    assert main(["init", "m.onnx", "-o", "-", *words]) == 0
+    printed = capsys.readouterr().out
+    if words:
+        assert 'shapes = { x = "8x3x224x224", state = "2x8x128", image = "8x3x224x224" }' in printed
+        return
+    assert '"x": (batch, 3, height, width),\n' in printed
+    assert '"state": (2, batch, 128),\n' in printed
+    assert printed.count("= 224\n") == 4
+    assert "-1" not in printed
+    assert "18446744073709551615" not in printed

@@ -28,7 +28,7 @@ from pytest_trtperf.backend.session import (
 from pytest_trtperf.backend.timed_loop import timed_loop
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo
-from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError
+from pytest_trtperf.errors import BackendUnavailable, EngineBuildError, MeasurementError, QueryError
 from pytest_trtperf.onnx_file.messages import build_messages
 
 _DTYPES = {"float": "float32", "double": "float64", "float8e4m3fn": "float8_e4m3fn"}
@@ -109,7 +109,7 @@ class OnnxRuntimeEngine(ServedEngine):
         resolved = resolve_shapes(self.inputs, shapes, given, self._profiles)
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
-        values = input_values(self.inputs, resolved, given, mode.seed)
+        values = input_values(self.inputs, resolved, given, mode.seed, self.rows)
         return OnnxRuntimeSession(self._session, self.inputs, self.outputs, values, mode, given)
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class OnnxRuntimeSession(Session):
             self.queries[0]()
         except Exception as error:  # onnxruntime's exceptions share no base class
             reason = _reason(error)
-            raise MeasurementError(f"ONNX Runtime cannot run the model: {reason}") from error
+            raise QueryError(f"ONNX Runtime cannot run the model: {reason}") from error
         self.cold_start_ms = (perf_counter_ns() - start) / 1e6
 
     def run_closed(

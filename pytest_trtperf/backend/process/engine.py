@@ -110,6 +110,7 @@ class IsolatedEngine(LoadedEngine):
                     "create_session",
                     shapes=dict(shapes),
                     mode=vars(mode),
+                    rows=dict(self.rows),
                     inputs=described,
                     values=shared,
                 )

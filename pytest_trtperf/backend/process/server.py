@@ -77,11 +77,13 @@ class _Server:
         *,
         shapes: dict[str, Any],
         mode: dict[str, Any],
+        rows: dict[str, int],
         inputs: dict[str, Any],
         values: memoryview,
     ) -> dict[str, Any]:
         concrete = {name: tuple(shape) for name, shape in shapes.items()}
         given = arrays_from(inputs, values)
+        self._engine.rows = rows
         self._session = session = self._engine.create_session(concrete, Mode(**mode), given)
         return {
             "shapes": session.shapes,

@@ -177,7 +177,7 @@ class TensorRTEngine(ServedEngine):
             raise ShapeError(problem)
         for name, shape in resolved.items():
             self._check_input(name, shape, given)
-        values = input_values(self.inputs, resolved, given, mode.seed)
+        values = input_values(self.inputs, resolved, given, mode.seed, self.rows)
         kernels = SessionKernels(b"" if mode.kernels == "fresh" else self._runtime_cache)
         streams: list[InferenceStream] = []
         try:

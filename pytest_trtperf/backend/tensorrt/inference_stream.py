@@ -17,7 +17,7 @@ from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, cudart, value_o
 from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
 from pytest_trtperf.backend.tensorrt.tensor_layouts import TensorLayout
 from pytest_trtperf.engine.shapes import Shape, TensorInfo, format_shape
-from pytest_trtperf.errors import MeasurementError
+from pytest_trtperf.errors import MeasurementError, QueryError
 
 CONCURRENCY = 2
 
@@ -79,7 +79,10 @@ class InferenceStream:
         for name, values in inputs.items():
             self._bind_input(name, values)
         dynamic = [tensor for tensor in outputs if not self._bind_output(tensor)]
-        self.cold_start_ms = self._first_query()
+        try:
+            self.cold_start_ms = self._first_query()
+        except MeasurementError as error:
+            raise QueryError(str(error)) from error
         for tensor, allocator in zip(dynamic, self._allocators, strict=True):
             part = _filled(tensor, allocator, self._size(tensor, allocator.shape))
             self.outputs.append(part)
