@@ -119,6 +119,7 @@ class FakeSession(Session):
             self._factor *= backend.fresh_factor
         given = backend.cold_start_ms
         self.cold_start_ms = 10 * self.latency_ms if given is None else given
+        self.load_ms, self.first_answer_ms = backend.load_ms, backend.first_answer_ms
 
     @property
     def latency_ms(self) -> float:
@@ -295,6 +296,7 @@ class FakeBackend(Backend):
         layers: ms of each layer, in execution order; without them there is no layer profile.
         inputs: of the engines; one with the name `x` and a dynamic dimension unless given.
         cold_start_ms: of the first query of a session; ten times its latency unless given.
+        load_ms, first_answer_ms: see `Session`; not known unless given.
         cpu: whether the device is the host's processor, as ONNX Runtime's.
         session_sd: of the logarithm of a factor that all queries of a session share.
         kernels: of the sessions, as those of TensorRT for RTX.
@@ -304,6 +306,7 @@ class FakeBackend(Backend):
 
     Attributes:
         latency_ms: may be set between measurements, such as to make an engine slower.
+        load_ms, first_answer_ms: likewise, for sessions to come.
         kernels: likewise, for sessions to come.
     """
 
@@ -321,6 +324,8 @@ class FakeBackend(Backend):
         layers: Mapping[str, float] | None = None,
         inputs: Sequence[TensorInfo] = (ROWS,),
         cold_start_ms: float | None = None,
+        load_ms: float | None = None,
+        first_answer_ms: float | None = None,
         cpu: bool = False,
         session_sd: float = 0.0,
         kernels: Kernels | None = None,
@@ -332,6 +337,7 @@ class FakeBackend(Backend):
         self.clock = clock or FakeClock()
         self.gpu, self.layers, self.inputs = gpu, dict(layers or {}), inputs
         self.cold_start_ms, self.cpu = cold_start_ms, cpu
+        self.load_ms, self.first_answer_ms = load_ms, first_answer_ms
         self.session_sd, self.kernels = session_sd, kernels
         self.compiles, self.fresh_factor = compiles, fresh_factor
         self._random = np.random.default_rng(seed)

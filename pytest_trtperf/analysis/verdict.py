@@ -47,6 +47,10 @@ class Reason(str, Enum):
     """Other versions of what runs the engine are slower, and the engine itself is not."""
     SHORT_ROUNDS = "short_rounds"
     """Rounds of this measurement or of its baseline are too short for any verdict."""
+    NO_FIGURE = "no_figure"
+    """This backend or device does not have what a budget is about."""
+    OTHER_HOST = "other_host"
+    """The build that a budget is about was made on another host."""
 
 
 @dataclass(frozen=True)

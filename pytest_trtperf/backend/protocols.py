@@ -37,6 +37,10 @@ class Session(Protocol):
         mode: how queries are issued, as a record keeps it.
         in_flight: the maximum number of queries in flight.
         cold_start_ms: the first query with its copies, by the host's clock.
+        load_ms: reading the engine from memory that other processes have filled, deserialising it
+            and creating its first context, by the host's clock; None where that is not known.
+        first_answer_ms: from a process that has imported everything, and asked nothing of the
+            device, to the end of the first query; the values of inputs are there before.
         memory: device memory of the engine and the session; None where the backend has none.
         kernels: those that were compiled up to the first query; None where none are.
         pid: of the process that uses the device; None for the process of the test.
@@ -48,6 +52,8 @@ class Session(Protocol):
     mode: ModeRecord
     in_flight: int
     cold_start_ms: float
+    load_ms: float | None = None
+    first_answer_ms: float | None = None
     memory: DeviceMemory | None = None
     kernels: Kernels | None = None
     pid: int | None = None

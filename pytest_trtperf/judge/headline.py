@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.judge.ratios import is_ratio
 from pytest_trtperf.record.verdict import VerdictRecord
 
-_UNITS = {"throughput": "qps", "max_qps": "qps", "device memory": "MiB"}
+_UNITS = {
+    "throughput": "qps",
+    "max_qps": "qps",
+    **{cost.title: cost.unit for cost in COSTS.values()},
+}
 """Of what is no time."""
 
 _EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT, Reason.SATURATED)

@@ -20,6 +20,7 @@ class Subject:
         compares: whether the baseline is to be used.
         records: whether the measurement may become a baseline itself.
         sweep: the sweep that it is a point of.
+        host: this machine, as builds name theirs; None where that is not known.
     """
 
     test: str
@@ -33,3 +34,4 @@ class Subject:
     compares: bool
     records: bool
     sweep: SweepRecord | None = None
+    host: str | None = None

@@ -71,6 +71,7 @@ class Measurement:
     Attributes:
         session: the one that measures now.
         sessions: what each session measured, the present one last.
+        timed_starts: further sessions that were started to be timed alone, without rounds.
         compiled: an earlier session, which compiled kernels and was given up; if it was measured.
         capacity: queries per second under a closed load, at the end of the warm-up; 0 before it.
         shares_session: whether another measurement uses the session, too.
@@ -89,6 +90,7 @@ class Measurement:
     ) -> None:
         self.effort, self.load = effort, load
         self.sessions: list[SessionRounds] = []
+        self.timed_starts: list[SessionRounds] = []
         self.renew(session)
         self._lock, self._uuid, self._label = lock, uuid, label
         self._report = report or (lambda progress: None)
@@ -221,7 +223,20 @@ class Measurement:
     def renew(self, session: Session) -> None:
         """Continues with this session of the same engine, as `new_session` does."""
         self.session = session
-        self.sessions.append(SessionRounds(session.cold_start_ms, session.kernels))
+        self.sessions.append(SessionRounds.of(session))
+
+    def time_start(self) -> None:
+        """Starts another session of the engine, which nothing else is measured in.
+
+        Raises:
+            MeasurementError: the backend has no fresh sessions, or the test has ended.
+        """
+        if self._released:
+            raise MeasurementError("the test that measured this has ended: start no session")
+        with self._lock:
+            session = self.session.restart()
+            self.timed_starts.append(SessionRounds.of(session))
+            session.close()
 
     def release(self) -> None:
         """Frees the session; its rounds are kept."""
@@ -242,6 +257,8 @@ class Measurement:
     def _warm_up(self) -> None:
         if not self._uuid:
             read_yardstick()  # loads it now, and not between the warm-up and the rounds
+        idle = read_device_state(self._uuid)
+        self.sessions[-1].idle_power_w = idle.power_w
         start, windows = self.session.clock(), Windows()
         self._began, self._windows = start, windows
         queries, steady, elapsed = 0, False, 0.0

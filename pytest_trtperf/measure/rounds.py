@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.session import Kernels
 from pytest_trtperf.backend.trace import Trace
 from pytest_trtperf.measure.device_state import DeviceState
@@ -60,6 +61,8 @@ class SessionRounds:
 
     Attributes:
         cold_start_ms: the first query with its copies, by the host's clock.
+        load_ms, first_answer_ms: see `Session`.
+        idle_power_w: of the GPU between the first query and the warm-up; None where unknown.
         kernels: the compiled kernels that ran; None where a backend compiles none.
         rounds: what verdicts rest on.
         set_aside: disturbed rounds, which were measured again.
@@ -68,9 +71,17 @@ class SessionRounds:
 
     cold_start_ms: float
     kernels: Kernels | None = None
+    load_ms: float | None = None
+    first_answer_ms: float | None = None
+    idle_power_w: float | None = None
     rounds: list[Round] = field(default_factory=list)
     set_aside: list[Round] = field(default_factory=list)
     warm_up: WarmUp | None = None
+
+    @classmethod
+    def of(cls, session: Session) -> SessionRounds:
+        """A session that nothing was measured in yet."""
+        return cls(session.cold_start_ms, session.kernels, session.load_ms, session.first_answer_ms)
 
     @property
     def seconds(self) -> float:

@@ -79,7 +79,13 @@ class PlanCache:
         weakref.finalize(self, _close_all, self._in_use, self._process)
 
     def get_or_build(
-        self, key: str, build: Callable[[], bytes], about: EngineIdentity
+        self,
+        key: str,
+        build: Callable[[], bytes],
+        about: EngineIdentity,
+        *,
+        host: str | None = None,
+        spent_s: float = 0.0,
     ) -> CachedPlan:
         """The plan of a key; if it is not there, exactly one process builds it.
 
@@ -90,6 +96,8 @@ class PlanCache:
             key: A SHA-256, hexadecimal.
             build: Returns the bytes of the plan.
             about: what it is built from and for, which is kept beside it.
+            host: where that happens, likewise.
+            spent_s: seconds that the build took before this call.
 
         Raises:
             CacheError: the directory cannot be used: permissions, space, owner.
@@ -111,7 +119,8 @@ class PlanCache:
                 reason = f"The engine has to be built: {explain_build(self.files, about)}"
                 raise CacheError(f"{error}. {reason}") from error.__cause__
             self.files.sweep(key)
-            plan = self._build(key, build, about, why)
+            started = time.perf_counter() - spent_s
+            plan = self._publish(key, build(), started, about, why, host)
         self._shrink()
         return plan
 
@@ -214,12 +223,17 @@ class PlanCache:
         path = self.files.path(key, PLAN)
         return CachedPlan(key, path, plan, built=False, identity=identity)
 
-    def _build(
-        self, key: str, build: Callable[[], bytes], about: EngineIdentity, why: str
+    def _publish(
+        self,
+        key: str,
+        plan: bytes,
+        started: float,
+        about: EngineIdentity,
+        why: str,
+        host: str | None,
     ) -> CachedPlan:
-        started = time.perf_counter()
-        plan = build()
-        identity = PlanIdentity.of_plan(plan, time.perf_counter() - started, about, why)
+        """Writes a plan whose build began at this moment of `time.perf_counter`."""
+        identity = PlanIdentity.of_plan(plan, time.perf_counter() - started, about, why, host)
         # In this order: a plan is never visible without the checksum that verifies it.
         self.files.replace(key, {IDENTITY: identity.encode(), PLAN: plan})
         path = self.files.path(key, PLAN)

@@ -44,6 +44,7 @@ class PlanIdentity(Origin, frozen=True, kw_only=True):
         size: of the plan, in bytes.
         created: when it was built, in UTC.
         build_s: how long that took, in seconds.
+        host: that it was built on; None where an older version built it.
         why: it was built: how it differs from what was cached.
         layers: the engine inspector's entries, with tactics where the engine was built to show
             them; None until an inspector was asked.
@@ -54,12 +55,18 @@ class PlanIdentity(Origin, frozen=True, kw_only=True):
     size: int
     created: str
     build_s: float
+    host: str | None = None
     why: str = ""
     layers: list[dict[str, Any]] | None = None
 
     @classmethod
     def of_plan(
-        cls, plan: bytes, build_s: float, about: EngineIdentity, why: str = ""
+        cls,
+        plan: bytes,
+        build_s: float,
+        about: EngineIdentity,
+        why: str = "",
+        host: str | None = None,
     ) -> PlanIdentity:
         """The identity of a plan that was built just now."""
         return cls(
@@ -68,6 +75,7 @@ class PlanIdentity(Origin, frozen=True, kw_only=True):
             size=len(plan),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             build_s=build_s,
+            host=host,
             about=about,
             why=why,
         )

@@ -33,12 +33,19 @@ Quantiles = Annotated[
 
 
 class EngineRecord(Record, frozen=True, kw_only=True):
-    """A built engine: the digest of what it was built from, and that of its plan."""
+    """A built engine: the digest of what it was built from, and that of its plan.
+
+    `plan_bytes` is the plan's size, and `build_s` how long its build took, on `build_host`. They
+    are None where there is no plan, where the plan came as it is, and in older records.
+    """
 
     name: str
     backend: str
     digest: str
     plan_sha256: str
+    plan_bytes: int | None = None
+    build_s: Number = None
+    build_host: str | None = None
 
 
 class LayerRecord(Record, frozen=True, kw_only=True):
@@ -91,6 +98,9 @@ class SessionRecord(Record, frozen=True, kw_only=True):
     `kernels` is `cached` or `fresh`, see `backend.session.Kernels`; `unknown` in a record that was
     made before sessions were kept apart; None where a backend compiles none. `kernels_digest` is
     theirs. `set_aside` are disturbed rounds, which were measured again.
+    `cold_start_ms` is the first query alone, `load_ms` is until there was a context, and
+    `first_answer_ms` from a fresh process to the end of the first query. `idle_power_w` is the
+    GPU's power before the warm-up.
     """
 
     cold_start_ms: float
@@ -99,6 +109,22 @@ class SessionRecord(Record, frozen=True, kw_only=True):
     set_aside: list[RoundRecord] = []
     kernels: KernelState | None = None
     kernels_digest: str | None = None
+    load_ms: Number = None
+    first_answer_ms: Number = None
+    idle_power_w: Number = None
+
+
+class CostRecord(Record, frozen=True, kw_only=True):
+    """What a measurement costs beside its queries; `value` is the middle of `values`.
+
+    `values` are those of each session, also of those that were started to be timed alone; of an
+    engine there is one. `about` says what belongs to it.
+    """
+
+    value: float
+    unit: str
+    values: list[float]
+    about: str = ""
 
 
 class AgainstRecord(Record, frozen=True, kw_only=True):
@@ -149,6 +175,7 @@ class MeasurementRecord(MeasuredRecord, frozen=True, kw_only=True, tag="measurem
     in the file of --trtperf-traces.
     `baseline` is what happened to the baseline, and `baseline_why` the reason where it was not
     recorded or not compared. `asked` is what the test asked for: see `BaselineRun.asked`.
+    `costs` are by the names in `analysis.costs`; older records have none.
     """
 
     module: str
@@ -172,6 +199,7 @@ class MeasurementRecord(MeasuredRecord, frozen=True, kw_only=True, tag="measurem
     traces: str | None = None
     baseline_why: str = ""
     asked: dict[str, str] = {}
+    costs: dict[str, CostRecord] = {}
 
     @property
     def rounds(self) -> list[RoundRecord]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
+from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.baseline_state import COMPARED, baseline_words
@@ -16,6 +17,7 @@ from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
+_COST_UNITS = {cost.title: cost.unit for cost in COSTS.values()}
 _SLOWER = (Reason.OVER_LIMIT.value, Reason.UNDER_LIMIT.value)
 
 OUTCOMES = ("fail", "inconclusive", "swallowed", "xfail", "pass", "measured")
@@ -85,6 +87,16 @@ def budget_words(record: MeasurementRecord) -> str:
     return ", ".join(map(_budget, budgets))
 
 
+def cost_words(record: MeasurementRecord) -> dict[str, str]:
+    """What an engine costs beside its queries, by title: `load time 93.1 ms (page cache warm)`."""
+    return {
+        COSTS[name].title: f"{COSTS[name].title} {one.value:.4g} {one.unit}"
+        + (f" ({one.about})" if one.about else "")
+        for name, one in record.costs.items()
+        if name in COSTS
+    }
+
+
 def decisive(record: MeasurementRecord) -> VerdictRecord | None:
     """The comparison to show: the first that failed, else that of the engine's own time."""
     compared = [
@@ -111,8 +123,9 @@ def _budget(verdict: VerdictRecord) -> str:
     name = verdict.metric.removesuffix(" of latency")
     if verdict.metric == "throughput":
         return f">={verdict.limit:.4g} qps"
-    if verdict.metric == "device memory":
-        return f"memory<={verdict.limit:g} MiB"
+    if verdict.metric in _COST_UNITS:
+        name = "memory" if name == "device memory" else name
+        return f"{name}<={verdict.limit:g} {_COST_UNITS[verdict.metric]}"
     return f"{name}<={verdict.limit:.4g}"
 
 

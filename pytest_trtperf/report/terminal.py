@@ -15,6 +15,7 @@ from pytest_trtperf.report.outcomes import (
     MAX_NAMES,
     broken,
     broken_line,
+    cost_words,
     listed,
     outcome,
     row,
@@ -139,7 +140,10 @@ def _measured_lines(
         lines += [f"{verdict.status.upper()} {verdict.message}" for verdict in found.verdicts]
     if verbosity > 0:
         for record in measurements:
-            lines += [f"{record.key}: {_extent(record)}", *(v.message for v in record.verdicts)]
+            lines.append(f"{record.key}: {_extent(record)}")
+            if costs := cost_words(record):
+                lines.append(f"{record.key}: {', '.join(costs.values())}")
+            lines += [v.message for v in record.verdicts]
     else:
         lines += _open_lines(measurements)
     for record in measurements:

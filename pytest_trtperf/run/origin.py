@@ -53,6 +53,11 @@ def host_name(settings: Settings, target: Target) -> str | None:
     return settings.host or target.uuid or machine_digest(MACHINE_IDS)
 
 
+def build_host(settings: Settings) -> str | None:
+    """What a machine is called where builds are timed: all of its GPUs share one name."""
+    return settings.host or machine_digest(MACHINE_IDS)
+
+
 def machine_digest(files: Sequence[Path]) -> str | None:
     """A name of this machine that says nothing else of it; None if it has no id.
 

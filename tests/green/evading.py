@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.green.way import AFTER, PASSED, PLAIN, Way, strict
 
 CAUGHT = """
@@ -64,6 +66,19 @@ NARROW_SUPPRESSED = Way(
     arguments=("--trtperf-tolerance=0.5",),
 )  # fmt: skip
 
+NO_FIGURE = Way(
+    """
+    def test_it(trt_engine, trt_measure):
+        perf = trt_measure(trt_engine("model.onnx"), baseline=False)
+        perf.assert_energy_per_query(mj=5)
+    """, PASSED,
+    ("*energy per query is not decided against its budget of 5 mJ*no such figure here: not judged*",
+     "*1 of 1 measurement was not decided: 1 no figure (test_it)*"), with_workers=True,
+)  # fmt: skip
+NO_FIGURE_OK = replace(
+    NO_FIGURE, body=NO_FIGURE.body.replace("mj=5", "mj=5, missing_ok=True"), with_workers=False
+)
+
 NEVER_MEASURES = Way(
     """
     def test_it(trt_engine, trt_measure):
@@ -125,6 +140,12 @@ EVADING = {
         """,
         PASSED,
         ("*1 passed*",),
+    ),
+    "a budget of what is not known": NO_FIGURE,
+    "a budget of what is not known, strict": strict(NO_FIGURE, "*--trtperf-strict fails it*"),
+    "a budget of what may be missing": NO_FIGURE_OK,
+    "a budget of what may be missing, strict": replace(
+        NO_FIGURE_OK, arguments=("--trtperf-strict",)
     ),
     "never measures": NEVER_MEASURES,
     "never measures, strict": strict(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,7 +41,8 @@ class OnnxRuntimeEngine(ServedEngine):
 
     Args:
         profiles: kept to as if the engine had been built for them; without any, all shapes go.
-        source: another file, or the bytes, to read in place of `path`, which messages name.
+        source: another file, or the bytes, to read in place of `path`, which messages name. Bytes
+            are copied, as a program's own read of a file would.
         optimizes: False runs the graph as it is written.
 
     Raises:
@@ -56,7 +57,7 @@ class OnnxRuntimeEngine(ServedEngine):
         path: Path,
         profiles: Mapping[str, Profile] | None = None,
         *,
-        source: Path | bytes | None = None,
+        source: Path | bytes | memoryview | None = None,
         optimizes: bool = True,
     ) -> None:
         try:
@@ -69,13 +70,16 @@ class OnnxRuntimeEngine(ServedEngine):
         options.log_severity_level = 4
         if not optimizes:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        model = source if isinstance(source, bytes) else str(source or path)
+        begun = perf_counter_ns()
+        is_file = source is None or isinstance(source, Path)
+        model = str(source or path) if is_file else bytes(cast("bytes", source))
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise EngineBuildError(_cannot_load(path, error)) from error
+        self._load_ms = (perf_counter_ns() - begun) / 1e6
         self.inputs = [_info(value) for value in self._session.get_inputs()]
         self.outputs = [_info(value) for value in self._session.get_outputs()]
         names = [tensor.name for tensor in self.outputs]
@@ -110,7 +114,9 @@ class OnnxRuntimeEngine(ServedEngine):
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
         values = input_values(self.inputs, resolved, given, mode.seed, self.rows)
-        return OnnxRuntimeSession(self._session, self.inputs, self.outputs, values, mode, given)
+        return OnnxRuntimeSession(
+            self._session, self.inputs, self.outputs, values, mode, given, self._load_ms
+        )
 
     def close(self) -> None:
         """Frees the model."""
@@ -124,6 +130,8 @@ class OnnxRuntimeSession(Session):
         queries: each runs one query, complete on return; those of different places in flight may
             run at the same time, on ONNX Runtime's threads.
         cold_start_ms: the first query.
+        load_ms: reading and optimising the model; ONNX Runtime has no contexts.
+        first_answer_ms: that, and until the first query ended.
     """
 
     def __init__(
@@ -134,7 +142,9 @@ class OnnxRuntimeSession(Session):
         values: Mapping[str, np.ndarray],
         mode: Mode,
         given: GivenInputs,
+        load_ms: float,
     ) -> None:
+        begun = perf_counter_ns()
         self.shapes = {name: tuple(array.shape) for name, array in values.items()}
         self.in_flight = mode.streams * (mode.concurrency or 1)
         self.mode: ModeRecord = {
@@ -153,7 +163,10 @@ class OnnxRuntimeSession(Session):
         except Exception as error:  # onnxruntime's exceptions share no base class
             reason = _reason(error)
             raise QueryError(f"ONNX Runtime cannot run the model: {reason}") from error
-        self.cold_start_ms = (perf_counter_ns() - start) / 1e6
+        ended = perf_counter_ns()
+        self.cold_start_ms = (ended - start) / 1e6
+        self.load_ms = load_ms
+        self.first_answer_ms = load_ms + (ended - begun) / 1e6
 
     def run_closed(
         self,

@@ -41,6 +41,6 @@ def load(
         tensor: Profile(**{end: tuple(shape) for end, shape in profile.items()})
         for tensor, profile in profiles.items()
     }
-    engine = OnnxRuntimeEngine(Path(name), ranges, source=bytes(model) or Path(path))
+    engine = OnnxRuntimeEngine(Path(name), ranges, source=model or Path(path))
     check_unchanged(Path(name), stamps)
     return engine

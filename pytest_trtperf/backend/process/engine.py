@@ -207,6 +207,8 @@ class IsolatedSession(Session):
         self.mode: dict[str, bool | int | float | str] = about["mode"]
         self.in_flight: int = about["in_flight"]
         self.cold_start_ms: float = about["cold_start_ms"]
+        self.load_ms: float | None = about["load_ms"]
+        self.first_answer_ms: float | None = about["first_answer_ms"]
         self.memory = DeviceMemory(**about["memory"]) if about["memory"] else None
 
     def run_closed(

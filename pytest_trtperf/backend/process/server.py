@@ -90,6 +90,8 @@ class _Server:
             "mode": session.mode,
             "in_flight": session.in_flight,
             "cold_start_ms": session.cold_start_ms,
+            "load_ms": session.load_ms,
+            "first_answer_ms": session.first_answer_ms,
             "memory": asdict(session.memory) if session.memory else None,
             "kernels": asdict(session.kernels) if session.kernels else None,
             "runtime_cache": self._engine.new_runtime_cache(),

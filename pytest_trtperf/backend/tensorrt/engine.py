@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,10 @@ class TensorRTEngine(ServedEngine):
     ) -> None:
         self._load_options = load_options or LoadOptions()
         self._trt = import_tensorrt(backend)
+        begun = perf_counter()
+        cudart().cudaFree(
+            0
+        )  # initialises CUDA, which is no part of loading; TensorRT reports errors
         with collected(self._trt) as errors:
             self._runtime = created(self._trt.Runtime, shared_logger(self._trt))
         if self._runtime is None:
@@ -85,11 +90,15 @@ class TensorRTEngine(ServedEngine):
         self._record = MemoryRecord()
         self._allocator = create_allocator(self._trt, self._record)
         self._runtime.gpu_allocator = self._allocator
+        reading = perf_counter()
         with collected(self._trt) as errors, self._record.watch() as self._loading:
             prepare_runtime(self._runtime, self._load_options, errors)
-            self._engine = self._runtime.deserialize_cuda_engine(plan)
+            # Copied, as a program's own read of a plan would.
+            self._engine = self._runtime.deserialize_cuda_engine(bytes(plan))
             if self._engine is not None:
                 prepare_engine(self._trt, self._engine, self._load_options, errors)
+        ended = perf_counter()
+        self._start_s, self._load_s, self._context_s = ended - begun, ended - reading, 0.0
         self._allocator.check()
         if self._engine is None:
             reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
@@ -180,6 +189,7 @@ class TensorRTEngine(ServedEngine):
         values = input_values(self.inputs, resolved, given, mode.seed, self.rows)
         kernels = SessionKernels(b"" if mode.kernels == "fresh" else self._runtime_cache)
         streams: list[InferenceStream] = []
+        begun = perf_counter()
         try:
             with self._record.watch() as contexts:
                 while len(streams) < mode.streams:
@@ -194,7 +204,10 @@ class TensorRTEngine(ServedEngine):
         if mode.kernels == "cached" and described and described.state == "fresh":
             self._runtime_cache, self._has_new_runtime_cache = kernels.stored, True
         profile = partial(self.profile_layers, values, kernels.now)
-        return TensorRTSession(streams, values, mode, given, memory, profile, described)
+        session = TensorRTSession(streams, values, mode, given, memory, profile, described)
+        session.load_ms = 1e3 * (self._load_s + self._context_s)
+        session.first_answer_ms = 1e3 * (self._start_s + streams[0].answered_s - begun)
+        return session
 
     def profile_layers(
         self, values: Mapping[str, np.ndarray], kernels: bytes, queries: int
@@ -250,7 +263,10 @@ class TensorRTEngine(ServedEngine):
         self, values: Mapping[str, np.ndarray], mode: Mode, kernels: SessionKernels
     ) -> InferenceStream:
         with collected(self._trt) as errors:
+            begun = perf_counter()
             context, cache = self._create_context(kernels)
+            # Of several streams, the first.
+            self._context_s = self._context_s or perf_counter() - begun
             self._allocator.check()
             if context is None:
                 reasons = "; ".join(errors()) or self._allocator.failure or "out of device memory?"

@@ -6,7 +6,7 @@ import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class InferenceStream:
         inputs, outputs: the buffers that a query copies.
         slots: the events of a query, one set more than queries in flight.
         cold_start_ms: the first query with its copies, on the host's clock.
+        answered_s: when it ended, in seconds of `time.perf_counter`.
         enqueue: queues one query's compute.
     """
 
@@ -83,6 +84,7 @@ class InferenceStream:
             self.cold_start_ms = self._first_query()
         except MeasurementError as error:
             raise QueryError(str(error)) from error
+        self.answered_s = perf_counter()
         for tensor, allocator in zip(dynamic, self._allocators, strict=True):
             part = _filled(tensor, allocator, self._size(tensor, allocator.shape))
             self.outputs.append(part)

@@ -14,6 +14,7 @@ from pytest_trtperf.record.model import (
     MeasurementRecord,
     PairRecord,
 )
+from pytest_trtperf.report.outcomes import cost_words
 from pytest_trtperf.text import counted
 
 
@@ -26,8 +27,7 @@ def measurement_facts(one: MeasurementRecord) -> dict[str, str]:
         **_mode(one.mode),
         **_sessions(one),
         "time to steady": _measured(one.time_to_steady_s, "s"),
-        "energy per query": _measured(one.energy_per_query_mj, "mJ"),
-        **{name.replace("_", " "): f"{size:,} bytes" for name, size in one.device_memory.items()},
+        **_costs(one),
         "queries": f"{sum(round.queries for round in one.rounds):,}",
         "rounds": f"{len(one.rounds)} kept, {len(one.set_aside)} set aside",
         "baseline": baseline_words(one),
@@ -67,12 +67,20 @@ def _extent(then: AgainstRecord) -> str:
     return ", ".join([counted(then.runs, "run"), *sessions, counted(then.rounds, "round")])
 
 
+def _costs(one: MeasurementRecord) -> dict[str, str]:
+    """What the engine costs beside its queries; older records know less of it."""
+    if one.costs:
+        return {title: words.removeprefix(f"{title} ") for title, words in cost_words(one).items()}
+    sizes = {name.replace("_", " "): f"{size:,} bytes" for name, size in one.device_memory.items()}
+    return {"energy per query": _measured(one.energy_per_query_mj, "mJ"), **sizes}
+
+
 def _sessions(one: MeasurementRecord) -> dict[str, str]:
     facts: dict[str, str] = {}
     for number, session in enumerate(one.sessions, 1):
         which = f"session {number} " if len(one.sessions) > 1 else ""
         warm_up = {f"{which}warm-up {key}": _text(v) for key, v in session.warm_up.items()}
-        facts |= {**warm_up, f"{which}cold start": f"{session.cold_start_ms:.4g} ms"}
+        facts |= {**warm_up, f"{which}first query": f"{session.cold_start_ms:.4g} ms"}
         if session.kernels:
             digest = f" {session.kernels_digest}" if session.kernels_digest else ""
             facts[f"{which}kernels"] = session.kernels + digest

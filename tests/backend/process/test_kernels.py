@@ -36,6 +36,8 @@ class Process:
             "mode": {},
             "in_flight": 1,
             "cold_start_ms": 1.0,
+            "load_ms": None,
+            "first_answer_ms": None,
             "memory": {"engine_bytes": 1, "contexts_bytes": 1, "peak_bytes": 2},
             "kernels": {
                 "state": "cached" if now == given else "fresh",
