@@ -229,12 +229,15 @@ class Backend(Protocol):
         timing_cache: TimingCacheFile | None = None,
         report: Report | None = None,
         write: Callable[[str], None] | None = None,
+        *,
+        verbose: bool = False,
     ) -> bytes:
         """The plan of a spec.
 
         Args:
             spec: its options passed `check_options`, and its files `model_files`.
             report: called with the progress. write: called with each message of the builder.
+            verbose: whether the least important are among them; given where that is asked for.
 
         Raises:
             EngineBuildError: the model cannot be built; carries the builder's messages.

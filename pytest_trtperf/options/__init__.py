@@ -138,6 +138,14 @@ OF_RUN: tuple[Option, ...] = (
         metavar="POLICY",
     ),
     Option(
+        "build_log",
+        "build_log",
+        "info",
+        "What is kept of TensorRT's messages beside a plan that is built: info, or verbose for "
+        "all, as trtexec --verbose prints them (default: info).",
+        metavar="LEVEL",
+    ),
+    Option(
         "build_only",
         "bool",
         False,

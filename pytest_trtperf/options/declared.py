@@ -33,6 +33,7 @@ class Settings:
     race: str
     environment: str
     software: str
+    build_log: str
     build_only: bool
     smoke: bool
     baseline_dir: Path | None

@@ -286,6 +286,7 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
     "backends": parse_backends,
     "baseline_files": parse_choice(*LAYOUTS),
     "bool": parse_bool,
+    "build_log": parse_choice("info", "verbose"),
     "changed": parse_choice("warn", "fail"),
     "concurrency": parse_count(1, 4096),
     "inconclusive": parse_choice(*INCONCLUSIVE_POLICIES),

@@ -60,13 +60,15 @@ class TensorRTBackend(Backend):
         timing_cache: TimingCacheFile | None = None,
         report: Report | None = None,
         write: Callable[[str], None] | None = None,
+        *,
+        verbose: bool = False,
     ) -> bytes:
         """See `isolated_plan`; a function of the user, `configure`, is called in this process."""
         from pytest_trtperf.backend.tensorrt.build import build_plan
         from pytest_trtperf.backend.tensorrt.isolated import isolated_plan
 
         build = isolated_plan if spec.configure is None else build_plan
-        return build(spec, self.name, timing_cache, report, write)
+        return build(spec, self.name, timing_cache, report, write, verbose=verbose)
 
     def stored_kernels(self, runtime_cache: bytes) -> Sequence[str]:
         """See `Backend.stored_kernels`."""

@@ -80,9 +80,10 @@ def _new_logger(trt: ModuleType) -> Any:
             self.count = 0
             self.errors: deque[tuple[int, str]] = deque(maxlen=_ERRORS_KEPT)
             self.write: Write | None = None
+            self.most = trt.ILogger.Severity.INFO
 
         def log(self, severity: Any, message: str) -> None:
-            if severity > trt.ILogger.Severity.INFO:
+            if severity > self.most:
                 return
             text = message.strip()
             if severity <= trt.ILogger.Severity.ERROR:
@@ -108,19 +109,24 @@ def created(factory: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextmanager
-def collected(trt: ModuleType, write: Write | None = None) -> Iterator[Errors]:
+def collected(
+    trt: ModuleType, write: Write | None = None, *, verbose: bool = False
+) -> Iterator[Errors]:
     """Yields a function that returns the errors TensorRT has logged since the block began.
 
     Args:
-        write: is given each message of the block, its severity first; none of VERBOSE.
+        write: is given each message of the block, its severity first.
+        verbose: whether those of VERBOSE are among them, which are many.
     """
     logger = shared_logger(trt)
-    before, outer = logger.count, logger.write
-    logger.write = write or outer
+    before, outer = logger.count, (logger.write, logger.most)
+    logger.write = write or logger.write
+    if verbose:
+        logger.most = trt.ILogger.Severity.VERBOSE
     try:
         yield lambda: [text for number, text in logger.errors if number > before]
     finally:
-        logger.write = outer
+        logger.write, logger.most = outer
 
 
 @contextmanager

@@ -36,6 +36,8 @@ def build_plan(
     timing_cache: TimingCacheFile | None = None,
     report: Report | None = None,
     write: Write | None = None,
+    *,
+    verbose: bool = False,
 ) -> bytes:
     """Builds the plan of a spec; no GPU is needed with ``tensorrt-rtx``.
 
@@ -47,7 +49,8 @@ def build_plan(
         backend: ``"tensorrt"`` or ``"tensorrt-rtx"``.
         timing_cache: What the option ``timing_cache`` asks for.
         report: Called with the progress at each step; what it raises is lost.
-        write: Called with each of TensorRT's messages, but for those of VERBOSE.
+        write: Called with each of TensorRT's messages.
+        verbose: Whether those of VERBOSE are among them.
 
     Raises:
         BackendUnavailable: the backend cannot be imported.
@@ -57,7 +60,7 @@ def build_plan(
     """
     trt = import_tensorrt(backend)
     _require(trt, "Builder", f"{backend} only loads plans, it cannot build them")
-    with collected(trt, write) as errors, deferred_interrupt() as interrupted:
+    with collected(trt, write, verbose=verbose) as errors, deferred_interrupt() as interrupted:
         builder = _created(created(trt.Builder, shared_logger(trt)), "builder", errors)
         _load_plugins(builder, spec, errors)
         network = _network(trt, builder, spec, backend, errors)

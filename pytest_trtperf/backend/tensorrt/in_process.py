@@ -43,11 +43,13 @@ def build(
     build_index: int,
     timing_cache: Mapping[str, Any] | None,
     reports: bool,
+    verbose: bool = False,
 ) -> bytes:
     """See `build_plan`.
 
     Args:
         reports: whether to say how far the build is.
+        verbose: whether to say TensorRT's messages of VERBOSE, too.
     """
     from pytest_trtperf.backend.tensorrt.build import build_plan
 
@@ -61,7 +63,12 @@ def build(
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", EngineCacheWarning)
         plan = build_plan(
-            spec, backend, timings, report if reports else None, lambda text: say({"message": text})
+            spec,
+            backend,
+            timings,
+            report if reports else None,
+            lambda text: say({"message": text}),
+            verbose=verbose,
         )
     for one in warned:
         if issubclass(one.category, EngineCacheWarning):

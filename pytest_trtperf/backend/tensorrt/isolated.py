@@ -29,6 +29,8 @@ def isolated_plan(
     timing_cache: TimingCacheFile | None = None,
     report: Report | None = None,
     write: Write | None = None,
+    *,
+    verbose: bool = False,
 ) -> bytes:
     """The plan of a spec without `configure`, built in a process that ends then.
 
@@ -36,7 +38,7 @@ def isolated_plan(
     sessions: on an NVIDIA H200 mobilenet_v3_small ran 2.7 % faster beside a context that was idle.
 
     Args:
-        spec, backend, timing_cache, report, write: as for `build_plan`.
+        spec, backend, timing_cache, report, write, verbose: as for `build_plan`.
 
     Raises:
         EngineBuildError: as `build_plan`, and where the process ended.
@@ -59,6 +61,7 @@ def isolated_plan(
         "build_index": spec.build_index,
         "timing_cache": timing_cache and {**vars(timing_cache), "path": str(timing_cache.path)},
         "reports": report is not None,
+        "verbose": verbose,
     }
     loader = loader_of(backend)
     with closing(SPARE.take(loader)) as process:
