@@ -160,6 +160,37 @@ def test_exports_layers_memory_and_ranges(project: pytest.Pytester) -> None:
     assert measurement["sessions"][0]["cold_start_ms"] > 0
 
 
+def test_costs_are_known_and_held_to_budgets(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        TEST
+        + """
+    perf.assert_percentiles({50: 1000, 99: 2000})
+    perf.assert_load_time(ms=60_000)
+    perf.assert_cold_start(ms={"NVIDIA *": 60_000})
+    perf.assert_engine_size(mib=1000)
+    perf.assert_build_time(s=3600)
+    perf.assert_device_memory(mib=4096)
+    perf.assert_energy_per_query(mj=1e6, missing_ok=True)
+    costs = perf.costs
+    assert 0 < costs["load_time"] < costs["cold_start"]
+    assert perf.first_query_ms < costs["cold_start"]
+"""
+    )
+    assert run(project, "--trtperf-json=run.json").ret == 0
+    (measurement,) = json.loads((project.path / "run.json").read_text())["measurements"]
+    by_metric = {one["metric"]: one["status"] for one in measurement["verdicts"]}
+    assert by_metric["load time"] == by_metric["cold start"] == by_metric["build time"] == "pass"
+    (session,) = measurement["sessions"]
+    assert session["load_ms"] == measurement["costs"]["load_time"]["values"][0]
+
+
+def test_an_impossible_load_time_fails_by_five_sessions(project: pytest.Pytester) -> None:
+    project.makepyfile(TEST + "    perf.assert_load_time(ms=0.001)\n")
+    result = run(project)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*load time * ms > 0.001 ms *", "*5 sessions, *"])
+
+
 def test_regression_names_the_layers(
     project: pytest.Pytester, write_model: Callable[..., Path]
 ) -> None:
