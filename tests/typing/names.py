@@ -28,6 +28,7 @@ def types(trt_engine: TrtEngine, trt_measure: TrtMeasure, trt_compare: TrtCompar
     assert_type(engine, Engine)
     perf = trt_measure(engine, shapes={"x": (8, 3)}, cuda_graph=True, tolerance={"p99": 0.1})
     assert_type(perf, Perf)
+    assert_type(trt_measure.from_trtexec(engine, "--streams=2", version=11, seed=1), Perf)
     assert_type(perf.rounds, tuple[Round, ...])
     assert_type(perf.layers(), list[Layer])
     assert_type(perf.summary("gpu_compute"), Summary)
@@ -40,6 +41,7 @@ def wrong_names(trt_engine: TrtEngine, trt_measure: TrtMeasure, trt_compare: Trt
     """An option that does not exist is an error before anything runs."""
     engine = trt_engine("model.onnx", fp61=True)  # type: ignore[call-arg]
     trt_engine.from_trtexec("--onnx=model.onnx", fp61=True)  # type: ignore[call-arg]
+    trt_measure.from_trtexec(engine, "", cuda_graphs=True)  # type: ignore[call-arg]
     trt_measure(engine, tolerence=0.1)  # type: ignore[call-arg]
     trt_measure.sweep(engine, batch_size=(1, 8))  # type: ignore[call-arg]
     trt_compare(engine, engine, cuda_graphs=True)  # type: ignore[call-arg]
