@@ -22,6 +22,11 @@ class Cost:
     title: str
     unit: str
 
+    @property
+    def budget(self) -> str:
+        """The key of a budget in a table: `load_time_ms`."""
+        return f"{self.title} {self.unit}".lower().replace(" ", "_")
+
 
 COSTS: Mapping[str, Cost] = {
     "load_time": Cost("load time", "ms"),

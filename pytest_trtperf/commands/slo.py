@@ -123,7 +123,7 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _has_budget(test: SloTest) -> bool:
-    return bool(test.percentiles_ms) or not (test.qps is None and test.device_memory_mib is None)
+    return bool(test.percentiles_ms) or bool(test.costs) or test.qps is not None
 
 
 def _below(folder: Path, suffix: str) -> Iterator[Path]:

@@ -26,11 +26,7 @@ def limit_here(name: str, budget: Limit, device: str) -> float:
         ValueError: a limit is not a number above zero.
     """
     __tracebackhide__ = True
-    limits = budget if isinstance(budget, Mapping) else {"*": budget}
-    for pattern, limit in limits.items():
-        if not is_positive(limit):
-            where = f" for {pattern!r}" if isinstance(budget, Mapping) else ""
-            raise ValueError(f"the budget of {name}{where} must be a number above 0, got {limit!r}")
+    limits = checked_limits(name, budget)
     for pattern, limit in limits.items():
         if fnmatch.fnmatchcase(device, pattern):
             return float(limit)
@@ -38,6 +34,21 @@ def limit_here(name: str, budget: Limit, device: str) -> float:
         f"the budget of {name} has no entry for {device!r}; "
         f"it has {', '.join(map(repr, limits)) or 'none at all'}: add one for this device"
     )
+
+
+def checked_limits(name: str, budget: Limit) -> Mapping[str, float]:
+    """The limits of a budget by pattern.
+
+    Raises:
+        ValueError: a limit is not a number above zero.
+    """
+    __tracebackhide__ = True
+    limits = budget if isinstance(budget, Mapping) else {"*": budget}
+    for pattern, limit in limits.items():
+        if not is_positive(limit):
+            where = f" for {pattern!r}" if isinstance(budget, Mapping) else ""
+            raise ValueError(f"the budget of {name}{where} must be a number above 0, got {limit!r}")
+    return limits
 
 
 def is_positive(limit: object) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.engine.dimensions import parse_dims
 from pytest_trtperf.engine.options import FILE_OPTIONS, OWN, checked_options
 from pytest_trtperf.engine.shapes import Shapes, format_shape, parse_profiles, parse_shape
@@ -45,6 +46,8 @@ class SloTest:
         shapes: arguments of the measurement, and of the comparison of outputs.
         options: of the measurement, as those of the mark.
         percentiles_ms: the budget of each percentile.
+        costs: the budget of each of `COSTS`.
+        missing_ok: whether no option fails the test where one of these is not known.
         marks: the arguments of each by its name.
     """
 
@@ -57,7 +60,8 @@ class SloTest:
     percentiles_ms: Mapping[float, Limit] = field(default_factory=dict)
     metric: str | None = None
     qps: Limit | None = None
-    device_memory_mib: Limit | None = None
+    costs: Mapping[str, Limit] = field(default_factory=dict)
+    missing_ok: bool = False
     accuracy: Mapping[str, Any] | None = None
     baseline: bool = True
     marks: Mapping[str, Any] = field(default_factory=dict)
@@ -171,7 +175,12 @@ def _test(
         percentiles_ms=_percentiles(entry, whole, key),
         metric=whole.metric,
         qps=whole.qps,
-        device_memory_mib=whole.device_memory_mib,
+        costs={
+            name: limit
+            for name, cost in COSTS.items()
+            if (limit := getattr(whole, cost.budget)) is not None
+        },
+        missing_ok=bool(whole.missing_ok),
         accuracy=_accuracy(entry, whole),
         baseline=whole.baseline is not False,
         marks=marks_by_name(whole.marks),

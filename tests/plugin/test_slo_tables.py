@@ -104,13 +104,36 @@ ONE = '[net]\nonnx = "models/net.onnx"\ndims = { n = 8 }\np99_ms = 1e-6\n'
 
 
 @pytest.mark.usefixtures("on_cpu_here")
-def test_a_missed_budget_is_said_beside_one_that_cannot_be_held(zoo):
+def test_a_missed_budget_is_said_beside_one_that_is_not_judged(zoo):
     write(zoo, f"{ONE}device_memory_mib = 1")
     result = zoo.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["P99 of latency * > 1e-06 ms *", "this backend does not report device memory"]
+        ["P99 of latency * > 1e-06 ms *", "*device memory has a budget that is not judged on *"]
     )
+
+
+COSTS = """
+    [net]
+    onnx = "models/net.onnx"
+    dims = { n = 8 }
+    energy_per_query_mj = { "NVIDIA*" = 5 }
+    build_time_s = 60
+"""
+
+
+def test_costs_are_held_to_budgets_and_what_is_not_known_is_counted(zoo):
+    write(zoo, f"{COSTS}device_memory_mib = 1")
+    result = zoo.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["device memory 3 MiB > 1 MiB (Fake GPU)"])
+    write(zoo, COSTS)
+    result = zoo.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["1 of 1 measurement was not decided: 1 no figure (net)"])
+    zoo.run("--trtperf-inconclusive=fail").assert_outcomes(failed=1)
+    write(zoo, f"{COSTS}missing_ok = true")
+    zoo.run("--trtperf-inconclusive=fail").assert_outcomes(passed=1)
 
 
 def test_a_value_that_only_a_measurement_shows_as_wrong_is_said_without_our_frames(zoo):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.engine.options import PRECISIONS
 from pytest_trtperf.errors import TableError
 from pytest_trtperf.options import OF_MEASUREMENT
@@ -51,6 +52,16 @@ def test_an_entry_without_measurements_is_one_test(table):
         {"shapes": None, "dims": None},
         {"shapes": None, "dims": None},
     )
+
+
+def test_costs_have_budgets(table):
+    budgets = {f"{cost.budget} = {place}": place for place, cost in enumerate(COSTS.values(), 1)}
+    entry = '[m]\nonnx = "m.onnx"\nmissing_ok = true\n'
+    (test,) = table(entry + "\n".join(budgets)).values()
+    assert test.costs == dict(zip(COSTS, budgets.values(), strict=True))
+    assert test.missing_ok
+    (without,) = table('[m]\nonnx = "m.onnx"').values()
+    assert (without.costs, without.missing_ok) == ({}, False)
 
 
 def test_sizes_of_a_measurement_are_those_of_the_engine_where_the_entry_has_none(table):
