@@ -38,6 +38,9 @@ COSTS: Mapping[str, Cost] = {
 }
 """By the names that options, tables and records have for them."""
 
+WATCHED = tuple(name for name in COSTS if name != "build_time")
+"""Those with a trend: a build is of one night, and its time is that of all nights after."""
+
 
 def judge_starts(values: Sequence[float], limit: float) -> Verdict:
     """The verdict on what sessions took to start, with more of them inconclusive or decided.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_trtperf.analysis.change import Baseline, Change, Level
+from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.analysis.machine import allow_for_machine
 from pytest_trtperf.analysis.metrics import engine_metric
 from pytest_trtperf.analysis.regression import judge_change
@@ -34,7 +35,10 @@ class RoundStatistics(Protocol):
 
 @dataclass(frozen=True)
 class Gate:
-    """One compared number. `kind` is median, p99 or throughput; `tolerance` is a share."""
+    """One compared number. `tolerance` is a share.
+
+    `kind` is median, p99 or throughput; of what an engine costs beside its queries, its name.
+    """
 
     metric: str
     kind: str
@@ -43,6 +47,8 @@ class Gate:
     @property
     def name(self) -> str:
         """As it is shown: `gpu_compute median`, `latency P99`, `throughput`."""
+        if self.is_cost:
+            return COSTS[self.kind].title
         if self.kind == "throughput":
             return self.kind
         return f"{self.metric} {self.kind.replace('p', 'P')}"
@@ -50,7 +56,14 @@ class Gate:
     @property
     def unit(self) -> str:
         """The unit of the compared values."""
+        if self.is_cost:
+            return COSTS[self.kind].unit
         return "qps" if self.kind == "throughput" else "ms"
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it is one of `COSTS`, which no round has."""
+        return self.kind in COSTS
 
     def values(self, rounds: Sequence[RoundStatistics]) -> list[float]:
         """The compared number of each round."""

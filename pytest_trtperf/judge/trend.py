@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -212,7 +212,7 @@ def trend_of(row: WatchedRow, state: State, least: float) -> Trend:
         unit=series.gate.unit,
         measured=measured,
         state=state.value,
-        message=_message(state, shown, measured, least),
+        message=_message(state, shown, measured, least, is_cost=series.gate.is_cost),
         level=None if math.isnan(row.level) else math.exp(sign * row.level),
         since=series.nights[shown.since] if shown else None,
         change=size[0],
@@ -236,14 +236,17 @@ def _shown(standing: Sequence[Episode]) -> Episode | None:
     return regressions[0] if regressions else (standing[-1] if standing else None)
 
 
-def _message(state: State, shown: Episode | None, measured: int, least: float) -> str:
+def _message(
+    state: State, shown: Episode | None, measured: int, least: float, *, is_cost: bool
+) -> str:
     if state is State.NEW:
         return f"measured on {counted(measured, 'night')}, too few to see a change"
     if shown is None:
         return f"no change of {least:.1%} or more" if state is State.QUIET else state.value
+    worse, better = ("more", "less") if is_cost else ("slower", "faster")
     if state is State.ACKNOWLEDGED:
-        return "slower than before, and acknowledged"
-    return "slower than before" if shown.is_regression else "faster than before"
+        return f"{worse} than before, and acknowledged"
+    return f"{worse if shown.is_regression else better} than before"
 
 
 def _logs(series: Series) -> FloatArray:
@@ -258,17 +261,22 @@ def _together(one: Series) -> Row:
 def _by_test(series: Sequence[Series]) -> list[list[list[int]]]:
     """The places of the numbers of each test on each host, where there are several; by how many."""
     found: dict[tuple[str, str, str, str | None], list[int]] = defaultdict(list)
-    for place, one in enumerate(series):
+    for place, one in _of_queries(series):
         found[one.test, one.key, one.how, one.host].append(place)
     sizes = sorted({len(members) for members in found.values()} - {1})
     return [[one for one in found.values() if len(one) == size] for size in sizes]
+
+
+def _of_queries(series: Sequence[Series]) -> Iterator[tuple[int, Series]]:
+    """Series with their places, without costs, which have nothing in common with latencies."""
+    return ((place, one) for place, one in enumerate(series) if not one.gate.is_cost)
 
 
 def _by_host(series: Sequence[Series]) -> list[tuple[str | None, list[int]]]:
     """The places of the series of each host that has enough tests."""
     found: dict[str | None, list[int]] = defaultdict(list)
     tests: dict[str | None, set[str]] = defaultdict(set)
-    for place, one in enumerate(series):
+    for place, one in _of_queries(series):
         found[one.host].append(place)
         tests[one.host].add(one.key)
     return [(host, members) for host, members in found.items() if len(tests[host]) >= _COMMON_TESTS]

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pytest_trtperf.analysis.costs import COSTS, WATCHED
 from pytest_trtperf.analysis.gates import (
     LEAST_QUERIES_FOR_P99,
     OPEN_LOAD_GATES,
+    TOLERANCE,
     Gate,
     closed_load_gates,
 )
@@ -97,6 +99,15 @@ class Names:
         return place
 
 
+class _Cost(msgspec.Struct):
+    value: float
+
+
+class _Verdict(msgspec.Struct):
+    kind: str
+    metric: str
+
+
 class _Measurement(msgspec.Struct):
     """All else in a record is skipped unread."""
 
@@ -108,6 +119,8 @@ class _Measurement(msgspec.Struct):
     summary: dict[str, dict[str, float]]
     throughput: float
     host: str | None = None
+    costs: dict[str, _Cost] = {}
+    verdicts: list[_Verdict] = []
 
 
 class _Item(msgspec.Struct):
@@ -187,7 +200,7 @@ def _observed(run: _Run, names: Names) -> ObservedRun:
 
 
 def _values(one: _Measurement) -> Iterator[tuple[Gate, float]]:
-    """The numbers that a comparison with a baseline looks at, over all rounds."""
+    """The numbers that a comparison looks at, over all rounds, and costs that have a budget."""
     is_open = one.judged_metric == "response"
     for gate in OPEN_LOAD_GATES if is_open else closed_load_gates(one.summary):
         figures = one.summary.get(gate.metric, {})
@@ -199,3 +212,7 @@ def _values(one: _Measurement) -> Iterator[tuple[Gate, float]]:
             value = figures.get(gate.kind, 0.0)
         if value > 0:
             yield gate, value
+    limited = {verdict.metric for verdict in one.verdicts if verdict.kind == "budget"}
+    for name, cost in one.costs.items():
+        if name in WATCHED and COSTS[name].title in limited and cost.value > 0:
+            yield Gate(name, name, TOLERANCE), cost.value

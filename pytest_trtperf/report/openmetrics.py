@@ -58,6 +58,9 @@ def openmetrics(runs: Sequence[RunRecord]) -> str:
     return families.text()
 
 
+_UNITS = {"ms": "milliseconds", "mJ": "millijoules", "s": "seconds", "MiB": "mebibytes"}
+
+
 def gitlab_metrics(runs: Sequence[RunRecord]) -> str:
     """The numbers that a merge request of GitLab compares: medians, P99 and throughput.
 
@@ -88,6 +91,10 @@ def _add_numbers(families: _Families, run: RunRecord, one: Measured) -> None:
                 how = {**labels, "statistic": statistic}
                 _add_time(families, metric, how, figures[statistic])
         _add_throughput(families, labels, one.throughput)
+        for name, cost in one.costs.items():
+            unit = _UNITS[cost.unit]
+            help = f"What the engine costs: {name.replace('_', ' ')}."
+            families.add(f"trtperf_{name}_{unit}", help, labels, cost.value, unit)
     help = "1 where a verdict failed: a budget or a comparison."
     families.add("trtperf_failed", help, labels, outcome(one) == "fail")
     changes = {v.metric: v.change for v in one.verdicts if v.kind in ("baseline", "race")}

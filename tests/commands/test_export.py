@@ -14,7 +14,7 @@ from msgspec import structs
 
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.json_file import write_json
-from pytest_trtperf.record.model import MergedRecord
+from pytest_trtperf.record.model import CostRecord, MergedRecord
 from pytest_trtperf.record.verdict import VerdictRecord
 
 ODD = 'tests/t.py::test_a["a,b"|<script>\n日本]'
@@ -143,6 +143,13 @@ def test_openmetrics(trtperf, write_run, make_measurement):
     assert (labels["commit"], labels["device"]) == ("c0ffee", "NVIDIA H200")
     assert found["trtperf_run_exit_status"] == [({"run": "1", **where}, 1.0)]
     assert found["trtperf_run_end_seconds"][0][1] == 1767323045
+
+
+def test_openmetrics_have_what_an_engine_costs(trtperf, write_run, make_measurement):
+    cost = CostRecord(value=93.5, unit="ms", values=[93.5])
+    path = write_run("run", make_measurement(costs={"load_time": cost}))
+    text = trtperf("export", path, "--format", "openmetrics").out
+    assert re.search(r"^trtperf_load_time_milliseconds\{.*\} 93.5$", text, re.MULTILINE)
 
 
 def test_openmetrics_of_odd_names_and_of_many_runs(trtperf, tmp_path, make_run, make_measurement):

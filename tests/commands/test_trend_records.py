@@ -9,7 +9,9 @@ from datetime import date, timedelta, timezone
 
 import pytest
 
+from pytest_trtperf.record.model import CostRecord
 from pytest_trtperf.record.night_of import tonight
+from pytest_trtperf.record.verdict import VerdictRecord
 from tests.commands.nightly import NIGHTS
 
 
@@ -159,3 +161,25 @@ def test_directory_without_records_is_trouble(trtperf, tmp_path):
     assert result.status == 2
     assert "has no record" in result.err
     assert "package.json" in result.err
+
+
+def test_costs_with_a_budget_have_a_trend_of_their_own(trtperf, nights):
+    def cost(value, limit=None):
+        record = CostRecord(value=value, unit="mJ", values=[value])
+        budget = VerdictRecord(
+            kind="budget", metric="energy per query", status="pass", reason="within_limit",
+            message="", value=value, limit=limit,
+        )  # fmt: skip
+        return {"costs": {"energy_per_query": record}, "verdicts": [budget] if limit else []}
+
+    nights(count=30, **cost(100.0, limit=200.0))
+    directory = nights(first=30, count=30, **cost(130.0, limit=200.0))
+    trends = {one["metric"]: one for one in trtperf("trend", directory, "--json").json["trends"]}
+    energy = trends["energy per query"]
+    assert (energy["state"], energy["unit"]) == ("alarm", "mJ")
+    assert energy["message"] == "more than before"
+    assert energy["change"] == pytest.approx(0.3, abs=0.05)
+    assert {one["state"] for name, one in trends.items() if name != "energy per query"} == {"quiet"}
+    without = nights(count=60, **cost(100.0))
+    trends = trtperf("trend", without, "--json").json["trends"]
+    assert "energy per query" not in {one["metric"] for one in trends}
