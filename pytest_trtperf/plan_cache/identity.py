@@ -83,6 +83,8 @@ class PlanIdentity(Origin, frozen=True, kw_only=True):
     def to_builtins(self) -> dict[str, Any]:
         """The identity as its file has it; the layers are not copied."""
         fields = msgspec.to_builtins(msgspec.structs.replace(self, layers=None))
+        if self.host is None:
+            del fields["host"]
         return {**fields, "layers": self.layers}
 
     def encode(self) -> bytes:

@@ -22,7 +22,11 @@ REVIEW = Review(
             "value": OURS,
             "enum": OURS,  # any of those in the table of options, by the names of its members
         },
-        "backend/tensorrt/bindings.py": {"module": MODULE, "severity": "ILogger.Severity"},
+        "backend/tensorrt/bindings.py": {
+            "module": MODULE,
+            "severity": "ILogger.Severity",
+            "self.most": "ILogger.Severity",
+        },
         "backend/tensorrt/build.py": {
             "builder": "Builder",
             "config": "IBuilderConfig",

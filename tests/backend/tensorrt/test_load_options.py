@@ -141,7 +141,7 @@ def test_a_budget_above_all_weights_streams_none():
 def test_weights_are_put_back_from_the_model_or_not_at_all(parsed, refitted):
     trt = SimpleNamespace(
         __name__="tensorrt_of_this_test",
-        ILogger=type("ILogger", (), {"__init__": lambda _: None}),
+        ILogger=type("ILogger", (), {"Severity": SimpleNamespace(INFO=3, ERROR=1)}),
         Refitter=lambda *_: SimpleNamespace(refit_cuda_engine=lambda: refitted),
         OnnxParserRefitter=lambda *_: SimpleNamespace(refit_from_file=lambda _: parsed),
     )
