@@ -77,9 +77,8 @@ class TensorRTEngine(ServedEngine):
         self._load_options = load_options or LoadOptions()
         self._trt = import_tensorrt(backend)
         begun = perf_counter()
-        cudart().cudaFree(
-            0
-        )  # initialises CUDA, which is no part of loading; TensorRT reports errors
+        # CUDA is initialised first, which is no part of loading; TensorRT reports its errors.
+        cudart().cudaFree(0)
         with collected(self._trt) as errors:
             self._runtime = created(self._trt.Runtime, shared_logger(self._trt))
         if self._runtime is None:
@@ -93,8 +92,7 @@ class TensorRTEngine(ServedEngine):
         reading = perf_counter()
         with collected(self._trt) as errors, self._record.watch() as self._loading:
             prepare_runtime(self._runtime, self._load_options, errors)
-            # Copied, as a program's own read of a plan would.
-            self._engine = self._runtime.deserialize_cuda_engine(bytes(plan))
+            self._engine = self._runtime.deserialize_cuda_engine(plan)
             if self._engine is not None:
                 prepare_engine(self._trt, self._engine, self._load_options, errors)
         ended = perf_counter()
