@@ -9,7 +9,7 @@ from statistics import median
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 STARTS = 5
-"""Sessions that decide on a limit of starts: so many on one side are 3 % of chance."""
+"""Sessions that decide on a limit of starts: by chance alone, 3 % have all on one given side."""
 
 FAR = 2.0
 """A first start that takes this part of its limit keeps it alone."""

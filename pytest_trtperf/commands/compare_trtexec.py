@@ -124,10 +124,10 @@ def _measurement(path: Path, key: str | None) -> MeasurementRecord:
         return found[key]
     if key is None and len(found) == 1:
         return next(iter(found.values()))
-    listed = "".join(f"\n  {one}" for one in sorted(found)) or " none"
-    why = "has several measurements" if key is None else f"has no measurement {key!r}"
     if not found:
-        why = "has no measurement"
+        raise BaselineError(f"{path} has no measurement: measure with --trtperf-json={path}")
+    why = "has several measurements" if key is None else f"has no measurement {key!r}"
+    listed = "".join(f"\n  {one}" for one in sorted(found))
     raise BaselineError(f"{path} {why}: choose one with --test. It has:{listed}")
 
 

@@ -92,7 +92,10 @@ def _variables(model: Outline) -> dict[tuple[str, int] | str, tuple[str, int]]:
 
 
 def _key(model: Outline, name: str, axis: int) -> tuple[str, int] | str:
-    """What dimensions of one size share: their name, and the batch of a state is that of others."""
+    """What the variable of a dimension stands for: its name, or input and axis.
+
+    The batch of a state is that of the first input.
+    """
     shape = model.shapes[name]
     dim = shape[axis]
     if isinstance(dim, str):

@@ -24,22 +24,11 @@ _SAME = frozenset(
 """Operators whose output has the values of their first input."""
 
 _OF = _SAME | {
-    *("Add", "And", "Ceil", "Clip", "Div", "Equal", "Floor", "Greater", "GreaterOrEqual", "Less"),
-    *(
-        "LessOrEqual",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Not",
-        "Or",
-        "ReduceMax",
-        "ReduceMin",
-        "ReduceSum",
-    ),
-    *("Sub", "Where", "Xor"),
+    *("Add", "Ceil", "Clip", "Div", "Floor", "Max", "Min", "Mod", "Mul", "Sub"),
+    *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Where"),
+    *("And", "Not", "Or", "Xor", "ReduceMax", "ReduceMin", "ReduceSum"),
 }
-"""Operators that only reckon with their inputs."""
+"""Operators whose output is computed from the values of their inputs."""
 
 
 @dataclass
@@ -78,7 +67,7 @@ class _Reader:
         self._data = data
         self._uses: dict[str, InputUse] = {}
         self._same: dict[str, str] = {}  # a tensor that has the values of an input
-        self._of: dict[str, set[str]] = {}  # a tensor that is reckoned from inputs
+        self._of: dict[str, set[str]] = {}  # a tensor that is computed from inputs
         self._dims: dict[str, tuple[int, ...]] = {}
         self._numbers: dict[str, int] = {}
 
@@ -126,9 +115,8 @@ class _Reader:
         form, raw = _INTEGERS[kind], found.get(_RAW)
         if isinstance(raw, tuple):
             whole = self._data[slice(*raw)]
-            return (
-                int(struct.unpack(form, whole)[0]) if len(whole) == struct.calcsize(form) else None
-            )
+            is_whole = len(whole) == struct.calcsize(form)
+            return int(struct.unpack(form, whole)[0]) if is_whole else None
         value = found.get(_INT64_DATA, found.get(_INT32_DATA))
         if isinstance(value, tuple):
             value = next(varints(self._data, value), None)

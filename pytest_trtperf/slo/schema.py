@@ -30,7 +30,7 @@ _MEANINGS: Mapping[str, str] = {
     "engine_size_mib": f"Budget of the plan's size in MiB. {_LIMIT}",
     "build_time_s": f"Budget of the build that made the plan, in s. {_LIMIT}",
     "device_memory_mib": f"Budget of TensorRT's device memory in MiB. {_LIMIT}",
-    "missing_ok": "Whether no option fails a budget of what a backend does not know.",
+    "missing_ok": "true: what the backend does not have fails nothing, even with --trtperf-strict.",
     "accuracy": "Whether outputs are compared with those of a reference before the measurement.",
     "baseline": "false: neither recorded nor compared with a baseline.",
     "marks": "Names of pytest's marks, or their arguments by name.",

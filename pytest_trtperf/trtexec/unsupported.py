@@ -68,12 +68,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         *("--saveDebugTensors", "--saveAllDebugTensors"),
     ),
     "trt_measure(shapes=…) has the batch": ("--maxBatch",),
-    "loading and refitting are not timed; perf.cold_start_ms is the first query": (
-        *("--timeDeserialize", "--timeRefit"),
-    ),
-    "not printed here; trtexec prints it of a plan": (
-        *("--getPlanVersionOnly", "--dumpRefit", "--dumpOptimizationProfile"),
-    ),
+    "not printed here; trtexec prints it of a plan": ("--getPlanVersionOnly",),
     "what is taken is in docs/engines.md": ("--help", "-h"),
 }
 
