@@ -82,7 +82,9 @@ class BaselineRun(_Record, frozen=True):
     Only the newest run keeps `layers` (median milliseconds), `tactics` and `asked`: what its test
     asked for, as texts by name, as far as options, inputs, budgets and code go. `asked` is empty
     where that does not say all, since the test read numbers, or a verdict stayed open.
-    `other_contexts` is how many other processes had a CUDA context on the GPU.
+    `other_contexts` is how many other processes had a CUDA context on the GPU. `costs` are what the
+    engine costs beside its queries, as far as the test asked to compare it: of each session a
+    value, or one of the engine, in the units of `analysis.costs`.
     """
 
     recorded: str
@@ -94,6 +96,7 @@ class BaselineRun(_Record, frozen=True):
     asked: dict[str, str] = {}
     power_limit_w: Positive | None = None
     other_contexts: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    costs: dict[str, Annotated[list[Positive], msgspec.Meta(min_length=1)]] = {}
 
     @property
     def rounds(self) -> list[BaselineRound]:

@@ -58,6 +58,7 @@ def baseline_entry(
         asked=record.asked,
         power_limit_w=record.rounds[-1].after.get("power_limit_w"),
         other_contexts=_count(record.rounds[-1].after.get("other_processes")),
+        costs={name: cost.values for name, cost in record.costs.items() if cost.is_gated},
     )
     return BaselineEntry(
         engine=record.engine.digest, mode=record.mode, shapes=record.shapes, runs=[run]

@@ -118,13 +118,15 @@ class CostRecord(Record, frozen=True, kw_only=True):
     """What a measurement costs beside its queries; `value` is the middle of `values`.
 
     `values` are those of each session, also of those that were started to be timed alone; of an
-    engine there is one. `about` says what belongs to it.
+    engine there is one. `about` says what belongs to it, and `is_gated` whether the test compares
+    it with its baseline.
     """
 
     value: float
     unit: str
     values: list[float]
     about: str = ""
+    is_gated: bool = False
 
 
 class AgainstRecord(Record, frozen=True, kw_only=True):

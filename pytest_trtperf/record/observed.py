@@ -101,6 +101,7 @@ class Names:
 
 class _Cost(msgspec.Struct):
     value: float
+    is_gated: bool = False
 
 
 class _Verdict(msgspec.Struct):
@@ -200,7 +201,7 @@ def _observed(run: _Run, names: Names) -> ObservedRun:
 
 
 def _values(one: _Measurement) -> Iterator[tuple[Gate, float]]:
-    """The numbers that a comparison looks at, over all rounds, and costs that have a budget."""
+    """The numbers that a comparison looks at, over all rounds, and costs that are limited."""
     is_open = one.judged_metric == "response"
     for gate in OPEN_LOAD_GATES if is_open else closed_load_gates(one.summary):
         figures = one.summary.get(gate.metric, {})
@@ -214,5 +215,7 @@ def _values(one: _Measurement) -> Iterator[tuple[Gate, float]]:
             yield gate, value
     limited = {verdict.metric for verdict in one.verdicts if verdict.kind == "budget"}
     for name, cost in one.costs.items():
-        if name in WATCHED and COSTS[name].title in limited and cost.value > 0:
+        if name not in WATCHED or cost.value <= 0:
+            continue
+        if cost.is_gated or COSTS[name].title in limited:
             yield Gate(name, name, TOLERANCE), cost.value

@@ -47,6 +47,7 @@ class SloTest:
         options: of the measurement, as those of the mark.
         percentiles_ms: the budget of each percentile.
         costs: the budget of each of `COSTS`.
+        gates: the tolerance of each that is compared with the baseline.
         missing_ok: whether no option fails the test where one of these is not known.
         marks: the arguments of each by its name.
     """
@@ -61,6 +62,7 @@ class SloTest:
     metric: str | None = None
     qps: Limit | None = None
     costs: Mapping[str, Limit] = field(default_factory=dict)
+    gates: Mapping[str, float] = field(default_factory=dict)
     missing_ok: bool = False
     accuracy: Mapping[str, Any] | None = None
     baseline: bool = True
@@ -180,6 +182,7 @@ def _test(
             for name, cost in COSTS.items()
             if (limit := getattr(whole, cost.budget)) is not None
         },
+        gates={str(name): share for name, share in (whole.gate or {}).items()},
         missing_ok=bool(whole.missing_ok),
         accuracy=_accuracy(entry, whole),
         baseline=whole.baseline is not False,

@@ -30,6 +30,7 @@ _MEANINGS: Mapping[str, str] = {
     "engine_size_mib": f"Budget of the plan's size in MiB. {_LIMIT}",
     "build_time_s": f"Budget of the build that made the plan, in s. {_LIMIT}",
     "device_memory_mib": f"Budget of TensorRT's device memory in MiB. {_LIMIT}",
+    "gate": "Tolerated change of costs against the baseline, as shares: { load_time = 0.2 }.",
     "missing_ok": "true: what the backend does not have fails nothing, even with --trtperf-strict.",
     "accuracy": "Whether outputs are compared with those of a reference before the measurement.",
     "baseline": "false: neither recorded nor compared with a baseline.",

@@ -29,6 +29,7 @@ Range = Annotated[list[Size], msgspec.Meta(min_length=3, max_length=3)]
 Shape = str | list[int]
 ProfileShapes = str | list[int | str | list[int]]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+CostName = Literal["load_time", "cold_start", "energy_per_query", "engine_size", "device_memory"]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Marks = list[Name] | dict[Name, dict[str, Any] | list[Any]]
 PrecisionChoice = Precision | Literal["own"]
@@ -66,6 +67,7 @@ class Measured(_Table, frozen=True):
     engine_size_mib: Limit | None = None
     build_time_s: Limit | None = None
     device_memory_mib: Limit | None = None
+    gate: dict[CostName, Share] | None = None
     missing_ok: bool | None = None
     accuracy: bool | Accuracy | None = None
     baseline: bool | None = None

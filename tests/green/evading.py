@@ -72,7 +72,7 @@ NO_FIGURE = Way(
         perf = trt_measure(trt_engine("model.onnx"), baseline=False)
         perf.assert_energy_per_query(mj=5)
     """, PASSED,
-    ("*energy per query has a budget that is not judged on *no such figure here*",
+    ("*energy per query is not judged on *no such figure here*",
      "*1 of 1 measurement was not decided: 1 no figure (test_it)*"), with_workers=True,
 )  # fmt: skip
 NO_FIGURE_OK = replace(

@@ -109,7 +109,7 @@ def test_a_missed_budget_is_said_beside_one_that_is_not_judged(zoo):
     result = zoo.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["P99 of latency * > 1e-06 ms *", "*device memory has a budget that is not judged on *"]
+        ["P99 of latency * > 1e-06 ms *", "*device memory is not judged on *"]
     )
 
 
@@ -134,6 +134,18 @@ def test_costs_are_held_to_budgets_and_what_is_not_known_is_counted(zoo):
     zoo.run("--trtperf-inconclusive=fail").assert_outcomes(failed=1)
     write(zoo, f"{COSTS}missing_ok = true")
     zoo.run("--trtperf-inconclusive=fail").assert_outcomes(passed=1)
+
+
+def test_a_gate_is_recorded_and_compared(zoo):
+    write(zoo, f"{COSTS}gate = {{ device_memory = 0.1 }}")
+    zoo.record()
+    (entry,) = zoo.baselines().values()
+    assert entry["runs"][0]["costs"] == {"device_memory": [3.0]}
+    result = zoo.run("--trtperf-json=run.json")
+    result.assert_outcomes(passed=1)
+    (measurement,) = json.loads((zoo.path / "run.json").read_text())["measurements"]
+    verdicts = {(one["kind"], one["metric"]): one["status"] for one in measurement["verdicts"]}
+    assert verdicts["baseline", "device memory"] == "pass"
 
 
 def test_a_value_that_only_a_measurement_shows_as_wrong_is_said_without_our_frames(zoo):

@@ -60,6 +60,8 @@ def test_costs_have_budgets(table):
     (test,) = table(entry + "\n".join(budgets)).values()
     assert test.costs == dict(zip(COSTS, budgets.values(), strict=True))
     assert test.missing_ok
+    (gated,) = table('[m]\nonnx = "m.onnx"\ngate = { load_time = 0.2 }').values()
+    assert gated.gates == {"load_time": 0.2}
     (without,) = table('[m]\nonnx = "m.onnx"').values()
     assert (without.costs, without.missing_ok) == ({}, False)
 
