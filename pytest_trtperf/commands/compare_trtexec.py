@@ -26,7 +26,7 @@ from pytest_trtperf.options.values import parse_share
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord
 from pytest_trtperf.report.tables import aligned
-from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
+from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import read_export
 from pytest_trtperf.trtexec.read_log import METRICS, LogSummary, read_log
 

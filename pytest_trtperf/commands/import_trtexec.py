@@ -32,7 +32,7 @@ from pytest_trtperf.errors import BaselineError
 from pytest_trtperf.files.digests import file_sha256
 from pytest_trtperf.options.values import parse_share
 from pytest_trtperf.text import counted
-from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
+from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import (
     TimedQuery,
     import_profile,

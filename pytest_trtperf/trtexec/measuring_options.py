@@ -17,7 +17,7 @@ from pytest_trtperf.trtexec.arguments import (
     unknown,
 )
 from pytest_trtperf.trtexec.command import KNOWN
-from pytest_trtperf.trtexec.measuring_arguments import PROFILE_SHAPES, switches_of
+from pytest_trtperf.trtexec.measured_mode import PROFILE_SHAPES, switches_of
 from pytest_trtperf.trtexec.measuring_flags import NOT_MEASURED, SWITCHES, VALUES
 
 _ITERATIONS = 10

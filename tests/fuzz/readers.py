@@ -126,7 +126,7 @@ def _readers(place: Path) -> Iterator[tuple[str, Reader]]:
     )
     yield "trtexec command", Reader(
         _command, _read_command, (TrtPerfError, ValueError, TypeError),
-        ("trtexec/command", "trtexec/arguments", "trtexec/values", "trtexec/measuring_arguments"),
+        ("trtexec/command", "trtexec/arguments", "trtexec/values", "trtexec/measured_mode"),
     )  # fmt: skip
     yield (
         "options",
@@ -276,7 +276,7 @@ _RIGHT = (
 
 def _read_command(text: str) -> None:
     from pytest_trtperf.trtexec.command import read_command
-    from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
+    from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, shapes_of_trtexec
     from pytest_trtperf.trtexec.measuring_options import read_measuring
 
     try:

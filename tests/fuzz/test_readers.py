@@ -70,7 +70,7 @@ def test_an_archive_that_fills_the_memory_is_refused(tmp_path):
 def test_a_long_command_is_refused():
     from pytest_trtperf.errors import BaselineError
     from pytest_trtperf.trtexec.command import read_command
-    from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec
+    from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec
 
     text = "--onnx=" + "x" * 200_000
     with pytest.raises(ValueError, match="at most 65536 characters"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.baseline.schema import BaselineFile, decode, encode
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec
+from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec
 from pytest_trtperf.trtexec.read_exports import TimedQuery
 from pytest_trtperf.trtexec.runs import imported_entry, imported_run
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_trtperf.errors import BaselineError
-from pytest_trtperf.trtexec.measuring_arguments import mode_of_trtexec, shapes_of_trtexec
+from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, shapes_of_trtexec
 
 V10 = {
     "transfers": True, "spin_wait": False, "cuda_graph": False, "streams": 1, "concurrency": 2,
