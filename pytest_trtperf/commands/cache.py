@@ -31,7 +31,7 @@ from pytest_trtperf.commands.this_machine import Fit, ThisMachine
 from pytest_trtperf.engine.identity import EngineIdentity
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.options.values import parse_age, parse_size
-from pytest_trtperf.plan_cache.entries import Entry, entries, find_problem
+from pytest_trtperf.plan_cache.entries import Entry, chosen_key, entries, find_problem
 from pytest_trtperf.plan_cache.files import PLAN, CacheFiles, explained
 from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
 from pytest_trtperf.plan_cache.model_digests import remove_digests, remove_stale
@@ -292,17 +292,5 @@ def _chosen(files: CacheFiles, wanted: Sequence[str]) -> list[Entry]:
     Raises:
         CacheError: a wanted key matches no entry, or several.
     """
-    found = entries(files)
-    chosen = []
-    for name in wanted:
-        fitting = [one for one in found if one.key == name] or [
-            one for one in found if one.key.startswith(name)
-        ]
-        if len(fitting) != 1:
-            keys = ", ".join(entry.key for entry in fitting)
-            raise CacheError(
-                f"{name}: {f'several keys begin with it: {keys}' if keys else 'no such engine'}; "
-                f"see trtperf cache list"
-            )
-        chosen += fitting
-    return chosen
+    found = {one.key: one for one in entries(files)}
+    return [found[chosen_key(name, found, "engine")] for name in wanted]

@@ -13,7 +13,7 @@ from pytest_trtperf.commands.printed import total_size
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.atomic import naming
 from pytest_trtperf.options.values import parse_path
-from pytest_trtperf.plan_cache.entries import entries
+from pytest_trtperf.plan_cache.entries import chosen_key, entries
 from pytest_trtperf.plan_cache.files import CacheFiles
 from pytest_trtperf.plan_cache.package import (
     Changed,
@@ -118,14 +118,13 @@ def _packed(
     references = references_of(files)
     there = [(one.key, packed_engine, files) for one in entries(files)]
     there += [(one.key, packed_reference, references) for one in references.entries()]  # type: ignore[misc]
-    for name in wanted:
-        if sum(key.startswith(name) for key, *_ in there) != 1:
-            raise CacheError(f"{name}: no engine or reference, or several: see trtperf cache list")
+    keys = [key for key, *_ in there]
+    chosen = {chosen_key(name, keys, "engine or reference") for name in wanted} or keys
     if there and not files.shared:
         check_directory(files.directory)
     packed, bad = [], {}
     for key, pack, where in there:
-        if not wanted or any(key.startswith(name) for name in wanted):
+        if key in chosen:
             try:
                 packed.append(pack(where, key))
             except (Damaged, FileNotFoundError) as problem:

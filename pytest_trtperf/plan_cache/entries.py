@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pytest_trtperf.errors import CacheError
 from pytest_trtperf.files.digests import read_and_digest
 from pytest_trtperf.plan_cache.files import PLAN, RUNTIME_CACHE, CacheFiles
 from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
@@ -109,3 +111,18 @@ def find_problem(files: CacheFiles, key: str) -> str | None:
     except Damaged as reason:
         return f"its runtime cache {reason}"
     return None
+
+
+def chosen_key(wanted: str, keys: Collection[str], what: str) -> str:
+    """The one key that is the wanted one, or begins with it; `what` says of what keys they are.
+
+    Raises:
+        CacheError: it matches none, or several.
+    """
+    fitting = [wanted] if wanted in keys else [key for key in keys if key.startswith(wanted)]
+    if len(fitting) != 1:
+        several = f"several keys begin with it: {', '.join(fitting)}"
+        raise CacheError(
+            f"{wanted}: {several if fitting else f'no such {what}'}; see trtperf cache list"
+        )
+    return fitting[0]

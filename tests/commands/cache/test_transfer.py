@@ -129,7 +129,7 @@ def test_what_is_there_stays_and_what_is_damaged_is_replaced(
 def test_some_may_be_chosen(run: Run, package: Path) -> None:
     assert run("export", str(package), "aaa", "--json")[1]["engines"] == [key("a")]
     status, _, err = run("export", str(package), "zz")
-    assert (status, "zz: no engine or reference" in err) == (2, True)
+    assert (status, "zz: no such engine or reference" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("signed")
