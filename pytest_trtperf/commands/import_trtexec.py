@@ -116,6 +116,7 @@ def add(commands: Parsers) -> None:
     )
     option(
         "--backend",
+        dest="measured_by",  # the project's own backend is no default of this
         choices=[backend.name for backend in builtin_backends() if backend.builds_plans],
         help="the backend of the test",
     )
@@ -172,7 +173,7 @@ def _run(arguments: argparse.Namespace) -> int:
     store = BaselineStore(
         arguments.baseline_dir,
         arguments.hardware_class,
-        arguments.backend,
+        arguments.measured_by,
         arguments.baseline_files,
     )
     module = key.partition("::")[0]
@@ -241,10 +242,14 @@ def _check_is_import(arguments: argparse.Namespace, data: bytes) -> None:
             "trtperf import-trtexec --budgets makes budgets, and trtperf compare-trtexec compares "
             "it with a record"
         )
-    needed = ("test", "command", "hardware_class", "backend")
-    if lacking := [name for name in needed if getattr(arguments, name) is None]:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in lacking)
-        raise BaselineError(f"a baseline needs {listed} as well: see trtperf import-trtexec --help")
+    needed = {
+        "--test": arguments.test,
+        "--command": arguments.command,
+        "--hardware-class": arguments.hardware_class,
+        "--backend": arguments.measured_by,
+    }
+    if lacking := ", ".join(option for option, given in needed.items() if given is None):
+        raise BaselineError(f"a baseline needs {lacking}: see trtperf import-trtexec --help")
 
 
 def _modified(path: Path) -> str:

@@ -149,6 +149,6 @@ def test_the_import_of_a_log_says_what_to_do(trtperf, tmp_path):
     result = trtperf(
         "import-trtexec", tmp_path / "times.json", "--test=a.py::b", "--backend=tensorrt"
     )
-    assert "a baseline needs --command, --hardware-class as well" in result.err
+    assert "a baseline needs --command, --hardware-class: see" in result.err
     result = trtperf("import-trtexec", tmp_path / "times.json", "--budgets")
     assert "times.json: this is no log of trtexec" in result.err

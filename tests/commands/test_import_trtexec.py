@@ -172,6 +172,18 @@ def test_too_few_queries_for_p99_are_reported(
     assert "--duration=28" in err
 
 
+@pytest.mark.parametrize("option", ["--test", "--command", "--hardware-class", "--backend"])
+def test_what_a_baseline_needs_has_no_default(
+    option: str, times: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRTPERF_BACKEND", "tensorrt-rtx")
+    words = arguments(times)
+    at = words.index(option)
+    assert main(words[:at] + words[at + 2 :]) == 2
+    assert f"a baseline needs {option}: see" in capsys.readouterr().err
+    assert not FILE.exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "content", "message"),
     [
