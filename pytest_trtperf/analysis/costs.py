@@ -9,7 +9,7 @@ from statistics import median
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 
 STARTS = 5
-"""Sessions that decide on a limit of starts: by chance alone, 3 % have all on one given side."""
+"""Sessions that decide on a limit of starts: by chance alone, 3 % have all over it."""
 
 FAR = 2.0
 """A first start that takes this part of its limit keeps it alone."""
