@@ -20,7 +20,7 @@ from pytest_trtperf.version import VERSION
 
 COMMANDS = (
     "build", "compare", "merge", "trend", "trend acknowledge", "report", "export", "baseline",
-    "cache", "import-trtexec", "compare-trtexec", "doctor", "bisect-run", "init", "slo",
+    "cache", "layers", "import-trtexec", "compare-trtexec", "doctor", "bisect-run", "init", "slo",
 )  # fmt: skip
 
 

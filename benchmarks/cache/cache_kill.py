@@ -68,7 +68,7 @@ def publish_forever(directory: Path, seed: int) -> None:
             files.remove(KEY)
         cache.get_or_build(KEY, lambda: make_plan(chance), EngineIdentity())
         cache.get_or_build(OTHER, lambda: make_plan(chance), EngineIdentity())
-        cache.store_layers(KEY, [{"Name": "layer"}])
+        cache.store_layers(KEY, [{"Name": "layer"}], ["x"])
         cache.store_runtime_cache(KEY, chance.randbytes(1000))
         cache.close()
 

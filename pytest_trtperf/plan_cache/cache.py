@@ -150,8 +150,10 @@ class PlanCache:
         """Lets other processes remove the plans that this object has handed out."""
         _close_all(self._in_use, self._process)
 
-    def store_layers(self, key: str, layers: Sequence[Mapping[str, Any]]) -> None:
-        """Adds the engine inspector's entries to the identity of a plan.
+    def store_layers(
+        self, key: str, layers: Sequence[Mapping[str, Any]], bindings: Sequence[str]
+    ) -> None:
+        """Adds the engine inspector's entries, and names of inputs and outputs, to an identity.
 
         Raises:
             CacheError: the directory cannot be written.
@@ -159,7 +161,9 @@ class PlanCache:
         self.files.prepare()
         with self.files.locked(key), suppress(Damaged):
             known = read_identity(self.files, key)
-            identity = msgspec.structs.replace(known, layers=[dict(layer) for layer in layers])
+            identity = msgspec.structs.replace(
+                known, layers=[dict(layer) for layer in layers], bindings=list(bindings)
+            )
             self.files.replace(key, {IDENTITY: identity.encode()})
 
     def runtime_cache_path(self, key: str) -> Path:

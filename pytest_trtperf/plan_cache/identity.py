@@ -48,6 +48,7 @@ class PlanIdentity(Origin, frozen=True, kw_only=True):
         why: it was built: how it differs from what was cached.
         layers: the engine inspector's entries, with tactics where the engine was built to show
             them; None until an inspector was asked.
+        bindings: the names of inputs and outputs; absent until then, and in older files.
     """
 
     plan_sha256: str = msgspec.field(name="sha256")
@@ -58,6 +59,7 @@ class PlanIdentity(Origin, frozen=True, kw_only=True):
     host: str | None = None
     why: str = ""
     layers: list[dict[str, Any]] | None = None
+    bindings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
     def of_plan(

@@ -83,15 +83,21 @@ def export_profile(path: Path, layers: Sequence[Layer], queries: int) -> None:
 
 
 def export_layers(path: Path, layers: Sequence[Mapping[str, Any]], bindings: Sequence[str]) -> None:
-    """Writes the engine inspector's entries as trtexec's `--exportLayerInfo` does.
-
-    The bindings stand under the names of both major versions: ``Bindings`` and ``I/O Tensors``.
+    """Writes `layers_json`, whole or not at all.
 
     Raises:
         OSError: the directory cannot be written.
     """
-    content = {"Layers": layers, "Bindings": bindings, "I/O Tensors": bindings}
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+    content = msgspec.json.encode(layers_json(layers, bindings))
+    write_atomically(path, msgspec.json.format(content, indent=1) + b"\n")
+
+
+def layers_json(layers: Sequence[Mapping[str, Any]], bindings: Sequence[str]) -> dict[str, Any]:
+    """The engine inspector's entries as trtexec's `--exportLayerInfo` has them.
+
+    The bindings stand under the names of both major versions: ``Bindings`` and ``I/O Tensors``.
+    """
+    return {"Layers": layers, "Bindings": bindings, "I/O Tensors": bindings}
 
 
 def _columns(trace: Trace, zero_ns: int) -> Columns:

@@ -12,7 +12,7 @@ from pytest_trtperf.cli import COMMANDS, main
 
 NAMES = (
     "compare", "merge", "trend", "export", "baseline list", "baseline show", "baseline prune",
-    "baseline accept", "baseline diff", "import-trtexec", "doctor",
+    "baseline accept", "baseline diff", "import-trtexec", "doctor", "layers",
 )  # fmt: skip
 
 

@@ -112,11 +112,12 @@ def test_why_a_build_is_needed_is_known_without_the_layers_of_other_engines(fill
 
 
 def test_layers_join_the_identity(filled):
-    filled.store_layers(KEY, [{"Name": "conv", "TacticValue": "0x1"}])
+    filled.store_layers(KEY, [{"Name": "conv", "TacticValue": "0x1"}], ["x", "y"])
     found = filled.get_or_build(KEY, never, EngineIdentity())
     assert found.identity.layers == [{"Name": "conv", "TacticValue": "0x1"}]
+    assert found.identity.bindings == ["x", "y"]
     assert found.data == PLAN
-    filled.store_layers(OTHER, [])
+    filled.store_layers(OTHER, [], [])
     assert names(filled) == {f"{KEY}.plan", f"{KEY}.json"}
 
 
@@ -312,7 +313,7 @@ def test_without_locks_what_is_there_is_given_and_nothing_is_built(filled, monke
     with pytest.raises(CacheError, match="has no locks"):
         shrink(CacheFiles(filled.directory, shared=False), 0)
     for store in (
-        lambda: filled.store_layers(KEY, []),
+        lambda: filled.store_layers(KEY, [], []),
         lambda: filled.store_runtime_cache(KEY, b"runtime cache"),
     ):
         with pytest.raises(CacheError, match="has no locks"):

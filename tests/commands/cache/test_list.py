@@ -35,7 +35,8 @@ def test_list_as_json(run: Run, directory: Path) -> None:
 
 
 def test_show_takes_the_beginning_of_a_key(run: Run, directory: Path) -> None:
-    PlanCache(directory).store_layers(key("b"), [{"Name": "conv", "TacticName": "sm90_conv"}])
+    layers = [{"Name": "conv", "TacticName": "sm90_conv"}]
+    PlanCache(directory).store_layers(key("b"), layers, ["x", "y"])
     status, out, _ = run("show", "bb")
     assert status == 0
     assert f"key: {key('b')}\n" in out
