@@ -35,6 +35,7 @@ class FindingCode(str, Enum):
     """What a finding is about; records keep the value."""
 
     ENQUEUE_BOUND = "enqueue_bound"
+    DETAILED_VERBOSITY = "detailed_verbosity"
     H2D_BOUND = "h2d_bound"
     D2H_BOUND = "d2h_bound"
     UNSTABLE = "unstable"
@@ -70,15 +71,27 @@ class Finding:
 
 
 def diagnose(
-    medians: Mapping[str, float], gpu_compute_cov: float, streams: int = 1
+    medians: Mapping[str, float],
+    gpu_compute_cov: float,
+    streams: int = 1,
+    *,
+    names_layers: bool = False,
 ) -> list[Finding]:
-    """The conditions under which trtexec warns, in its order.
+    """The conditions under which trtexec warns, in its order, and what makes one of them worse.
 
     `medians` maps enqueue, h2d, gpu_compute and d2h to medians in milliseconds; metrics that a
-    backend does not have are left out. `gpu_compute_cov` is a fraction. Conditions of
-    NVIDIA/TensorRT, samples/common/sampleReporting.cpp (`printPerformanceReport`).
+    backend does not have are left out. `gpu_compute_cov` is a fraction. `names_layers` says that
+    each enqueue describes its layers to profilers in detail, which TensorRT says makes it slower.
+    Conditions of NVIDIA/TensorRT, samples/common/sampleReporting.cpp (`printPerformanceReport`).
     """
     findings = list(_bottlenecks(medians))
+    if names_layers and any(one.code is FindingCode.ENQUEUE_BOUND for one in findings):
+        message = (
+            'the engine was built with profiling_verbosity="detailed", which makes enqueue slower, '
+            "and enqueue is what it is bound by: measure one without it, and keep this one for its "
+            "layers"
+        )
+        findings.insert(1, Finding(FindingCode.DETAILED_VERBOSITY, message))
     if gpu_compute_cov > UNSTABLE_COV:
         message = (
             f"GPU compute time is unstable: its coefficient of variation is "
