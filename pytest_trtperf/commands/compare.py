@@ -42,6 +42,10 @@ records of earlier versions do not know of tests without a measurement. What the
 unchanged (--trtperf-changed-only) is not missing. What the old run left out, as unchanged or since
 it did not end, is compared with nothing: --fail is red then.
 
+What engines cost beside their queries (load time, cold start, energy, size, build time, memory) is
+listed where it changed by over 1 %, the ten largest changes without --all. It is judged, by the
+tolerance of the new run, where the test has a gate= and a baseline was there.
+
 Tests that are expected to fail count apart, and are not red: those that the new record has as
 xfailed or xpassed, and those in quarantine.
 """

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_trtperf.commands.compare_text import COLUMNS, INCOMPLETE, remaining, rows_of, summary
+from pytest_trtperf.commands.compare_text import (
+    COLUMNS,
+    INCOMPLETE,
+    costs_of,
+    remaining,
+    rows_of,
+    summary,
+)
+from pytest_trtperf.commands.compared_costs import cost_counts, cost_rows
 from pytest_trtperf.commands.compared_records import Comparisons
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.markdown import MAX_CHARACTERS, escaped, markdown_table
@@ -37,6 +45,8 @@ def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     yield from (", ".join(f"{backend} on {name}" for backend, name in sorted(places)), "")
     yield from (f"**{INCOMPLETE}**", "") if found.incomplete else ()
     rows = [row for one in shown for row in rows_of(one)]
+    costs = costs_of(found)
+    rows += cost_rows(costs, everything=everything)
     yield from (*markdown_table(COLUMNS, rows), "") if rows else ()
     # Below the table they speak of: after another list they would be items of that.
     notes = [
@@ -45,6 +55,8 @@ def _lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
         for text in (*one.notes, *one.differences)
     ]
     yield from (*notes, "") if notes else ()
+    if counts := cost_counts(costs, everything=everything):
+        yield from (escaped(counts), "")
     for name, those in remaining(found):
         yield from (f"**{name} ({len(those)})**", "", *map(_item, those), "")
 

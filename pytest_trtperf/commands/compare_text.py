@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.commands.compared_costs import CostChange, cost_counts, cost_rows
 from pytest_trtperf.commands.compared_records import Compared, Comparisons
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.tables import aligned
@@ -22,6 +24,8 @@ def text_lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     """
     shown = [one for one in found.compared if everything or one.is_worth_a_word]
     rows = [row for one in shown for row in rows_of(one)]
+    costs = costs_of(found)
+    rows += cost_rows(costs, everything=everything)
     yield from aligned([COLUMNS, *rows], left=(0, 1, len(COLUMNS) - 1)) if rows else []
     for one in shown:
         key = shortened(one.identity.key)
@@ -31,7 +35,13 @@ def text_lines(found: Comparisons, *, everything: bool) -> Iterator[str]:
     for name, those in remaining(found):
         yield f"{name} ({len(those)}):"
         yield from (f"  {one}" for one in those)
+    yield from filter(None, [cost_counts(costs, everything=everything)])
     yield summary(found)
+
+
+def costs_of(found: Comparisons) -> list[tuple[str, CostChange]]:
+    """The figures of all measurements that nothing judges, each with its measurement's key."""
+    return [(one.identity.key, cost) for one in found.compared for cost in one.costs]
 
 
 def remaining(found: Comparisons) -> Iterator[tuple[str, list[str]]]:
@@ -57,13 +67,19 @@ def rows_of(one: Compared) -> Iterator[tuple[str, ...]]:
             continue
         yield (
             shortened(one.identity.key),
-            verdict.metric,
+            _metric(verdict.metric),
             f"{verdict.baseline:.5g}",
             f"{verdict.value:.5g}",
             signed_percent(verdict.change),
             percent_interval(verdict.lower, verdict.upper),
             word,
         )
+
+
+def _metric(name: str) -> str:
+    """As it is, and with its unit where it is no time."""
+    units = {cost.title: cost.unit for cost in COSTS.values()}
+    return f"{name} ({units[name]})" if name in units else name
 
 
 def summary(found: Comparisons) -> str:

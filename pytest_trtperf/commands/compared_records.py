@@ -18,6 +18,7 @@ from pytest_trtperf.commands.broken_tests import (
     broken_tests,
     missing_tests,
 )
+from pytest_trtperf.commands.compared_costs import CostChange, compare_costs
 from pytest_trtperf.judge.comparison import Comparison, Surroundings
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.repository import Repository
@@ -29,13 +30,17 @@ from pytest_trtperf.record.verdict import VerdictRecord
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """A measurement that both records have; `expected` is why it may fail, and empty elsewhere."""
+    """A measurement that both records have; `expected` is why it may fail, and empty elsewhere.
+
+    `costs` are the figures that nothing judges; those with a gate have a verdict.
+    """
 
     identity: MeasurementId
     verdicts: list[VerdictRecord]
     differences: list[str]
     notes: list[str]
     expected: str = ""
+    costs: list[CostChange] = []
 
     @property
     def failed(self) -> bool:
@@ -106,7 +111,12 @@ def compare_runs(
     matched = [one for one in after if one in before]
     arounds = _surroundings(matched, entries)
     pairs = [
-        (one, _RecordPair(entries[one], *after[one], policy, arounds[_machine_of(one)]))
+        (
+            one,
+            _RecordPair(
+                entries[one], before[one][1], *after[one], policy, arounds[_machine_of(one)]
+            ),
+        )
         for one in matched
     ]
     for _, pair in pairs:
@@ -170,12 +180,14 @@ class _RecordPair:
     def __init__(
         self,
         entry: BaselineEntry,
+        old: MeasurementRecord,
         run: RunRecord,
         record: MeasurementRecord,
         policy: Policy,
         around: Surroundings,
     ) -> None:
         self._record = record
+        self._cost_verdicts, self._costs = compare_costs(old, record, policy)
         subject = Subject(
             test=record.test,
             key=record.key,
@@ -205,7 +217,7 @@ class _RecordPair:
 
     def compared(self, identity: MeasurementId, expected: str) -> Compared:
         """The same with what explains a failure."""
-        verdicts = self.judge()
+        verdicts = [*self.judge(), *self._cost_verdicts]
         layers = {layer.name: layer.median_ms for layer in self._record.layers}
         differences = self._comparison.differences(layers, tactics(self._record.layers))
         return Compared(
@@ -214,4 +226,5 @@ class _RecordPair:
             differences=differences if any(verdict.failed for verdict in verdicts) else [],
             notes=self._comparison.notes,
             expected=expected,
+            costs=self._costs,
         )
