@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from pytest_trtperf.analysis.budget import least_queries
+from pytest_trtperf.analysis.percent import share_words
 from pytest_trtperf.analysis.summary import FloatArray, Sample, finite_samples
 
 ENQUEUE_SHARE = 0.8
@@ -95,7 +96,7 @@ def diagnose(
     if gpu_compute_cov > UNSTABLE_COV:
         message = (
             f"GPU compute time is unstable: its coefficient of variation is "
-            f"{100 * gpu_compute_cov:.2g} % (above {100 * UNSTABLE_COV:g} %); "
+            f"{share_words(gpu_compute_cov)} (above {100 * UNSTABLE_COV:g}%); "
             f"lock the clocks or look for other work on it"
         )
         findings.append(Finding(FindingCode.UNSTABLE, message))
@@ -138,7 +139,7 @@ def too_few_queries(p: float, queries: int, alpha: float = 0.05) -> Finding | No
         return None
     message = (
         f"P{p:g} rests on {queries} queries: at least {least} are needed to bound it at "
-        f"{100 * (1 - alpha):g} % confidence; measure longer"
+        f"{100 * (1 - alpha):g}% confidence; measure longer"
     )
     return Finding(FindingCode.TOO_FEW_QUERIES, message)
 
@@ -171,12 +172,16 @@ def drifting(round_medians: npt.ArrayLike, *, on_cpu: bool = False) -> Finding |
         return None
     cooler = "free the machine" if on_cpu else "lock the clocks and watch its temperature"
     advice = cooler if change > 0 else "warm up for longer"
-    size = f"{100 * abs(change):.2g}" if abs(change) < 0.1 else f"{100 * abs(change):.0f}"
     message = (
         f"the medians of {rounds} rounds {'rise' if change > 0 else 'fall'} by "
-        f"{size} % from first to last (p = {chance:.2g}): {advice}"
+        f"{_of_their_median(abs(change))} from first to last (p = {chance:.2g}): {advice}"
     )
     return Finding(FindingCode.DRIFTING, message, abs(change))
+
+
+def _of_their_median(share: float) -> str:
+    """A share of the median, which even a fall over all rounds may exceed."""
+    return share_words(share) if share < 1 else f"{share:.3g}x their median"
 
 
 def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()) -> Finding | None:
@@ -194,8 +199,8 @@ def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()
     if len(states) == len(medians):
         shown = [f"{one} (kernels {state})" for one, state in zip(shown, states, strict=True)]
     message = (
-        f"the medians of {len(medians)} sessions are {apart:.1%} apart, and so is what users see "
-        f"of processes: {', '.join(shown)} ms"
+        f"the medians of {len(medians)} sessions are {share_words(apart)} apart, and so is what "
+        f"users see of processes: {', '.join(shown)} ms"
     )
     return Finding(FindingCode.SESSIONS_DIFFER, message, apart)
 
@@ -252,8 +257,8 @@ def late(lateness_ms: npt.ArrayLike | Sample, limit_ms: float = 0.02) -> Finding
     if share <= LATE_SHARE:
         return None
     message = (
-        f"{100 * share:.2g} % of queries were issued more than {limit_ms:g} ms after they were due "
-        f"(P99 {sample.percentile(99):.3g} ms): the load generator was late, not the engine; "
+        f"{share_words(share)} of queries were issued more than {limit_ms:g} ms after they were "
+        f"due (P99 {sample.percentile(99):.3g} ms): the load generator was late, not the engine; "
         f"lower the rate or free the host's CPUs"
     )
     return Finding(FindingCode.LATE, message, share)

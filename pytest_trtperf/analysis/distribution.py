@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from pytest_trtperf.analysis.diagnosis import Finding, FindingCode
+from pytest_trtperf.analysis.percent import share_words
 from pytest_trtperf.analysis.summary import FloatArray, Sample
 
 RESOLUTION_MS = 0.0005
@@ -75,7 +76,7 @@ def outliers(rounds: Sequence[npt.ArrayLike | Sample], *, on_cpu: bool = False) 
     hit = sum(bool(one.ordered[-1] > fence) for one in samples)
     where = f" in {hit} of {len(samples)} rounds" if len(samples) > 1 else ""
     message = (
-        f"{count} of {queries} queries ({100 * count / queries:.2g} %){where} took more than "
+        f"{count} of {queries} queries ({share_words(count / queries)}){where} took more than "
         f"{factor:g}x the median {median:.4g} ms; the longest {longest:.4g} ms "
         f"({longest / median:.1f}x): look for other work on the "
         f"{'machine' if on_cpu else 'device and its host'}"
@@ -105,7 +106,7 @@ def bimodal(samples: npt.ArrayLike | Sample, *, on_cpu: bool = False) -> Finding
     if len(modes) == 1:
         return None
     count = {2: "two", 3: "three"}.get(len(modes), str(len(modes)))
-    shares = [f"{100 * mode.size / len(sample):.0f} %" for mode in modes]
+    shares = [f"{mode.size / len(sample):.0%}" for mode in modes]
     shares[0] += " of queries"
     levels = [f"near {np.median(mode):.4g} ms" for mode in modes]
     advice = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 _MANY_TIMES = 10.0
 """A larger share reads better as a factor."""
 _LARGE = 1e6
+_TWO_DIGITS = 0.1
+"""From this share on two digits are whole percentages."""
 
 _LOST = 0.9995
 """A share that is lost with no more digits to show what is left."""
@@ -26,6 +28,17 @@ def signed_percent(share: float, digits: int = 1) -> str:
     text = f"{share:+.{digits}%}"
     rounds_to_zero = text.startswith("-") and not text.strip("-0.%")
     return text.replace("-", "+") if rounds_to_zero else text
+
+
+def share_words(share: float) -> str:
+    """How much of a whole: `0.45%`, `7.8%`, `110%`, and as `signed_percent` from 1000 % on.
+
+    Args:
+        share: at least 0, 0.042 being 4.2 %.
+    """
+    if share >= _MANY_TIMES:
+        return signed_percent(share)
+    return f"{100 * share:.0f}%" if share >= _TWO_DIGITS else f"{100 * share:.2g}%"
 
 
 def percent_interval(lower: float | None, upper: float | None, digits: int = 1) -> str:

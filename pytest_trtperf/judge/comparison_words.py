@@ -55,12 +55,13 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
     why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message or ENVIRONMENT}"
     if verdict.reason is Reason.ENVIRONMENT and verdict.message:
         why = f"; {ENVIRONMENT}; {verdict.message}"
+    mde = signed_percent(change.finds).removeprefix("+")
     sessions = "one session" if change.sessions == 1 else f"{change.sessions} fresh sessions"
     return (
         f"{key}: {gate.name} {_word(verdict)}: "
         f"{change.current:.5g} {gate.unit} against {change.baseline:.5g} {gate.unit} "
         f"in the baseline, {_allowed_for(judged)}{signed_percent(change.ratio - 1)} {interval}, "
-        f"tolerance {judged.tolerance:.1%}{_raised(judged)}, MDE {change.finds:.1%} "
+        f"tolerance {judged.tolerance:.1%}{_raised(judged)}, MDE {mde} "
         f"({sessions}, {counted(len(judged.rounds), 'round')}, {counted(queries, 'query')} on "
         f"{device}{why})"
     )

@@ -116,7 +116,7 @@ def _disturbances(before: DeviceState, after: DeviceState) -> Iterator[str]:
     if any(_has(look, hardware) and not _has(look, explained) for look in (before, after)):
         yield "hardware slowdown"
     if (after.other_sm_percent or 0) >= LEAST_OTHER_PERCENT:
-        yield f"other processes used the GPU for {after.other_sm_percent:.0f} % of the time"
+        yield f"other processes used the GPU for {after.other_sm_percent:.0f}% of the time"
 
 
 def _remarks(before: DeviceState, after: DeviceState) -> Iterator[str]:

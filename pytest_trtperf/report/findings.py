@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.analysis.percent import share_words
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import FindingRecord
@@ -76,5 +77,5 @@ def _range(findings: Sequence[FindingRecord]) -> str:
     shares = [finding.share for finding in findings if finding.share is not None]
     if len(shares) < len(findings):
         return ""
-    low, high = f"{100 * min(shares):.2g}", f"{100 * max(shares):.2g}"
-    return f", {low} %" if low == high else f", {low} to {high} %"
+    low, high = share_words(min(shares)), share_words(max(shares))
+    return f", {low}" if low == high else f", {low} to {high}"

@@ -6,6 +6,10 @@ from collections.abc import Callable, Sequence
 
 from pytest_trtperf.measure.progress import MeasureProgress
 from pytest_trtperf.report.progress_line import LOG_EVERY_S, SILENT_S, ProgressLine
+from pytest_trtperf.text import without_middle
+
+_LONGEST_NAME = 32
+"""Characters of a test's name, so that what is left of a line of 80 says how far it is."""
 
 
 class MeasureLines:
@@ -31,13 +35,14 @@ class MeasureLines:
         """
         if not self._line:
             return None
-        name = f"{self._test}#{label.strip()}" if label else self._test
+        test = self._test.partition("::")[2] or self._test
+        name = without_middle(f"{test}#{label.strip()}" if label else test, _LONGEST_NAME)
 
         def show(progress: MeasureProgress | None) -> None:
             if progress is None:
                 self._line.erase()
             elif self._is_long():
-                self._line.draw(f"trtperf: {_described(progress, looks)}  {name}")
+                self._line.draw(f"trtperf: {name}: {_described(progress, looks)}")
 
         return show
 

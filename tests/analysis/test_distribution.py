@@ -73,7 +73,7 @@ def test_two_modes_are_found_with_level_and_weight(
     finding = bimodal(samples)
     assert finding is not None
     assert finding.code == "bimodal"
-    weights = [float(number) for number in re.findall(r"(\d+) %", finding.message)]
+    weights = [float(number) for number in re.findall(r"(\d+)%", finding.message)]
     levels = [float(number) for number in re.findall(r"near ([\d.]+) ms", finding.message)]
     assert weights == pytest.approx([100 * (1 - share), 100 * share], abs=1)
     assert levels == pytest.approx([0.43, 0.43 * (1 + apart)], abs=0.043 * apart)
@@ -83,7 +83,7 @@ def test_the_words_for_two_modes() -> None:
     finding = bimodal(np.repeat([0.43, 0.47], [310, 190]))
     assert finding is not None
     assert finding.message == (
-        "two modes: 62 % of queries near 0.43 ms, 38 % near 0.47 ms; "
+        "two modes: 62% of queries near 0.43 ms, 38% near 0.47 ms; "
         "lock the clocks, or look for kernels that take turns and for other work on the device"
     )
 
@@ -91,7 +91,7 @@ def test_the_words_for_two_modes() -> None:
 def test_three_modes_are_distinguished() -> None:
     finding = bimodal(np.repeat([0.03, 0.05, 16.0], [1200, 600, 200]))
     assert finding is not None
-    assert "three modes: 60 % of queries near 0.03 ms, 30 % near 0.05 ms, 10 % near 16 ms" in (
+    assert "three modes: 60% of queries near 0.03 ms, 30% near 0.05 ms, 10% near 16 ms" in (
         finding.message
     )
 
@@ -167,7 +167,7 @@ def test_planted_outliers_are_counted() -> None:
     finding = outliers(rounds)
     assert finding is not None
     assert finding.code == "outliers"
-    assert finding.message.startswith("12 of 2500 queries (0.48 %) in 2 of 5 rounds took more than")
+    assert finding.message.startswith("12 of 2500 queries (0.48%) in 2 of 5 rounds took more than")
     words = r"than 1\.[23]\d*x the median 0\.91\d* ms; the longest 7\.28 ms \(8\.0x\)"
     assert re.search(words, finding.message)
 
@@ -190,7 +190,7 @@ def test_one_slow_query_of_a_million_is_found() -> None:
     samples[123] = 70
     finding = outliers([samples])
     assert finding is not None
-    assert finding.message.startswith("1 of 1000000 queries (0.0001 %) took more than")
+    assert finding.message.startswith("1 of 1000000 queries (0.0001%) took more than")
 
 
 def test_a_slow_mode_is_not_made_of_outliers() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.analysis.percent import percent_interval, share_words, signed_percent
 
 SHARES = st.floats(-0.9995, 10, exclude_max=True)
 DIGITS = st.integers(0, 3)
@@ -65,3 +65,19 @@ def test_unknown_bounds_are_empty():
 )
 def test_far_changes_are_factors_or_next_to_nothing(share, text):
     assert signed_percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1e-6, "0.0001%"),
+        (0.0045, "0.45%"),
+        (0.078, "7.8%"),
+        (0.1, "10%"),
+        (1.1, "110%"),
+        (42.2, "43x"),
+        (4.3e9, "4.3e+09x"),
+    ],
+)
+def test_a_share_has_two_digits_and_no_exponent_below_a_million(share, words):
+    assert share_words(share) == words

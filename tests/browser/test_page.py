@@ -403,18 +403,18 @@ def test_a_damaged_page_says_what_it_needs(browse, page, tmp_path):
     assert len(browser.complaints()) == 1
 
 
-def compare(browser):
+def compare(browser, *keys):
     browser.click("#compare summary")
     browser.until("document.querySelector('#compare .result')?.childElementCount > 0")
+    for name, key in zip("AB", keys, strict=False):
+        options = browser.driver.find_elements("css selector", f"[aria-label={name}] option")
+        next(one for one in options if one.text == key).click()
 
 
 def test_two_measurements_side_by_side(browser):
-    compare(browser)
-    for name, key in (("A", SWEEP[1]), ("B", SWEEP[2])):
-        options = browser.driver.find_elements("css selector", f"[aria-label={name}] option")
-        next(one for one in options if one.text == key).click()
+    compare(browser, SWEEP[1], SWEEP[2])
     found = "[...document.querySelectorAll('#compare tbody tr')].map((one) => one.textContent)"
-    less = "\N{MINUS SIGN}80.0%"
+    less = "-80.0%"
     rows = browser.js(found)
     assert all("+400.0%" in row for row in rows if "throughput" not in row)
     assert any("throughput" in row and less in row for row in rows)
@@ -425,3 +425,17 @@ def test_two_measurements_side_by_side(browser):
     assert len(set(browser.js(names))) == len(rows)
     browser.click("#compare .sides > button")
     assert all(less in row for row in browser.js(found) if "throughput" not in row)
+
+
+def test_charts_keep_the_width_of_their_place(browser):
+    panel = browser.open_row(FAILED)
+    compare(browser, SWEEP[1], SWEEP[2])
+    places = [f"document.querySelector('{at} figure .plot')" for at in (panel, "#compare")]
+    before = [browser.js(f"{place}.viewBox.baseVal.width") for place in places]
+    size = {"width": 800, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for place, width in zip(places, before, strict=True):
+            browser.until(f"{place}.viewBox.baseVal.width < {width}")
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -249,7 +249,7 @@ def test_pair_of_equal_engines_is_even_and_a_longer_one_is_slower(
             even = trt_compare(chain, chain, name="even", **options)
             even.assert_not_slower(tolerance=0.05)
             slower = trt_compare(longer, chain, name="longer", **options)
-            with pytest.raises(AssertionError, match="is slower by more than 5 %"):
+            with pytest.raises(AssertionError, match="is slower by more than 5%"):
                 slower.assert_not_slower(tolerance=0.05)
         """
     )

@@ -114,7 +114,7 @@ def test_other_bits_are_normal():
 def test_a_process_at_work_is_a_disturbance(percent, processes):
     after = later(other_sm_percent=percent, other_processes=processes)
     (reason,) = disturbances(QUIET, after)
-    assert f"{percent} %" in reason
+    assert f"{percent}%" in reason
 
 
 @given(percent=st.floats(0, 4.9))

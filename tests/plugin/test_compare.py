@@ -33,7 +33,7 @@ def run(project, body, *options):
 def test_slower_engine_is_found_and_reported(models):
     result = run(models, "pair.assert_not_slower(tolerance=0.2)")
     assert result.ret == 1
-    result.stdout.re_match_lines([".*the new engine is slower by more than 20 %" + RATIO])
+    result.stdout.re_match_lines([".*the new engine is slower by more than 20%" + RATIO])
 
 
 def test_faster_engine_is_found(models):
@@ -46,7 +46,7 @@ def test_faster_engine_is_found(models):
 def test_engine_that_is_not_faster_fails(models):
     result = run(models, "pair.assert_faster(by=0.1)")
     assert result.ret == 1
-    result.stdout.re_match_lines([".*the new engine is not faster by 10 %" + RATIO])
+    result.stdout.re_match_lines([".*the new engine is not faster by 10%" + RATIO])
 
 
 def test_blocks_take_turns_and_are_recorded(models):
@@ -119,7 +119,7 @@ def test_policy_that_fails_says_so_and_that_nothing_was_seen(models):
     body = "pair.assert_not_slower(tolerance=0.2)"
     result = run(models, body, "--trtperf-max-warm-up=1e-3", "--trtperf-inconclusive=fail")
     assert result.ret == 1
-    words = "the new engine may or may not be slower by more than 20 %"
+    words = "the new engine may or may not be slower by more than 20%"
     result.stdout.re_match_lines([f".*{words}: .*; not steady: .*fail fails it.*"])
 
 

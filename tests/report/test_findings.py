@@ -18,7 +18,15 @@ def contended(share):
 def test_a_kind_of_many_measurements_is_one_line_with_its_range_and_the_first():
     records = [measured(f"t.py::test_{n}", findings=[contended(n / 100)]) for n in range(34, 69)]
     (line,) = finding_lines(records, each=False)
-    assert line == "contended, 34 to 68 %: 35 measurements, first t.py::test_34: others took 34%"
+    assert line == "contended, 34% to 68%: 35 measurements, first t.py::test_34: others took 34%"
+
+
+def test_a_range_has_no_exponents():
+    records = [
+        measured(name, findings=[contended(share)]) for name, share in (("a", 0.022), ("b", 1.1))
+    ]
+    (line,) = finding_lines(records, each=False)
+    assert line.startswith("contended, 2.2% to 110%: ")
 
 
 def test_a_kind_of_one_measurement_is_its_own_message():

@@ -93,13 +93,25 @@ WARM_UP = MeasureProgress(None, 0, 0, 9.6)
     ],
 )
 def test_what_a_measurement_shows(terminal, clock, progress, text):
-    assert shown(terminal, clock, WARM_UP, progress) == f"trtperf: {text}  test_a#wide"[:79]
+    assert shown(terminal, clock, WARM_UP, progress) == f"trtperf: test_a#wide: {text}"[:79]
 
 
 def test_a_trial_of_a_search_has_no_verdict(terminal, clock):
     progress = MeasureProgress(2, 3, 0, 3)
     text = shown(terminal, clock, WARM_UP, progress, looks=())
-    assert text == "trtperf: round 2 of at least 3, at most 3 s left  test_a#wide"
+    assert text == "trtperf: test_a#wide: round 2 of at least 3, at most 3 s left"
+
+
+def test_a_long_name_leaves_room_for_the_round(terminal, clock):
+    line = ProgressLine(terminal, clock=clock)
+    show = MeasureLines(line, f"tests/t.py::TestA::test_{'a' * 90}[8]").of("")
+    assert show is not None
+    for _ in range(2):
+        show(WARM_UP)
+        clock.now += 1
+    text = terminal.getvalue().rpartition("\r")[2].partition("\x1b")[0]
+    assert text.startswith("trtperf: TestA::test_aaaa")
+    assert text.endswith("aaa[8]: warm-up, at most 10 s left")
 
 
 def test_a_short_measurement_shows_nothing(terminal, clock):

@@ -88,7 +88,7 @@ function textsOf(details) {
   ];
 }
 
-// The charts of an opened row: of another number once it is chosen, and of another width.
+// The charts of an opened row: of another number once it is chosen.
 class Charts {
   constructor(details, data) {
     this.details = details;
@@ -99,10 +99,6 @@ class Charts {
     this.grid = element("div", { class: "charts" });
     this.figures = this.all().map((chart) => new Figure(chart));
     this.grid.append(...this.figures.map((one) => one.node));
-    this.watch = new ResizeObserver(() => {
-      if (this.grid.clientWidth !== this.width) this.draw();
-    });
-    this.watch.observe(this.grid);
   }
 
   all() {
@@ -120,7 +116,6 @@ class Charts {
   }
 
   draw() {
-    this.width = this.grid.clientWidth;
     for (const figure of this.figures) figure.draw();
   }
 
@@ -153,10 +148,6 @@ class Charts {
     } }, "Logarithmic");
     return element("div", { class: "metrics" },
       element("div", { role: "group", "aria-label": "Number" }, ...buttons), log);
-  }
-
-  close() {
-    this.watch.disconnect();
   }
 }
 

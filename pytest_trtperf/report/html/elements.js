@@ -30,11 +30,12 @@ function number(value, digits = 4) {
   return value.toLocaleString("en", { maximumSignificantDigits: digits });
 }
 
-// As messages have it: from +1000 % on as a factor.
+// As messages have it: from +1000% on as a factor, and next to nothing left as such.
 function percent(share, digits = 1) {
   if (share >= 10) return `${number(Math.round(1 + share), 7)}x`;
+  if (share > -1 && share < -0.9995) return "<-99.9%";
   const size = Math.abs(100 * share).toFixed(digits);
-  return `${share < 0 && Number(size) ? "−" : "+"}${size}%`;
+  return `${share < 0 && Number(size) ? "-" : "+"}${size}%`;
 }
 
 async function unpacked(id) {

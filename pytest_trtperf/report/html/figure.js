@@ -14,6 +14,9 @@ class Figure {
     this.box.addEventListener("pointerdown", (event) => this.begin(event));
     this.box.addEventListener("pointerup", (event) => this.end(event));
     this.box.addEventListener("dblclick", () => this.show(null));
+    new ResizeObserver(() => {
+      if (this.plot && Math.floor(this.box.clientWidth) !== this.plot.width) this.draw();
+    }).observe(this.box);
     this.replace(chart);
   }
 

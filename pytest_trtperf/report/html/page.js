@@ -116,9 +116,7 @@ class Listing {
   }
 
   close(row) {
-    const { row: below, charts } = opened.get(row.id);
-    charts?.close();
-    below.remove();
+    opened.get(row.id).row.remove();
     opened.delete(row.id);
     this.mark(row, false);
   }

@@ -16,7 +16,7 @@ function decimals(step) {
 
 function fixed(value, digits) {
   const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return Number(value.toFixed(digits)) === 0 ? text.replace("-", "") : text.replace("-", "−");
+  return Number(value.toFixed(digits)) === 0 ? text.replace("-", "") : text;
 }
 
 function linearTicks(low, high, count) {
