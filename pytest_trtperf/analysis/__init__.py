@@ -13,6 +13,8 @@ distribution      modes and outliers of its queries
 layers            the time of each layer, and its share of the whole
 precision         the types that an engine computes in
 closeness         how far two outputs are apart, and the default tolerances
+rounding          how far they may be where sums cancel
+similarity        whether they point the same way and have the same best classes
 night_watch       the nights at which the level of a series changed, as they come
 night_state       what it compares with on a night, and the sums that raise a change
 night_memory      what it knew before the last night

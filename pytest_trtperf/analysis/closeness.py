@@ -16,12 +16,12 @@ RTOL = {
 
 
 def describe_difference(
-    ours: np.ndarray, theirs: np.ndarray, rtol: float, atol: float | None = None
+    ours: np.ndarray, theirs: np.ndarray, rtol: float, atol: float | None = None, floor: float = 0.0
 ) -> str | None:
     """What differs between two arrays of numbers of one shape; None where all is close.
 
     Args:
-        atol: None is `rtol` times the root mean square of `theirs`.
+        atol: None is `rtol` times the root mean square of `theirs`, and at least `floor`.
     """
     # float64 cannot distinguish all large whole numbers.
     wide = np.longdouble if {ours.dtype.kind, theirs.dtype.kind} & {"i", "u"} else np.float64
@@ -31,7 +31,7 @@ def describe_difference(
         error[np.isnan(error)] = np.inf
         error[(value == wanted) | (np.isnan(value) & np.isnan(wanted))] = 0
         if atol is None:
-            atol = rtol * _root_mean_square(wanted)
+            atol = max(rtol * _root_mean_square(wanted), floor)
         # An infinity is close to itself alone, whatever the tolerance.
         far = (error > atol + rtol * np.abs(wanted)) | np.isinf(error)
         relative = np.where(error > 0, error / np.abs(wanted), 0.0)

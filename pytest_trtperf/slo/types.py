@@ -23,6 +23,9 @@ SHA256 = "^[0-9a-f]{64}$"
 
 # NaN and infinity are excluded by finite bounds, since msgspec takes no infinite ones.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
+Cosine = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 Limit = Positive | Annotated[dict[str, Positive], msgspec.Meta(min_length=1)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 Range = Annotated[list[Size], msgspec.Meta(min_length=3, max_length=3)]
@@ -46,8 +49,10 @@ class Accuracy(_Table, frozen=True):
     """How close outputs have to be to those of a reference, as in `Engine.assert_close`."""
 
     reference: str | None = None
-    rtol: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    atol: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    rtol: NotNegative | dict[Name, NotNegative] | None = None
+    atol: NotNegative | dict[Name, NotNegative] | None = None
+    cosine: Cosine | dict[Name, Cosine] | None = None
+    top_k: Count | dict[Name, Count] | None = None
     seed: Size | None = None
 
 

@@ -58,6 +58,8 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
     ),
     "engine.assert_close(inputs=…, atol=…, rtol=…)": (
         *("--loadRefOutputs", "--refPair", "--atol", "--rtol"),
+    ),
+    "engine.assert_close(inputs=…), with rtol=, atol=, cosine= or top_k=": (
         *("--accuracyAlgorithm", "--accuracyThreshold"),
     ),
     "engine.assert_close() compares outputs": (

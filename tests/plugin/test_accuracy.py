@@ -63,6 +63,31 @@ def test_engine_that_returns_something_else_fails_the_test(project):
     result.stdout.no_fnmatch_line("*accuracy.py:*")
 
 
+def test_outputs_have_tolerances_of_their_own(project):
+    project.model(layers=2)
+    project.model("other", layers=3)
+    how = 'shapes={"x": (8, 256)}, rtol={"y": 0.1}, cosine={"y": 0.999}, top_k=5'
+    assert run(project, f"engine.assert_close({how})").ret == 0
+    result = run(project, f'engine.assert_close("other.onnx", {how})')
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines(
+        [
+            r"E .*output 'y' float32 8x256: \d+ of 2048 values differ by more than .* \+ 0\.1 x",
+            r"E .*output 'y' float32 8x256: the cosine similarity of 8 of 8 rows is below 0\.999",
+            r"E .*lowest cosine similarity \S+ at \[\d\]",
+            r"E .*output 'y' float32 8x256: 8 of 8 rows have other classes among the 5 largest, ",
+            r"E .*the first at \[0\]: class \d+ is \S+ in the reference, whose 5 largest begin at ",
+        ]
+    )
+
+
+def test_a_tolerance_of_no_output_says_so(project):
+    project.model()
+    result = run(project, 'engine.assert_close(shapes={"x": (8, 256)}, rtol={"logits": 0.1})')
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *ValueError: rtol= names 'logits', which is no output; the *"])
+
+
 def test_reference_that_cannot_be_says_so(project):
     project.model()
     result = run(project, 'engine.assert_close("torch", shapes={"x": (8, 256)})')

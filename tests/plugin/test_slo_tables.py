@@ -341,3 +341,33 @@ def test_outputs_are_compared_and_inputs_are_beside_the_table(zoo):
     result.stdout.fnmatch_lines(["net.onnx on onnxruntime differs from b.onnx*"])
     (one,) = [one for one in zoo.measurements() if "inputs" in one["mode"]]
     assert one["mode"]["inputs"] != "seeded"
+
+
+@pytest.mark.usefixtures("on_cpu_here")
+@pytest.mark.parametrize("how", [(), ("--trtperf-smoke",)])
+def test_a_table_holds_each_output_to_its_own(zoo, how):
+    zoo.model("zoo/b", layers=2)
+    write(
+        zoo,
+        """
+        [defaults]
+        dims = { n = 4 }
+        [same]
+        onnx = "models/net.onnx"
+        accuracy = { rtol = { y = 0.1 }, cosine = 0.999, top_k = 3 }
+        [far]
+        onnx = "models/net.onnx"
+        accuracy = { reference = "zoo/b.onnx", cosine = { y = 0.999 } }
+        [misspelt]
+        onnx = "models/net.onnx"
+        accuracy = { atol = { z = 1 } }
+        """,
+    )
+    result = zoo.run(*how)
+    result.assert_outcomes(failed=2, **({"skipped": 1} if how else {"passed": 1}))
+    result.stdout.fnmatch_lines_random(
+        [
+            "*output 'y' float32 4x256: the cosine similarity of 4 of 4 rows is below 0.999",
+            "*misspelt*: atol= names 'z', which is no output; the outputs are 'y'",
+        ]
+    )

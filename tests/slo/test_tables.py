@@ -188,6 +188,21 @@ def test_paths_start_from_the_table(table, tmp_path):
     assert test.accuracy == {"reference": "onnxruntime"}
 
 
+def test_tolerances_of_outputs_by_name(table):
+    (test,) = table("""
+        [m]
+        onnx = "m.onnx"
+        [m.accuracy]
+        rtol = { boxes = 0.1 }
+        atol = { boxes = 1 }
+        cosine = 0.99
+        top_k = { scores = 5 }
+    """).values()
+    assert test.accuracy == {
+        "rtol": {"boxes": 0.1}, "atol": {"boxes": 1}, "cosine": 0.99, "top_k": {"scores": 5},
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("onnx", [300 * "x", 300 * "x" + "*", "a\\u0000*", "a\\u0000"])
 def test_a_name_that_no_file_can_have_matches_none(table, onnx):
     (name,) = table(f'[m]\nonnx = "{onnx}"')
@@ -220,6 +235,12 @@ N = "dims = { N = [1, 8, 32] }\n"
         (M + "measure = [{ N = 8 }]", "(a dimension is named in the entry's dims=)"),
         (M + N + "measure = [{}, { dims = { M = 8 } }]", "[m] measure[1].dims: dims= has no 'M'"),
         (M + "accuracy = { rtoll = 1 }", "[m] accuracy: unknown key 'rtoll': did you mean 'rtol'?"),
+        (M + "accuracy = { cosine = 1.5 }", "[m] accuracy.cosine: expected a number <= 1.0"),
+        (M + "accuracy = { cosine = 0 }", "[m] accuracy.cosine: expected a number > 0.0"),
+        (M + "accuracy = { rtol = nan }", "[m] accuracy.rtol: expected a number >= 0.0"),
+        (M + "accuracy = { rtol = { y = -1 } }", "[m] accuracy.rtol['y']: expected a number >= 0"),
+        (M + "accuracy = { top_k = { y = 0 } }", "[m] accuracy.top_k['y']: expected a whole numb"),
+        (M + "accuracy = { top_k = 1.5 }", "[m] accuracy.top_k: expected a whole number or a tab"),
         (M + "p99_ms = -1", "[m] p99_ms: expected a number > 0.0"),
         (M + "qps = 0", "[m] qps: expected a number > 0.0"),
         (M + "qps = nan", "[m] qps: expected a number > 0.0"),
