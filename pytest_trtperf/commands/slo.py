@@ -20,7 +20,7 @@ from pytest_trtperf.commands.common import (
     say_text,
 )
 from pytest_trtperf.errors import TableError
-from pytest_trtperf.slo.items import SloTest, items_of
+from pytest_trtperf.slo.items import items_of
 from pytest_trtperf.slo.problems import shown
 from pytest_trtperf.slo.schema import FILE
 from pytest_trtperf.text import counted
@@ -93,7 +93,7 @@ def _check(arguments: argparse.Namespace) -> int:
     for test in (test for table in tables for test in items_of(table)):
         if test.onnx:
             real = _real(test.onnx)
-            has_budget[real] = has_budget.get(real, False) or _has_budget(test)
+            has_budget[real] = has_budget.get(real, False) or test.has_budget
     without = sorted(str(one) for real, one in models.items() if real not in has_budget)
     unlimited = sorted(str(one) for real, one in models.items() if has_budget.get(real) is False)
     if arguments.json:
@@ -120,10 +120,6 @@ def _schema(arguments: argparse.Namespace) -> int:
     del arguments  # it is JSON anyway
     say_text(files("pytest_trtperf.slo").joinpath(FILE).read_text(encoding="utf-8").rstrip())
     return ExitStatus.OK
-
-
-def _has_budget(test: SloTest) -> bool:
-    return bool(test.percentiles_ms) or bool(test.costs) or test.qps is not None
 
 
 def _below(folder: Path, suffix: str) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from pytest_trtperf.engine.options import FILE_OPTIONS, OWN, checked_options
 from pytest_trtperf.engine.shapes import Shapes, format_shape, parse_profiles, parse_shape
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
+from pytest_trtperf.slo.budgets import OfMetric, budgets_of_metrics
 from pytest_trtperf.slo.problems import meant
 from pytest_trtperf.slo.table import TableEntry, marks_by_name, read_table
 from pytest_trtperf.slo.types import (
@@ -31,8 +32,6 @@ from pytest_trtperf.slo.types import (
 )
 from pytest_trtperf.text import with_escapes
 
-_PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0}
-
 
 @dataclass(frozen=True)
 class SloTest:
@@ -45,7 +44,8 @@ class SloTest:
         build: arguments of `trt_engine` beside the path.
         shapes: arguments of the measurement, and of the comparison of outputs.
         options: of the measurement, as those of the mark.
-        percentiles_ms: the budget of each percentile.
+        budgets: of each metric; None is the one that is judged.
+        transfer_share: the budget of what copies are of the latency.
         costs: the budget of each of `COSTS`.
         gates: the tolerance of each that is compared with the baseline.
         missing_ok: whether no option fails the test where one of these is not known.
@@ -58,8 +58,8 @@ class SloTest:
     build: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    percentiles_ms: Mapping[float, Limit] = field(default_factory=dict)
-    metric: str | None = None
+    budgets: Mapping[str | None, OfMetric] = field(default_factory=dict)
+    transfer_share: Limit | None = None
     qps: Limit | None = None
     costs: Mapping[str, Limit] = field(default_factory=dict)
     gates: Mapping[str, float] = field(default_factory=dict)
@@ -67,6 +67,12 @@ class SloTest:
     accuracy: Mapping[str, Any] | None = None
     baseline: bool = True
     marks: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it holds anything to a limit."""
+        limits = (self.budgets, self.costs, self.qps, self.transfer_share)
+        return any(limit not in (None, {}) for limit in limits)
 
 
 def items_of(path: Path) -> list[SloTest]:
@@ -174,8 +180,8 @@ def _test(
         build={"shapes": table.shapes, "dims": dims, **build},
         shapes={"shapes": one.shapes or None, "dims": None if dims is None else one.dims},
         options=_options(entry, whole, key),
-        percentiles_ms=_percentiles(entry, whole, key),
-        metric=whole.metric,
+        budgets=budgets_of_metrics(entry, whole, key),
+        transfer_share=whole.transfer_share,
         qps=whole.qps,
         costs={
             name: limit
@@ -270,24 +276,6 @@ def _options(entry: TableEntry, whole: Measured, key: str) -> dict[str, Any]:
     elif inputs is not None:
         given["inputs"] = {name: str(folder / path) for name, path in inputs.items()}
     return given
-
-
-def _percentiles(entry: TableEntry, whole: Measured, key: str) -> dict[float, Limit]:
-    found = {
-        p: getattr(whole, name)
-        for name, p in _PERCENTILES.items()
-        if getattr(whole, name) is not None
-    }
-    for name, limit in (whole.percentiles_ms or {}).items():
-        try:
-            p = float(name)
-        except ValueError:
-            p = 0.0
-        if not 0 < p < 100:
-            what = f"{name!r} is no percentile: write a number between 0 and 100, such as '99.9'"
-            raise entry.problem(".".join(filter(None, (key, "percentiles_ms"))), what)
-        found[p] = limit
-    return found
 
 
 def _accuracy(entry: TableEntry, whole: Measured) -> dict[str, Any] | None:

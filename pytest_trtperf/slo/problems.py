@@ -53,7 +53,7 @@ def of_validation(
     found = _PLACE.fullmatch(str(error))
     what, key = (found[1], found[2] or "") if found else (str(error), "")
     if unknown := _UNKNOWN.fullmatch(what):
-        name, kind = unknown[1], key.rpartition(".")[2].partition("[")[0]
+        name, kind = unknown[1], key.replace("[...]", "").rpartition(".")[2].partition("[")[0]
         hint = " (a dimension is named in the entry's dims=)" if kind == "measure" else ""
         return key, f"unknown key {brief(name)}{meant(name, known.get(kind, known['']))}{hint}"
     what = what.replace("Object missing required field", "it lacks the key")

@@ -11,7 +11,7 @@ from pytest_trtperf.engine.options import OPTIONS as BUILD_OPTIONS
 from pytest_trtperf.engine.options import OWN, PRECISIONS
 from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.record.schema import same_for_all_versions
-from pytest_trtperf.slo.types import DEFAULTS, Defaults, Entry, Measurement
+from pytest_trtperf.slo.types import DEFAULTS, Defaults, Entry, Measurement, MetricBudgets
 
 FILE = "slo.schema.json"
 
@@ -22,7 +22,12 @@ _MEANINGS: Mapping[str, str] = {
     "p95_ms": f"Budget of P95 in ms. {_LIMIT}",
     "p99_ms": f"Budget of P99 in ms. {_LIMIT}",
     "percentiles_ms": "Budgets of other percentiles in ms, by number: { '99.9' = 3 }.",
-    "metric": "What percentiles are of (default: latency, or response under an open load).",
+    "tail_ratio": f"Budget of P99 over the median, such as 1.2. {_LIMIT}",
+    "cov": f"Budget of the coefficient of variation, as a share: 0.025 is 2.5 %. {_LIMIT}",
+    "metric": "What percentiles, tail_ratio and cov are of (default: latency, or response under "
+    "an open load).",
+    "metrics": "Budgets of other metrics by name: { gpu_compute = { p99_ms = 1, cov = 0.025 } }.",
+    "transfer_share": f"Budget of what the copies are of the latency, as a share. {_LIMIT}",
     "qps": f"Budget of the throughput in queries per second. {_LIMIT}",
     "load_time_ms": f"Budget of reading, deserialising and a first context, in ms. {_LIMIT}",
     "cold_start_ms": f"Budget from a fresh process to the first answer, in ms. {_LIMIT}",
@@ -51,7 +56,7 @@ _KINDS = {"flag": "boolean", "number": "integer", "enum": "string"}
 
 def slo_schema() -> dict[str, Any]:
     """The schema of `*.slo.toml` (JSON Schema draft 7, which editors of TOML read)."""
-    kinds = (Defaults, Entry, Measurement)
+    kinds = (Defaults, Entry, Measurement, MetricBudgets)
     _, found = msgspec.json.schema_components(kinds, ref_template="#/definitions/{name}")
     parts = {name: _without_null(part) for name, part in found.items()}
     for kind in kinds:

@@ -14,7 +14,15 @@ import msgspec
 
 from pytest_trtperf.errors import TableError
 from pytest_trtperf.slo.problems import headers, of_validation, problem, shown
-from pytest_trtperf.slo.types import DEFAULTS, Accuracy, Defaults, Entry, Marks, Measurement
+from pytest_trtperf.slo.types import (
+    DEFAULTS,
+    Accuracy,
+    Defaults,
+    Entry,
+    Marks,
+    Measurement,
+    MetricBudgets,
+)
 from pytest_trtperf.text import brief, is_text
 
 if sys.version_info >= (3, 11):
@@ -144,6 +152,7 @@ def _converted(
             "": kind.__struct_fields__,
             "measure": [*Measurement.__struct_fields__, *named],
             "accuracy": Accuracy.__struct_fields__,
+            "metrics": MetricBudgets.__struct_fields__,
         }
         key, what = of_validation(error, known)
         raise problem(path, lines.get(name), name, _with_name(key, table, kind), what) from None

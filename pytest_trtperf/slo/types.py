@@ -56,15 +56,24 @@ class Accuracy(_Table, frozen=True):
     seed: Size | None = None
 
 
-class Measured(_Table, frozen=True):
-    """What one measurement has: budgets, options, marks. Absent is not said here."""
+class MetricBudgets(_Table, frozen=True):
+    """Budgets of one metric, such as `gpu_compute`."""
 
     p50_ms: Limit | None = None
     p90_ms: Limit | None = None
     p95_ms: Limit | None = None
     p99_ms: Limit | None = None
     percentiles_ms: dict[str, Limit] | None = None
+    tail_ratio: Limit | None = None
+    cov: Limit | None = None
+
+
+class Measured(MetricBudgets, frozen=True):
+    """What one measurement has: budgets, options, marks. Absent is not said here."""
+
     metric: Name | None = None
+    metrics: dict[Name, MetricBudgets] | None = None
+    transfer_share: Limit | None = None
     qps: Limit | None = None
     load_time_ms: Limit | None = None
     cold_start_ms: Limit | None = None

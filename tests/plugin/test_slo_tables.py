@@ -100,6 +100,25 @@ def test_all_missed_budgets_are_said(zoo):
     result.stdout.no_fnmatch_line("*traceback entries*")
 
 
+def test_the_shape_of_times_and_other_metrics_have_budgets(zoo):
+    text = """
+        [net]
+        onnx = "models/net.onnx"
+        dims = { n = 8 }
+        tail_ratio = 99
+        transfer_share = 0.01
+        [net.metrics.gpu_compute]
+        p99_ms = 1e-6
+        cov = 1e-6
+    """
+    write(zoo, text)
+    result = zoo.run()
+    result.assert_outcomes(failed=1)
+    missed = ["P99 of gpu_compute * > 1e-06 ms *", "* of gpu_compute * > 1e-06*", "share of tr* >*"]
+    result.stdout.fnmatch_lines(missed)
+    result.stdout.no_fnmatch_line("*latency * > *")
+
+
 ONE = '[net]\nonnx = "models/net.onnx"\ndims = { n = 8 }\np99_ms = 1e-6\n'
 
 

@@ -12,6 +12,7 @@ from pytest_trtperf.analysis.costs import COSTS
 from pytest_trtperf.engine.options import PRECISIONS
 from pytest_trtperf.errors import TableError
 from pytest_trtperf.options import OF_MEASUREMENT
+from pytest_trtperf.slo.budgets import OfMetric
 from pytest_trtperf.slo.items import items_of
 from pytest_trtperf.slo.types import OPTIONS
 
@@ -41,13 +42,13 @@ def test_a_measurement_is_a_test_named_by_its_sizes(table, tmp_path):
     assert test.onnx == tmp_path / "models" / "resnet50.onnx"
     assert test.build == {"shapes": None, "dims": {"N": [1, 8, 32]}}
     assert test.shapes == {"shapes": None, "dims": {"N": 8}}
-    assert test.percentiles_ms == {99.0: {"NVIDIA H200*": 2.0}}
+    assert test.budgets == {None: OfMetric({99.0: {"NVIDIA H200*": 2.0}})}
     assert (test.qps, test.baseline, test.accuracy, test.marks) == (500, True, None, {})
 
 
 def test_an_entry_without_measurements_is_one_test(table):
     ((name, test),) = table('[m]\nonnx = "m.onnx"\np50_ms = 3\nbaseline = false').items()
-    assert (name, test.percentiles_ms, test.baseline) == ("m", {50.0: 3.0}, False)
+    assert (name, test.budgets, test.baseline) == ("m", {None: OfMetric({50.0: 3.0})}, False)
     assert (test.build, test.shapes) == (
         {"shapes": None, "dims": None},
         {"shapes": None, "dims": None},
@@ -211,7 +212,42 @@ def test_a_name_that_no_file_can_have_matches_none(table, onnx):
 
 def test_percentiles_by_number(table):
     (test,) = table('[m]\nonnx = "m.onnx"\npercentiles_ms = { "99.9" = 3 }\np50_ms = 1').values()
-    assert test.percentiles_ms == {50.0: 1, 99.9: 3}
+    assert test.budgets == {None: OfMetric({50.0: 1, 99.9: 3})}
+
+
+def test_budgets_of_several_metrics(table):
+    (test,) = table(
+        """
+        [m]
+        onnx = "m.onnx"
+        p99_ms = 2
+        tail_ratio = 1.2
+        transfer_share = { "NVIDIA*" = 0.3 }
+        [m.metrics.gpu_compute]
+        p50_ms = 1
+        cov = 0.025
+        """
+    ).values()
+    assert test.budgets == {
+        None: OfMetric({99.0: 2.0}, tail_ratio=1.2),
+        "gpu_compute": OfMetric({50.0: 1.0}, cov=0.025),
+    }
+    assert test.transfer_share == {"NVIDIA*": 0.3}
+    (named,) = table(f'{M}metric = "gpu_compute"\ncov = 0.02').values()
+    assert named.budgets == {"gpu_compute": OfMetric(cov=0.02)}
+
+
+@pytest.mark.parametrize(
+    ("keys", "has_one"),
+    [
+        ("", False), ("metrics = { h2d = {} }", False), ("percentiles_ms = {}", False),
+        ("cov = 0.1", True), ("metrics = { h2d = { p99_ms = 1 } }", True),
+        ("transfer_share = 0.2", True), ("qps = 1", True), ("engine_size_mib = 9", True),
+    ],
+)  # fmt: skip
+def test_whether_there_is_a_budget(table, keys, has_one):
+    (test,) = table(M + keys).values()
+    assert test.has_budget is has_one
 
 
 M = '[m]\nonnx = "m.onnx"\n'
@@ -247,6 +283,25 @@ N = "dims = { N = [1, 8, 32] }\n"
         (M + "qps = inf", "[m] qps: expected a number <= "),
         (M + 'p99_ms = { "H200*" = -2 }', "[m] p99_ms['H200*']: expected a number > 0.0"),
         (M + 'percentiles_ms = { "100" = 2 }', "[m] percentiles_ms: '100' is no percentile"),
+        (M + "cov = -1", "[m] cov: expected a number > 0.0"),
+        (M + "transfer_share = 0", "[m] transfer_share: expected a number > 0.0"),
+        (M + "tail_ration = 2", ":1: [m]: unknown key 'tail_ration': did you mean 'tail_ratio'?"),
+        (
+            M + "metrics = { gpu_compute = { p99 = 2 } }",
+            "[m] metrics['gpu_compute']: unknown key 'p99': did you mean 'p99_ms'?",
+        ),
+        (
+            M + "metrics = { gpu_compute = { qps = 2 } }",
+            "[m] metrics['gpu_compute']: unknown key 'qps'; there are p50_ms, p90_ms, p95_ms, p99",
+        ),
+        (
+            M + 'metrics = { h2d = { percentiles_ms = { "x" = 2 } } }',
+            "[m] metrics.h2d.percentiles_ms: 'x' is no percentile",
+        ),
+        (
+            M + 'metric = "h2d"\nmetrics = { h2d = { p99_ms = 2 } }',
+            "[m] metrics.h2d: metric= names it, too: write its budgets in one place",
+        ),
         (M + "tolerance = { medan = 0.1 }", "'medan'; it takes median, p99, throughput"),
         (M + "sessions = 0", "[m]: sessions: expected a whole number of at least 1, got 0"),
         (M + "owner = 3", "[m] owner: expected text, got a whole number"),
@@ -333,7 +388,8 @@ def quoted(text):
 
 
 KEYS = ["p99_ms", "qps", "dims", "shapes", "build", "precision", "measure", "marks", "accuracy",
-        "inputs", "labels", "exclude", "percentiles_ms", "owner", "metric"]  # fmt: skip
+        "metrics", "cov", "inputs", "labels", "exclude", "percentiles_ms", "owner",
+        "metric"]  # fmt: skip
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3), st.text(max_size=5))
