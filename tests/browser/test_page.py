@@ -315,12 +315,13 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     from pytest_trtperf.analysis.gates import Gate
     from pytest_trtperf.judge.fleet import judge_fleet
     from pytest_trtperf.record.history import History, Night, Series
+    from pytest_trtperf.record.origin import CiRecord
     from pytest_trtperf.report.html.page import write_html
 
     dates = [f"2026-0{1 + n // 28}-{1 + n % 28:02}" for n in range(60)]
     # A night goes by the date of its evening.
     mornings = [*dates[1:], "2026-03-05"]
-    nights = [Night(f"{morning}T02:00:00Z", f"{n}.json", f"c{n}", date)
+    nights = [Night(f"{morning}T02:00:00Z", f"{n}.json", f"c0ffee{n:02}", date)
               for n, (date, morning) in enumerate(zip(dates, mornings, strict=True))]  # fmt: skip
     values = [(1.2 if n >= 45 else 1.0) + 0.001 * (n % 5) for n in range(60)]
     gate = Gate("latency", "median", 0.05)
@@ -337,7 +338,9 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     fleet = judge_fleet(History(series=series, last_night=dates[-1]))
     trends = list(zip(fleet.series, fleet.trends, strict=True))
     ((change,), *_) = (trend.changes for _, trend in trends)
-    write_html(path, [make_run(make_measurement(SCRIPT))], trends, ["1 alarm"], fleet.alarms)
+    job = CiRecord(provider="GitHub", job_url="https://github.com/a/b/actions/runs/7")
+    run = make_run(make_measurement(SCRIPT), ci=job)
+    write_html(path, [run], trends, ["1 alarm"], fleet.alarms)
     browser = browse(path)
     name = browser.row(SCRIPT)
     browser.open(f"#{name}")
@@ -349,6 +352,14 @@ def test_trend(browse, make_run, make_measurement, tmp_path):
     assert f"{change.night.date} +19." in text
     assert change.night.created[:10] not in text
     assert f"first in {change.night.record} of {change.night.commit}" in text
+    pages = {f"https://github.com/a/b/commit/{change.night.commit}"}
+    for at in (f"#{name}", f"{panel} .remarks"):
+        links = browser.js(f"[...document.querySelectorAll('{at} a')].map((one) => one.href)")
+        assert pages <= set(links)
+    line = f"document.querySelector('{panel} .series .line:not(.wide)').outerHTML"
+    before = browser.js(line)
+    browser.click(f"{panel} .metrics button")
+    assert browser.js(line) != before
     for there in ("lab1", "lab2", "driver 570 → 580", "latency median, ms"):
         assert there in text
     # A line for each host at a glance, and the night of the alarm.
@@ -439,3 +450,35 @@ def test_charts_keep_the_width_of_their_place(browser):
             browser.until(f"{place}.viewBox.baseVal.width < {width}")
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_all_that_is_shown_is_opened_and_closed(browser):
+    opened = "document.querySelectorAll('.details[data-drawn=true]').length"
+    browser.click("#measurements [data-state=pass]")
+    browser.click("#measurements .open-all")
+    browser.until(f"{opened} === 4")
+    browser.click("#measurements .close-all")
+    assert browser.js("document.querySelectorAll('.details').length") == 0
+
+
+def test_a_test_under_all_its_parameters(browse, make_run, make_measurement, tmp_path):
+    from pytest_trtperf.report.html.page import write_html
+
+    levels = {"2": 1.0, "16-fp32": 3.0, "1": 0.5}
+    measured = [make_measurement(f"t.py::test_a[{one}]", level=ms) for one, ms in levels.items()]
+    others = [make_measurement(key, level=1.0) for key in ("t.py::test_b[2]", "t.py::test_c")]
+    path = tmp_path / "run.html"
+    write_html(path, [make_run(*measured, *others), make_run(make_measurement("t.py::test_a[4]"))])
+    browser = browse(path)
+    panel = browser.open_row("t.py::test_a[2]")
+    assert "latency under all parameters of the test" in browser.captions(panel)
+    figure = f"[...document.querySelectorAll('{panel} figure')].at(-1)"
+    found = browser.js(f"[...{figure}.querySelectorAll('.ink')].map((one) => one.textContent)")
+    assert found == ["1", "0.5 ms, 1x", "2", "1 ms, 2x", "16-fp32", "3 ms, 6x"]
+    browser.driver.execute_script(f"document.querySelector('{panel} details').open = true")
+    browser.click(f"{panel} details a")
+    row = browser.row("t.py::test_a[1]")
+    browser.until(f"document.querySelector('#{row} + .details')?.dataset.drawn === 'true'")
+    for key in ("t.py::test_b[2]", "t.py::test_c"):
+        assert "all parameters" not in " ".join(browser.captions(browser.open_row(key)))
+    assert browser.complaints() == []

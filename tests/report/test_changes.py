@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
 from pytest_trtperf.report.html.changes import Change, Scale, change_in
-from pytest_trtperf.report.html.links import anchors, commit_url, page_url, project_of
+from pytest_trtperf.report.html.links import anchors, commit_url, commits_page, page_url, project_of
 
 SHARES = st.floats(-0.99, 1e6)
 
@@ -82,6 +82,7 @@ def test_names_of_links_are_those_of_the_next_page():
 def test_pages_of_a_repository(job, project, page):
     assert (project_of(job), commit_url(job, "c0ffee")) == (project, page)
     assert commit_url(job, "c0ffee/../..") is None
+    assert (commits_page(job) or "") + "c0ffee" == (page or "c0ffee")
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,17 @@ NONE = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, what it sorts by (nothing sorts last), a second line in small, and a drawing."""
+    """A text, what it sorts by (nothing sorts last), a second line in small, and a drawing.
+
+    `url` makes the second line a link.
+    """
 
     text: str
     sort: float | str = ""
     small: str = ""
     strip: Strip | None = None
     spark: Spark | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True)

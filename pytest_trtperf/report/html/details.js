@@ -69,11 +69,18 @@ function factsTable(details) {
   return folded("Engine, mode and circumstances", element("dl", {}, ...facts));
 }
 
-function textsOf(details) {
+// A commit, as a link where the page knows where its repository shows commits.
+function commitNode(commit, data) {
+  const text = commit.slice(0, 12);
+  return data.commits && /^[0-9a-f]{6,64}$/i.test(commit)
+    ? element("a", { href: data.commits + commit, rel: "noopener noreferrer" }, text) : text;
+}
+
+function textsOf(details, data) {
   if (details.type === "trend") {
-    const changes = details.series.flatMap(({ trend }) => trend.changes.map((one) =>
+    const changes = details.series.flatMap(({ trend }) => trend.changes.map((one) => element("span", {},
       `${one.night.date}: ${trend.metric}${trend.host ? ` on ${trend.host}` : ""} ${number(one.before)} to ${number(one.after)} ${trend.unit}, ` +
-      `${percent(one.change)}, first in ${one.night.record}${one.night.commit ? ` of ${one.night.commit.slice(0, 12)}` : ""}`));
+      `${percent(one.change)}, first in ${one.night.record}`, ...(one.night.commit ? [" of ", commitNode(one.night.commit, data)] : []))));
     return [element("p", { class: "key" }, details.key), metricsTable(details), listOf("Changes of level", changes)];
   }
   const verdicts = details.verdicts.map((verdict) => verdictItem(verdict, details.key));
@@ -104,12 +111,12 @@ class Charts {
   all() {
     const { details, data, gate, log } = this;
     const found = {
-      trend: () => [trendChart(details, data.nights)],
+      trend: () => [trendChart(details, data.nights, log)],
       max_qps: () => [rateChart(details)],
       pair: () => [pairChart(details), ...pairBlocksCharts(details)],
       measurement: () => [
         roundsChart(details, gate, log), gatesChart(details), ...raceCharts(details), distributionChart(details, gate, log),
-        percentileChart(details, gate, log), layerChart(details), sweepChart(details, data.measurements),
+        percentileChart(details, gate, log), layerChart(details), sweepChart(details, data.measurements), parametersChart(details, data, log),
       ],
     }[details.type]();
     return found.filter(Boolean).map((chart) => ({ ...chart, subject: details.key }));
@@ -132,7 +139,7 @@ class Charts {
   }
 
   choices() {
-    if (!this.gates.length) return null;
+    if (!this.gates.length && this.details.type !== "trend") return null;
     const buttons = this.gates.map((gate) => element("button", {
       type: "button", "aria-pressed": String(gate === this.gate),
       onclick: () => {
@@ -147,7 +154,7 @@ class Charts {
       this.change();
     } }, "Logarithmic");
     return element("div", { class: "metrics" },
-      element("div", { role: "group", "aria-label": "Number" }, ...buttons), log);
+      buttons.length ? element("div", { role: "group", "aria-label": "Number" }, ...buttons) : null, log);
   }
 }
 
@@ -162,9 +169,10 @@ function linksOf(details, anchor, data) {
 function panelOf(details, charts, anchor, data) {
   const isMeasurement = details.type === "measurement";
   return element("div", { class: "panel" }, linksOf(details, anchor, data), ...[
-    ...textsOf(details),
+    ...textsOf(details, data),
     charts.choices(),
     charts.grid,
+    isMeasurement ? parametersTable(details, data) : null,
     isMeasurement ? figuresTable(details) : null,
     isMeasurement ? layersTable(details) : null,
     details.facts ? factsTable(details) : null,

@@ -15,6 +15,8 @@ _JOBS = (
 )
 """The pages of jobs of GitHub and GitLab, and where their repository shows a commit."""
 
+_ANY_COMMIT = "0" * 40
+
 _PAGE = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 
 
@@ -62,3 +64,8 @@ def commit_url(job_url: str | None, commit: str | None) -> str | None:
         if found := job.match(job_url):
             return page_url(page.format(found[1], commit))
     return None
+
+
+def commits_page(job_url: str | None) -> str | None:
+    """What the pages of a repository's commits begin with; None where the job does not say."""
+    return (commit_url(job_url, _ANY_COMMIT) or "").removesuffix(_ANY_COMMIT) or None

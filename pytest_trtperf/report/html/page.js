@@ -27,11 +27,13 @@ class Listing {
         this.update();
       });
     }
+    this.section.querySelector(".open-all").addEventListener("click", () => this.openShown());
+    this.section.querySelector(".close-all").addEventListener("click", () => this.rows.filter((row) => opened.has(row.id)).forEach((row) => this.close(row)));
     this.heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => this.sort(head, column)));
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("tr.row");
-      // Texts of a row can be selected without opening it.
-      if (row && (event.target.closest(".toggle") || !window.getSelection().toString())) this.toggle(row);
+      // Texts of a row can be selected, and its links followed, without opening it.
+      if (row && !event.target.closest("a") && (event.target.closest(".toggle") || !window.getSelection().toString())) this.toggle(row);
     });
     this.body.addEventListener("keydown", (event) => this.move(event));
     this.body.addEventListener("focusin", (event) => {
@@ -91,6 +93,14 @@ class Listing {
   toggle(row) {
     if (opened.has(row.id)) this.close(row);
     else this.open(row);
+  }
+
+  // One after the other: hundreds of rows take seconds, in which the page still answers.
+  async openShown() {
+    for (const row of this.visible) {
+      if (!opened.has(row.id)) await this.open(row);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   async open(row) {

@@ -42,7 +42,7 @@ from pytest_trtperf.report.html.details import (
 )
 from pytest_trtperf.report.html.failures import broken_tests, failures
 from pytest_trtperf.report.html.forest import forest_of
-from pytest_trtperf.report.html.links import page_url, see_also
+from pytest_trtperf.report.html.links import commits_page, page_url, see_also
 from pytest_trtperf.report.html.summary import facts_of, moment, mood, sentence
 from pytest_trtperf.report.html.trend_details import Nights, trend_details
 from pytest_trtperf.report.html.trend_rows import Followed
@@ -52,7 +52,15 @@ from pytest_trtperf.version import VERSION
 
 SCRIPTS = (
     *("elements.js", "scale.js", "plot.js", "lines.js", "files.js", "figure.js"),
-    *("rounds.js", "changes.js", "charts.js", "trend.js", "details.js", "compare.js"),
+    *(
+        "rounds.js",
+        "changes.js",
+        "parameters.js",
+        "charts.js",
+        "trend.js",
+        "details.js",
+        "compare.js",
+    ),
     *("print.js", "page.js"),
 )
 """In the order in which they need each other."""
@@ -132,7 +140,8 @@ def html_page(
     lines = rows.measured_rows(found) if found else []
     measured = [one for _, one in found]
     groups = trend_rows.by_test(trends)
-    of_nights = trend_rows.rows_of(groups)
+    job_url = next((run.ci.job_url for run in runs if run.ci and run.ci.job_url), None)
+    of_nights = trend_rows.rows_of(groups, job_url)
     failed = [*failures(found, lines), *broken_tests(runs)]
     return environment.get_template("page.html.jinja").render(
         version=VERSION,
@@ -157,7 +166,7 @@ def html_page(
         script=Markup(script),  # noqa: S704  # files of this package
         script_hash=_hash(script),
         style_hash=_hash(style),
-        details=_packed(_details(runs, found, groups, _see(lines, of_nights))),
+        details=_packed(_details(runs, found, groups, _see(lines, of_nights), job_url)),
     )
 
 
@@ -198,6 +207,7 @@ def _details(
     found: Sequence[tuple[RunRecord, Measured]],
     groups: Sequence[Sequence[Followed]],
     see: Mapping[str, str],
+    job_url: str | None,
 ) -> bytes:
     """What rows show once they are opened, as JSON."""
     nights = Nights()
@@ -209,6 +219,7 @@ def _details(
         "runs": [(run.created, run.hardware_class, run.host, run.commit) for run in runs],
         "run_of": [places[id(run)] for run, _ in found],
         "see": see,
+        "commits": commits_page(job_url),
     }
     return msgspec.json.encode(content)
 

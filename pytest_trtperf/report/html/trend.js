@@ -40,14 +40,14 @@ function levelsOf(one, all) {
   return found;
 }
 
-function metricPanel(metric, members, all, hosts) {
+function metricPanel(metric, members, all, hosts, kind) {
   const named = hosts.length > 1;
   const series = members.map((one) => hostSeries(one, all, HOST_COLOURS[hosts.indexOf(hostOf(one))] ?? "then", named));
   const values = series.flatMap((one) => one.points.filter(Boolean).map(([, value]) => value));
   // With several hosts only the troubled ones have their levels drawn: the others would hide the lines.
   const shown = members.filter((one) => !named || one.trend.state === "alarm" || one.trend.state === "acknowledged").slice(0, 2);
   return {
-    height: 130, label: `${metric}, ${members[0].trend.unit}`, y: { range: roomy(values) },
+    height: 130, label: `${metric}, ${members[0].trend.unit}`, y: { kind, range: roomy(values, { kind }) },
     series: [...shown.flatMap((one) => levelsOf(one, all)), ...series],
   };
 }
@@ -98,7 +98,7 @@ function softwareMarks(series, all) {
   return [...found.values(), ...commits.values()];
 }
 
-function trendChart(details, all) {
+function trendChart(details, all, log) {
   const hosts = [...new Set(details.series.map(hostOf))].sort();
   const metrics = [...new Set(details.series.map((one) => one.trend.metric))];
   const known = details.series.flatMap((one) => nightsOf(one, all));
@@ -108,7 +108,7 @@ function trendChart(details, all) {
     note: `${details.hardware_class}, ${details.backend}; dashed where a level changed, dotted where software did, a tick for another commit`,
     wide: true, marks: [...levelMarks(details.series), ...softwareMarks(details.series, all)].sort((a, b) => a.x - b.x),
     x: { kind: "time", range: [first, Math.max(last, first + DAY)] },
-    panels: metrics.map((metric) => metricPanel(metric, details.series.filter((one) => one.trend.metric === metric), all, hosts)),
+    panels: metrics.map((metric) => metricPanel(metric, details.series.filter((one) => one.trend.metric === metric), all, hosts, log ? "log" : "linear")),
   };
 }
 

@@ -13,7 +13,7 @@ from pytest_trtperf.judge.trend import State, Trend
 from pytest_trtperf.record.history import Series
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.html.cells import NONE, Cell, Row, row_of
-from pytest_trtperf.report.html.links import anchors
+from pytest_trtperf.report.html.links import anchors, commit_url
 from pytest_trtperf.text import counted
 
 Followed = tuple[Series, Trend]
@@ -51,17 +51,29 @@ def _rank(one: Followed) -> tuple[int, float]:
     return STATES.index(trend.state), -abs(trend.change or 0.0)
 
 
-def rows_of(groups: Sequence[Sequence[Followed]]) -> list[Row]:
-    """A row for each test."""
+def rows_of(groups: Sequence[Sequence[Followed]], job_url: str | None = None) -> list[Row]:
+    """A row for each test.
+
+    Args:
+        job_url: of a job of the repository, whose pages show commits.
+    """
     firsts = [group[0][1] for group in groups]
     names = anchors("trend", [(one.key, one.hardware_class, one.backend) for one in firsts])
     return [
-        row_of(place, names[place], group[0][1].state, STATES, group[0][1].key, "", _cells(group))
+        row_of(
+            place,
+            names[place],
+            group[0][1].state,
+            STATES,
+            group[0][1].key,
+            "",
+            _cells(group, job_url),
+        )
         for place, group in enumerate(groups)
     ]
 
 
-def _cells(group: Sequence[Followed]) -> list[Cell]:
+def _cells(group: Sequence[Followed], job_url: str | None) -> list[Cell]:
     one = group[0][1]
     others = [trend for _, trend in group[1:] if trend.state == one.state]
     change = Cell(NONE)
@@ -74,6 +86,7 @@ def _cells(group: Sequence[Followed]) -> list[Cell]:
         level = Cell(f"{text} {one.unit}", one.level)
     night = one.since or (one.changes[-1].night if one.changes else None)
     record, commit = (shortened(night.record, 60), (night.commit or "")[:12]) if night else ("", "")
+    page = commit_url(job_url, night.commit) if night else None
     place = ", ".join(filter(None, [one.backend, one.host]))
     nights = max(trend.measured for _, trend in group)
     return [
@@ -85,7 +98,7 @@ def _cells(group: Sequence[Followed]) -> list[Cell]:
         Cell(night.date, night.date, "" if one.since else "last change")
         if night
         else Cell(NONE),
-        Cell(record or NONE, record, commit),
+        Cell(record or NONE, record, commit, url=page),
     ]  # fmt: skip
 
 
