@@ -38,7 +38,7 @@ def headers(text: str) -> dict[str, int]:
 def problem(path: Path, line: int | None, entry: str, key: str, what: object) -> TableError:
     """The error that names them all."""
     where = shown(path) if line is None else f"{shown(path)}:{line}"
-    place = f"[{entry}]" + (f" {key}" if key else "")
+    place = in_brief(f"[{entry}]" + (f" {key}" if key else ""))
     return TableError(f"{where}: {place}: {in_brief(what)}")
 
 

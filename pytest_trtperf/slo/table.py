@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from pytest_trtperf.errors import TableError
+from pytest_trtperf.files.toml import read_toml
 from pytest_trtperf.slo.problems import headers, of_validation, problem, shown
 from pytest_trtperf.slo.types import (
     DEFAULTS,
@@ -23,12 +23,7 @@ from pytest_trtperf.slo.types import (
     Measurement,
     MetricBudgets,
 )
-from pytest_trtperf.text import brief, is_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from pytest_trtperf.text import brief, in_brief, is_text
 
 _JOINED = ("build", "labels")
 """Keys of which an entry's values join those of the defaults."""
@@ -64,10 +59,9 @@ def read_table(path: Path) -> list[TableEntry]:
     """
     text = _read(path)
     try:
-        tables: dict[str, Any] = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: of a long number
-        what = error if isinstance(error, ValueError) else "it is nested too deep"
-        raise TableError(f"{shown(path)}: not TOML: {what}") from None
+        tables = read_toml(text)
+    except ValueError as error:
+        raise TableError(f"{shown(path)}: not TOML: {in_brief(error)}") from None
     lines = headers(text)
     for name, table in tables.items():
         _check_name(path, lines.get(name), name, table)

@@ -124,6 +124,32 @@ def odd_toml(random: Random, document: str) -> bytes:
     return odd_bytes(random, data) if random.random() < 0.05 else data
 
 
+_LOG = (
+    "nan", "inf", "-1", "0", "1e99", "1e-99", "9" * 21, "9" * 5000, "0.5", "100", "&&&& RUNNING x",
+    "=== Performance summary ===", "Latency: ", "percentile(0%) = 1 ms, ", "percentile(101%)",
+    "\x1b[31m", "\x1b[", "\r", "\n", "] ", ": ", " = ", " ms", ", ", " qps", "\0", "模", "v8601",
+    "TensorRT version: 8.6", "TensorRT-RTX version: 1.4.0", "Selected Device: ", "--onnx=", "'",
+    '"',
+    "Throughput: 1 qps\n" * 999, "x" * 200_000,
+)  # fmt: skip
+_WIDE = ("utf-16", "utf-16-le", "utf-8-sig", "latin-1")
+
+
+def odd_log(random: Random, document: str) -> bytes:
+    """A log with lines taken out, said twice or in another order, and with odd parts in them."""
+    lines = document.split("\n")
+    for _ in range(random.choice((0, 0, 1, 2))):
+        at, to = (random.randrange(len(lines)) for _ in range(2))
+        lines[at : at + 1] = random.choice(([], [lines[at]] * 2, [lines[to]]))
+    document = "\n".join(lines)
+    for _ in range(random.choice((0, 1, 1, 2, 4))):
+        at, gone = random.randrange(len(document) + 1), random.choice((0, 1, 3, 12, 90))
+        document = document[:at] + random.choice(_LOG) + document[at + gone :]
+    wide = random.choice(_WIDE) if random.random() < 0.1 else "utf-8"
+    data = document.encode(wide, "replace")
+    return odd_bytes(random, data) if random.random() < 0.1 else data
+
+
 Field = tuple[int, int, Any]
 
 

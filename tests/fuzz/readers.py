@@ -99,7 +99,8 @@ def _readers(place: Path) -> Iterator[tuple[str, Reader]]:
     table = place / "models.slo.toml"
     yield "table", Reader(
         lambda random: mutate.odd_toml(random, seeds.TABLE),
-        lambda data: _read_table(table, data), (TrtPerfError,), ("slo/table", "slo/items"),
+        lambda data: _read_table(table, data), (TrtPerfError,),
+        ("slo/table", "slo/items", "slo/budgets"),
     )  # fmt: skip
     toml = place / "perf-acknowledged.toml"
     yield "acknowledged", Reader(
@@ -124,6 +125,12 @@ def _readers(place: Path) -> Iterator[tuple[str, Reader]]:
         "trtexec profile",
         Reader(_json(seeds.profiles), _read_profile, (TrtPerfError,), ("trtexec/read_exports",)),
     )
+    log = place / "trtexec.log"
+    yield "trtexec log", Reader(
+        lambda random: mutate.odd_log(random, random.choice(seeds.logs())),
+        lambda data: _read_log(log, data), (TrtPerfError,),
+        ("trtexec/read_log", "commands/trtexec_budgets", "commands/compare_trtexec"),
+    )  # fmt: skip
     yield "trtexec command", Reader(
         _command, _read_command, (TrtPerfError, ValueError, TypeError),
         ("trtexec/command", "trtexec/arguments", "trtexec/values", "trtexec/measured_mode"),
@@ -242,6 +249,20 @@ def _read_profile(data: bytes) -> None:
     from pytest_trtperf.trtexec.read_exports import import_profile
 
     import_profile(data, "profile.json")
+
+
+def _read_log(path: Path, data: bytes) -> None:
+    from pytest_trtperf.commands.trtexec_budgets import budgets_table
+    from pytest_trtperf.files.toml import read_toml
+    from pytest_trtperf.trtexec.read_log import read_log
+
+    read_toml(budgets_table(read_log(data, path), 0.1))
+    if zlib.crc32(data) % _DEEP == 0:
+        path.write_bytes(data)
+        record = path.with_name("measured.json")
+        record.write_bytes(seeds.records()[0])
+        test = "tests/t.py::test_a"
+        _command_line("compare-trtexec", path, record, "--test", test, "--tolerance", "0.1")
 
 
 _VALUES = (

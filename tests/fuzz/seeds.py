@@ -12,6 +12,7 @@ from pytest_trtperf.analysis.summary import QUANTILES
 from pytest_trtperf.baseline.schema import BaselineFile, encode
 from pytest_trtperf.record.as_baseline import baseline_entry
 from pytest_trtperf.record.model import (
+    CostRecord,
     EngineRecord,
     LayerRecord,
     MeasurementRecord,
@@ -21,6 +22,7 @@ from pytest_trtperf.record.model import (
     SessionRecord,
 )
 from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
+from tests.trtexec.logs import log
 
 _FIGURES = ("min", "max", "mean", "median", "p90", "p95", "p99")
 
@@ -55,10 +57,18 @@ def _measurement(key: str, level: float = 1.0) -> MeasurementRecord:
             VerdictRecord(
                 kind="budget", metric="P99 of latency", status="pass", reason="under_limit",
                 message="fine", limit=2.0, value=level,
-            )
+            ),
+            VerdictRecord(
+                kind="baseline", metric="load time", status="pass", reason="within_limit",
+                message="fine", limit=0.2, value=level, baseline=1.0, change=0.0, upper=0.1,
+            ),
         ],
         findings=[FindingRecord(code="outliers", message="some")],
         baseline="missing",
+        costs={
+            "load_time": CostRecord(value=level, unit="ms", values=[level] * 5, is_gated=True),
+            "engine_size": CostRecord(value=level, unit="MiB", values=[level]),
+        },
     )  # fmt: skip
 
 
@@ -116,7 +126,8 @@ dims = { N = [1, 8, 32] }
 precision = ["own", "fp16"]
 accuracy = { rtol = 0.1, reference = "other.onnx" }
 measure = [
-  { N = 8, p99_ms = { "NVIDIA H200*" = 2.0 }, qps = 500, inputs = { x = "x.npy" } },
+  { N = 8, p99_ms = { "NVIDIA H200*" = 2.0 }, cov = 0.1, metrics = { h2d = { p50_ms = 1 } } },
+  { N = 8, name = "given", qps = 500, inputs = { x = "x.npy" } },
   { N = 1, percentiles_ms = { "99.9" = 3 }, marks = { xfail = { reason = "known" } } },
 ]
 
@@ -187,6 +198,16 @@ def times() -> list[bytes]:
             queries.append(query)
         found.append(json.dumps(queries).encode())
     return found
+
+
+@cache
+def logs() -> list[str]:
+    """Logs of trtexec 10, of 11, of TensorRT for RTX, and of a plan."""
+    return [
+        log(),
+        log("trtexec --loadEngine=a.plan --percentile=50,99.9", "v110100", shares=(50, 99.9)),
+        log("tensorrt_rtx --onnx=a.onnx --noDataTransfers", "v10400").replace("\n", "\r\n"),
+    ]
 
 
 @cache

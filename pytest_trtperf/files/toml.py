@@ -1,0 +1,32 @@
+"""TOML of others, which Python's reader may take minutes for."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MOST_PARTS = 200
+_QUOTED = re.compile(r""""[^"\n]*"|'[^'\n]*'""")
+_BETWEEN_KEYS = re.compile(r"[^\w \t.-]+")
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The tables of a document.
+
+    Raises:
+        ValueError: it is not TOML, is nested too deep, or has a key of too many parts.
+    """
+    # tomllib takes seconds and a hundred megabytes for a key of a thousand parts.
+    keys = _BETWEEN_KEYS.split(_QUOTED.sub("x", text))
+    if any(key.count(".") >= MOST_PARTS for key in keys):
+        raise ValueError(f"a key has more than {MOST_PARTS} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
