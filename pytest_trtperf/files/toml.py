@@ -27,6 +27,7 @@ def read_toml(text: str) -> dict[str, Any]:
     if any(key.count(".") >= MOST_PARTS for key in keys):
         raise ValueError(f"a key has more than {MOST_PARTS} parts")
     try:
-        return tomllib.loads(text)
+        found: dict[str, Any] = tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+    return found

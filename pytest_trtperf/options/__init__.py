@@ -215,7 +215,8 @@ OF_RUN: tuple[Option, ...] = (
         False,
         "Let nothing pass that was not decided: --trtperf-require-baseline, "
         "--trtperf-inconclusive=fail and --trtperf-environment=fail. Also fail a test that passes "
-        "although one of its verdicts failed, and a test with trt_measure that measures nothing.",
+        "although one of its verdicts failed, be it before a plugin ran it again, and a test with "
+        "trt_measure that measures nothing.",
     ),
     Option(
         "time_limit",

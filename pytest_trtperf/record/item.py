@@ -26,11 +26,15 @@ UNCHANGED_REASON = "trtperf: unchanged"
 
 
 class AttemptRecord(Record, frozen=True, kw_only=True):
-    """One of several attempts at a test, which a plugin ran again; of the last, too."""
+    """One of several attempts at a test, which a plugin ran again; of the last, too.
+
+    `by_verdict` is whether a verdict failed it; older records do not say so of any.
+    """
 
     outcome: Outcome
     seconds: float
     reason: str = ""
+    by_verdict: bool = False
 
 
 class ItemRecord(Record, frozen=True, kw_only=True):

@@ -62,9 +62,19 @@ def _tests_of(measured: Sequence[Measured], is_meant: Callable[[Measured], bool]
     return {one.test for one in measured if is_meant(one)}
 
 
-def rerun_lines(tests: Sequence[ItemRecord]) -> list[str]:
-    """Tests that failed first, and passed when a plugin ran them again."""
-    again = [one for one in tests if one.attempts and one.outcome in PASSED]
+def rerun_lines(tests: Sequence[ItemRecord], *, by_verdict: bool = False) -> list[str]:
+    """Tests that failed first, and passed when a plugin ran them again.
+
+    Args:
+        by_verdict: only those that a verdict failed.
+    """
+    again = [
+        one
+        for one in tests
+        if one.outcome in PASSED
+        and one.attempts
+        and (not by_verdict or any(attempt.by_verdict for attempt in one.attempts))
+    ]
     if not again:
         return []
     return [f"{_tests(again)} failed first and passed when run again ({_names(again)})"]

@@ -13,7 +13,7 @@ from pytest_trtperf.options.undecided import STRICT
 from pytest_trtperf.record.item import FAILED
 from pytest_trtperf.record.json_file import without_surrogates
 from pytest_trtperf.record.model import Measured, RunRecord
-from pytest_trtperf.report.overlooked import overlooked_lines, unfinished_line
+from pytest_trtperf.report.overlooked import overlooked_lines, rerun_lines, unfinished_line
 from pytest_trtperf.report.terminal import header
 from pytest_trtperf.report.undecided import undecided_reason
 from pytest_trtperf.run.hook_calls import call_built_in_first
@@ -153,5 +153,6 @@ def _note_overlooked(run: Run, exit_status: int) -> None:
         if any(one.outcome in FAILED for one in tests):
             run.note_error("tests failed, and pytest.exit ended the run as if none had")
     if run.settings.strict:
-        for line in overlooked_lines(tests, run.measured):
+        again = rerun_lines(tests, by_verdict=True)
+        for line in (*overlooked_lines(tests, run.measured), *again):
             run.note_error(f"{line}: {STRICT} fails it")

@@ -63,6 +63,7 @@ class _Attempt:
     properties: dict[str, str] = field(default_factory=dict)
     quarantined: bool = False
     measures: bool = False
+    by_verdict: bool = False
 
     def take(self, report: pytest.TestReport, about: Mapping[str, Any]) -> None:
         if report.when in _PHASES:
@@ -70,16 +71,18 @@ class _Attempt:
         self.failed_subtests += about.get("failed_subtests", ())
         self.quarantined |= getattr(report, "trtperf_quarantined", False)
         self.measures |= about.get("measures", False)
+        self.by_verdict |= about.get("by_verdict", False)
         self.properties |= {
             str(name): shortened(str(value), LONGEST_TEXT)
             for name, value in without_properties(report.user_properties)
         }
-        reason = about.get("reason") or _text_of(report)
+        # pytest's own says only how many subtests failed.
+        reason = about.get("reason") or next(iter(self.failed_subtests), _text_of(report))
         outcome = outcome_of(report)
         if report.when == "teardown" and outcome == "skipped" and self.outcome:
             return  # the test has ended by then
         if self.failed_subtests and outcome == "passed":
-            outcome, reason = "failed", reason or self.failed_subtests[0]
+            outcome = "failed"
         # A test that failed and could not be torn down either counts as failed.
         if outcome and self.outcome not in FAILED:
             self.outcome, self.reason = outcome, "" if outcome == "passed" else reason
@@ -142,7 +145,8 @@ class ReportedItems:
             attempts.append(_Attempt())
         for one in (about or {}).get("earlier", ()):
             seconds = {"call": one["seconds"]}
-            attempts.insert(-1, _Attempt("failed", one["reason"], seconds))
+            tried = _Attempt("failed", one["reason"], seconds, by_verdict=one["by_verdict"])
+            attempts.insert(-1, tried)
         attempts[-1].take(report, about or {})
         return True
 
@@ -170,6 +174,7 @@ class ReportedItems:
                 outcome=one.outcome or "unfinished",
                 seconds=sum(one.seconds.values()),
                 reason=one.reason,
+                by_verdict=one.by_verdict and one.outcome in FAILED,
             )
             for one in attempts
         ]

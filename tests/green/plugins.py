@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.green.way import NOTHING, PASSED, PLAIN, USAGE, Way
+from tests.green.way import NOTHING, PASSED, PLAIN, USAGE, Way, strict
 
 OTHERS = (
     PLAIN
@@ -12,6 +12,33 @@ OTHERS = (
 """
 )
 BLOCKED = ("*-p no:trtperf-*: a run with --trtperf needs this part of itself*",)
+
+FLAKY = Way(
+    """
+    tries = []
+    def test_it(trt_engine, trt_measure):
+        perf = trt_measure(trt_engine("model.onnx"))
+        tries.append(1)
+        perf.assert_p99(ms=1e-6 if len(tries) == 1 else 1000)
+    """, PASSED, ("*1 test failed first and passed when run again (test_it)*",),
+    arguments=("--trtperf-tolerance=0.5",), recorded=PLAIN,
+    files={
+        "conftest.py": """
+    from _pytest.runner import runtestprotocol
+    def pytest_runtest_protocol(item, nextitem):
+        for attempt in range(2):
+            item._initrequest()
+            for report in runtestprotocol(item, nextitem=nextitem, log=False):
+                if attempt == 0 and report.failed:
+                    report.outcome = "rerun"
+                    item.ihook.pytest_runtest_logreport(report=report)
+                    break
+                item.ihook.pytest_runtest_logreport(report=report)
+            else:
+                return True
+    """
+    },
+)  # fmt: skip
 
 PLUGINS = {
     "no tests as a success": Way(
@@ -79,6 +106,10 @@ PLUGINS = {
         return report
     """
         },
+    ),
+    "run again until it passes": FLAKY,
+    "run again until it passes, strict": strict(
+        FLAKY, "*failed first and passed when run again (test_it): --trtperf-strict fails it*"
     ),
     "assertions that do not raise": Way(
         OTHERS,

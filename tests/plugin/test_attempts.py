@@ -76,9 +76,38 @@ def test_of_several_attempts_all_are_known_and_the_last_counts(project, workers,
     assert test["outcome"] == "passed"
     assert [one["outcome"] for one in test["attempts"]] == ["failed", "failed", "passed"]
     assert " ms > 1e-06 ms" in test["attempts"][0]["reason"]
+    assert [one["by_verdict"] for one in test["attempts"]] == [True, True, False]
     assert test["labels"] == {"try": "2"}
     (found,) = junit(project).values()
     ours = [(name, value) for name, value in found if name.startswith("trtperf")]
     assert len(dict(ours)) == len(ours)
     assert dict(ours)["trtperf.verdict"] == "pass"
     assert not any(name.startswith("trtperf[first]") for name, _ in ours)
+
+
+@pytest.mark.parametrize("plugin", [RERUN, RETRY], ids=["rerun", "retry"])
+@pytest.mark.parametrize(("failure", "status"), [("perf.assert_p99(ms=1e-6)", 1), ("1 / 0", 0)])
+@WORKERS
+def test_strict_fails_what_passed_again_after_a_verdict_had_failed_it(
+    project, plugin, failure, status, workers
+):
+    project.model()
+    project.tests(
+        f"""
+        tries = []
+
+        def test_flaky(trt_engine, trt_measure):
+            perf = trt_measure(trt_engine("model.onnx"), baseline=False)
+            tries.append(1)
+            if len(tries) == 1:
+                {failure}
+        """
+    )
+    project.pytester.makeconftest(plugin)
+    options = ("--trtperf-strict", "-p", "no:rerunfailures")
+    result = project.run(*options, *workers)
+    assert result.ret == status
+    again = "1 test failed first and passed when run again (test_flaky)"
+    result.stdout.fnmatch_lines([again])
+    if status:
+        result.stdout.fnmatch_lines([f"*ERROR: {again}: --trtperf-strict fails it"])

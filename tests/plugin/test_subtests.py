@@ -47,13 +47,35 @@ def test_of_a_failed_subtest_nothing_is_recorded(project, how, workers):
     (test,) = content["tests"]
     assert test["outcome"] == "failed"
     (failed,) = test["failed_subtests"]
-    assert failed.startswith("b16: P99 of latency")
+    assert failed.startswith("(batch=16) b16: P99 of latency")
+    assert test["reason"] == failed
     assert [one["key"].partition("#")[2] for one in content["measurements"]] == ["b8", "b16", "b32"]
     assert {one["baseline"] for one in content["measurements"]} == {"not recorded"}
     (found,) = [found for name, found in junit(project).items() if name.endswith("test_sub")]
     names = [name for name, _ in found]
     assert len(names) == len(set(names))
     assert dict(found)["trtperf[b16].baseline"] == "not recorded (test failed)"
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest has subtests since 9.0")
+def test_a_failed_subtest_is_named_as_it_names_itself(project):
+    project.model()
+    project.tests(
+        """
+        def test_sub(trt_engine, trt_measure, subtests):
+            trt_measure(trt_engine("model.onnx"))
+            both = {"x": "a", "long": 900 * "y"}
+            for name, values in (("plain", {}), (None, {}), ("both", both)):
+                with subtests.test(name, **values):
+                    assert 1 == 2, "no"
+        """
+    )
+    assert project.run("--trtperf-json=run.json").ret == 1
+    plain, unnamed, both = read(project)["tests"][0]["failed_subtests"]
+    assert plain.startswith("[plain] no")
+    assert unnamed.startswith("no")
+    assert both.startswith("[both] (x='a', long='yyy")
+    assert len(both) <= 300
 
 
 @pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="pytest has subtests since 9.0")
