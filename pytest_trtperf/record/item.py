@@ -41,11 +41,12 @@ class ItemRecord(Record, frozen=True, kw_only=True):
     """A test that has the fixtures of this plugin.
 
     `test` and `key` are as in `MeasurementRecord`; the keys of its measurements begin with its own.
-    `seconds` are those of set-up, call and teardown. `reason` is the first line of why it did not
-    pass. `attempts` are there where it ran more than once. `failed_subtests` are reasons.
-    `swallowed` are messages of verdicts that failed although the test did not. `measures` is
-    whether it asks for a fixture that measures, and `quarantined` whether a quarantine alone kept
-    it from failing.
+    `seconds` are those of set-up, call and teardown. `reason` is the first line of why it did
+    not pass, and `output` of one that failed is its traceback and what it printed, as pytest
+    shows them, without its middle where it is long. `attempts` are there where it ran more than
+    once. `failed_subtests` are reasons. `swallowed` are messages of verdicts that failed
+    although the test did not. `measures` is whether it asks for a fixture that measures, and
+    `quarantined` whether a quarantine alone kept it from failing.
     """
 
     test: str
@@ -61,3 +62,4 @@ class ItemRecord(Record, frozen=True, kw_only=True):
     swallowed: list[str] = []
     measures: bool = False
     quarantined: bool = False
+    output: str = ""

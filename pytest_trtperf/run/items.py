@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +19,16 @@ from pytest_trtperf.record.item import (
 )
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.junit import without_properties
+from pytest_trtperf.text import with_escapes, without_middle
 
 LONGEST_TEXT = 300
 """Characters of a reason or a property; a record of a night has hundreds of them."""
+
+LONGEST_OUTPUT = 8000
+"""Characters of a traceback with what a test printed."""
+
+_STYLES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""What colours and moves text on a terminal."""
 
 _PHASES = ("setup", "call", "teardown")
 _SPEAKS_FOR_ITSELF = (TrtPerfError, AssertionError, pytest.fail.Exception, pytest.skip.Exception)
@@ -64,6 +72,7 @@ class _Attempt:
     quarantined: bool = False
     measures: bool = False
     by_verdict: bool = False
+    output: str = ""
 
     def take(self, report: pytest.TestReport, about: Mapping[str, Any]) -> None:
         if report.when in _PHASES:
@@ -83,6 +92,8 @@ class _Attempt:
             return  # the test has ended by then
         if self.failed_subtests and outcome == "passed":
             outcome = "failed"
+        if outcome in FAILED:
+            self.output = self.output or _output_of(report)
         # A test that failed and could not be torn down either counts as failed.
         if outcome and self.outcome not in FAILED:
             self.outcome, self.reason = outcome, "" if outcome == "passed" else reason
@@ -94,6 +105,14 @@ def _text_of(report: pytest.TestReport) -> str:
         return ""
     lines = str(report.longrepr or "").strip().splitlines()
     return shortened(lines[0], LONGEST_TEXT) if lines else ""
+
+
+def _output_of(report: pytest.TestReport) -> str:
+    """The traceback and what was printed, as pytest shows them."""
+    shown = [str(report.longrepr or "")]
+    shown += [f"{f' {title} ':-^60}\n{text}" for title, text in report.sections]
+    whole = "\n".join(filter(None, (_STYLES.sub("", text).strip("\n") for text in shown)))
+    return without_middle("\n".join(map(with_escapes, whole.split("\n"))), LONGEST_OUTPUT)
 
 
 class ReportedItems:
@@ -190,6 +209,7 @@ class ReportedItems:
             failed_subtests=last.failed_subtests,
             swallowed=[] if outcome in FAILED or last.quarantined else list(swallowed),
             quarantined=last.quarantined,
+            output=last.output,
         )
 
     def records(self, swallowed: Mapping[str, Sequence[str]]) -> list[ItemRecord]:

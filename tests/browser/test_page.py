@@ -482,3 +482,39 @@ def test_a_test_under_all_its_parameters(browse, make_run, make_measurement, tmp
     for key in ("t.py::test_b[2]", "t.py::test_c"):
         assert "all parameters" not in " ".join(browser.captions(browser.open_row(key)))
     assert browser.complaints() == []
+
+
+def test_tests_with_what_they_printed(browse, make_run, make_measurement, tmp_path):
+    from pytest_trtperf.record.item import ItemRecord
+    from pytest_trtperf.report.html.page import write_html
+
+    items = {
+        "t.py::test_a": ItemRecord(test="t.py::test_a", key="t.py::test_a", outcome="passed",
+                                   seconds={"setup": 0.25, "call": 2.0}),
+        "t.py::test_b": ItemRecord(test="t.py::test_b", key="t.py::test_b", outcome="failed",
+                                   line=7, reason="BuildError: no", seconds={"call": 1.0},
+                                   output="def test_b():\n<script>window.hit=1</script>"),
+        "t.py::test_c": ItemRecord(test="t.py::test_c", key="t.py::test_c", outcome="skipped",
+                                   reason="needs fp16"),
+    }  # fmt: skip
+    path = tmp_path / "run.html"
+    write_html(path, [make_run(make_measurement("t.py::test_a"), tests=list(items.values()))])
+    browser = browse(path)
+    assert not browser.js("document.querySelector('#tests details').open")
+    # The failure leads to its test, folded or not.
+    browser.click("#failures a")
+    browser.until("document.querySelector('#tests .details')?.dataset.drawn === 'true'")
+    assert browser.visible("tests") == ["t.py::test_b", "t.py::test_c", "t.py::test_a"]
+    shown = browser.js("document.querySelector('#tests .output').textContent")
+    assert shown == items["t.py::test_b"].output
+    browser.click("#tests [data-state=skipped]")
+    assert browser.visible("tests") == ["t.py::test_c"]
+    assert "needs fp16" in browser.js("document.querySelector('#tests tbody').innerText")
+    # A test leads to what it measured.
+    browser.click("#tests [data-state=skipped]")
+    browser.click("#tests [data-key$=test_a] .toggle")
+    link = "document.querySelector('#tests [data-key$=test_a] + .details .remarks a')"
+    browser.until(f"{link} !== null")
+    assert browser.js(f"{link}.hash") == f"#{browser.row('t.py::test_a')}"
+    assert browser.js("window.hit") is None
+    assert browser.complaints() == []

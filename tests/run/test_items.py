@@ -8,7 +8,13 @@ import pytest
 
 from pytest_trtperf.errors import PerfAssertionError
 from pytest_trtperf.record.item import ItemRecord
-from pytest_trtperf.run.items import LONGEST_TEXT, ReportedItems, outcome_of, reason_of
+from pytest_trtperf.run.items import (
+    LONGEST_OUTPUT,
+    LONGEST_TEXT,
+    ReportedItems,
+    outcome_of,
+    reason_of,
+)
 from tests.run.fakes import fake
 
 TEST = "test_x.py::test_a"
@@ -26,6 +32,7 @@ def report(when, outcome, *, about=None, **more):
         "duration": 0.5,
         "user_properties": [],
         "longrepr": None,
+        "sections": [],
         "trtperf_item": about or {},
         "trtperf_groups": {f"{TEST}@group": TEST},
     }
@@ -141,3 +148,26 @@ def test_what_failed_has_swallowed_nothing(items):
 )
 def test_reasons_are_one_line(error, reason):
     assert reason_of(error) == reason
+
+
+PRINTED = [("Captured stdout call", "\x1b[31mbuilding\x1b[0m the engine\x07\n")]
+
+
+def test_what_a_failed_test_printed_is_kept(items):
+    call = report("call", "failed", longrepr="E   no such layer", sections=PRINTED)
+    late = report("teardown", "failed", longrepr="E   late")
+    lines = take(items, report("setup", "passed"), call, late).output.splitlines()
+    assert lines[0] == "E   no such layer"
+    assert lines[1].strip("-") == " Captured stdout call "
+    assert lines[2:] == [r"building the engine\x07"]
+
+
+def test_a_passed_test_keeps_no_output(items):
+    assert take(items, report("call", "passed", sections=PRINTED)).output == ""
+
+
+def test_an_endless_output_loses_its_middle(items):
+    text = f"begins\n{'x' * 10**6}\nends"
+    output = take(items, report("call", "failed", longrepr=text)).output
+    assert len(output) == LONGEST_OUTPUT
+    assert (output[:6], output[-4:]) == ("begins", "ends")

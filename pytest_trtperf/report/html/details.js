@@ -66,7 +66,20 @@ function layersTable(details) {
 function factsTable(details) {
   const facts = Object.entries(details.facts).map(([name, text]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, text)));
-  return folded("Engine, mode and circumstances", element("dl", {}, ...facts));
+  return folded(details.type === "test" ? "Circumstances" : "Engine, mode and circumstances", element("dl", {}, ...facts));
+}
+
+// What became of a test, and what it printed.
+function testTexts(details) {
+  const measured = details.measured.map(([anchor, key]) => element("a", { href: `#${anchor}` }, shortened(key, 160)));
+  return [
+    element("p", { class: "key" }, details.key),
+    details.reason ? element("p", {}, details.reason) : null,
+    details.output ? scrolled("Output", element("pre", {}, details.output), "output") : null,
+    listOf("Subtests that failed", details.failed_subtests),
+    listOf("Attempts", details.attempts.map((one) => `${one.outcome} after ${number(one.seconds, 3)} s${one.reason ? `: ${one.reason}` : ""}`)),
+    listOf("Measured", measured),
+  ];
 }
 
 // A commit, as a link where the page knows where its repository shows commits.
@@ -83,6 +96,7 @@ function textsOf(details, data) {
       `${percent(one.change)}, first in ${one.night.record}`, ...(one.night.commit ? [" of ", commitNode(one.night.commit, data)] : []))));
     return [element("p", { class: "key" }, details.key), metricsTable(details), listOf("Changes of level", changes)];
   }
+  if (details.type === "test") return testTexts(details);
   const verdicts = details.verdicts.map((verdict) => verdictItem(verdict, details.key));
   return [
     element("p", { class: "key" }, details.key),
@@ -111,6 +125,7 @@ class Charts {
   all() {
     const { details, data, gate, log } = this;
     const found = {
+      test: () => [],
       trend: () => [trendChart(details, data.nights, log)],
       max_qps: () => [rateChart(details)],
       pair: () => [pairChart(details), ...pairBlocksCharts(details)],

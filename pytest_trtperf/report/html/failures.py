@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_trtperf.judge.headline import headline
+from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord, RunRecord
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
@@ -15,9 +16,9 @@ from pytest_trtperf.report.outcomes import broken, broken_line, outcome
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed; a test without a measurement has no row. A message has its numbers first."""
+    """What failed; `anchor` is its row. A message has its numbers first."""
 
-    anchor: str | None
+    anchor: str
     key: str
     messages: list[tuple[str, str]]
     differences: list[str]
@@ -37,10 +38,25 @@ def failures(found: Sequence[tuple[RunRecord, Measured]], rows: Sequence[Row]) -
     ]
 
 
-def broken_tests(runs: Sequence[RunRecord]) -> list[Failure]:
-    """The tests of all runs that failed and that no verdict explains."""
+def broken_tests(
+    runs: Sequence[RunRecord], tests: Sequence[tuple[RunRecord, ItemRecord]], rows: Sequence[Row]
+) -> list[Failure]:
+    """The tests of all runs that failed and that no verdict explains.
+
+    Args:
+        tests: all of them, with their runs.
+        rows: one for each of these.
+    """
+    anchors = {
+        (id(run), test.test): row.anchor for (run, test), row in zip(tests, rows, strict=True)
+    }
     return [
-        Failure(None, shortened(test.key, MAX_NAME), [(broken_line(test), "")], [])
+        Failure(
+            anchors[id(run), test.test],
+            shortened(test.key, MAX_NAME),
+            [(broken_line(test), "")],
+            [],
+        )
         for run in runs
         for test in broken(run.tests, run.measured)
     ]

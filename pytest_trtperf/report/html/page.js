@@ -146,6 +146,8 @@ function openNamed(listings) {
     listing.states.forEach((one) => one.setAttribute("aria-pressed", "false"));
     listing.update();
   }
+  const folded = row.closest("details");
+  if (folded) folded.open = true;
   if (!opened.has(row.id)) listing.open(row);
   row.querySelector(".toggle").focus();
 }

@@ -31,7 +31,7 @@ from pytest_trtperf.record.model import (
     RunRecord,
 )
 from pytest_trtperf.report.environment import environment_lines
-from pytest_trtperf.report.html import rows, trend_rows
+from pytest_trtperf.report.html import reported_tests, rows, trend_rows
 from pytest_trtperf.report.html.alarms import alarms_of
 from pytest_trtperf.report.html.cells import Row, counts
 from pytest_trtperf.report.html.details import (
@@ -46,7 +46,7 @@ from pytest_trtperf.report.html.links import commits_page, page_url, see_also
 from pytest_trtperf.report.html.summary import facts_of, moment, mood, sentence
 from pytest_trtperf.report.html.trend_details import Nights, trend_details
 from pytest_trtperf.report.html.trend_rows import Followed
-from pytest_trtperf.report.outcomes import OUTCOMES, tests_line
+from pytest_trtperf.report.outcomes import OUTCOMES
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.version import VERSION
 
@@ -142,7 +142,9 @@ def html_page(
     groups = trend_rows.by_test(trends)
     job_url = next((run.ci.job_url for run in runs if run.ci and run.ci.job_url), None)
     of_nights = trend_rows.rows_of(groups, job_url)
-    failed = [*failures(found, lines), *broken_tests(runs)]
+    tests = reported_tests.in_order(runs)
+    of_tests = reported_tests.rows_of(tests)
+    failed = [*failures(found, lines), *broken_tests(runs, tests, of_tests)]
     return environment.get_template("page.html.jinja").render(
         version=VERSION,
         runs=runs,
@@ -152,13 +154,12 @@ def html_page(
         moment=moment,
         page_url=page_url,
         forest=forest_of(lines),
-        tables=list(_tables(lines, of_nights)),
+        tables=list(_tables(lines, of_nights, of_tests)),
         standing=alarms_of(standing, of_nights),
         failures=failed[:MAX_FAILURES],
         more_failures=len(failed[MAX_FAILURES:]),
         alarms=alarms,
         can_compare=len(found) > 1 or bool(groups),
-        tests=[line for run in runs if (line := tests_line(run.tests))],
         environment=environment_lines(measured),
         undecided=undecided_line(measured),
         text_columns=rows.TEXT_COLUMNS,
@@ -166,7 +167,18 @@ def html_page(
         script=Markup(script),  # noqa: S704  # files of this package
         script_hash=_hash(script),
         style_hash=_hash(style),
-        details=_packed(_details(runs, found, groups, _see(lines, of_nights), job_url)),
+        details=_packed(
+            _details(
+                runs,
+                found,
+                groups,
+                {
+                    "tests": reported_tests.details_of(tests, found, lines),
+                    "see": _see(lines, of_nights),
+                    "commits": commits_page(job_url),
+                },
+            )
+        ),
     )
 
 
@@ -179,12 +191,16 @@ def _see(lines: Sequence[Row], of_nights: Sequence[Row]) -> dict[str, str]:
     return see_also((row.anchor for row in lines), (row.anchor for row in of_nights))
 
 
-def _tables(lines: Sequence[Row], of_nights: Sequence[Row]) -> Iterator[dict[str, Any]]:
+def _tables(
+    lines: Sequence[Row], of_nights: Sequence[Row], of_tests: Sequence[Row]
+) -> Iterator[dict[str, Any]]:
     """The tables that have rows, trends first: they are what a directory was asked about."""
     if of_nights:
         yield {
             "id": "trends",
             "title": "Trend over the nights",
+            "noun": "followed",
+            "is_folded": False,
             "state": "State",
             "columns": trend_rows.COLUMNS,
             "rows": of_nights,
@@ -195,10 +211,23 @@ def _tables(lines: Sequence[Row], of_nights: Sequence[Row]) -> Iterator[dict[str
         yield {
             "id": "measurements",
             "title": "Measurements",
+            "noun": "measured",
+            "is_folded": False,
             "state": "Verdict",
             "columns": (*rows.MEASURED_COLUMNS, *hardware),
             "rows": lines,
             "counts": counts(lines, OUTCOMES),
+        }
+    if of_tests:
+        yield {
+            "id": "tests",
+            "title": "Tests",
+            "noun": "tests",
+            "is_folded": True,
+            "state": "Outcome",
+            "columns": reported_tests.COLUMNS,
+            "rows": of_tests,
+            "counts": counts(of_tests, reported_tests.STATES),
         }
 
 
@@ -206,8 +235,7 @@ def _details(
     runs: Sequence[RunRecord],
     found: Sequence[tuple[RunRecord, Measured]],
     groups: Sequence[Sequence[Followed]],
-    see: Mapping[str, str],
-    job_url: str | None,
+    more: Mapping[str, Any],
 ) -> bytes:
     """What rows show once they are opened, as JSON."""
     nights = Nights()
@@ -218,8 +246,7 @@ def _details(
         "nights": nights.of,
         "runs": [(run.created, run.hardware_class, run.host, run.commit) for run in runs],
         "run_of": [places[id(run)] for run, _ in found],
-        "see": see,
-        "commits": commits_page(job_url),
+        **more,
     }
     return msgspec.json.encode(content)
 

@@ -23,7 +23,7 @@ from pytest_trtperf.report.outcomes import OUTCOMES, budget_words, decisive, out
 LARGE = 10_000  # numbers that no reader wants decimals of
 
 MEASURED_COLUMNS = ("P50 ms", "P99 ms", "QPS", "Budget ms", "Baseline", "Change")
-TEXT_COLUMNS = frozenset({"Budget ms", "Nights", "Metric", "Hardware", "Since", "Record"})
+TEXT_COLUMNS = frozenset({"Budget ms", "Nights", "Metric", "Hardware", "Since", "Record", "Why"})
 
 
 def in_order(
