@@ -108,6 +108,16 @@ class BaselineStore:
             raise _unusable(path, "written", error) from error
         return self.path(module) if changed else None
 
+    def remove_empty_folders(self, module: str) -> None:
+        """Removes the folders above `module` that hold nothing, below that of all baselines."""
+        for folder in self._path(module).parents:
+            if folder == self.directory:
+                return
+            try:
+                folder.rmdir()
+            except OSError:  # it holds something, or another process made it anew
+                return
+
     def _replace(
         self, module: str, path: Path, changes: Mapping[str, BaselineEntry], remove: set[str]
     ) -> bool:

@@ -119,7 +119,9 @@ def _remove(found: Sequence[Stored]) -> None:
     for one in found:
         modules[one.store.hardware_class, one.store.backend, one.module].append(one)
     for those in modules.values():
-        those[0].store.update(those[0].module, {}, [one.key for one in those])
+        store, module = those[0].store, those[0].module
+        store.update(module, {}, [one.key for one in those])
+        store.remove_empty_folders(module)
 
 
 def _criteria(

@@ -83,10 +83,16 @@ def export_entries(arguments: argparse.Namespace, files: CacheFiles) -> ExitStat
     """Writes the file.
 
     Raises:
-        CacheError: there is no such engine, the key is unusable, or an engine changed meanwhile.
+        CacheError: there is nothing to export, or no such engine; the key is unusable, or an engine
+            changed meanwhile.
     """
     key = _key(arguments)
     packed, bad = _packed(files, arguments.keys)
+    if not (packed or bad):
+        raise CacheError(
+            f"{files.directory} has no engine and no reference, so there is nothing to export; "
+            "--cache-dir names another cache"
+        )
     if key is None:
         note(f"note: the file is not signed, since no key is given: see {KEY_FILE}")
     try:

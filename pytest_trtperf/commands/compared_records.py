@@ -83,9 +83,9 @@ class Comparisons(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inconclusive(self) -> int:
-        """How many measurements could not be judged."""
+        """How many measurements have a number that could not be judged, regressed ones too."""
         return sum(
-            not one.failed and any(verdict.status == "inconclusive" for verdict in one.verdicts)
+            any(verdict.status == "inconclusive" for verdict in one.verdicts)
             for one in self.compared
         )
 

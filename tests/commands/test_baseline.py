@@ -90,6 +90,22 @@ def test_prune(run, options, gone):
     assert set(listed(run)) == set(before) - gone
 
 
+@pytest.mark.parametrize("layout", ["module", "test"])
+def test_prune_leaves_no_empty_folders(run, baselines, make_measurement, layout):
+    for key in ("perf/deep/test_d.py::test_d", "perf/test_e.py::test_e"):
+        entry = baseline_entry(make_measurement(key), {}, NEW)
+        store = BaselineStore(baselines, "nvidia-h200", "tensorrt", layout)
+        store.update(key.partition("::")[0], {key: entry})
+    run("prune", "--test", "*test_d")
+    folder = baselines / "nvidia-h200" / "tensorrt" / "perf"
+    assert [path.name for path in folder.iterdir() if path.name == "deep"] == []
+    assert folder.is_dir()
+    run("prune", "--hardware-class", "nvidia-h200", "--test", "*")
+    assert [path.name for path in baselines.iterdir()] == ["nvidia-l4"]
+    run("prune", "--test", "*")
+    assert list(baselines.iterdir()) == []
+
+
 def test_prune_what_a_record_did_not_measure(run, write_run, make_measurement):
     record = write_run("run", make_measurement(B), make_measurement("tests/new.py::test_n"))
     assert run("prune", "--not-in", record).out.endswith("2 entries removed\n")

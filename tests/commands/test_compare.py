@@ -51,6 +51,16 @@ def test_regression(compare, options, status):
     assert "1 regressed" in result.out
 
 
+def test_a_number_that_was_not_judged_is_counted_beside_one_that_regressed(compare):
+    def rows(out):
+        return [line.split()[-1] for line in out.splitlines() if line.startswith(KEY)]
+
+    finding = FindingRecord(code="enqueue_bound", message="bound by enqueue")
+    out = compare(1.2, findings=[finding]).out
+    assert {"REGRESSED", "inconclusive"} <= set(rows(out))
+    assert "1 compared: 1 regressed, 1 inconclusive" in out
+
+
 def test_improvement_is_reported_and_is_no_failure(compare):
     result = compare(0.8, "--fail")
     assert result.status == 0

@@ -122,7 +122,7 @@ def test_budgets_are_an_entry_of_a_table(trtperf, tmp_path):
         ),
     ]
     (item,) = items_of(table)
-    assert item.percentiles_ms[99] == {"NVIDIA H200": 1.3188}
+    assert item.budgets[None].percentiles_ms[99] == {"NVIDIA H200": 1.3188}
     assert item.options["cuda_graph"] is True
 
 

@@ -149,6 +149,15 @@ def test_what_the_cache_would_not_load_is_left_out(run: Run, filled: Path, packa
     }
 
 
+def test_a_cache_without_anything_is_not_exported(run: Run, package: Path, tmp_path: Path) -> None:
+    package.write_bytes(b"of yesterday")
+    for empty in (tmp_path / "gone", tmp_path):
+        status, out, err = run("export", str(package), "--cache-dir", str(empty))
+        assert (status, out) == (2, "")
+        assert f"error: {empty} has no engine and no reference, so there is nothing to e" in err
+    assert package.read_bytes() == b"of yesterday"
+
+
 def test_a_cache_that_others_may_write_to_is_not_exported(
     run: Run, directory: Path, package: Path
 ) -> None:
