@@ -64,6 +64,9 @@ def test_the_identity_is_kept_with_its_layers(
     (listed,) = json.loads(capsys.readouterr().out)["engines"]
     assert listed["here"] is True
     assert listed["identity"] == {**first, "layers": len(first["layers"])}
+    assert main(["layers", "a.onnx", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["Layers"], shown["Bindings"]) == (first["layers"], ["x", "y"])
 
 
 def test_a_limit_lets_the_least_recently_used_go(
