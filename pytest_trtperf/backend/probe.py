@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pytest_trtperf.errors import BackendUnavailable
 from pytest_trtperf.version import VERSION
 
+MAY_LACK_GPU = "--may-lack-gpu"
+"""Asks for the version of a backend that builds without a GPU, where there is none."""
+
 _MOST_SHOWN = 800
 
 
@@ -34,12 +37,14 @@ class Probe:
 
     Attributes:
         software: versions by name, as a record keeps them.
+        only_builds: whether plans can be built here and not loaded, for want of a GPU.
     """
 
     backend: str
     version: str
     gpus: tuple[Gpu, ...] = ()
     software: dict[str, str] = field(default_factory=dict)
+    only_builds: bool = False
 
     @classmethod
     def from_dict(cls, data: dict[str, object]) -> Probe:
@@ -54,13 +59,13 @@ def common_software() -> dict[str, str]:
     return {"python": python, "pytest-trtperf": VERSION}
 
 
-def probe_in_subprocess(module: str, name: str) -> Probe:
-    """What ``python -m MODULE NAME`` finds, which calls `answer`.
+def probe_in_subprocess(module: str, name: str, *words: str) -> Probe:
+    """What ``python -m MODULE NAME WORDS`` finds, which calls `answer`.
 
     Raises:
         BackendUnavailable: the backend is not usable, or the process ended early.
     """
-    command = [sys.executable, "-m", module, name]
+    command = [sys.executable, "-m", module, name, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     lines = done.stdout.splitlines()
     if done.returncode != 0 or not lines:

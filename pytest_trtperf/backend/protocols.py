@@ -190,6 +190,14 @@ class Backend(Protocol):
         """
         ...
 
+    def probe_to_build(self) -> Probe:
+        """The same for a run that builds and loads nothing, which some do without a device.
+
+        Raises:
+            BackendUnavailable: as `probe`.
+        """
+        return self.probe()
+
     def prepare(self) -> None:
         """Starts what the first session waits for otherwise; called early where tests will run.
 

@@ -52,11 +52,14 @@ class Usable(NamedTuple):
     probe: Probe
 
 
-def usable_backend(names: Sequence[str], backends: Sequence[Backend]) -> Usable:
+def usable_backend(
+    names: Sequence[str], backends: Sequence[Backend], *, only_builds: bool = False
+) -> Usable:
     """The first usable backend of a preference list.
 
     Args:
         names: as ``--trtperf-backend`` takes them. backends: those that there are.
+        only_builds: whether nothing is loaded, see `Backend.probe_to_build`.
 
     Raises:
         BackendUnavailable: a name is unknown, or none is usable; says what each lacks and how to
@@ -65,7 +68,7 @@ def usable_backend(names: Sequence[str], backends: Sequence[Backend]) -> Usable:
     reasons = []
     for backend in [find_backend(name, backends) for name in expanded(names)]:
         try:
-            return Usable(backend, backend.probe())
+            return Usable(backend, backend.probe_to_build() if only_builds else backend.probe())
         except BackendUnavailable as error:
             reasons.append(str(error))
         except Exception as error:  # noqa: BLE001  # of another package's backend: any

@@ -17,8 +17,8 @@ class BuildController:
 
     def pytest_report_header(self) -> str:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
-        target = self._run.target
-        return one_line(header(target.probe.backend, target.device, target.probe.software))
+        probe = self._run.target.probe
+        return one_line(header(probe.backend, self._run.target.device, probe.software))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -39,3 +39,8 @@ class BuildController:
                 "no budget and no baseline was judged"
             )
         terminalreporter.write_line(one_line(line))
+        if self._run.target.probe.only_builds and engines:
+            terminalreporter.write_line(
+                "built without a GPU, and not loaded: this shows what builds; a machine with a "
+                "GPU builds its own engines"
+            )

@@ -45,34 +45,41 @@ class Host:
         return ordinal
 
 
-def describe(names: Sequence[str], backends: Sequence[Backend]) -> dict[str, Any]:
+def describe(
+    names: Sequence[str], backends: Sequence[Backend], *, only_builds: bool = False
+) -> dict[str, Any]:
     """What is usable on the host that this runs on, or why nothing is, as plain data.
 
     Args:
         names: a preference list. backends: those that there are.
+        only_builds: see `usable_backend`.
     """
     try:
-        probe = usable_backend(names, backends).probe
+        probe = usable_backend(names, backends, only_builds=only_builds).probe
     except BackendUnavailable as error:
         return {"error": str(error)}
     ordinals = range(max(len(probe.gpus), 1))
     return {"probe": asdict(probe), "devices": [Target(probe, one).device for one in ordinals]}
 
 
-def first_host(config: pytest.Config, names: Sequence[str]) -> Host:
+def first_host(config: pytest.Config, names: Sequence[str], *, only_builds: bool = False) -> Host:
     """The host whose devices the run is about: this one, unless all workers are elsewhere.
+
+    Args:
+        names: a preference list.
+        only_builds: see `usable_backend`; those of another host are probed as if it measured.
 
     Raises:
         pytest.UsageError: no backend is usable there.
     """
     given = config.getoption("tx", None) or ()
     if not given or config.getoption("dist", "no") == "no":
-        return _host(describe(names, call_backends(config)), "--trtperf")
+        return _host(describe(names, call_backends(config), only_builds=only_builds), "--trtperf")
     import execnet
 
     specs = [execnet.XSpec(re.sub(r"^\d+\*", "", one)) for one in given]
     if any(not place(spec) or spec.via for spec in specs):
-        return _host(describe(names, call_backends(config)), "--trtperf")
+        return _host(describe(names, call_backends(config), only_builds=only_builds), "--trtperf")
     try:
         gateway = execnet.makegateway(specs[0])
     except execnet.HostNotFound as error:

@@ -24,6 +24,8 @@ class Target:
     @property
     def device(self) -> str:
         """`NVIDIA H200`, or `cpu:` with the CPU's model and thread count."""
+        if self.probe.only_builds:
+            return "a machine without a GPU"
         if self.probe.gpus:
             return gpu_name(self.probe.gpus[self.ordinal].name)
         return cpu_name(cpu_model(), _threads())

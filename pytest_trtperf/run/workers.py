@@ -121,7 +121,8 @@ def find_devices(config: pytest.Config, settings: Settings) -> Host:
         pytest.UsageError: no backend is usable.
     """
     if _HOST not in config.stash:
-        config.stash[_HOST] = first_host(config, settings.backend)
+        only_builds = settings.build_only and not settings.smoke
+        config.stash[_HOST] = first_host(config, settings.backend, only_builds=only_builds)
     return config.stash[_HOST]
 
 

@@ -41,6 +41,14 @@ def test_every_backend_says_what_it_lacks(monkeypatch):
     assert "--trtperf-backend=auto,onnxruntime" in last
 
 
+def test_a_run_that_only_builds_needs_no_gpu(monkeypatch):
+    pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    probe = usable_backend(["tensorrt-rtx"], builtin_backends(), only_builds=True).probe
+    assert (probe.backend, probe.gpus, probe.only_builds) == ("tensorrt-rtx", (), True)
+    assert set(probe.software) == {"python", "pytest-trtperf", "tensorrt-rtx"}
+
+
 def test_unknown_backend_is_named():
     expected = "unknown backend 'no-such-backend'; known are auto, .*tensorrt, .*onnxruntime"
     with pytest.raises(BackendUnavailable, match=expected):

@@ -147,3 +147,57 @@ def test_the_command_says_that_nothing_asks_for_an_engine(built):
 def test_the_command_builds_where_warnings_are_errors(built):
     built.ini("filterwarnings = error")
     assert command(built, "-k", "test_model", "-p", "no:cacheprovider").returncode == 0
+
+
+@pytest.fixture
+def without_gpu(built, monkeypatch):
+    """The same with TensorRT for RTX, where no GPU is."""
+    pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    built.options = ("--trtperf-backend=tensorrt-rtx",)
+    built.tests(
+        """
+        def test_model(trt_engine, trt_measure):
+            trt_measure(trt_engine("model.onnx", shapes={"x": (8, 256)}), dims={"n": 8})
+        """
+    )
+    return built
+
+
+def test_rtx_builds_without_a_gpu_and_says_what_that_shows(without_gpu):
+    result = run(without_gpu)
+    assert result.ret == 0
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(
+        [
+            "trtperf: tensorrt-rtx on a machine without a GPU (*",
+            "=* trtperf: tensorrt-rtx on a machine without a GPU =*",
+            "engines ready: 1, built by this run: 1; nothing was measured",
+            "built without a GPU, and not loaded: *",
+        ]
+    )
+    again = run(without_gpu)
+    again.stdout.fnmatch_lines(["engines ready: 1, built by this run: 0; nothing was measured"])
+
+
+def test_what_takes_a_gpu_fails_without_one(without_gpu):
+    without_gpu.tests(
+        "def test_inputs(trt_engine):\n    trt_engine('model.onnx', shapes={'x': (8, 256)}).inputs"
+    )
+    result = run(without_gpu)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*EngineLoadError: *model.onnx: built without a GPU, and what *"])
+
+
+def test_a_refused_model_fails_without_a_gpu_and_says_what_to_do(without_gpu):
+    (without_gpu.path / "model.onnx").write_bytes(b"no model")
+    result = run(without_gpu)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*EngineBuildError: *model.onnx: *"])
+
+
+@pytest.mark.parametrize("option", ["--trtperf", "--trtperf-smoke"])
+def test_what_loads_engines_still_takes_a_gpu(without_gpu, option):
+    result = without_gpu.pytester.runpytest_inprocess(option, *without_gpu.options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*backend tensorrt-rtx *: no usable GPU *"])

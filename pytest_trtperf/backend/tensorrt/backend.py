@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_trtperf.backend.probe import Probe, probe_in_subprocess
+from pytest_trtperf.backend.probe import MAY_LACK_GPU, Probe, probe_in_subprocess
 from pytest_trtperf.backend.progress import Report
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine
 from pytest_trtperf.backend.tensorrt.bindings import MODULES, import_tensorrt
@@ -30,9 +30,16 @@ class TensorRTBackend(Backend):
 
     def probe(self) -> Probe:
         """See `Backend.probe`; CUDA is initialised in a process that is thrown away."""
+        return self._probe()
+
+    def probe_to_build(self) -> Probe:
+        """See `Backend.probe_to_build`: TensorRT for RTX builds without a GPU."""
+        return self._probe(*([MAY_LACK_GPU] if self.name == "tensorrt-rtx" else []))
+
+    def _probe(self, *words: str) -> Probe:
         if importlib.util.find_spec(MODULES[self.name]) is None:
             import_tensorrt(self.name)  # which raises, and says how to install it
-        return probe_in_subprocess("pytest_trtperf.backend.tensorrt.probe", self.name)
+        return probe_in_subprocess("pytest_trtperf.backend.tensorrt.probe", self.name, *words)
 
     def prepare(self) -> None:
         """See `Backend.prepare`: the process of the first session starts."""

@@ -6,14 +6,17 @@ import importlib.metadata
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from pytest_trtperf.backend.probe import Gpu, Probe, answer, common_software
+from pytest_trtperf.backend.probe import MAY_LACK_GPU, Gpu, Probe, answer, common_software
 from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
 from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 
 
-def probe(name: str) -> Probe:
+def probe(name: str, *, may_lack_gpu: bool = False) -> Probe:
     """The GPUs that are usable in this process, in which CUDA then stays initialised.
+
+    Args:
+        may_lack_gpu: whether none is enough, for a run that only builds.
 
     Raises:
         BackendUnavailable: TensorRT, cuda-python or a GPU is missing.
@@ -24,6 +27,9 @@ def probe(name: str) -> Probe:
         version = str(import_tensorrt(name).__version__)
     runtime = cudart()
     error, count = counting.result()
+    if (error or count == 0) and may_lack_gpu:
+        software = {**common_software(), name: version}
+        return Probe(name, version, software=software, only_builds=True)
     if error or count == 0:
         raise BackendUnavailable(
             f"backend {name} {version}: no usable GPU ({error.name}); "
@@ -65,12 +71,12 @@ def _dotted(version: int) -> str:
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
-def _main(name: str) -> None:
+def _main(name: str, *words: str) -> None:
     try:
-        answer(probe(name))
+        answer(probe(name, may_lack_gpu=MAY_LACK_GPU in words))
     except TrtPerfError as error:
         answer(BackendUnavailable(str(error)))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])
