@@ -104,3 +104,26 @@ def test_the_example_of_formats_is_one_that_builds(tmp_path, write_image_model):
     (example,) = re.findall(r"^- `allowed_formats=(.+?)` names", page, re.MULTILINE)
     model = write_image_model(tmp_path / "image.onnx", dtype="float16")
     assert built(EngineSpec(model, (), {"allowed_formats": ast.literal_eval(example)}), RTX)
+
+
+def test_the_recipe_of_fixed_sizes_makes_a_refused_model_build(tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tensorrt_rtx")
+    make, infos = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    shapes = {"input": ["n", 576], "state": [2, "n", 128]}
+    graph = onnx.helper.make_graph(
+        [make("Squeeze", ["input"], ["y"]), make("Relu", ["state"], ["z"])],
+        "graph",
+        [infos(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [infos(name, onnx.TensorProto.FLOAT, None) for name in ("y", "z")],
+    )
+    opsets = [onnx.helper.make_opsetid("", 13)]
+    monkeypatch.chdir(tmp_path)
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=opsets), "model.onnx")
+    profiles = parse_profiles({"input": (1, 576), "state": (2, 1, 128)})
+    with pytest.raises(EngineBuildError, match=r"what to do: .*Fixed sizes"):
+        built(EngineSpec(Path("model.onnx"), profiles), RTX)
+    recipe = PAGE.read_text(encoding="utf-8").partition("### Fixed sizes")[2]
+    exec(recipe.split("```")[1].removeprefix("python\n"), {})
+    assert built(EngineSpec(Path("fixed.onnx")), RTX)

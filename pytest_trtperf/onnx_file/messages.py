@@ -26,7 +26,7 @@ def parser_messages(parser: Any, onnx: Path) -> list[str]:
     """
     model = outline(onnx)
     errors = [parser.get_error(index) for index in range(parser.num_errors)]
-    messages = _explained(model, [_parser_message(error, model) for error in errors])
+    messages = _explained(model, _parser_errors(errors, model))
     if any(_NO_WEIGHTS in message for message in messages):
         messages += _other_lengths(onnx)
     return messages
@@ -35,6 +35,19 @@ def parser_messages(parser: Any, onnx: Path) -> list[str]:
 def build_messages(errors: Sequence[str], onnx: Path) -> list[str]:
     """The errors logged while `onnx` was read or built, each once, with operators and types."""
     return _explained(outline(onnx), [e for e in errors if _NO_GPU not in e] or errors)
+
+
+def _parser_errors(errors: Sequence[Any], model: Outline) -> list[str]:
+    """A message for each, where one operator fails in one way at many nodes one for the first."""
+    nodes: dict[Any, list[Any]] = {}
+    for number, error in enumerate(errors):
+        operator = getattr(error, "node_operator", str)()
+        where = (error.desc(), error.file(), error.line()) if operator else number
+        nodes.setdefault((operator, where), []).append(error)
+    return [
+        _parser_message(first, model) + (f", and {len(more)} more of these" if more else "")
+        for first, *more in nodes.values()
+    ]
 
 
 def _parser_message(error: Any, model: Outline) -> str:

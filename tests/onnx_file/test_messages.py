@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,10 +63,25 @@ def test_all_unsupported_operators_are_listed_at_once(tmp_path):
     )
     headline, *lines = refusal(path).splitlines()
     assert headline.endswith("model.onnx: TensorRT cannot parse this model:")
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "node 1 'first' (Det): not supported by this TensorRT" in lines[0]
     assert "node 2 'second' (Custom): " in lines[1]
     assert "node 3 'third' (Unique): " in lines[2]
+    assert "what to do: TensorRT lacks these operators" in lines[3]
+
+
+def test_one_operator_at_many_nodes_is_one_message(tmp_path):
+    names = ["x", *(f"h{number}" for number in range(1000)), "y"]
+    nodes = [
+        onnx.helper.make_node("Det", [one], [other], name=f"at_{one}")
+        for one, other in itertools.pairwise(names)
+    ]
+    path = save(tmp_path / "model.onnx", nodes, {"x": (FLOAT, [2, 2])}, {"y": (FLOAT, None)})
+    headline, *lines = refusal(path).splitlines()
+    assert headline.endswith("model.onnx: TensorRT cannot parse this model:")
+    assert "node 0 'at_x' (Det): " in lines[0]
+    assert lines[0].endswith(", and 1000 more of these")
+    assert len(lines) == 2
 
 
 def test_types_that_tensorrt_lacks_are_reported(tmp_path):

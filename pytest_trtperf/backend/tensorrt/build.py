@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pytest_trtperf.backend.progress import Report
+from pytest_trtperf.backend.tensorrt.advice import advised
 from pytest_trtperf.backend.tensorrt.apply_options import apply_options, apply_to_network
 from pytest_trtperf.backend.tensorrt.bindings import (
     Errors,
@@ -84,24 +84,8 @@ def build_plan(
     return bytes(plan)
 
 
-# What TensorRT says, in lower case -> what to do about it.
-_ADVICE: Mapping[str, str] = {
-    "out of ?memory": "free device memory (nvidia-smi shows who uses it), give the build less with "
-    "memory_pool_limit_mib={'workspace': …}, or build for smaller shapes",
-    "(insufficient|within) workspace": "give more with memory_pool_limit_mib={'workspace': …}",
-    "generateforcurrent": "this model is built for the GPU at hand, and there is none: build it "
-    "where there is one",
-    "libnvinfer_lean": "a version compatible plan takes in the lean runtime: install it beside "
-    "TensorRT, or add exclude_lean_runtime=True",
-}
-
-
 def _not_built(spec: EngineSpec, backend: str, said: Sequence[str]) -> EngineBuildError:
-    text = "\n".join(said).lower()
-    advice = [f"what to do: {what}" for sign, what in _ADVICE.items() if re.search(sign, text)]
-    return EngineBuildError(
-        _with_details(f"{spec.onnx}: {backend} built no engine", [*said, *advice])
-    )
+    return EngineBuildError(_with_details(f"{spec.onnx}: {backend} built no engine", advised(said)))
 
 
 def has_weakly_typed_networks(trt: ModuleType, backend: str) -> bool:
@@ -156,7 +140,8 @@ def _parsed(trt: ModuleType, network: Any, onnx: Path, errors: Errors) -> Any:
     parser = _created(created(trt.OnnxParser, network, shared_logger(trt)), "parser", errors)
     if not parser.parse_from_file(str(onnx)):
         found = parser_messages(parser, onnx) or build_messages(errors(), onnx)
-        raise EngineBuildError(_with_details(f"{onnx}: TensorRT cannot parse this model", found))
+        headline = f"{onnx}: TensorRT cannot parse this model"
+        raise EngineBuildError(_with_details(headline, advised(found)))
     return parser
 
 
@@ -222,7 +207,14 @@ def _mismatches(tensor: Any, profile: Profile) -> list[str]:
 def _remedy(shapes: Mapping[str, Profile], inputs: Sequence[Any]) -> str:
     infos = [_tensor_info(one) for one in inputs if not one.is_shape_tensor]
     lacking = [one for one in infos if None in one.shape and one.name not in shapes]
-    return f". Pass {to_paste(lacking)}, each a size or (min, opt, max)" if lacking else ""
+    remedy = f". Pass {to_paste(lacking)}, each a size or (min, opt, max)" if lacking else ""
+    for one in inputs:
+        if one.is_shape_tensor and one.name not in shapes:
+            remedy += (
+                f". The values of {one.name!r} decide sizes: give them in place of its shape, as "
+                f"shapes={{{one.name!r}: ((least, …), (usual, …), (largest, …))}}"
+            )
+    return remedy
 
 
 def _known(inputs: Sequence[Any]) -> str:
