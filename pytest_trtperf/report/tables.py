@@ -43,6 +43,19 @@ def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list
     ]
 
 
+def on_the_point(cells: Sequence[str]) -> list[str]:
+    """Numbers with blanks behind them: right-justified, they have their points below each other.
+
+    So a reader sees which is ten times as large. What is no number stays as it is.
+    """
+    behind = [len(cell) - len(cell.partition(".")[0]) for cell in cells]
+    most = max(behind, default=0)
+    return [
+        cell + " " * (most - taken) if cell[-1:].isdigit() else cell
+        for cell, taken in zip(cells, behind, strict=True)
+    ]
+
+
 def fitted(
     rows: Sequence[Sequence[str]], width: int | None, dropped: Sequence[int], left: Collection[int]
 ) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pytest_trtperf.analysis.percent import share_words
 from pytest_trtperf.analysis.verdict import Status
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import MaxQpsRecord, MeasurementRecord, PairRecord
@@ -21,7 +22,7 @@ from pytest_trtperf.report.outcomes import (
     row,
 )
 from pytest_trtperf.report.overlooked import overlooked_lines, rerun_lines
-from pytest_trtperf.report.tables import Line, fitted
+from pytest_trtperf.report.tables import Line, fitted, on_the_point
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.text import counted
 
@@ -141,6 +142,7 @@ def _measured_lines(
     if verbosity > 0:
         for record in measurements:
             lines.append(f"{record.key}: {_extent(record)}")
+            lines += [f"{record.key}: {figures}" for figures in _figures(record)]
             if costs := cost_words(record):
                 lines.append(f"{record.key}: {', '.join(costs.values())}")
             lines += [v.message for v in record.verdicts]
@@ -155,7 +157,10 @@ def _measured_lines(
 
 def _table(measurements: Sequence[MeasurementRecord], width: int | None) -> list[str]:
     """A row for each measurement, its verdict marked as pytest marks outcomes."""
-    rows = [COLUMNS, *map(row, measurements)]
+    columns = [*zip(*map(row, measurements), strict=True)]
+    for at in _NUMBERS:
+        columns[at] = tuple(on_the_point(columns[at]))
+    rows = [COLUMNS, *zip(*columns, strict=True)]
     empty = [at for at, column in enumerate(zip(*rows[1:], strict=True)) if {*column} == {"-"}]
     titles, *lines = fitted(rows, width, [*empty, *_DROPPED], (0, len(COLUMNS) - 1))
     at = titles.rindex(COLUMNS[-1])
@@ -163,7 +168,9 @@ def _table(measurements: Sequence[MeasurementRecord], width: int | None) -> list
     return [titles, *(Line(line, style, at) for line, style in zip(lines, styles, strict=True))]
 
 
+_NUMBERS = tuple(COLUMNS.index(name) for name in ("P50 ms", "P99 ms", "QPS"))
 _DROPPED = tuple(COLUMNS.index(name) for name in ("QPS", "P50 ms", "baseline", "budget"))
+_FIGURES = {"min": "minimum", "mean": "mean", "p90": "P90", "p95": "P95", "max": "maximum"}
 _STYLES = {
     "fail": {"red": True, "bold": True},
     "swallowed": {"red": True},
@@ -196,6 +203,15 @@ def _extent(record: MeasurementRecord) -> str:
     warm_up = f", after {first['seconds']:.2g} s of warm-up" if first else ""
     rounds = counted(len(record.rounds), "round")
     return f"{counted(queries, 'query')} in {rounds}{_sessions(record)}{again}{warm_up}"
+
+
+def _figures(record: MeasurementRecord) -> Iterator[str]:
+    """The distribution of the judged metric, of which the table has two numbers."""
+    judged = record.summary[record.judged_metric]
+    known = [f"{_FIGURES[name]} {judged[name]:.4g}" for name in _FIGURES if name in judged]
+    if known:
+        cov = [f"CoV {share_words(judged['cov'])}"] if "cov" in judged else []
+        yield f"{record.judged_metric}, ms: {', '.join([*known, *cov])}"
 
 
 def _sessions(record: MeasurementRecord) -> str:

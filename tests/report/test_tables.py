@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.report.tables import LEAST_NAME, aligned, fitted
+from pytest_trtperf.report.tables import LEAST_NAME, aligned, fitted, on_the_point
 
 ROWS = [("test", "ms", "verdict"), ("a long name", "1.25", "pass")]
 
@@ -69,3 +69,10 @@ def test_a_file_that_all_names_share_is_their_title_where_names_are_too_long():
     ]
     elsewhere = [*rows, ("tests/test_more.py::test_z", "3")]
     assert fitted(elsewhere, 31, (), (0,))[1].startswith("tests/test_mo…ls.py::test_x ")
+
+
+def test_points_are_below_each_other():
+    cells = on_the_point(["0.0622", "12", "153.2", "1e-05", "-"])
+    assert cells == ["0.0622", "12     ", "153.2   ", "1e-05     ", "-"]
+    lines = aligned([("ms",), *((cell,) for cell in cells[:3])], left=())
+    assert {line.find(".") for line in lines[1:] if "." in line} == {3}

@@ -190,6 +190,27 @@ def test_quiet_keeps_to_failures():
     assert lines(records[0], verbosity=-1) == []
 
 
+def test_verbose_has_the_distribution():
+    latency = {
+        "min": 1.0,
+        "mean": 1.3,
+        "median": 1.25,
+        "p90": 1.4,
+        "p99": 2.5,
+        "max": 9.0,
+        "cov": 0.046,
+    }
+    found = lines(measured("a", summary={"latency": latency}), verbosity=1)
+    assert "a: latency, ms: minimum 1, mean 1.3, P90 1.4, maximum 9; CoV 4.6%" in found
+    assert not any("CoV" in line for line in lines(measured("a", summary={"latency": latency})))
+
+
+def test_numbers_of_the_table_have_their_points_below_each_other():
+    one, other = ({"latency": {"median": ms, "p99": 2 * ms}} for ms in (0.0622, 153.2))
+    found = lines(measured("a", summary=one), measured("b", summary=other))[1:3]
+    assert [line.index(".") for line in found] == [found[0].index(".")] * 2
+
+
 def test_verbose_explains_verdicts_that_passed():
     record = measured("a", verdicts=[compared(message="a: is within tolerance")])
     assert lines(record, verbosity=1)[2:] == ["a: 0 queries in 0 rounds", "a: is within tolerance"]
