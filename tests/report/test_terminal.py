@@ -201,7 +201,7 @@ def test_verbose_has_the_distribution():
         "cov": 0.046,
     }
     found = lines(measured("a", summary={"latency": latency}), verbosity=1)
-    assert "a: latency, ms: minimum 1, mean 1.3, P90 1.4, maximum 9; CoV 4.6%" in found
+    assert "a: latency, ms: minimum 1, mean 1.3, P90 1.4, maximum 9, CoV 4.6%" in found
     assert not any("CoV" in line for line in lines(measured("a", summary={"latency": latency})))
 
 
