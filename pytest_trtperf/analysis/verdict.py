@@ -103,5 +103,5 @@ def decide(verdict: Verdict, failed_by: str | None) -> Verdict:
     """
     if verdict.status is not Status.INCONCLUSIVE or failed_by is None:
         return verdict
-    message = f"{verdict.message}; {failed_by} fails it"
+    message = "; ".join(filter(None, [verdict.message, f"{failed_by} fails it"]))
     return replace(verdict, status=Status.FAIL, message=message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -91,25 +91,62 @@ def judged(
     controls: Controls | None = None,
 ) -> dict[str, VerdictRecord]:
     """The verdicts on sessions, each given by its rounds."""
-    before = [
-        BaselineRound(queries=one.queries, throughput=one.throughput, quantiles=one.quantiles)
-        for one in rounds(1.0, noise)
+    one = comparison(
+        noise=noise, software=software, policy=policy, change=change,
+        stored_sessions=stored_sessions, engine=engine, controls=controls,
+    )  # fmt: skip
+    found = {one.metric: one for one in one.judge(sessions, host_bound=host_bound, doubt=doubt)}
+    if notes is not None:
+        notes += one.notes
+    return found
+
+
+def comparison(
+    *,
+    noise: float = 0.001,
+    software: Mapping[str, str] = MappingProxyType({}),
+    policy: Policy = Policy(),  # noqa: B008  # frozen
+    change: Callable[[BaselineSession], BaselineSession] = lambda session: session,
+    stored_sessions: int = 3,
+    slowdowns: Sequence[float] = (1.0,),
+    engine: EngineRecord = ENGINE,
+    controls: Controls | None = None,
+    mode: Mapping[str, bool | int | float | str] = MappingProxyType(MODE),
+    shapes: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    stored_mode: Mapping[str, bool | int | float | str] = MappingProxyType(MODE),
+    stored_shapes: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> Comparison:
+    """A comparison with a baseline of an engine that took 1 ms.
+
+    Args:
+        change: what the stored sessions are beside that.
+        slowdowns: of its runs.
+    """
+    runs = [
+        BaselineRun(
+            recorded=f"2026-01-0{day}T00:00:00Z",
+            plan="p",
+            software={"tensorrt": "10"},
+            sessions=[change(BaselineSession(rounds=_stored(slowdown, noise)))] * stored_sessions,
+        )
+        for day, slowdown in enumerate(slowdowns, 1)
     ]
-    run = BaselineRun(
-        recorded="2026-01-01T00:00:00Z",
-        plan="p",
-        software={"tensorrt": "10"},
-        sessions=[change(BaselineSession(rounds=before))] * stored_sessions,
+    entry = BaselineEntry(
+        engine="e",
+        mode=dict(stored_mode),
+        shapes={name: list(shape) for name, shape in stored_shapes.items()},
+        runs=runs,
     )
-    entry = BaselineEntry(engine="e", mode=MODE, shapes={}, runs=[run])
     subject = Subject(
         test="t", key="t", module="t", baseline_dir="", device="cpu", engine=engine,
         software=software, baseline=entry, compares=True, records=True,
     )  # fmt: skip
     around = Surroundings(Repository(lambda: [entry]), controls or Controls())
-    comparison = Comparison(subject, entry, policy, around, mode=MODE, shapes={})
-    verdicts = comparison.judge(sessions, host_bound=host_bound, doubt=doubt)
-    found = {one.metric: one for one in verdicts}
-    if notes is not None:
-        notes += comparison.notes
-    return found
+    return Comparison(subject, entry, policy, around, mode=mode, shapes=shapes)
+
+
+def _stored(slowdown: float, noise: float) -> list[BaselineRound]:
+    return [
+        BaselineRound(queries=one.queries, throughput=one.throughput, quantiles=one.quantiles)
+        for one in rounds(slowdown, noise)
+    ]

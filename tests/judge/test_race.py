@@ -82,7 +82,7 @@ def test_equal_engines_and_a_slower_number_are_the_environment(
     ratio: Ratio, status: Status
 ) -> None:
     raced = stored(status)
-    assert judged(raced, race(ratio))[:2] == (Status.PASS, Reason.ENVIRONMENT)
+    assert judged(raced, race(ratio)) == (Status.PASS, Reason.ENVIRONMENT, "")
     failing = Policy(environment_failed_by="--option")
     assert judged(raced, race(ratio), failing) == (
         Status.FAIL, Reason.ENVIRONMENT, "--option fails it",
@@ -101,12 +101,14 @@ def test_software_fails_nothing_that_chance_may_have_done() -> None:
     one = race(EQUAL, software=SOFTWARE)
     found = judged(stored(Status.INCONCLUSIVE), one, Policy(software_failed_by="--option"))
     assert found[:2] == (Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT)
+    open_fails = judged(stored(Status.INCONCLUSIVE), one, Policy(failed_by="--option"))
+    assert open_fails[:2] == (Status.FAIL, Reason.OVERLAPS_LIMIT)
 
 
 @pytest.mark.parametrize("status", [Status.FAIL, Status.INCONCLUSIVE])
 def test_equal_engines_and_a_number_that_may_be_as_before_pass(status: Status) -> None:
     found = judged(stored(status, slower=0.06), race(EQUAL, software=SOFTWARE))
-    assert found[:2] == (Status.PASS, Reason.WITHIN_LIMIT)
+    assert found == (Status.PASS, Reason.WITHIN_LIMIT, "")
 
 
 def test_a_throughput_is_worse_where_it_is_lower() -> None:
@@ -134,6 +136,13 @@ def test_doubt_opens_a_race() -> None:
     assert found[:2] == (Status.INCONCLUSIVE, Reason.DOUBTFUL)
     message = raced_record("k", "GPU", _answered(stored(Status.FAIL), one), Policy()).message
     assert message.endswith("reference kept on Monday; not steady)")
+    failing = Policy(failed_by="--option")
+    failed = raced_record("k", "GPU", _answered(stored(Status.FAIL), one), failing)
+    assert failed.failed
+    assert failed.message.endswith("reference kept on Monday; not steady; --option fails it)")
+    # Of a pass the doubt is no news.
+    passed = raced_record("k", "GPU", _answered(stored(Status.PASS), one), Policy()).message
+    assert passed.endswith("reference kept on Monday)")
 
 
 def test_an_engine_that_has_not_changed_needs_no_numbers() -> None:
@@ -141,15 +150,45 @@ def test_an_engine_that_has_not_changed_needs_no_numbers() -> None:
     assert judged(stored(Status.FAIL), one)[:2] == (Status.PASS, Reason.ENVIRONMENT)
     record = raced_record("k", "GPU", _answered(stored(Status.FAIL), one), Policy())
     assert record.race is None
-    assert "the engine of the baseline, which has not changed" in record.message
+    assert record.message == (
+        "k: gpu_compute median is slower, and the engine is not: the environment is: 2.2103 ms "
+        "against 2 ms in the baseline, +10.5% [+8.3%, +12.7%], tolerance 5.0%; it is the engine "
+        "of the baseline, which has not changed (4 blocks on GPU)"
+    )
+    answer = one.answer(QPS, 0.05)
+    assert answer is not None
+    assert (answer.value, answer.limit, answer.higher_is_better) == (1.0, 1 / 1.05, True)
+    assert (answer.status, answer.reason, answer.message) == (
+        Status.PASS, Reason.WITHIN_LIMIT, "",
+    )  # fmt: skip
+
+
+def test_software_that_is_slower_is_named_with_what_fails_it() -> None:
+    one = race(EQUAL, software=[*SOFTWARE, "cuda 12 in the baseline, 13 here"])
+    policy = Policy(software_failed_by="--option")
+    record = raced_record("k", "GPU", _answered(stored(Status.FAIL), one), policy)
+    assert record.message == (
+        "k: gpu_compute median is slower, and the engine is not: other software is (tensorrt 10 in "
+        "the baseline, 11 here, cuda 12 in the baseline, 13 here): 2.2103 ms against 2 ms in the "
+        "baseline, +10.5% [+8.3%, +12.7%], tolerance 5.0%; in turns, here and now, 2 ms against "
+        "2 ms of the reference, +0.00% [-1.00%, +1.00%] (race of 4 blocks on GPU, reference kept "
+        "on Monday; --option fails it)"
+    )
 
 
 def test_the_record_has_both_numbers() -> None:
     record = raced_record("k", "GPU", _answered(stored(Status.FAIL), race(SLOWER)), Policy())
     assert record.race is not None
     assert (record.race.value, record.race.reference) == (2.2, 2.0)
-    assert (record.race.change, record.race.lower) == pytest.approx((0.1, 0.06))
-    assert (record.kind, record.baseline, record.failed) == ("baseline", 2.0, True)
+    assert (record.race.change, record.race.lower, record.race.upper) == pytest.approx(
+        (0.1, 0.06, 0.14)
+    )
+    assert (record.race.extent, record.race.source) == ("4 blocks", "kept on Monday")
+    assert (record.kind, record.metric) == ("baseline", "gpu_compute median")
+    assert (record.baseline, record.failed, record.limit) == (2.0, True, 0.05)
+    assert (record.value, record.finds, record.shift) == pytest.approx(
+        (2.2103, 0.03, 0.0), abs=1e-4
+    )
     assert record.message == (
         "k: gpu_compute median regressed: in turns, here and now, 2.2 ms against 2 ms of the "
         "reference, +10.00% [+6.00%, +14.00%], tolerance 5.0%; 2.2103 ms against 2 ms in the "
@@ -166,6 +205,20 @@ def test_without_a_baseline_the_race_stands_alone(ratio: Ratio, status: Status) 
     assert record is not None
     assert (record.kind, record.status, record.baseline) == ("race", status.value, 2.0)
     assert record.change == pytest.approx(ratio.value - 1)
+    assert (record.metric, record.value, record.limit) == (MEDIAN.name, ratio.new, 0.05)
+    assert record.race is not None
+
+
+def test_a_race_alone_says_what_it_showed_and_open_may_fail() -> None:
+    one = race(OPEN)
+    record = race_alone("k", "GPU", MEDIAN, one, Policy(failed_by="--option"))
+    assert record is not None
+    assert record.failed
+    assert record.message == (
+        "k: gpu_compute median is inconclusive: in turns, here and now, 2.1 ms against 2 ms of the "
+        "reference, +5.00% [+0.00%, +10.00%], tolerance 5.0% (race of 4 blocks on GPU, reference "
+        "kept on Monday; --option fails it)"
+    )
 
 
 def test_a_gate_that_was_not_raced_has_no_answer() -> None:

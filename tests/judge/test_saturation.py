@@ -28,6 +28,7 @@ def test_rate_that_the_baseline_held_is_lost() -> None:
     assert (found.reason, found.failed) == ("saturated", True)
     assert (found.value, found.baseline) == pytest.approx((644, 1000))
     assert found.change == pytest.approx(-0.356)
+    assert found.limit == 0
     assert found.message == (
         "t: the rate of 1000 qps is lost: 644 qps were reached, and responses grow without end, "
         "where the baseline held 1000 qps (on cpu)"
