@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pytest_trtperf.backend.input_sets import FedInputs
 from pytest_trtperf.backend.probe import Gpu, Probe
 from pytest_trtperf.backend.protocols import Backend, LoadedEngine, Session
 from pytest_trtperf.backend.session import (
     DeviceMemory,
-    GivenInputs,
     Kernels,
     KernelState,
     Mode,
@@ -232,6 +232,8 @@ class FakeEngine(LoadedEngine):
         sessions: those that it created, in their order, without those that took their place.
     """
 
+    takes_input_sets = True
+
     def __init__(self, backend: FakeBackend, runtime_cache: bytes | None = None) -> None:
         self.inputs, self.outputs = backend.inputs, []
         self.can_inspect = bool(backend.layers)
@@ -240,7 +242,7 @@ class FakeEngine(LoadedEngine):
         self._backend, self._runtime_cache = backend, runtime_cache or b""
 
     def create_session(
-        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: FedInputs | None = None
     ) -> FakeSession:
         """See `LoadedEngine.create_session`; a dynamic dimension is 1 unless given.
 

@@ -65,10 +65,10 @@ def session_without_driver(mode: Mode) -> tuple[TensorRTSession, NoDriver]:
         get_tensor_shape=lambda name: (0,),
         execute_async_v3=lambda stream: True,
     )
-    values = {"input": np.zeros(0, np.float32)}
+    values = [{"input": np.zeros(0, np.float32)}]
     outputs = [TensorInfo("output", (0,), "float32")]
     layouts = dict.fromkeys(("input", "output"), LAYOUTS["LINEAR"])
     stream = InferenceStream(None, context, values, outputs, frozenset(), layouts, mode)
     memory = DeviceMemory(0, 0, 0)
-    session = TensorRTSession([stream], values, mode, {}, memory, lambda _queries: ({}, []))
+    session = TensorRTSession([stream], values, mode, [{}], memory, lambda _queries: ({}, []))
     return session, bindings.runtime

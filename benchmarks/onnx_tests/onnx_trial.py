@@ -28,7 +28,7 @@ from pytest_trtperf.backend.trace import Extent
 from pytest_trtperf.engine.shapes import Profile, TensorInfo
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import ShapeError, TrtPerfError
-from pytest_trtperf.options.values import parse_inputs
+from pytest_trtperf.options.values import parse_input_set
 
 CPU, RTX = "onnxruntime", "tensorrt-rtx"
 BACKENDS = (CPU, RTX)
@@ -127,7 +127,7 @@ def _measure(case: Case, path: Path, model: Any, data: DataSet) -> None:
     taken = {tensor.name for tensor in engine.inputs}
     inputs = {name: value for name, value in data.inputs.items() if name in taken}
     given = {name: value for name, value in inputs.items() if value is not None}
-    session = engine.create_session({}, Mode(), read_inputs(parse_inputs(given)))
+    session = engine.create_session({}, Mode(), read_inputs(parse_input_set(given)))
     try:
         trace = session.run_closed(Extent(0, 1, 1))
         assert trace.queries == 1

@@ -131,15 +131,15 @@ def tail_cases(gpu: Gpu) -> Iterator[Case]:
     @contextmanager
     def session(share: float) -> Iterator[Session]:
         opened = engine.create_session(served.model.shapes, Mode(cuda_graph=True))
-        stream, draw = opened.streams[0], random.Random(time.time_ns())
-        once = stream.enqueue
+        (feed,), draw = opened.streams[0].feeds, random.Random(time.time_ns())
+        once = feed.enqueue
 
         def enqueue() -> None:
             once()
             if draw.random() < share:
                 once()
 
-        stream.enqueue = enqueue
+        feed.enqueue = enqueue
         try:
             yield opened
         finally:

@@ -23,6 +23,22 @@ _let_others_run = partial(select, (), (), (), 0)
 """Gives the interpreter to other threads and returns at once; sleep(0) may take 70 us."""
 
 
+def in_turn(queries: Sequence[Query], first: int) -> Query:
+    """A query that is another one with each call; one alone is itself.
+
+    Args:
+        first: the place of the one that begins, whatever their number.
+    """
+    if len(queries) == 1:
+        return queries[0]
+    take = itertools.islice(itertools.cycle(queries), first % len(queries), None).__next__
+
+    def query() -> None:
+        take()()
+
+    return query
+
+
 def run_closed(queries: Sequence[Query], extent: Extent, *, idle_ms: float = 0.0) -> Trace:
     """Times queries under a closed load: each thread issues its next when one is complete.
 

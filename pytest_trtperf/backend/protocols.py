@@ -17,9 +17,10 @@ from pytest_trtperf.errors import EngineBuildError, EngineLoadError, Measurement
 if TYPE_CHECKING:
     import numpy as np
 
+    from pytest_trtperf.backend.input_sets import FedInputs
     from pytest_trtperf.backend.probe import Probe
     from pytest_trtperf.backend.progress import Report
-    from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
+    from pytest_trtperf.backend.session import DeviceMemory, Kernels, Mode
     from pytest_trtperf.backend.trace import Extent, Times, Trace
     from pytest_trtperf.engine.shapes import Shape, TensorInfo
     from pytest_trtperf.engine.spec import EngineSpec
@@ -101,7 +102,10 @@ class Session(Protocol):
         ...
 
     def output_values(self) -> dict[str, np.ndarray]:
-        """What a query returned, by output; types that numpy lacks as their bits."""
+        """What a query returned, by output; types that numpy lacks as their bits.
+
+        With several sets of inputs it is the query of one of them.
+        """
         ...
 
     def profile_layers(self, queries: int) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
@@ -134,6 +138,7 @@ class LoadedEngine(Protocol):
         keep_kernels: its owner sets it. Called with the runtime cache when a session has compiled
             kernels that it was not given, unless the mode asks for fresh ones. Returns whether they
             are stored: then sessions to come are given them. None where there is no such place.
+        takes_input_sets: whether queries can take several sets of inputs in turns.
         rows: of the tables that generated integers are indices into, by input; its owner sets it.
     """
 
@@ -141,15 +146,18 @@ class LoadedEngine(Protocol):
     outputs: Sequence[TensorInfo]
     can_inspect: bool = False
     keep_kernels: Callable[[bytes], bool] | None = None
+    takes_input_sets: bool = False
     rows: Mapping[str, int] = MappingProxyType({})
 
     def create_session(
-        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: FedInputs | None = None
     ) -> Session:
         """A session with these input shapes, after its first query.
 
         Args:
-            inputs: values of some inputs; the others are generated from the mode's seed.
+            inputs: values of some inputs; the others are generated from the mode's seed. It is a
+                mapping, or a sequence of several where `takes_input_sets`: each query takes the
+                next one, and all have run once when the session is ready.
 
         Raises:
             ShapeError: a name, rank or size that the engine or its profile does not have.

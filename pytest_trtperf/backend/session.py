@@ -14,7 +14,6 @@ from pytest_trtperf.backend.given_inputs import (
     check_input_names,
     fit_input,
     given_shape,
-    inputs_digest,
 )
 from pytest_trtperf.engine.bound_shapes import to_paste
 from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo, format_shape
@@ -140,14 +139,6 @@ def input_values(
         )
         for tensor in inputs
     }
-
-
-def describe_inputs(
-    given: GivenInputs, values: Mapping[str, np.ndarray], seed: int
-) -> dict[str, int | str]:
-    """What a mode records of the inputs: the seed, or a digest of given values."""
-    fed = {name: values[name] for name in given}
-    return {"inputs": inputs_digest(fed) if fed else "seeded", "seed": seed}
 
 
 def describe_kernels(kernels: Kernels | None, mode: Mode) -> dict[str, str]:

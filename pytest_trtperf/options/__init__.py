@@ -439,7 +439,8 @@ OF_MEASUREMENT: tuple[Option, ...] = (
         "inputs",
         "inputs",
         None,
-        "Values of inputs: name:file,name:file (.npy or raw bytes), or one .npz file "
+        "Values of inputs: name:file,name:file (.npy or raw bytes), or one .npz file; a pattern "
+        "such as 'data/*.npz' has several, which queries take in turns "
         "(default: generated as trtexec does).",
         metavar="FILES",
     ),

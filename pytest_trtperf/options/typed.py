@@ -13,8 +13,11 @@ from pytest_trtperf.options.values import (
     ToleranceKind,
 )
 
-GivenValues: TypeAlias = str | os.PathLike[str] | Mapping[str, object]
+InputSet: TypeAlias = str | os.PathLike[str] | Mapping[str, object]
 """Values of inputs, as tests write them."""
+
+GivenValues: TypeAlias = InputSet | Sequence[InputSet]
+"""The same, or several sets that queries take in turns."""
 
 
 class PlainOptions(TypedDict, total=False):

@@ -156,14 +156,39 @@ def parse_choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def parse_inputs(value: object) -> dict[str, object] | Path:
+InputSet: TypeAlias = dict[str, object] | Path
+"""Values of inputs: by name, or the file that has them; a pattern is that of several files."""
+
+
+def parse_inputs(value: object) -> InputSet | tuple[InputSet, ...]:
     """What a user writes for ``inputs=``, checked; no file is opened.
 
-    It is a mapping of input names to arrays or paths, trtexec's ``name:file,name2:file2``, or the
-    path of one ``.npz``. In trtexec's form a name ends at the last colon, or it is quoted: ``'``.
+    It is a set of values, or a list of several that queries take in turns. A set is a mapping of
+    input names to arrays or paths, trtexec's ``name:file,name2:file2``, or the path of one
+    ``.npz``, which may be a pattern. In trtexec's form a name ends at the last colon, or it is
+    quoted: ``'``.
 
     Raises:
         ValueError: it is none of these; the message says how to write it.
+    """
+    if not isinstance(value, (list, tuple)):
+        return parse_input_set(value)
+    found = []
+    for place, one in enumerate(value):
+        try:
+            found.append(parse_input_set(one))
+        except ValueError as error:
+            raise ValueError(f"inputs[{place}]: {error}") from None
+    if not found:
+        raise ValueError("the list has no set of inputs: leave inputs= out to have them generated")
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def parse_input_set(value: object) -> InputSet:
+    """One set of `parse_inputs`.
+
+    Raises:
+        ValueError: see there.
     """
     if isinstance(value, str):
         text = value.strip()

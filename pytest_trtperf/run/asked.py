@@ -8,6 +8,7 @@ a directory: `asked/` has a file for each measurement, `failed/` one for each te
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class AskedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
         plan: the SHA-256 of its plan, or the digest.
         shapes: as far as the test gives them.
         options: how it is measured, as far as numbers depend on it.
-        inputs: files with the values that are given, by input.
+        inputs: files with the values that are given, by input, of each set.
     """
 
     name: str
@@ -47,7 +48,7 @@ class AskedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     shapes: dict[str, list[int]]
     options: dict[str, Any]
-    inputs: dict[str, str] = {}
+    inputs: list[dict[str, str]] = []
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,21 +57,31 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def write_asked(directory: Path, asked: AskedMeasurement, inputs: GivenInputs) -> None:
+def write_asked(directory: Path, asked: AskedMeasurement, sets: Sequence[GivenInputs]) -> None:
     """Writes a measurement, and the values of inputs beside it."""
     name = _digest(asked.name)
+    files = [
+        _write_values(directory / "asked", f"{name}-{place}", given)
+        for place, given in enumerate(sets)
+        if given
+    ]
+    whole = msgspec.structs.replace(asked, inputs=files)
+    write_atomically(directory / "asked" / f"{name}.json", msgspec.json.encode(whole))
+
+
+def _write_values(directory: Path, name: str, given: GivenInputs) -> dict[str, str]:
+    """The file of each input."""
     files = {}
-    for place, (tensor, values) in enumerate(inputs.items()):
+    for place, (tensor, values) in enumerate(given.items()):
         suffix = "bin" if isinstance(values, bytes) else "npy"
-        path = directory / "asked" / f"{name}-{place}.{suffix}"
+        path = directory / f"{name}-{place}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(values, bytes):
             path.write_bytes(values)
         else:
             np.save(path, values, allow_pickle=False)
         files[tensor] = str(path)
-    whole = msgspec.structs.replace(asked, inputs=files)
-    write_atomically(directory / "asked" / f"{name}.json", msgspec.json.encode(whole))
+    return files
 
 
 def read_asked(directory: Path, name: str) -> AskedMeasurement | None:

@@ -271,11 +271,18 @@ def _options(entry: TableEntry, whole: Measured, key: str) -> dict[str, Any]:
         inputs = override(Settings(), given, "options").inputs
     except ValueError as error:
         raise entry.problem(key, str(error).removeprefix("options: ")) from None
-    if isinstance(inputs, Path):
-        given["inputs"] = str(folder / inputs)
-    elif inputs is not None:
-        given["inputs"] = {name: str(folder / path) for name, path in inputs.items()}
+    if inputs is not None:
+        given["inputs"] = _beside(folder, inputs)
     return given
+
+
+def _beside(folder: Path, inputs: Any) -> Any:
+    """Values of inputs, or several sets of them, whose paths start from the table's folder."""
+    if isinstance(inputs, tuple):
+        return [_beside(folder, one) for one in inputs]
+    if isinstance(inputs, Path):
+        return str(folder / inputs)
+    return {name: str(folder / path) for name, path in inputs.items()}
 
 
 def _accuracy(entry: TableEntry, whole: Measured) -> dict[str, Any] | None:

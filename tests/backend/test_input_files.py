@@ -16,7 +16,7 @@ from pytest_trtperf.backend.dtypes import ITEM_SIZES
 from pytest_trtperf.backend.given_inputs import fit_input, given_shape, read_inputs
 from pytest_trtperf.engine.shapes import TensorInfo
 from pytest_trtperf.errors import MeasurementError
-from pytest_trtperf.options.values import parse_inputs
+from pytest_trtperf.options.values import parse_input_set
 
 
 def finite_arrays(dtype, shape):
@@ -52,7 +52,7 @@ def write(values, folder, layout):
 def test_written_values_come_back(tmp_path_factory, data, dtype, shape, layout):
     values = data.draw(finite_arrays(dtype, shape))
     folder = tmp_path_factory.mktemp("inputs")
-    read = read_inputs(parse_inputs(write(values, folder, layout)), folder.joinpath)
+    read = read_inputs(parse_input_set(write(values, folder, layout)), folder.joinpath)
     assert list(read) == ["in/x:0"]
     assert given_shape(read["in/x:0"]) == (None if layout == "raw" else shape)
     fitted = fit_input(TensorInfo("in/x:0", shape, dtype), shape, read["in/x:0"])
@@ -66,7 +66,7 @@ def test_files_are_looked_for_where_paths_are_found(tmp_path):
     for folder, content in ((base, b"base"), (other, b"other")):
         folder.mkdir()
         (folder / "x.dat").write_bytes(content)
-    given = parse_inputs({"x": "x.dat", "y": other / "x.dat"})
+    given = parse_input_set({"x": "x.dat", "y": other / "x.dat"})
     assert read_inputs(given, base.joinpath) == {"x": b"base", "y": b"other"}
 
 

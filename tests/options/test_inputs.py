@@ -21,6 +21,10 @@ from pytest_trtperf.options.values import parse_inputs
         (Path("a:b.npz"), Path("a:b.npz")),
         ({"x": "x.npy", "y": Path("y")}, {"x": Path("x.npy"), "y": Path("y")}),
         ({}, {}),
+        (["a.npz", {"x": "x.npy"}], (Path("a.npz"), {"x": Path("x.npy")})),
+        (("x:a", "x:b"), ({"x": Path("a")}, {"x": Path("b")})),
+        (["a.npz"], Path("a.npz")),
+        ("data/*.npz", Path("data/*.npz")),
     ],
 )
 def test_what_users_write_for_inputs(text, parsed):
@@ -52,6 +56,10 @@ def test_arrays_are_kept_as_they_are():
         ({"": "a"}, "'' is not the name"),
         (np.ones(2), "a mapping of names to arrays or files, not ndarray"),
         (None, "not NoneType"),
+        ([], "the list has no set of inputs: leave inputs= out to have them generated"),
+        (["a.npz", "x.npy"], r"inputs\[1\]: 'x.npy' is not name:file"),
+        ([{"x": 1}, np.ones(2)], r"inputs\[1\]: expected a mapping of names to arrays or files"),
+        ([["a.npz"]], r"inputs\[0\]: expected a mapping of names to arrays or files, not list"),
     ],
 )
 def test_what_inputs_cannot_be(value, message):

@@ -138,6 +138,77 @@ def test_other_values_are_another_mode(project, digest, measure):
         result.stdout.fnmatch_lines([line])
 
 
+SETS = {
+    "arrays": "[{'x': np.load('x.npy')}, {'x': np.load('x.npy') + 1}]",
+    "files": "['x:x.npy', 'two.npz']",
+    "pattern": "'sets/*.npz'",
+}
+
+
+@pytest.fixture
+def sets(project, values):
+    """The same two sets in files of each kind."""
+    (project.path / "sets").mkdir()
+    np.savez(project.path / "two.npz", x=values + 1)
+    for place in range(2):
+        np.savez(project.path / "sets" / f"{place}.npz", x=values + place)
+
+
+def test_sets_that_take_turns_are_the_same_however_they_are_given(project, sets, measure):
+    lines = (f"trt_measure(engine, name={name!r}, inputs={one})" for name, one in SETS.items())
+    body = "\n                ".join(["engine = trt_engine('model.onnx')", *lines])
+    result, _ = measure("inputs='x:x.npy'", before=body)
+    result.assert_outcomes(passed=1)
+    *several, alone = project.measurements()
+    assert {one["mode"]["input_sets"] for one in several} == {2}
+    assert len({one["mode"]["inputs"] for one in several}) == 1
+    assert "input_sets" not in alone["mode"]
+    assert alone["mode"]["inputs"] != several[0]["mode"]["inputs"]
+
+
+def test_other_sets_are_another_mode(project, sets, measure):
+    measure("inputs='sets/*.npz'", "--trtperf-update")
+    (entry,) = project.baselines().values()
+    same, _ = measure("inputs=['sets/0.npz', 'sets/1.npz']")
+    same.stdout.no_fnmatch_line("*another mode*")
+    for other, words in {
+        "['sets/1.npz', 'sets/0.npz']": f"inputs is * here and {entry['mode']['inputs']} in the *",
+        "'sets/0.npz'": "input_sets is * here and 2 in the baseline*",
+    }.items():
+        result, _ = measure(f"inputs={other}")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([f"*{KEY}: *another mode*{words}"])
+
+
+def test_files_of_the_command_line_take_turns(project, sets, measure):
+    result, record = measure("{'x': (4, 256)}", "--trtperf-inputs=sets/*.npz")
+    result.assert_outcomes(passed=1)
+    assert record["mode"]["input_sets"] == 2
+
+
+def test_sets_that_take_turns_are_raced_and_kept_apart_from_those_that_did_not_change(
+    project, sets, measure
+):
+    measure("inputs='sets/*.npz'", "--trtperf-update")
+    result, _ = measure("inputs='sets/*.npz'", "--trtperf-race=always")
+    result.assert_outcomes(passed=1)
+    result, _ = measure("inputs='sets/*.npz'", "--trtperf-changed-only")
+    result.assert_outcomes(skipped=1)
+    np.savez(project.path / "sets" / "1.npz", x=np.ones(SHAPE, np.float32))
+    result, _ = measure("inputs='sets/*.npz'", "--trtperf-changed-only", "-v")
+    result.stdout.fnmatch_lines(["*input x of inputs?1?*"])
+
+
+def test_each_set_is_compared_with_the_reference(project, sets, measure):
+    before = "trt_engine('model.onnx').assert_close(inputs='sets/*.npz')"
+    measure("inputs='sets/*.npz'", before=before)[0].assert_outcomes(passed=1)
+    project.model("other", layers=3)
+    before = "trt_engine('model.onnx').assert_close('other.onnx', inputs='sets/*.npz')"
+    result, _ = measure("inputs='sets/*.npz'", before=before)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*differs from other.onnx * (inputs?0?: x 4x256)*"])
+
+
 FULL = "np.full((4, 256), {}, '{}')"
 
 
@@ -161,6 +232,13 @@ WRONG = [
     ("inputs='broken.npz'", "*broken.npz: holds no arrays that can be read*"),
     ("inputs='pickled.npz'", "*pickled.npz: holds no arrays that can be read*"),
     ("inputs={'x': object()}", "*'x'*"),
+    (
+        f"inputs=[{{'x': {FULL.format(1, 'f4')}}}, {{'x': np.ones((8, 256), 'f4')}}]",
+        "inputs?1?: 'x' has the shape 8x256, and the shape 4x256 in inputs?0?: sets *",
+    ),
+    ("inputs=['x:x.npy', 'x:gone.npy']", "inputs?1?: *gone.npy: cannot be read: No such file*"),
+    ("inputs='gone/*.npz'", "gone/?.npz: matches no file; check the pattern in inputs="),
+    ("inputs=['x:x.npy', 5]", "trt_measure: inputs: inputs?1?: expected a mapping of names*"),
     ("inputs=5", "trt_measure: inputs: expected a mapping of names to arrays or files*"),
     ("inputs='x.npy'", "trt_measure: inputs: 'x.npy' is not name:file*"),
     ("inputs={'x': 'all.npz'}", "trt_measure: inputs: input 'x': 'all.npz' may hold several*"),

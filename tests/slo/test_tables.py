@@ -189,6 +189,16 @@ def test_paths_start_from_the_table(table, tmp_path):
     assert test.accuracy == {"reference": "onnxruntime"}
 
 
+def test_several_sets_of_inputs(table, tmp_path):
+    (test,) = table("""
+        [m]
+        onnx = "m.onnx"
+        inputs = ["a.npz", { x = "x.npy" }, "more/*.npz"]
+    """).values()
+    a, x, more = (str(tmp_path / name) for name in ("a.npz", "x.npy", "more/*.npz"))
+    assert test.options == {"inputs": [a, {"x": x}, more]}
+
+
 def test_tolerances_of_outputs_by_name(table):
     (test,) = table("""
         [m]
@@ -303,6 +313,8 @@ N = "dims = { N = [1, 8, 32] }\n"
             "[m] metrics.h2d: metric= names it, too: write its budgets in one place",
         ),
         (M + "tolerance = { medan = 0.1 }", "'medan'; it takes median, p99, throughput"),
+        (M + "inputs = []", "[m] inputs: expected an array of length >= 1"),
+        (M + 'inputs = ["a.npz", "x.npy"]', "[m]: inputs: inputs[1]: 'x.npy' is not name:file"),
         (M + "sessions = 0", "[m]: sessions: expected a whole number of at least 1, got 0"),
         (M + "owner = 3", "[m] owner: expected text, got a whole number"),
         (M + "dims = { N = [8, 1, 32] }", "[m] dims: dims= of 'N': min <= opt <= max does not"),

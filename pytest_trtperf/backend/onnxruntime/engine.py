@@ -14,6 +14,13 @@ import numpy as np
 
 from pytest_trtperf.backend import host_loop
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
+from pytest_trtperf.backend.input_sets import (
+    FedInputs,
+    describe_inputs,
+    fed_values,
+    input_sets,
+    of_set,
+)
 from pytest_trtperf.backend.process.loader import ServedEngine
 from pytest_trtperf.backend.protocols import ModeRecord, Session
 from pytest_trtperf.backend.session import (
@@ -21,8 +28,6 @@ from pytest_trtperf.backend.session import (
     Mode,
     check_profiles,
     check_range,
-    describe_inputs,
-    input_values,
     resolve_shapes,
 )
 from pytest_trtperf.backend.timed_loop import timed_loop
@@ -51,6 +56,8 @@ class OnnxRuntimeEngine(ServedEngine):
         EngineBuildError: ONNX Runtime refuses the model, and carries its message; or an output is
             listed twice.
     """
+
+    takes_input_sets = True
 
     def __init__(
         self,
@@ -98,22 +105,19 @@ class OnnxRuntimeEngine(ServedEngine):
         raise MeasurementError("ONNX Runtime has no engine inspector")
 
     def create_session(
-        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: FedInputs | None = None
     ) -> OnnxRuntimeSession:
-        """A session with these input shapes.
-
-        Args:
-            inputs: values of some inputs; the others are generated from the mode's seed.
+        """A session with these input shapes, see `LoadedEngine.create_session`.
 
         Raises:
             ShapeError: a name, rank or size that the model does not have.
-            MeasurementError: the first query fails.
+            MeasurementError: the first query of a set fails.
         """
-        given = inputs or {}
-        resolved = resolve_shapes(self.inputs, shapes, given, self._profiles)
+        given = input_sets(inputs)
+        resolved = resolve_shapes(self.inputs, shapes, given[0], self._profiles)
         for name, profile in self._profiles.items():
             check_range(name, resolved[name], profile.min, profile.max)
-        values = input_values(self.inputs, resolved, given, mode.seed, self.rows)
+        values = fed_values(self.inputs, resolved, given, mode.seed, self.rows)
         return OnnxRuntimeSession(
             self._session, self.inputs, self.outputs, values, mode, given, self._load_ms
         )
@@ -124,7 +128,7 @@ class OnnxRuntimeEngine(ServedEngine):
 
 
 class OnnxRuntimeSession(Session):
-    """Bound inputs and outputs, once for each query in flight.
+    """Bound inputs and outputs, once for each query in flight and each set of inputs.
 
     Attributes:
         queries: each runs one query, complete on return; those of different places in flight may
@@ -139,13 +143,13 @@ class OnnxRuntimeSession(Session):
         session: Any,
         inputs: Sequence[TensorInfo],
         outputs: Sequence[TensorInfo],
-        values: Mapping[str, np.ndarray],
+        values: Sequence[Mapping[str, np.ndarray]],
         mode: Mode,
-        given: GivenInputs,
+        given: Sequence[GivenInputs],
         load_ms: float,
     ) -> None:
         begun = perf_counter_ns()
-        self.shapes = {name: tuple(array.shape) for name, array in values.items()}
+        self.shapes = {name: tuple(array.shape) for name, array in values[0].items()}
         self.in_flight = mode.streams * (mode.concurrency or 1)
         self.mode: ModeRecord = {
             "concurrency": self.in_flight,
@@ -153,17 +157,24 @@ class OnnxRuntimeSession(Session):
         }
         # Inputs of types that numpy lacks are bound by their address: they live as long as this.
         self._outputs, self._values = outputs, values
-        self._bindings = [_bind(session, inputs, outputs, values) for _ in range(self.in_flight)]
-        self.queries: list[Callable[[], None]] = [
-            partial(session.run_with_iobinding, binding) for binding in self._bindings
+        self._bindings = [
+            [_bind(session, inputs, outputs, one) for one in values] for _ in range(self.in_flight)
         ]
+        by_set = [
+            [partial(session.run_with_iobinding, binding) for binding in bindings]
+            for bindings in self._bindings
+        ]
+        self.queries: list[Callable[[], None]] = [
+            host_loop.in_turn(queries, place) for place, queries in enumerate(by_set)
+        ]
+        first, *others = by_set[0]
         start = perf_counter_ns()
-        try:
-            self.queries[0]()
-        except Exception as error:  # onnxruntime's exceptions share no base class
-            reason = _reason(error)
-            raise QueryError(f"ONNX Runtime cannot run the model: {reason}") from error
+        with of_set(0, values):
+            _try(first)
         ended = perf_counter_ns()
+        for place, other in enumerate(others, 1):
+            with of_set(place, values):
+                _try(other)
         self.cold_start_ms = (ended - start) / 1e6
         self.load_ms = load_ms
         self.first_answer_ms = load_ms + (ended - begun) / 1e6
@@ -198,7 +209,7 @@ class OnnxRuntimeSession(Session):
         Raises:
             MeasurementError: an output is a sequence, an optional or text.
         """
-        values = self._bindings[0].get_outputs()
+        values = self._bindings[0][0].get_outputs()
         return {
             tensor.name: _copied(tensor, value)
             for tensor, value in zip(self._outputs, values, strict=True)
@@ -218,6 +229,14 @@ class OnnxRuntimeSession(Session):
     def close(self) -> None:
         """Frees the bound buffers."""
         self.queries, self._bindings = [], []
+
+
+def _try(query: Callable[[], None]) -> None:
+    try:
+        query()
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        reason = _reason(error)
+        raise QueryError(f"ONNX Runtime cannot run the model: {reason}") from error
 
 
 def _cannot_load(path: Path, error: Exception) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend.input_sets import FedInputs, input_sets
 from pytest_trtperf.backend.process.loader import Loader
 from pytest_trtperf.backend.process.messages import pack_array, unpack_array, unpack_trace
 from pytest_trtperf.backend.process.session_process import SessionProcess, await_ends
@@ -25,7 +26,7 @@ from pytest_trtperf.backend.process.shared_arrays import share_arrays
 from pytest_trtperf.backend.process.shared_bytes import SharedBytes
 from pytest_trtperf.backend.process.spare import SPARE
 from pytest_trtperf.backend.protocols import LoadedEngine, Session
-from pytest_trtperf.backend.session import DeviceMemory, GivenInputs, Kernels, Mode
+from pytest_trtperf.backend.session import DeviceMemory, Kernels, Mode
 from pytest_trtperf.backend.trace import Extent, Times, Trace
 from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import EngineCacheWarning
@@ -66,6 +67,7 @@ class IsolatedEngine(LoadedEngine):
             self._resources = resources.pop_all()
         self.inputs = [_tensor(packed) for packed in self._loaded.about["inputs"]]
         self.outputs = [_tensor(packed) for packed in self._loaded.about["outputs"]]
+        self.takes_input_sets: bool = self._loaded.about["takes_input_sets"]
 
     def _load(self) -> _LoadedProcess:
         begun = time.monotonic()
@@ -93,7 +95,7 @@ class IsolatedEngine(LoadedEngine):
         return layers
 
     def create_session(
-        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: FedInputs | None = None
     ) -> IsolatedSession:
         """A session with these input shapes, see `LoadedEngine.create_session`.
 
@@ -103,7 +105,7 @@ class IsolatedEngine(LoadedEngine):
         loaded = self._loaded or self._load()
         self._loaded = None
         begun = time.monotonic()
-        described, shared = share_arrays(inputs or {})
+        described, shared = share_arrays(input_sets(inputs))
         try:
             with closing(shared):
                 about = loaded.process.call(

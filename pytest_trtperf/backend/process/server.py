@@ -12,6 +12,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pytest_trtperf.backend.input_sets import as_fed
 from pytest_trtperf.backend.process.loader import Loader, Say, ServedEngine
 from pytest_trtperf.backend.process.messages import (
     IS_NEWS,
@@ -67,6 +68,7 @@ class _Server:
             "deserialise_s": time.monotonic() - begun,
             "inputs": [asdict(tensor) for tensor in self._engine.inputs],
             "outputs": [asdict(tensor) for tensor in self._engine.outputs],
+            "takes_input_sets": self._engine.takes_input_sets,
         }
 
     def inspect(self) -> dict[str, Any]:
@@ -78,11 +80,11 @@ class _Server:
         shapes: dict[str, Any],
         mode: dict[str, Any],
         rows: dict[str, int],
-        inputs: dict[str, Any],
+        inputs: list[dict[str, Any]],
         values: memoryview,
     ) -> dict[str, Any]:
         concrete = {name: tuple(shape) for name, shape in shapes.items()}
-        given = arrays_from(inputs, values)
+        given = as_fed(arrays_from(inputs, values))
         self._engine.rows = rows
         self._session = session = self._engine.create_session(concrete, Mode(**mode), given)
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,29 +16,39 @@ _TYPES = "ml_dtypes"
 """The package whose types numpy knows by name alone, once it is imported."""
 
 
-def share_arrays(given: Mapping[str, InputValue]) -> tuple[dict[str, Any], SharedBytes]:
-    """What each input is, as a message carries it, and the bytes of all."""
-    parts = [_bytes_of(value) for value in given.values()]
-    described = {
-        name: {"bytes": len(part), **_description(value)}
-        for (name, value), part in zip(given.items(), parts, strict=True)
-    }
+def share_arrays(
+    sets: Sequence[Mapping[str, InputValue]],
+) -> tuple[list[dict[str, Any]], SharedBytes]:
+    """What each input of each set is, as a message carries it, and the bytes of all."""
+    parts: list[bytes | memoryview] = []
+    described = []
+    for given in sets:
+        own = [_bytes_of(value) for value in given.values()]
+        parts += own
+        described.append(
+            {
+                name: {"bytes": len(part), **_description(value)}
+                for (name, value), part in zip(given.items(), own, strict=True)
+            }
+        )
     return described, SharedBytes(*parts)
 
 
 def arrays_from(
-    described: Mapping[str, Mapping[str, Any]], shared: bytes | memoryview
-) -> dict[str, InputValue]:
+    described: Sequence[Mapping[str, Mapping[str, Any]]], shared: bytes | memoryview
+) -> list[dict[str, InputValue]]:
     """The inverse of `share_arrays`; arrays cannot be written to.
 
     Objects and the fields of a structured type do not come along: no engine takes them.
     """
-    found: dict[str, InputValue] = {}
+    found: list[dict[str, InputValue]] = []
     start = 0
-    for name, about in described.items():
-        end = start + about["bytes"]
-        found[name] = _value(about, shared[start:end])
-        start = end
+    for one in described:
+        found.append({})
+        for name, about in one.items():
+            end = start + about["bytes"]
+            found[-1][name] = _value(about, shared[start:end])
+            start = end
     return found
 
 

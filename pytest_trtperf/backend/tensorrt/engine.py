@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -10,14 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from pytest_trtperf.backend.input_sets import FedInputs, check_same_shapes, fed_values, input_sets
 from pytest_trtperf.backend.process.loader import ServedEngine
-from pytest_trtperf.backend.session import (
-    GivenInputs,
-    Mode,
-    check_range,
-    input_values,
-    resolve_shapes,
-)
+from pytest_trtperf.backend.session import GivenInputs, Mode, check_range, resolve_shapes
 from pytest_trtperf.backend.tensorrt import l2_cache
 from pytest_trtperf.backend.tensorrt.bindings import (
     collected,
@@ -65,7 +60,7 @@ class TensorRTEngine(ServedEngine):
         EngineLoadError: the plan does not run on this device or with this version.
     """
 
-    can_inspect = True
+    can_inspect = takes_input_sets = True
 
     def __init__(
         self,
@@ -167,24 +162,22 @@ class TensorRTEngine(ServedEngine):
         return self._runtime_cache if self._has_new_runtime_cache else None
 
     def create_session(
-        self, shapes: Mapping[str, Shape], mode: Mode, inputs: GivenInputs | None = None
+        self, shapes: Mapping[str, Shape], mode: Mode, inputs: FedInputs | None = None
     ) -> TensorRTSession:
-        """A session with these input shapes.
-
-        Args:
-            inputs: values of some inputs; the others are generated from the mode's seed.
+        """A session with these input shapes, see `LoadedEngine.create_session`.
 
         Raises:
             ShapeError: a name, rank or size that the engine or its profile does not have.
             MeasurementError: out of device memory, or a tensor that cannot be fed.
         """
-        given = inputs or {}
-        resolved = resolve_shapes(self.inputs, shapes, given, self._profiles())
+        given = input_sets(inputs)
+        resolved = resolve_shapes(self.inputs, shapes, given[0], self._profiles())
         if problem := unequal_names(resolved, self.inputs):
             raise ShapeError(problem)
         for name, shape in resolved.items():
-            self._check_input(name, shape, given)
-        values = input_values(self.inputs, resolved, given, mode.seed, self.rows)
+            self._check_input(name, shape, given[0])
+        values = fed_values(self.inputs, resolved, given, mode.seed, self.rows)
+        check_same_shapes(self._shape_tensors, values)
         kernels = SessionKernels(b"" if mode.kernels == "fresh" else self._runtime_cache)
         streams: list[InferenceStream] = []
         begun = perf_counter()
@@ -201,7 +194,7 @@ class TensorRTEngine(ServedEngine):
         self.kernels_refused = self.kernels_refused or kernels.refused
         if mode.kernels == "cached" and described and described.state == "fresh":
             self._runtime_cache, self._has_new_runtime_cache = kernels.stored, True
-        profile = partial(self.profile_layers, values, kernels.now)
+        profile = partial(self.profile_layers, values[0], kernels.now)
         session = TensorRTSession(streams, values, mode, given, memory, profile, described)
         session.load_ms = 1e3 * (self._load_s + self._context_s)
         session.first_answer_ms = 1e3 * (self._start_s + streams[0].answered_s - begun)
@@ -225,7 +218,7 @@ class TensorRTEngine(ServedEngine):
         if context is None:
             raise MeasurementError("no execution context for the layer profile: out of memory?")
         mode = Mode(concurrency=1)
-        stream = self._open_stream(context, values, mode)
+        stream = self._open_stream(context, [values], mode)
         try:
             times = layer_times(self._trt, context, stream.compute_stream, queries)
             return times, layer_information(self._trt, self._engine, context)
@@ -258,7 +251,7 @@ class TensorRTEngine(ServedEngine):
         return tuple(low), tuple(best), tuple(high)
 
     def _create_stream(
-        self, values: Mapping[str, np.ndarray], mode: Mode, kernels: SessionKernels
+        self, values: Sequence[Mapping[str, np.ndarray]], mode: Mode, kernels: SessionKernels
     ) -> InferenceStream:
         with collected(self._trt) as errors:
             begun = perf_counter()
@@ -272,12 +265,12 @@ class TensorRTEngine(ServedEngine):
             try:
                 stream = self._open_stream(context, values, mode)
             except MeasurementError as error:
-                raise MeasurementError("; ".join([str(error), *errors()])) from error
+                raise type(error)("; ".join([str(error), *errors()])) from error
         kernels.take(cache)
         return stream
 
     def _open_stream(
-        self, context: Any, values: Mapping[str, np.ndarray], mode: Mode
+        self, context: Any, values: Sequence[Mapping[str, np.ndarray]], mode: Mode
     ) -> InferenceStream:
         return InferenceStream(
             self._trt, context, values, self.outputs, self._shape_tensors, self._layouts, mode

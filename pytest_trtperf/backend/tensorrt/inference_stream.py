@@ -5,15 +5,16 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
 import numpy as np
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, stored_dtype
+from pytest_trtperf.backend.input_sets import of_set
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, cudart, value_or_raise
+from pytest_trtperf.backend.tensorrt.feed import Feed, Part
 from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
 from pytest_trtperf.backend.tensorrt.tensor_layouts import TensorLayout
 from pytest_trtperf.engine.shapes import Shape, TensorInfo, format_shape
@@ -27,46 +28,49 @@ class InferenceStream:
 
     Args:
         context: of this stream alone.
-        inputs: values of each input, bound for good.
+        sets: values of each input; one set is bound for good, several with each query. What is the
+            same array in all is bound to the same memory.
         shape_tensors: names of tensors that TensorRT reads or writes on the host.
         layouts: how each tensor lies in memory; arrays are linear here.
 
     Attributes:
-        inputs, outputs: the buffers that a query copies.
+        feeds: what a query copies and queues, for each set of inputs.
         slots: the events of a query, one set more than queries in flight.
         cold_start_ms: the first query with its copies, on the host's clock.
         answered_s: when it ended, in seconds of `time.perf_counter`.
-        enqueue: queues one query's compute.
     """
 
     def __init__(
         self,
         trt: Any,
         context: Any,
-        inputs: Mapping[str, np.ndarray],
+        sets: Sequence[Mapping[str, np.ndarray]],
         outputs: Sequence[TensorInfo],
         shape_tensors: frozenset[str],
         layouts: Mapping[str, TensorLayout],
         mode: Mode,
     ) -> None:
         self._trt, self._context = trt, context
-        self._graph: Any = None
         self._shape_tensors, self._layouts = shape_tensors, layouts
         self._allocators: list[Any] = []
+        self._graphs: list[Any] = []
         self._buffers: list[Buffer] = []
-        self.inputs: list[Buffer] = []
-        self.outputs: list[Buffer | _Part] = []
-        self._returned: list[tuple[TensorInfo, Shape, Buffer | _Part]] = []
+        self.feeds: list[Feed] = []
+        self._outputs: list[Buffer | Part] = []
+        self._returned: list[tuple[TensorInfo, Shape, Buffer | Part]] = []
         self.slots: list[Events] = []
         self._streams: list[Any] = []
         try:
-            self._open(inputs, outputs, mode)
+            self._open(sets, outputs, mode)
         except BaseException:
             self.close()
             raise
 
     def _open(
-        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[TensorInfo], mode: Mode
+        self,
+        sets: Sequence[Mapping[str, np.ndarray]],
+        outputs: Sequence[TensorInfo],
+        mode: Mode,
     ) -> None:
         runtime = cudart()
         for _ in range(3):
@@ -77,32 +81,77 @@ class InferenceStream:
         # One slot more than queries in flight, so that times are read while the GPU is busy.
         for _ in range((mode.concurrency or CONCURRENCY) + 1):
             self.slots.append(Events(event_flags))
-        for name, values in inputs.items():
-            self._bind_input(name, values)
+        buffers: dict[tuple[str, int], Buffer] = {}
+        feed = self._feed(sets[0], buffers)
+        for name, values in sets[0].items():
+            if name not in self._shape_tensors:
+                self._context.set_input_shape(name, values.shape)
+            self._context.set_tensor_address(name, feed.addresses[name])
         dynamic = [tensor for tensor in outputs if not self._bind_output(tensor)]
-        try:
-            self.cold_start_ms = self._first_query()
-        except MeasurementError as error:
-            raise QueryError(str(error)) from error
+        with of_set(0, sets):
+            self.cold_start_ms = self._first_query(feed)
         self.answered_s = perf_counter()
-        for tensor, allocator in zip(dynamic, self._allocators, strict=True):
-            part = _filled(tensor, allocator, self._size(tensor, allocator.shape))
-            self.outputs.append(part)
-            self._returned.append((tensor, allocator.shape, part))
-            self._copy_to_host([part])
-        self.enqueue = self._capture() if mode.cuda_graph else self._enqueue
+        self.feeds.append(feed)
+        shapes = [[allocator.shape for allocator in self._allocators]]
+        for place, of_one in enumerate(sets[1:], 1):
+            feed = self._feed(of_one, buffers)
+            with of_set(place, sets):
+                self._bind(feed)
+                self._first_query(feed)
+            self.feeds.append(feed)
+            shapes.append([allocator.shape for allocator in self._allocators])
+        if len(sets) > 1:
+            # So that the outputs are those of the first; the memory of each now suits all.
+            self._bind(self.feeds[0])
+            self._first_query(self.feeds[0])
+        self._fill(dynamic, shapes)
+        for feed in self.feeds:
+            feed.enqueue = self._enqueue_of(feed, mode)
 
-    def _bind_input(self, name: str, values: np.ndarray) -> None:
+    def _feed(
+        self, values: Mapping[str, np.ndarray], buffers: dict[tuple[str, int], Buffer]
+    ) -> Feed:
+        """One set of inputs in buffers.
+
+        Args:
+            buffers: those that there are already, by name and array.
+        """
+        addresses, copied = {}, []
+        for name, array in values.items():
+            if (buffer := buffers.get((name, id(array)))) is None:
+                buffer = buffers[name, id(array)] = self._filled_buffer(name, array)
+            if name in self._shape_tensors:
+                addresses[name] = int(buffer.host)
+            else:
+                addresses[name] = int(buffer.device)
+                copied.append(buffer)
+        return Feed(addresses, copied, self._enqueue)
+
+    def _filled_buffer(self, name: str, values: np.ndarray) -> Buffer:
         packed = self._layouts[name].pack(values)
         buffer = Buffer(packed.nbytes)
         self._buffers.append(buffer)
         ctypes.memmove(int(buffer.host), packed.ctypes.data, packed.nbytes)
-        if name in self._shape_tensors:
-            self._context.set_tensor_address(name, int(buffer.host))
-            return
-        self._context.set_input_shape(name, values.shape)
-        self._context.set_tensor_address(name, int(buffer.device))
-        self.inputs.append(buffer)
+        return buffer
+
+    def _bind(self, feed: Feed) -> None:
+        for name, address in feed.addresses.items():
+            self._context.set_tensor_address(name, address)
+
+    def _fill(self, dynamic: Sequence[TensorInfo], shapes: Sequence[Sequence[Shape]]) -> None:
+        """Gives each feed its outputs: those whose shape depends on the data as large as it is."""
+        for feed, own in zip(self.feeds, shapes, strict=True):
+            feed.outputs = [
+                *self._outputs,
+                *(
+                    _filled(tensor, allocator, shape, self._size(tensor, shape))
+                    for tensor, allocator, shape in zip(dynamic, self._allocators, own, strict=True)
+                ),
+            ]
+        parts = self.feeds[0].outputs[len(self._outputs) :]
+        for tensor, shape, part in zip(dynamic, shapes[0], parts, strict=True):
+            self._returned.append((tensor, shape, part))
+            self._copy_to_host([part])
 
     def _bind_output(self, tensor: TensorInfo) -> bool:
         """False for an output whose shape depends on the data: an allocator serves it."""
@@ -124,23 +173,30 @@ class InferenceStream:
             tensor.name, int(buffer.host if on_host else buffer.device)
         )
         if not on_host:
-            self.outputs.append(buffer)
+            self._outputs.append(buffer)
         return True
 
     def _size(self, tensor: TensorInfo, shape: Shape) -> int:
         """The bytes that a tensor takes in memory."""
         return math.prod(self._layouts[tensor.name].packed_shape(shape)) * ITEM_SIZES[tensor.dtype]
 
-    def _first_query(self) -> float:
+    def _first_query(self, feed: Feed) -> float:
+        """Milliseconds of a query that is bound; its outputs are on the host then."""
+        try:
+            return self._whole_query(feed)
+        except MeasurementError as error:
+            raise QueryError(str(error)) from error
+
+    def _whole_query(self, feed: Feed) -> float:
         kinds, stream = cudart().cudaMemcpyKind, self.compute_stream
         start = perf_counter_ns()
-        for buffer in self.inputs:
+        for buffer in feed.inputs:
             _copy(buffer.device, buffer.host, buffer.size, kinds.cudaMemcpyHostToDevice, stream)
         self._enqueue()
-        self._copy_to_host(self.outputs)
+        self._copy_to_host(self._outputs)
         return (perf_counter_ns() - start) / 1e6
 
-    def _copy_to_host(self, outputs: Sequence[Buffer | _Part]) -> None:
+    def _copy_to_host(self, outputs: Sequence[Buffer | Part]) -> None:
         kind, stream = cudart().cudaMemcpyKind.cudaMemcpyDeviceToHost, self.compute_stream
         for output in outputs:
             _copy(output.host, output.device, output.size, kind, stream)
@@ -149,6 +205,24 @@ class InferenceStream:
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self.compute_stream)):
             raise MeasurementError("TensorRT refused to enqueue the query")
+
+    def _enqueue_of(self, feed: Feed, mode: Mode) -> Callable[[], None]:
+        """What queues a query of this set; one set alone stays bound."""
+        if mode.cuda_graph:
+            self._bind(feed)
+            return self._capture()
+        if len(self.feeds) == 1:
+            return self._enqueue
+        bind, addresses, enqueue = (
+            self._context.set_tensor_address, list(feed.addresses.items()), self._enqueue,
+        )  # fmt: skip
+
+        def enqueue_bound() -> None:
+            for name, address in addresses:
+                bind(name, address)
+            enqueue()
+
+        return enqueue_bound
 
     def _capture(self) -> Callable[[], None]:
         """The query's compute as a CUDA graph; raises with the reason where it cannot be one."""
@@ -165,10 +239,11 @@ class InferenceStream:
             _abandon_capture(stream)
             raise _no_graph(str(error)) from error
         try:
-            self._graph = value_or_raise(runtime.cudaGraphInstantiate(graph, 0))
+            executable = value_or_raise(runtime.cudaGraphInstantiate(graph, 0))
         finally:
             runtime.cudaGraphDestroy(graph)
-        launch, executable = runtime.cudaGraphLaunch, self._graph
+        self._graphs.append(executable)
+        launch = runtime.cudaGraphLaunch
 
         def replay() -> None:
             if (result := launch(executable, stream))[0]:
@@ -180,7 +255,7 @@ class InferenceStream:
         """What the last query that copied its outputs left in the host's buffers, by output."""
         return {returned[0].name: self._read(*returned) for returned in self._returned}
 
-    def _read(self, tensor: TensorInfo, shape: Shape, buffer: Buffer | _Part) -> np.ndarray:
+    def _read(self, tensor: TensorInfo, shape: Shape, buffer: Buffer | Part) -> np.ndarray:
         layout = self._layouts[tensor.name]
         packed = np.empty(layout.packed_shape(shape), stored_dtype(tensor.dtype))
         ctypes.memmove(packed.ctypes.data, int(buffer.host), packed.nbytes)
@@ -191,34 +266,25 @@ class InferenceStream:
         runtime = cudart()
         for stream in self._streams:
             runtime.cudaStreamSynchronize(stream)
-        if self._graph is not None:
-            runtime.cudaGraphExecDestroy(self._graph)
-        self._graph = self._context = None
+        for graph in self._graphs:
+            runtime.cudaGraphExecDestroy(graph)
+        self._context = None
         for closing in (*self.slots, *self._buffers, *self._allocators):
             closing.close()
         for stream in self._streams:
             runtime.cudaStreamDestroy(stream)
-        self.slots, self.inputs, self.outputs = [], [], []
+        self.slots, self.feeds, self._graphs, self._outputs = [], [], [], []
         self._buffers, self._allocators, self._streams = [], [], []
         self._returned = []
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The part of a buffer that an output fills; it looks like a buffer."""
-
-    host: Any
-    device: Any
-    size: int
-
-
-def _filled(tensor: TensorInfo, allocator: Any, size: int) -> _Part:
+def _filled(tensor: TensorInfo, allocator: Any, shape: Shape, size: int) -> Part:
     if allocator.buffer is None or size > allocator.buffer.size:
         raise MeasurementError(
             f"output {tensor.name!r}, whose shape depends on the data, got no memory for its "
-            f"shape {format_shape(allocator.shape)}: is the GPU out of memory?"
+            f"shape {format_shape(shape)}: is the GPU out of memory?"
         )
-    return _Part(allocator.buffer.host, allocator.buffer.device, size)
+    return Part(allocator.buffer.host, allocator.buffer.device, size)
 
 
 def _copy(target: Any, source: Any, size: int, kind: Any, stream: Any) -> None:

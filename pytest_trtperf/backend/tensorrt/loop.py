@@ -6,6 +6,7 @@ numbers, nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns, sleep
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_trtperf.backend.tensorrt.cuda import Events, cudart, value_or_raise
+from pytest_trtperf.backend.tensorrt.feed import Feed
 from pytest_trtperf.backend.tensorrt.inference_stream import InferenceStream
 from pytest_trtperf.backend.trace import STAGES, Extent, Times, Trace
 from pytest_trtperf.errors import MeasurementError
@@ -47,7 +49,12 @@ class _Timeline:
         self.samples = _Samples(session, capacity, starts=starts)
         self.slots = len(session.slots)
         self.in_flight = session.in_flight
-        self.issue = [self._issue(slot) for slot in session.slots]
+        # Slots and sets of inputs in turn, so that the loop knows slots alone.
+        self.turns = math.lcm(self.slots, session.sets)
+        self.issue = [
+            self._issue(session.slots[turn % self.slots], (session.next_set + turn) % session.sets)
+            for turn in range(self.turns)
+        ]
         self.harvest = [self._harvest(events) for _, events in session.slots]
         self.finish = [
             events.d2h_end if session.transfers else events.compute_end
@@ -62,6 +69,7 @@ class _Timeline:
 
     def trace(self, completed: int, due: Times | None = None, *, saturated: bool = False) -> Trace:
         """What was measured, trimmed to the completed queries."""
+        self.session.next_set = (self.session.next_set + completed) % self.session.sets
         columns, last = self.samples, range(max(completed - self.in_flight, 0), completed)
         ends = [self.finish[index % self.slots] for index in last]
         elapsed, start = cudart().cudaEventElapsedTime, self.session.round_start
@@ -78,11 +86,12 @@ class _Timeline:
             saturated,
         )
 
-    def _issue(self, slot: Slot) -> Callable[[int], None]:
-        stream, _ = slot
-        before, after = _prologue(self.session, slot), _epilogue(self.session, slot)
+    def _issue(self, slot: Slot, place: int) -> Callable[[int], None]:
+        """Issues a query with the set of inputs at a place."""
+        feed = slot[0].feeds[place]
+        before, after = _prologue(self.session, slot, feed), _epilogue(self.session, slot, feed)
         issued, enqueue_ns = self.samples.issued.data, self.samples.enqueue.data
-        enqueue = stream.enqueue
+        enqueue = feed.enqueue
 
         def issue(index: int) -> None:
             issued[index] = perf_counter_ns()
@@ -130,7 +139,7 @@ def run_closed(
     """
     timeline = _Timeline(session, extent.capacity, starts=starts)
     issue, harvest, finish = timeline.issue, timeline.harvest, timeline.finish
-    slots, idle = timeline.slots, idle_ms / 1e3
+    slots, turns, idle = timeline.slots, timeline.turns, idle_ms / 1e3
     done, synchronize = timeline.samples.done.data, cudart().cudaEventSynchronize
 
     timeline.start()
@@ -147,7 +156,7 @@ def run_closed(
         if issued < extent.capacity and (now < deadline or issued < extent.queries):
             if idle:
                 sleep(idle)
-            issue[issued % slots](issued)
+            issue[issued % turns](issued)
             issued += 1
         # The GPU is busy with the next query while the times of this one are read.
         harvest[slot](completed)
@@ -169,7 +178,8 @@ def run_open(
     """
     timeline = _Timeline(session, len(schedule), starts=starts)
     issue, harvest, finish = timeline.issue, timeline.harvest, timeline.finish
-    slots, room, backlog = timeline.slots, session.in_flight, int(backlog_ms * 1e6)
+    slots, turns = timeline.slots, timeline.turns
+    room, backlog = session.in_flight, int(backlog_ms * 1e6)
     done, query = timeline.samples.done.data, cudart().cudaEventQuery
     synchronize, not_ready = cudart().cudaEventSynchronize, cudart().cudaError_t.cudaErrorNotReady
 
@@ -186,7 +196,7 @@ def run_open(
             if now > next_due + backlog and issued:
                 saturated, count, next_due = True, issued, _NEVER
                 continue
-            issue[issued % slots](issued)
+            issue[issued % turns](issued)
             issued += 1
             next_due = due[issued] if issued < count else _NEVER
             if harvested < completed:
@@ -213,7 +223,7 @@ def run_open(
     return timeline.trace(completed, due_at, saturated=saturated)
 
 
-def _prologue(session: TensorRTSession, slot: Slot) -> list[Call]:
+def _prologue(session: TensorRTSession, slot: Slot, feed: Feed) -> list[Call]:
     runtime, (stream, events) = cudart(), slot
     compute, h2d = stream.compute_stream, stream.h2d_stream
     start_compute = partial(runtime.cudaEventRecord, events.compute_start, compute)
@@ -224,7 +234,7 @@ def _prologue(session: TensorRTSession, slot: Slot) -> list[Call]:
         partial(runtime.cudaEventRecord, events.h2d_start, h2d),
         *(
             partial(runtime.cudaMemcpyAsync, buffer.device, buffer.host, buffer.size, kind, h2d)
-            for buffer in stream.inputs
+            for buffer in feed.inputs
         ),
         partial(runtime.cudaEventRecord, events.h2d_end, h2d),
         partial(runtime.cudaStreamWaitEvent, compute, events.h2d_end, 0),
@@ -232,7 +242,7 @@ def _prologue(session: TensorRTSession, slot: Slot) -> list[Call]:
     ]
 
 
-def _epilogue(session: TensorRTSession, slot: Slot) -> list[Call]:
+def _epilogue(session: TensorRTSession, slot: Slot, feed: Feed) -> list[Call]:
     runtime, (stream, events) = cudart(), slot
     compute, d2h = stream.compute_stream, stream.d2h_stream
     end_compute = partial(runtime.cudaEventRecord, events.compute_end, compute)
@@ -245,7 +255,7 @@ def _epilogue(session: TensorRTSession, slot: Slot) -> list[Call]:
         partial(runtime.cudaEventRecord, events.d2h_start, d2h),
         *(
             partial(runtime.cudaMemcpyAsync, buffer.host, buffer.device, buffer.size, kind, d2h)
-            for buffer in stream.outputs
+            for buffer in feed.outputs
         ),
         partial(runtime.cudaEventRecord, events.d2h_end, d2h),
     ]

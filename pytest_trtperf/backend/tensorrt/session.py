@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from pytest_trtperf.backend.input_sets import describe_inputs
 from pytest_trtperf.backend.protocols import ModeRecord, Session
 from pytest_trtperf.backend.session import (
     DeviceMemory,
     GivenInputs,
     Kernels,
     Mode,
-    describe_inputs,
     describe_kernels,
 )
 from pytest_trtperf.backend.tensorrt import loop
@@ -32,6 +32,8 @@ class TensorRTSession(Session):
         in_flight: queries in flight on all streams together.
         slots: the places of queries in flight, in the order in which they are filled, with the
             stream that each belongs to: neighbours are of different streams.
+        sets: how many sets of inputs queries take in turns.
+        next_set: the place of the one that the next round begins with.
         cold_start_ms: the first query of all, with its copies, on the host's clock.
         memory: of the engine and of this session's contexts.
         kernels: what TensorRT for RTX compiled; None with other runtimes.
@@ -42,16 +44,17 @@ class TensorRTSession(Session):
     def __init__(
         self,
         streams: Sequence[InferenceStream],
-        values: Mapping[str, np.ndarray],
+        values: Sequence[Mapping[str, np.ndarray]],
         mode: Mode,
-        given: GivenInputs,
+        given: Sequence[GivenInputs],
         memory: DeviceMemory,
         profile: Callable[[int], LayerProfile],
         kernels: Kernels | None = None,
     ) -> None:
         self.memory, self.kernels, self._profile = memory, kernels, profile
         self.streams = tuple(streams)
-        self.shapes = {name: tuple(array.shape) for name, array in values.items()}
+        self.shapes = {name: tuple(array.shape) for name, array in values[0].items()}
+        self.sets, self.next_set = len(values), 0
         self.transfers = mode.transfers
         concurrency = mode.concurrency or CONCURRENCY
         self.in_flight = concurrency * len(self.streams)

@@ -24,7 +24,9 @@ class Process:
 
     def load(self, *, runtime_cache, **_):
         self.given = bytes(map_bytes(os.dup(runtime_cache.fileno())))
-        return {"deserialise_s": 0.1, "inputs": [], "outputs": []}
+        return {
+            "deserialise_s": 0.1, "inputs": [], "outputs": [], "takes_input_sets": True,
+        }  # fmt: skip
 
     def create_session(self, *, mode, **_):
         refused = self.given == b"damaged"
