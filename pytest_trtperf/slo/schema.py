@@ -11,7 +11,7 @@ from pytest_trtperf.engine.options import OPTIONS as BUILD_OPTIONS
 from pytest_trtperf.engine.options import OWN, PRECISIONS
 from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.record.schema import same_for_all_versions
-from pytest_trtperf.slo.types import DEFAULTS, Defaults, Entry, Measurement, MetricBudgets
+from pytest_trtperf.slo.types import DEFAULTS, Accuracy, Defaults, Entry, Measurement, MetricBudgets
 
 FILE = "slo.schema.json"
 
@@ -51,6 +51,14 @@ _MEANINGS: Mapping[str, str] = {
     "shapes": "Shapes of inputs by name, such as '8x3x224x224' or [8, 3, 224, 224].",
     **{option.name: option.help for option in OF_MEASUREMENT},
 }
+_OF_ACCURACY: Mapping[str, str] = {
+    "reference": "onnxruntime (the default), or another ONNX file, from the table's folder.",
+    "rtol": "Relative tolerance of each value, or one for each output: { boxes = 0.1 }.",
+    "atol": "Absolute tolerance of each value, or one for each output.",
+    "cosine": "The least cosine similarity of each row with the reference, or one for each output.",
+    "top_k": "Each row has the reference's so many largest values, or one for each output.",
+    "seed": "Seed of generated inputs (default: 0).",
+}
 _KINDS = {"flag": "boolean", "number": "integer", "enum": "string"}
 
 
@@ -64,6 +72,8 @@ def slo_schema() -> dict[str, Any]:
             about["description"] = _MEANINGS[name]
             if name == "build":
                 about.update(_build_options())
+    for name, about in parts[Accuracy.__name__]["properties"].items():
+        about["description"] = _OF_ACCURACY[name]
     sizes = {"type": "integer", "minimum": 0, "description": "The size of a dimension."}
     parts[Measurement.__name__]["additionalProperties"] = sizes
     plain: dict[str, Any] = same_for_all_versions(
