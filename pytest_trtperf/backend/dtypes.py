@@ -10,6 +10,9 @@ from pytest_trtperf.errors import MeasurementError
 
 _BITS = {"bfloat16": "uint16", "float8_e4m3fn": "uint8"}
 
+TEXT = "string"
+"""The type of texts: no backend makes them up, and ONNX Runtime takes those that are given."""
+
 ITEM_SIZES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1,
     "int64": 8, "int32": 4, "int16": 2, "int8": 1,
@@ -26,7 +29,7 @@ def check_input_dtype(name: str, dtype: str) -> None:
     if dtype not in ITEM_SIZES:
         raise MeasurementError(
             f"input {name!r} has dtype {dtype}, which cannot be fed; "
-            f"supported are {', '.join(ITEM_SIZES)}"
+            f"supported are {', '.join(ITEM_SIZES)}, and given texts"
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pytest_trtperf.backend.dtypes import (
     ITEM_SIZES,
+    TEXT,
     check_input_dtype,
     is_held_as_bits,
     numbers,
@@ -50,13 +51,20 @@ def read_inputs(
 def _read_input(name: str, value: object, find: Callable[[Path], Path]) -> InputValue:
     if not isinstance(value, Path):
         try:
-            return np.asarray(value)
+            return _plain_texts(np.asarray(value))
         except Exception as error:  # another library's __array__ may raise anything
             raise MeasurementError(
                 f"input {name!r}: numpy cannot make an array of this {type(value).__name__}: "
                 f"{error}; give a numpy array or the path of a file"
             ) from error
     return _read_file(find(value), _read_array if value.suffix.lower() == ".npy" else _read_bytes)
+
+
+def _plain_texts(array: np.ndarray) -> np.ndarray:
+    """Texts that numpy has as objects, as values of a fixed width, which need no pickling."""
+    if array.dtype.kind not in "OT" or not all(isinstance(one, str) for one in array.flat):
+        return array
+    return np.array(array.tolist(), str).reshape(array.shape)
 
 
 def _read_file(path: Path, read: Callable[[BinaryIO], _Read]) -> _Read:
@@ -133,6 +141,8 @@ def fit_input(tensor: TensorInfo, shape: Shape, value: InputValue) -> np.ndarray
         MeasurementError: the dtype or the number of bytes is another, or some are NaN.
         ShapeError: the shape is another.
     """
+    if tensor.dtype == TEXT:
+        return _texts(tensor, shape, value)
     check_input_dtype(tensor.name, tensor.dtype)
     if isinstance(value, bytes):
         fitted = _from_bytes(tensor, shape, value)
@@ -171,12 +181,27 @@ def _from_array(tensor: TensorInfo, shape: Shape, value: np.ndarray) -> np.ndarr
             f"input {tensor.name!r} takes {tensor.dtype}, but the given values are {given}; "
             f"convert them with .astype({wanted})"
         )
+    _check_shape(tensor, shape, value)
+    return np.array(value, stored, order="C")
+
+
+def _texts(tensor: TensorInfo, shape: Shape, value: InputValue) -> np.ndarray:
+    if isinstance(value, bytes) or value.dtype.kind != "U":
+        kind = "a raw file" if isinstance(value, bytes) else str(value.dtype)
+        raise MeasurementError(
+            f"input {tensor.name!r} takes text, but the given values are {kind}; give an array of "
+            "str, or an .npy file of one"
+        )
+    _check_shape(tensor, shape, value)
+    return np.array(value, value.dtype.newbyteorder("="), order="C")
+
+
+def _check_shape(tensor: TensorInfo, shape: Shape, value: np.ndarray) -> None:
     if value.shape != shape:
         raise ShapeError(
             f"input {tensor.name!r} is measured as {format_shape(shape)}, but the given values "
             f"are {format_shape(value.shape)}; make the two agree"
         )
-    return np.array(value, stored, order="C")
 
 
 def value_digest(value: InputValue) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_trtperf.commands.first_names import not_taken
@@ -37,7 +37,11 @@ def first_tests(models: Sequence[tuple[Path, Outline]]) -> str:
         lines = "\n".join(f"    {line}" for line in _lines(path, model))
         tests.append(_TEST.format(name=name, lines=lines))
     source = "".join(tests)
-    return _HEAD + ("\nimport numpy as np\n" if "np.array(" in source else "") + source
+    return (
+        _HEAD
+        + ("\nimport numpy as np\n" if re.search(r"\bnp\.(array|full)\(", source) else "")
+        + source
+    )
 
 
 def _lines(path: Path, model: Outline) -> Iterator[str]:
@@ -54,22 +58,36 @@ def _lines(path: Path, model: Outline) -> Iterator[str]:
     else:
         yield "shapes = {"
         for name in dynamic:
-            terms = [
-                str(dim) if isinstance(dim, int) else variables[_key(model, name, axis)][0]
-                for axis, dim in enumerate(model.shapes[name])
-            ]
-            yield f"    {_quoted(name)}: ({', '.join(terms)}{',' * (len(terms) == 1)}),"
+            yield f"    {_quoted(name)}: {_shape(model, name, variables)},"
         yield "}"
         yield f"engine = trt_engine({_quoted(str(path))}, shapes=shapes)"
-    if lacking := [name for name in model.inputs if model.tensors[name].startswith("string")]:
-        yield f"# Texts are not made up: pass inputs={{{_quoted(lacking[0])}: …}} to trt_measure."
-    if not compared:
-        yield "perf = trt_measure(engine)"
-        return
-    values = ", ".join(f"{_quoted(name)}: {value}" for name, value in compared.items())
-    named = " and ".join(map(_quoted, compared))
-    yield f"# The model compares {named} with this, which decides what it runs."
-    yield f"perf = trt_measure(engine, inputs={{{values}}})"
+    texts = {
+        name: f'np.full({_shape(model, name, variables)}, "a text")'
+        for name in model.inputs
+        if model.tensors[name].startswith("string")
+    }
+    if texts:
+        yield "# Texts are not made up: put those of production here."
+    if compared:
+        named = " and ".join(map(_quoted, compared))
+        yield f"# The model compares {named} with this, which decides what it runs."
+    values = ", ".join(f"{_quoted(name)}: {value}" for name, value in {**texts, **compared}.items())
+    yield (
+        f"perf = trt_measure(engine, inputs={{{values}}})"
+        if values
+        else ("perf = trt_measure(engine)")
+    )
+
+
+def _shape(
+    model: Outline, name: str, variables: Mapping[tuple[str, int] | str, tuple[str, int]]
+) -> str:
+    """The shape of an input, with the variables of its dynamic dimensions."""
+    terms = [
+        str(dim) if isinstance(dim, int) else variables[_key(model, name, axis)][0]
+        for axis, dim in enumerate(model.shapes.get(name, ()))
+    ]
+    return f"({', '.join(terms)}{',' * (len(terms) == 1)})"
 
 
 def _is_fixed(shape: Sequence[Dimension]) -> bool:
@@ -79,7 +97,7 @@ def _is_fixed(shape: Sequence[Dimension]) -> bool:
 def _variables(model: Outline) -> dict[tuple[str, int] | str, tuple[str, int]]:
     """The variable and the first size of each dimension: by its name, or by input and axis."""
     found: dict[tuple[str, int] | str, tuple[str, int]] = {}
-    taken = {"engine", "perf", "shapes", "trt_engine", "trt_measure"}
+    taken = {"np", "engine", "perf", "shapes", "trt_engine", "trt_measure"}
     for name in model.inputs:
         for axis, dim in enumerate(model.shapes.get(name, ())):
             if isinstance(dim, int) or (key := _key(model, name, axis)) in found:

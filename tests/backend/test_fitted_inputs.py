@@ -96,5 +96,51 @@ def test_types_that_numpy_lacks_come_as_bits_or_from_ml_dtypes(tmp_path, dtype):
 
 
 def test_type_the_session_cannot_feed_is_refused():
-    with pytest.raises(MeasurementError, match="'x' has dtype string"):
-        fit_input(TensorInfo("x", (1,), "string"), (1,), np.array(["a"]))
+    with pytest.raises(MeasurementError, match="'x' has dtype complex64"):
+        fit_input(TensorInfo("x", (1,), "complex64"), (1,), np.ones(1, np.complex64))
+
+
+WORDS = TensorInfo("words", (None, 2), "string")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [["a", "bcd"], ["", "ü"]],
+        np.array([["a", "bcd"], ["", "ü"]], object),
+        np.array([["a", "bcd"], ["", "ü"]], ">U3"),
+    ],
+)
+def test_texts_are_held_at_a_fixed_width(given):
+    value = read_inputs({"words": given})["words"]
+    fitted = fit_input(WORDS, (2, 2), value)
+    assert fitted.tolist() == [["a", "bcd"], ["", "ü"]]
+    assert fitted.dtype == np.dtype("U3")
+    assert fitted.dtype.isnative
+
+
+def test_no_texts_are_texts_of_a_shape():
+    value = read_inputs({"words": np.empty((0, 2), object)})["words"]
+    assert fit_input(WORDS, (0, 2), value).shape == (0, 2)
+
+
+def test_texts_from_a_file(tmp_path):
+    np.save(tmp_path / "words.npy", np.array([["a", "b"]]))
+    value = read_inputs({"words": tmp_path / "words.npy"})["words"]
+    assert fit_input(WORDS, (1, 2), value).tolist() == [["a", "b"]]
+
+
+@pytest.mark.parametrize("given", [[[1, 2]], [[b"a", b"b"]], [["a", None]]])
+def test_what_is_no_text_is_refused(given):
+    value = read_inputs({"words": np.array(given)})["words"]
+    with pytest.raises(MeasurementError, match="'words' takes text, but the given values are "):
+        fit_input(WORDS, (1, 2), value)
+
+
+def test_texts_of_another_shape_or_as_bytes_are_refused():
+    with pytest.raises(ShapeError, match="'words' is measured as 1x2, but the given values"):
+        fit_input(WORDS, (1, 2), np.array(["a", "b"]))
+    with pytest.raises(
+        MeasurementError, match=r"are a raw file; give an array of str, or an \.npy"
+    ):
+        fit_input(WORDS, (1, 2), b"ab")

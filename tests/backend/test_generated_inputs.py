@@ -122,8 +122,10 @@ def test_other_seeds_and_other_names_give_other_values(seed):
 
 
 def test_type_without_values_is_refused():
-    with pytest.raises(MeasurementError, match=r"'words' has dtype string.*supported are float64"):
+    with pytest.raises(MeasurementError, match=r"'words' has dtype string.*inputs=\{'words': "):
         random_input("words", (1,), "string", 0)
+    with pytest.raises(MeasurementError, match=r"'z' has dtype complex64.*supported are float64"):
+        random_input("z", (1,), "complex64", 0)
     with pytest.raises(MeasurementError, match=r"'x' has dtype float8_e4m3fn.*inputs=\{'x': "):
         random_input("x", (1,), "float8_e4m3fn", 0)
 

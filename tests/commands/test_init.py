@@ -107,11 +107,18 @@ def test_a_file_that_is_no_model_is_named_and_nothing_is_written(
     assert not Path("test_performance.py").exists()
 
 
-def test_texts_are_asked_for(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    save(tmp_path / "m.onnx", {"words": (STRING, ["n"])})
-    assert main(["init", "m.onnx", "-o", "-"]) == 0
-    assert 'pass inputs={"words": …} to trt_measure' in capsys.readouterr().out
+def test_texts_have_a_place_in_the_test_that_measures(pytester, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(pytester.path)
+    save(pytester.path / "np.onnx", {"words": (STRING, ["np", 2])})
+    assert main(["init", "np.onnx"]) == 0
+    source = Path("test_performance.py").read_text()
+    assert "# Texts are not made up: put those of production here." in source
+    assert 'inputs={"words": np.full((np_2, 2), "a text")}' in source
+    pytester.makeini("[pytest]")
+    options = ("--trtperf-smoke", "--trtperf-backend=onnxruntime")
+    ran = pytester.runpytest_subprocess(*options, timeout=120)
+    ran.stdout.fnmatch_lines(["*engines ready: 1, built by this run: 0, queries run: 1*"])
 
 
 NAMES = st.text(max_size=12) | st.sampled_from(["def", "x:0", 'a"b', "perf", "\n", "é", "2"])

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from pytest_trtperf.backend import host_loop
-from pytest_trtperf.backend.dtypes import ITEM_SIZES, is_held_as_bits, stored_dtype
+from pytest_trtperf.backend.dtypes import ITEM_SIZES, TEXT, is_held_as_bits, stored_dtype
 from pytest_trtperf.backend.input_sets import (
     FedInputs,
     describe_inputs,
@@ -130,6 +130,8 @@ class OnnxRuntimeEngine(ServedEngine):
 class OnnxRuntimeSession(Session):
     """Bound inputs and outputs, once for each query in flight and each set of inputs.
 
+    Texts are bound to nothing, see `_Unbound`.
+
     Attributes:
         queries: each runs one query, complete on return; those of different places in flight may
             run at the same time, on ONNX Runtime's threads.
@@ -161,8 +163,7 @@ class OnnxRuntimeSession(Session):
             [_bind(session, inputs, outputs, one) for one in values] for _ in range(self.in_flight)
         ]
         by_set = [
-            [partial(session.run_with_iobinding, binding) for binding in bindings]
-            for bindings in self._bindings
+            [_query(session, binding) for binding in bindings] for bindings in self._bindings
         ]
         self.queries: list[Callable[[], None]] = [
             host_loop.in_turn(queries, place) for place, queries in enumerate(by_set)
@@ -239,6 +240,22 @@ def _try(query: Callable[[], None]) -> None:
         raise QueryError(f"ONNX Runtime cannot run the model: {reason}") from error
 
 
+class _Unbound:
+    """Queries of a model that takes text, of which ONNX Runtime binds none: each copies it."""
+
+    def __init__(self, session: Any, values: Mapping[str, np.ndarray]) -> None:
+        self._session, self._values = session, values
+        self._returned: Sequence[Any] = ()
+
+    def run(self) -> None:
+        """One query."""
+        self._returned = self._session.run(None, self._values)
+
+    def get_outputs(self) -> Sequence[Any]:
+        """What the last one returned."""
+        return self._returned
+
+
 def _cannot_load(path: Path, error: Exception) -> str:
     reason = _reason(error)
     details = "\n  ".join(build_messages([reason], path))
@@ -258,12 +275,19 @@ def _bind(
     outputs: Sequence[TensorInfo],
     values: Mapping[str, np.ndarray],
 ) -> Any:
+    if any(tensor.dtype == TEXT for tensor in inputs):
+        return _Unbound(session, values)
     binding = session.io_binding()
     for tensor in inputs:
         _bind_input(binding, tensor, values[tensor.name])
     for tensor in outputs:
         binding.bind_output(tensor.name)
     return binding
+
+
+def _query(session: Any, binding: Any) -> Callable[[], None]:
+    is_bound = not isinstance(binding, _Unbound)
+    return partial(session.run_with_iobinding, binding) if is_bound else binding.run
 
 
 def _bind_input(binding: Any, tensor: TensorInfo, values: np.ndarray) -> None:
@@ -286,6 +310,8 @@ def _copied(tensor: TensorInfo, value: Any) -> np.ndarray:
             f"output {tensor.name!r} has dtype {tensor.dtype}, whose values cannot be read; "
             f"supported are {', '.join(ITEM_SIZES)}"
         )
+    if isinstance(value, np.ndarray):
+        return value.view(stored_dtype(tensor.dtype))
     array = np.empty(value.shape(), stored_dtype(tensor.dtype))
     ctypes.memmove(array.ctypes.data, value.data_ptr(), array.nbytes)
     return array

@@ -86,11 +86,12 @@ def test_model_that_fails_on_its_inputs(tmp_path):
 KINDS = {"float32": "FLOAT", "float64": "DOUBLE", "float8_e4m3fn": "FLOAT8E4M3FN"}
 
 
-def save(path, nodes, inputs=(), outputs=(), opset=17):
+def save(path, nodes, inputs=(), outputs=(), opset=17, domains=()):
     """A model of these nodes; inputs and outputs are `ValueInfoProto`s."""
     onnx = pytest.importorskip("onnx")
     graph = onnx.helper.make_graph(nodes, "graph", list(inputs), list(outputs))
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    opsets = [onnx.helper.make_opsetid(*one) for one in [("", opset), *((d, 2) for d in domains)]]
+    model = onnx.helper.make_model(graph, opset_imports=opsets)
     model.ir_version = 9
     onnx.save(model, path)
     return path
@@ -136,7 +137,7 @@ def test_values_of_all_types_come_back(tmp_path, dtype, shape):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("STRING", r"input 'x' has dtype string, which cannot be fed; supported are float64"),
+        ("STRING", r"input 'x' has dtype string, for which no values can be generated: give"),
         ("sequence", r"input 'x' has dtype seq\(tensor\(float\)\), which cannot be fed"),
         ("optional", r"input 'x' has dtype optional\(tensor\(float\)\), which cannot be fed"),
     ],
@@ -153,6 +154,43 @@ def test_types_that_cannot_be_fed_are_refused(tmp_path, kind, message):
         path = save(tmp_path / "copy.onnx", [node], infos[:1], infos[1:])
     with pytest.raises(MeasurementError, match=message):
         OnnxRuntimeEngine(path).create_session({"x": (2,)} if kind == "STRING" else {}, Mode())
+
+
+def numbered(path):
+    """The number of each of `words`, which are `a` and `ü`, or -1; and other numbers."""
+    helper = pytest.importorskip("onnx").helper
+    info = helper.make_tensor_value_info
+    encoder = {"keys_strings": ["a", "ü"], "values_int64s": [1, 2]}
+    nodes = [
+        helper.make_node("LabelEncoder", ["words"], ["ids"], domain="ai.onnx.ml", **encoder),
+        helper.make_node("Relu", ["x"], ["y"]),
+    ]
+    inputs = [info("words", 8, ["n"]), info("x", 1, [3])]
+    outputs = [info("ids", 7, ["n"]), info("y", 1, [3])]
+    return save(path, nodes, inputs, outputs, domains=("ai.onnx.ml",))
+
+
+def test_texts_are_fed_beside_numbers(tmp_path):
+    engine = OnnxRuntimeEngine(numbered(tmp_path / "words.onnx"))
+    assert [tensor.dtype for tensor in engine.inputs] == ["string", "float32"]
+    words = np.array(["a", "longer", "ü"])
+    session = engine.create_session({}, Mode(concurrency=2), {"words": words})
+    for query in session.queries:
+        query()
+    returned = session.output_values()
+    assert returned["ids"].tolist() == [1, -1, 2]
+    assert returned["y"].shape == (3,)
+    session.close()
+    with pytest.raises(MeasurementError, match="'words' has dtype string, for which no values"):
+        engine.create_session({"words": (3,)}, Mode())
+
+
+def test_texts_that_are_returned_are_not_read(tmp_path):
+    engine = OnnxRuntimeEngine(identity(tmp_path / "copy.onnx", "string", [2]))
+    session = engine.create_session({}, Mode(), {"x": np.array(["a", "b"])})
+    with pytest.raises(MeasurementError, match="output 'y' has dtype string, whose values"):
+        session.output_values()
+    session.close()
 
 
 def test_output_that_is_no_tensor_is_measured_and_not_read(tmp_path):

@@ -232,3 +232,21 @@ def test_session_has_the_processors_and_the_priority_of_its_owner(load, start, m
     # ONNX Runtime puts its other threads where it wants, in whatever process.
     assert os.sched_getaffinity(session.pid) == {min(before)}
     assert os.getpriority(os.PRIO_PROCESS, session.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_texts_reach_the_process(load, start, tmp_path):
+    infos = [
+        onnx.helper.make_tensor_value_info(name, kind, ["n"])
+        for name, kind in (("words", 8), ("ids", 7))
+    ]
+    encoder = {"keys_strings": ["a", "ü"], "values_int64s": [1, 2], "domain": "ai.onnx.ml"}
+    node = onnx.helper.make_node("LabelEncoder", ["words"], ["ids"], **encoder)
+    graph = onnx.helper.make_graph([node], "graph", infos[:1], infos[1:])
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("ai.onnx.ml", 2)]
+    path = tmp_path / "words.onnx"
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=opsets), path)
+    words = {"words": np.array(["ü", "other", "a", ""])}
+    session = start(load(path), inputs=words, shapes={})
+    assert session.run_closed(Extent(0, 2, 2)).queries == 2
+    assert session.output_values()["ids"].tolist() == [2, -1, 1, -1]
+    assert session.mode["inputs"] != "seeded"
