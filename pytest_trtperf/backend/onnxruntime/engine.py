@@ -162,9 +162,7 @@ class OnnxRuntimeSession(Session):
         self._bindings = [
             [_bind(session, inputs, outputs, one) for one in values] for _ in range(self.in_flight)
         ]
-        by_set = [
-            [_query(session, binding) for binding in bindings] for bindings in self._bindings
-        ]
+        by_set = [[_query(session, binding) for binding in bindings] for bindings in self._bindings]
         self.queries: list[Callable[[], None]] = [
             host_loop.in_turn(queries, place) for place, queries in enumerate(by_set)
         ]
