@@ -185,6 +185,26 @@ def test_texts_are_fed_beside_numbers(tmp_path):
         engine.create_session({"words": (3,)}, Mode())
 
 
+def test_an_output_of_another_rank_than_declared_is_measured(tmp_path):
+    """ONNX Runtime warns of it in the first query, and fails in the second."""
+    helper = pytest.importorskip("onnx").helper
+    inputs = [
+        helper.make_tensor_value_info("x", 1, [6]),
+        helper.make_tensor_value_info("to", 7, ["n"]),
+    ]
+    output = helper.make_tensor_value_info("y", 1, [1, 6])
+    nodes = [
+        helper.make_node("Reshape", ["x", "to"], ["shaped"]),
+        helper.make_node("Identity", ["shaped"], ["y"]),
+    ]
+    engine = OnnxRuntimeEngine(save(tmp_path / "rank.onnx", nodes, inputs, [output]))
+    session = engine.create_session({}, Mode(concurrency=2), {"to": np.array([1, 2, 3])})
+    for query in session.queries * 2:
+        query()
+    assert session.output_values()["y"].shape == (1, 2, 3)
+    session.close()
+
+
 def test_texts_that_are_returned_are_not_read(tmp_path):
     engine = OnnxRuntimeEngine(identity(tmp_path / "copy.onnx", "string", [2]))
     session = engine.create_session({}, Mode(), {"x": np.array(["a", "b"])})
