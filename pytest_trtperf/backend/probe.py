@@ -38,6 +38,7 @@ class Probe:
     Attributes:
         software: versions by name, as a record keeps them.
         only_builds: whether plans can be built here and not loaded, for want of a GPU.
+        warning: why engines may not run on a GPU, and what to do; empty where nothing says so.
     """
 
     backend: str
@@ -45,6 +46,7 @@ class Probe:
     gpus: tuple[Gpu, ...] = ()
     software: dict[str, str] = field(default_factory=dict)
     only_builds: bool = False
+    warning: str = ""
 
     @classmethod
     def from_dict(cls, data: dict[str, object]) -> Probe:

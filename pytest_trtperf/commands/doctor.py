@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -102,6 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
         Check(name="pytest-trtperf", state=OK, message=_versions()),
         _driver(),
         *(_backend(name, found) for name, found in probes.items()),
+        *_warnings(probes),
         *_gpus(gpus),
         *places,
         *_governor(),
@@ -155,6 +156,12 @@ def _backend(name: str, found: Probe | BackendUnavailable) -> Check:
     return Check(
         name=name, state=MISSING, message=reason.removeprefix(f"backend {name}").lstrip(": ")
     )
+
+
+def _warnings(probes: Mapping[str, Probe | BackendUnavailable]) -> Iterator[Check]:
+    for name, found in probes.items():
+        if isinstance(found, Probe) and found.warning:
+            yield Check(name=f"{name} on this GPU", state=ADVICE, message=found.warning)
 
 
 def _gpus(gpus: Sequence[Gpu]) -> Iterator[Check]:

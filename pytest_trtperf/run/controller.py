@@ -39,8 +39,11 @@ class Controller:
 
     def pytest_report_header(self) -> str:
         """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_report_header"""
-        target = self._run.target
-        return one_line(header(target.probe.backend, target.device, target.probe.software))
+        probe = self._run.target.probe
+        lines = [header(probe.backend, self._run.target.device, probe.software)]
+        if probe.warning:
+            lines.append(f"trtperf: warning: {probe.warning}")
+        return "\n".join(map(one_line, lines))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:

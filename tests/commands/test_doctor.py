@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from pytest_trtperf.backend.probe import Gpu, Probe
+from pytest_trtperf.backend.registry import builtin_backends
 from pytest_trtperf.errors import CacheError
 from pytest_trtperf.measure.device_lock import NO_GPU, device_lock
 from pytest_trtperf.plan_cache.files import CacheFiles
@@ -49,6 +51,19 @@ def test_each_backend_is_reported(doctor):
     assert {"driver", "tensorrt", "tensorrt-rtx", "tensorrt-lean", "onnxruntime"} <= set(found)
     assert {check["state"] for check in found.values()} <= {"ok", "advice", "missing"}
     assert all(check["message"] for check in found.values())
+
+
+def test_a_gpu_that_a_release_is_not_made_for_is_warned_of(doctor, monkeypatch):
+    gpu = Gpu(0, "NVIDIA H200", "GPU-1", "9.0")
+    probe = Probe("tensorrt-rtx", "1.7.1", (gpu,), {}, warning="may refuse: install another")
+    backend = next(one for one in builtin_backends() if one.name == "tensorrt-rtx")
+    monkeypatch.setattr(backend, "probe", lambda: probe)
+    found = checks(doctor("--backend", "tensorrt-rtx", "--json"))
+    assert found["tensorrt-rtx on this GPU"] == {
+        "name": "tensorrt-rtx on this GPU",
+        "state": "advice",
+        "message": "may refuse: install another",
+    }
 
 
 def test_table_ends_with_the_verdict(doctor):

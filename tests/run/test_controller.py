@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -118,6 +119,13 @@ def test_nothing_is_summed_up_before_the_end(begin):
 def test_the_header_names_backend_device_and_versions(begin):
     header = Controller(begin()).pytest_report_header()
     assert header == "trtperf: tensorrt on NVIDIA H200 (driver 580.1)"
+
+
+def test_the_header_says_that_a_gpu_is_not_suited(begin):
+    run = begin()
+    run.target = replace(run.target, probe=replace(run.target.probe, warning="may refuse"))
+    _, warning = Controller(run).pytest_report_header().splitlines()
+    assert warning == "trtperf: warning: may refuse"
 
 
 def test_tests_are_known_from_collection(begin, tmp_path):

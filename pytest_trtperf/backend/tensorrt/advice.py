@@ -32,6 +32,8 @@ _KNOWN: Mapping[str, str] = {
     "or quantise the rest alone, op_types_to_quantize=['Gemm', 'MatMul']",
     r"non-zero zero point|unsupported input type of uint8|input has type int32 but must have"
     r"|\((dynamicquantize\w+|convinteger|matmulinteger|qlinear\w+|qgemm)\)": _QUANTISED,
+    "quantized constant": "int8 weights are not followed by DequantizeLinear (by Cast and Mul, for "
+    f"instance): write them with it ({_PAGE}, Quantised files), or measure the float file",
     "cannot be quantized by": "put a pair of QuantizeLinear and DequantizeLinear around each "
     f"quantised operator, as QuantFormat.QDQ does ({_PAGE}, Quantised files)",
     r"failed to import initializer(?!.*write a length of)": "weights or zero points are of a type "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from pytest_trtperf.backend.tensorrt.bindings import (
     import_tensorrt,
     shared_logger,
 )
+from pytest_trtperf.backend.tensorrt.capabilities import unsuited
 from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.backend.tensorrt.dtypes import dtype_name
 from pytest_trtperf.backend.tensorrt.formats import has_unknown_layout
@@ -97,7 +100,7 @@ class TensorRTEngine(ServedEngine):
             reasons = "; ".join(errors()) or self._allocator.failure or "no reason was logged"
             raise EngineLoadError(
                 f"{backend} {self._trt.__version__} cannot deserialise the plan: {reasons}. "
-                "It may be of another version or GPU, or damaged: build it anew"
+                f"{_why_not(self._trt, backend)}"
             )
         self._runtime_cache = b"" if runtime_cache is None else bytes(runtime_cache)
         self._has_new_runtime_cache, self.kernels_refused = False, False
@@ -293,3 +296,13 @@ class TensorRTEngine(ServedEngine):
         self._configs.clear()
         self._engine = self._runtime = None
         self._allocator.close()
+
+
+def _why_not(trt: ModuleType, backend: str) -> str:
+    """What may be wrong with a plan that cannot be deserialised."""
+    why = "It may be of another version or GPU, or damaged: build it anew"
+    with suppress(MeasurementError):  # without a GPU that is not to be known
+        device = value_or_raise(cudart().cudaGetDevice())
+        properties = value_or_raise(cudart().cudaGetDeviceProperties(device))
+        return unsuited(trt, backend, f"{properties.major}.{properties.minor}") or why
+    return why

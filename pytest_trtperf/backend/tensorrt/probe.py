@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pytest_trtperf.backend.probe import MAY_LACK_GPU, Gpu, Probe, answer, common_software
 from pytest_trtperf.backend.tensorrt.bindings import import_tensorrt
+from pytest_trtperf.backend.tensorrt.capabilities import unsuited
 from pytest_trtperf.backend.tensorrt.cuda import cudart, value_or_raise
 from pytest_trtperf.errors import BackendUnavailable, TrtPerfError
 
@@ -24,7 +25,8 @@ def probe(name: str, *, may_lack_gpu: bool = False) -> Probe:
     # CUDA takes as long to initialise as TensorRT takes to import, and lets Python run meanwhile.
     with ThreadPoolExecutor(1) as pool:
         counting = pool.submit(lambda: cudart().cudaGetDeviceCount())
-        version = str(import_tensorrt(name).__version__)
+        trt = import_tensorrt(name)
+    version = str(trt.__version__)
     runtime = cudart()
     error, count = counting.result()
     if (error or count == 0) and may_lack_gpu:
@@ -39,7 +41,10 @@ def probe(name: str, *, may_lack_gpu: bool = False) -> Probe:
     software = {**common_software(), name: version, "driver": _driver_version()}
     software["cuda"] = _dotted(value_or_raise(runtime.cudaRuntimeGetVersion()))
     software["cuda-python"] = importlib.metadata.version("cuda-bindings")
-    return Probe(name, version, gpus, software)
+    warnings = [unsuited(trt, name, gpu.compute_capability) for gpu in gpus]
+    return Probe(
+        name, version, gpus, software, warning="; ".join(dict.fromkeys(filter(None, warnings)))
+    )
 
 
 def _gpu(ordinal: int) -> Gpu:
