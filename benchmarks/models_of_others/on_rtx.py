@@ -23,6 +23,7 @@ from benchmarks.models_of_others.project import Outcome, Project
 
 ADVICE = "what to do: "
 _WORKS = ("as it is", "one edit")
+_RECORD = "run.json"
 
 
 def main() -> int:
@@ -42,6 +43,8 @@ def main() -> int:
         limit_s = min(arguments.limit, arguments.minutes * 60 - spent_s)
         project = Project(model.package, model.onnx, arguments.directory / "projects", limit_s)
         row = {**about, **_row(project.tried(*_options(stage, arguments.backend)))}
+        if stage == "measure" and row["outcome"] in _WORKS:
+            row |= _figures(project.folder / _RECORD)
         done[_key(about)] = row
         with arguments.results.open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(row)}\n")
@@ -63,8 +66,20 @@ def _arguments() -> argparse.Namespace:
 
 
 def _options(stage: str, backend: str) -> Sequence[str]:
-    how = ("--trtperf-build-only",) if stage == "build" else ("--trtperf", "--trtperf-max-time=6s")
-    return (*how, f"--trtperf-backend={backend}", "--trtperf-json=run.json")
+    which = f"--trtperf-backend={backend}"
+    if stage == "build":
+        return "--trtperf-build-only", which
+    return "--trtperf", which, "--trtperf-max-time=6", f"--trtperf-json={_RECORD}"
+
+
+def _figures(record: Path) -> dict[str, Any]:
+    """What was measured; ms, queries per second."""
+    run = json.loads(record.read_text(encoding="utf-8"))
+    (one,) = run["measurements"]
+    figures = {metric: {key: values[key] for key in ("median", "p99")}
+               for metric, values in one["summary"].items()}  # fmt: skip
+    about = {"device": one["device"], "backend_version": run["software"].get(run["backend"])}
+    return {**about, "throughput": one["throughput"], **figures}
 
 
 def _read(results: Path) -> dict[tuple[str, ...], dict[str, Any]]:

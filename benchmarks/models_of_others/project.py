@@ -20,14 +20,12 @@ class Outcome:
         outcome: ``as it is``, ``one edit``, ``fails`` or ``time limit``.
         said: by the run that failed, as it is or with the edit.
         seconds: the last run took.
-        printed: all that the last run printed.
     """
 
     outcome: str
     said: str
     seconds: float
     edit: str = ""
-    printed: str = ""
 
 
 class Project:
@@ -38,11 +36,11 @@ class Project:
     """
 
     def __init__(self, package: str, onnx: Path, projects: Path, limit_s: float = 600) -> None:
-        self.onnx, self.package, self._limit_s = onnx, package, limit_s
-        self._folder = projects / f"{package}-{onnx.parent.name}-{onnx.stem}"
-        (self._folder / "perf-baselines").mkdir(parents=True, exist_ok=True)
-        (self._folder / "pytest.ini").write_text("[pytest]\n")
-        self._test = self._folder / "test_performance.py"
+        self.onnx, self._limit_s = onnx, limit_s
+        self.folder = projects / f"{package}-{onnx.parent.name}-{onnx.stem}"
+        (self.folder / "perf-baselines").mkdir(parents=True, exist_ok=True)
+        (self.folder / "pytest.ini").write_text("[pytest]\n")
+        self._test = self.folder / "test_performance.py"
         self._test.unlink(missing_ok=True)
         self._run("-m", "pytest_trtperf.cli", "init", str(onnx.resolve()))
 
@@ -57,7 +55,7 @@ class Project:
         again = self._tried(*options)
         edit = f"{before.strip()} -> {after.strip()}"
         outcome = "one edit" if again.outcome == "as it is" else again.outcome
-        return Outcome(outcome, again.said or first.said, again.seconds, edit, again.printed)
+        return Outcome(outcome, again.said or first.said, again.seconds, edit)
 
     def _tried(self, *options: str) -> Outcome:
         start = time.perf_counter()
@@ -67,7 +65,7 @@ class Project:
             return Outcome("time limit", f"no end within {self._limit_s:.0f} s", self._limit_s)
         seconds = round(time.perf_counter() - start, 1)
         if done.returncode == 0:
-            return Outcome("as it is", "", seconds, printed=done.stdout)
+            return Outcome("as it is", "", seconds)
         lines = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
         said = "\n".join(lines) or (done.stdout + done.stderr)[-2000:]
         return Outcome("fails", said.replace(f"{self.onnx.resolve().parent}{os.sep}", ""), seconds)
@@ -76,6 +74,6 @@ class Project:
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         return subprocess.run(
-            [sys.executable, *words], cwd=self._folder, env={**os.environ, "PYTHONPATH": path},
+            [sys.executable, *words], cwd=self.folder, env={**os.environ, "PYTHONPATH": path},
             capture_output=True, text=True, check=False, timeout=self._limit_s,
         )  # fmt: skip
