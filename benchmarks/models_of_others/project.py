@@ -67,6 +67,7 @@ class Project:
         if done.returncode == 0:
             return Outcome("as it is", "", seconds)
         lines = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+        lines = [line for line in lines if not line.startswith("the whole log: ")]
         said = "\n".join(lines) or (done.stdout + done.stderr)[-2000:]
         return Outcome("fails", said.replace(f"{self.onnx.resolve().parent}{os.sep}", ""), seconds)
 
