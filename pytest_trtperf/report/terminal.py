@@ -79,11 +79,7 @@ def summary_lines(
     if not against_ended:
         lines.append(f"{against}: THIS RUN DID NOT END, what it had not measured is not compared")
     if missing:
-        lines.append(f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):")
-        most = len(missing) if verbosity > 0 else MAX_NAMES
-        lines += [f"  {key}" for key in missing[:most]]
-        if len(missing) > most:
-            lines.append(f"  and {len(missing) - most} more, which -v lists")
+        lines += _missing_lines(missing, len(measurements) + len(others), verbosity)
         lines.append(
             f"  measure it in {against}, too"
             if against
@@ -115,6 +111,16 @@ def summary_lines(
     lines += environment_lines([*measurements, *others])
     undecided = undecided_line([*measurements, *others])
     return [*lines, undecided] if undecided else lines
+
+
+def _missing_lines(missing: Sequence[str], measured: int, verbosity: int) -> list[str]:
+    """What has no baseline; many names that are the whole table are not said again."""
+    if len(missing) == measured > MAX_NAMES and verbosity <= 0:
+        return [f"WITHOUT A BASELINE, nothing was compared (all {measured}):"]
+    most = len(missing) if verbosity > 0 else MAX_NAMES
+    more = [f"  and {len(missing) - most} more, which -v lists"] if len(missing) > most else []
+    title = f"WITHOUT A BASELINE, nothing was compared ({len(missing)}):"
+    return [title, *(f"  {key}" for key in missing[:most]), *more]
 
 
 def _broken_lines(tests: Sequence[ItemRecord]) -> list[str]:

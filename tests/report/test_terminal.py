@@ -190,6 +190,16 @@ def test_quiet_keeps_to_failures():
     assert lines(records[0], verbosity=-1) == []
 
 
+def test_many_without_a_baseline_are_named_unless_all_are():
+    records = [measured(name) for name in "abcdefgh"]
+    keys = [record.key for record in records]
+    text = "\n".join(lines(*records, missing=keys))
+    assert "nothing was compared (all 8):\n  record one" in text
+    text = "\n".join(lines(*records, missing=keys[1:]))
+    assert "nothing was compared (7):\n  b\n  c\n  d\n  e\n  f\n  and 2 more, which -v" in text
+    assert "\n  h\n" in "\n".join(lines(*records, missing=keys, verbosity=1))
+
+
 def test_verbose_has_the_distribution():
     latency = {
         "min": 1.0,
