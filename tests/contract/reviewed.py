@@ -185,6 +185,7 @@ def _option_features() -> dict[str, Feature]:
 FEATURES: Mapping[str, Feature] = {
     **_option_features(),
     "__version__": Feature(_ALL, "how import_tensorrt knows that it is TensorRT's module"),
+    "ComputeCapability": Feature({"tensorrt-rtx": EVERY}, "no warning of a GPU that it is not for"),
     "OnnxParserRefitter": Feature(_BUILDERS, "stripped plans could not be loaded"),
     "ICudaEngine.weight_streaming_budget_v2": Feature(
         {"tensorrt": ((10, 16), None), "tensorrt-rtx": EVERY}, "no weight streaming budget"

@@ -33,6 +33,7 @@ def unsuited(trt: ModuleType, backend: str, capability: str) -> str:
 
 def _named(trt: ModuleType) -> list[str]:
     """Those that a plan can be built for; none for TensorRT itself, which has no such list."""
-    members = getattr(getattr(trt, "ComputeCapability", None), "__members__", {})
-    found = [re.fullmatch(r"SM(\d+)(\d)", name) for name in members]
+    if not hasattr(trt, "ComputeCapability"):
+        return []
+    found = [re.fullmatch(r"SM(\d+)(\d)", name) for name in trt.ComputeCapability.__members__]
     return [f"{one[1]}.{one[2]}" for one in found if one]
