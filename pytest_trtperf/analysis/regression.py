@@ -158,14 +158,19 @@ class _Judgement:
         freedom = variance.freedom + max(runs - len(self.runs), 0) * self.stored
         return quantile((1 + INTERVAL) / 2, freedom) * math.sqrt(variance.value)
 
-    def by_chance(self, count: int) -> float:
+    def by_chance(self, count: int, together: int = 1) -> float:
         """What an unchanged number exceeds in few runs only, of all numbers of all tests.
 
         Each number has its share of the level (Bonferroni); the day is one for all of them, and
         takes half.
+
+        Args:
+            count: sessions that the number is the mean of.
+            together: such numbers, independent of one another, that all have to exceed it.
         """
         own = sum_of(self.parts(count, len(self.runs)))
         share = RED_BY_CHANCE / 2 / (self.level.gates * self.level.comparisons)
+        share = share ** (1 / together)
         limit = quantile(1 - share, own.freedom) * math.sqrt(own.value)
         if day := self._day_variance(len(self.runs)):
             limit += quantile(1 - RED_BY_CHANCE / 2, day.freedom) * math.sqrt(day.value)
@@ -178,7 +183,11 @@ class _Judgement:
             math.log1p(self.level.tolerance) + self.half_width(CONFIRMING),
             self.by_chance(CONFIRMING),
         )
-        return limit + quantile(POWER_OF_EACH, variance.freedom) * math.sqrt(variance.value)
+        mean = limit + quantile(POWER_OF_EACH, variance.freedom) * math.sqrt(variance.value)
+        one = self.variance(1)
+        power = POWER_OF_EACH ** (1 / CONFIRMING)
+        each = self.by_chance(1, together=CONFIRMING)
+        return max(mean, each + quantile(power, one.freedom) * math.sqrt(one.value))
 
     def is_suspicious(self, variance: Variance, upper: float) -> bool:
         """Whether one session shows more than chance does in most unchanged tests."""
@@ -188,13 +197,20 @@ class _Judgement:
         )
 
     def is_confirmed(self, lower: float) -> bool:
-        """Whether fresh sessions together show a regression."""
+        """Whether fresh sessions show a regression, all together and one beside the other.
+
+        A single one that is far off, as they are where tails are heavy, carries the mean.
+        """
         by_chance = max(self.by_chance(len(self.sessions)), math.log1p(self.disturbance))
-        return (
+        if not (
             len(self.sessions) >= self.level.confirming
             and lower > math.log1p(self.level.tolerance) + _SLACK
             and self.worse > by_chance
-        )
+        ):
+            return False
+        worst = sorted((self._worse(one.mean) for one in self.sessions), reverse=True)
+        count = self.level.confirming
+        return worst[count - 1] > self.by_chance(1, together=count)
 
     def is_extreme(self, variance: Variance) -> bool:
         """Whether the change is far outside every explanation."""

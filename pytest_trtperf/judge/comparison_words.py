@@ -17,6 +17,7 @@ from pytest_trtperf.text import counted
 HOST_BOUND = "bound by enqueue, so this measures the host, not the model: use cuda_graph"
 OVERLAPS = "the limit lies within the interval"
 ONE_SESSION = "no fresh session has confirmed it"
+BY_CHANCE = "among so many comparisons chance does as much, or one of the sessions alone does"
 NO_TIME = "no time was left for fresh sessions: raise --trtperf-time-limit"
 ENVIRONMENT = "the machine is slower than when the baseline was recorded, the engine is not"
 
@@ -148,10 +149,19 @@ def undecided(change: Change, verdict: Verdict, remedy: Remedy) -> str:
     """What helps where the numbers decide nothing."""
     if verdict.reason is Reason.MACHINE_CHANGED:
         return f"{verdict.message}: free it, or compare in turns"
+    if verdict.reason is Reason.ONE_SESSION:
+        return ONE_SESSION
     if verdict.reason is not Reason.TOO_NOISY:
-        return ONE_SESSION if verdict.reason is Reason.ONE_SESSION else OVERLAPS
+        return BY_CHANCE if _is_beyond(verdict) else OVERLAPS
     lower, upper = (signed_percent(bound - 1) for bound in (change.lower, change.upper))
     noisy = f"too noisy to decide, from {lower} to {upper}"
     if change.runs_needed and remedy.more_runs:
         return f"{noisy}: {remedy.more_runs}, about {change.runs_needed} in all"
     return f"{noisy}: free the machine, measure for longer (round_ms) or widen the tolerance"
+
+
+def _is_beyond(verdict: Verdict) -> bool:
+    """Whether the whole interval is beyond the limit."""
+    if verdict.higher_is_better:
+        return verdict.upper is not None and verdict.upper < verdict.limit
+    return verdict.lower is not None and verdict.lower > verdict.limit

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_trtperf.files.atomic import naming
-from pytest_trtperf.judge.headline import headline
 from pytest_trtperf.record.item import ItemRecord
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
@@ -47,7 +46,9 @@ def annotation_lines(
     for one in measured:
         place = _place(one, folder, lines.get(one.test))
         if outcome(one) == "fail":
-            failed.append(_command("error", place, _failure_text(one)))
+            messages = [verdict.message for verdict in one.verdicts if verdict.failed]
+            changed = one.differences if isinstance(one, MeasurementRecord) else []
+            failed.append(_command("error", place, "\n".join([*messages, *changed])))
         elif outcome(one) == "inconclusive":
             messages = [v.message for v in one.verdicts if v.status == "inconclusive"]
             unknown.append(_command("warning", place, "\n".join(messages)))
@@ -62,15 +63,6 @@ def annotation_lines(
     if undecided := undecided_line(measured):
         unknown.insert(0, _command("warning", {}, undecided))
     return failed[:MAX_ANNOTATIONS] + unknown[:MAX_ANNOTATIONS]
-
-
-def _failure_text(one: Measured) -> str:
-    """The numbers first, as the failure itself has them, then all that is known."""
-    missed = [verdict for verdict in one.verdicts if verdict.failed]
-    numbers = [headline(verdict, one.key, one.device) for verdict in missed]
-    changed = one.differences if isinstance(one, MeasurementRecord) else []
-    messages = [verdict.message for verdict in missed]
-    return "\n".join(dict.fromkeys([*numbers, *messages, *changed]))
 
 
 def folder_in_repository(rootdir: Path, environment: Mapping[str, str]) -> str:

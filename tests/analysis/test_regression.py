@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,37 @@ def test_chance_over_all_tests_must_not_explain_a_failure() -> None:
     for factor, status in ((0.999, Status.INCONCLUSIVE), (1.001, Status.FAIL)):
         found = judge([limit * factor] * 2, tolerance=0.005, spread=spread, gates=3, tests=200)
         assert found.verdict.status is status
+
+
+def test_one_session_far_off_does_not_carry_the_mean() -> None:
+    spread = Spread(Variance(0.01**2, 1e6), day=SAME_DAY)
+    share = RED_BY_CHANCE / 2 / 600
+    # What both of two sessions exceed as rarely as their mean exceeds its own limit.
+    least = math.exp(stats.norm.ppf(1 - math.sqrt(share)) * 0.01 * math.sqrt(1 + 1 / 3))
+    for factor, status in ((0.999, Status.INCONCLUSIVE), (1.001, Status.FAIL)):
+        sessions = [1.2, least * factor]
+        found = judge(sessions, tolerance=0.005, spread=spread, gates=3, tests=200)
+        assert found.lower > 1.05
+        assert found.verdict.status is status
+
+
+def test_of_many_sessions_two_have_to_be_beyond_chance() -> None:
+    spread = Spread(Variance(0.01**2, 1e6), day=SAME_DAY)
+    how: dict[str, Any] = {"tolerance": 0.005, "spread": spread, "gates": 3, "tests": 200}
+    assert judge([1.2, 1.02, 1.02, 1.02], **how).verdict.status is Status.INCONCLUSIVE
+    assert judge([1.2, 1.04, 1.02, 1.02], **how).verdict.status is Status.FAIL
+
+
+@pytest.mark.parametrize("numbers", [1, 600, 60_000])
+def test_the_mde_is_what_the_mean_and_each_session_show(numbers: int) -> None:
+    spread = Spread(Variance(0.01**2, 1e6), day=SAME_DAY)
+    found = judge([1.0, 1.0], tolerance=0.005, spread=spread, gates=1, tests=numbers)
+    share = RED_BY_CHANCE / 2 / numbers
+    one, mean = (0.01 * math.sqrt(part + 1 / 3) for part in (1, 1 / 2))
+    each = (stats.norm.ppf(1 - math.sqrt(share)) + stats.norm.ppf(math.sqrt(0.94))) * one
+    limit = max(math.log(1.005) + stats.norm.ppf(0.975) * mean, stats.norm.ppf(1 - share) * mean)
+    expected = max(each, limit + stats.norm.ppf(0.94) * mean)
+    assert math.log1p(found.finds) == pytest.approx(expected, rel=1e-4)
 
 
 def test_days_that_differ_are_in_the_interval_and_in_what_chance_explains() -> None:

@@ -155,22 +155,6 @@ def test_sort(browser):
     assert browser.js(f"{sorts}.filter((one) => one && one !== 'none')") == ["descending"]
 
 
-def test_a_link_has_what_is_filtered_and_sorted(browser):
-    browser.click("#measurements .filter")
-    browser.keys("t.py")
-    browser.click("#measurements [data-state=measured]")
-    browser.click("#measurements thead th:nth-child(3) button")
-    browser.click("#measurements thead th:nth-child(3) button")
-    shown = browser.visible()
-    assert len(shown) > 1
-    search = browser.js("location.search")
-    browser.open(search)
-    assert browser.visible() == shown
-    assert browser.js("document.querySelector('#measurements .filter').value") == "t.py"
-    sort = "document.querySelector('#measurements th:nth-child(3)').getAttribute('aria-sort')"
-    assert browser.js(sort) == "descending"
-
-
 def test_an_open_row_moves_and_hides_with_its_test(browser):
     panel = browser.open_row(SWEEP[2])
     browser.click("#measurements thead th:nth-child(3) button")

@@ -32,18 +32,6 @@ def test_command_cannot_be_broken_out_of(make_measurement):
     )
 
 
-def test_the_numbers_come_before_the_name_of_the_test(make_measurement):
-    verdict = VerdictRecord(
-        kind="budget", metric="P99 of latency", status="fail", reason="over_limit", failed=True,
-        message="t.py::test_a: P99 of latency 8.24 ms misses", value=8.24, limit=2.0,
-    )  # fmt: skip
-    (line,) = annotation_lines([make_measurement("t.py::test_a", verdicts=[verdict])], [], [])
-    text = (
-        "P99 of latency 8.24 ms > 2 ms (NVIDIA H200)%0At.py::test_a: P99 of latency 8.24 ms misses"
-    )
-    assert line.endswith(f"test_a::{text}")
-
-
 def test_no_more_annotations_than_are_shown(make_measurement):
     those = [make_measurement(f"t.py::test[{i}]", verdicts=[failed("x")]) for i in range(50)]
     lines = annotation_lines(those, [f"t.py::{i}" for i in range(5000)], [])

@@ -16,60 +16,20 @@ class Listing {
     this.shown = section.querySelector(".shown");
     this.heads = [...section.querySelectorAll("thead th")];
     this.listen();
-    this.restore();
     this.update();
   }
 
-  get pressed() {
-    return this.states.filter((one) => one.getAttribute("aria-pressed") === "true").map((one) => one.dataset.state);
-  }
-
-  // What is filtered and sorted stands in the address, which somebody else may be sent.
-  restore() {
-    const query = new URLSearchParams(location.search);
-    this.filter.value = query.get(`${this.section.id}-filter`) ?? "";
-    const states = query.getAll(`${this.section.id}-state`);
-    for (const one of this.states) one.setAttribute("aria-pressed", String(states.includes(one.dataset.state)));
-    const [, column, order] = /^(\d+)-(ascending|descending)$/.exec(query.get(`${this.section.id}-sort`)) ?? [];
-    if (this.heads[column]) this.sort(this.heads[column], Number(column), order);
-    const folded = this.section.querySelector("details");
-    if (folded && (this.filter.value || states.length || column)) folded.open = true;
-  }
-
-  keep() {
-    const query = new URLSearchParams(location.search);
-    const put = (name, values) => {
-      query.delete(`${this.section.id}-${name}`);
-      values.filter(Boolean).forEach((value) => query.append(`${this.section.id}-${name}`, value));
-    };
-    put("filter", [this.filter.value]);
-    put("state", this.pressed);
-    const column = this.heads.findIndex((head) => head.getAttribute("aria-sort") !== "none");
-    put("sort", column < 0 ? [] : [`${column}-${this.heads[column].getAttribute("aria-sort")}`]);
-    // A page within another one may have no address of its own.
-    try {
-      history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
-    } catch { /* then nothing is kept */ }
-  }
-
   listen() {
-    const changed = () => {
-      this.update();
-      this.keep();
-    };
-    this.filter.addEventListener("input", changed);
+    this.filter.addEventListener("input", () => this.update());
     for (const button of this.states) {
       button.addEventListener("click", () => {
         button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
-        changed();
+        this.update();
       });
     }
     this.section.querySelector(".open-all").addEventListener("click", () => this.openShown());
     this.section.querySelector(".close-all").addEventListener("click", () => this.rows.filter((row) => opened.has(row.id)).forEach((row) => this.close(row)));
-    this.heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
-      this.sort(head, column, head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending");
-      this.keep();
-    }));
+    this.heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => this.sort(head, column)));
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("tr.row");
       // Texts of a row can be selected, and its links followed, without opening it.
@@ -87,7 +47,7 @@ class Listing {
 
   update() {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const states = this.pressed;
+    const states = this.states.filter((one) => one.getAttribute("aria-pressed") === "true").map((one) => one.dataset.state);
     for (const row of this.rows) {
       const text = this.texts.get(row);
       row.hidden = !words.every((word) => text.includes(word)) || (states.length > 0 && !states.includes(row.dataset.state));
@@ -116,7 +76,8 @@ class Listing {
     visible[Math.max(0, Math.min(next, visible.length - 1))].querySelector(".toggle").focus();
   }
 
-  sort(head, column, order) {
+  sort(head, column) {
+    const order = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
     this.heads.forEach((one) => one.setAttribute("aria-sort", one === head ? order : "none"));
     const sign = order === "ascending" ? 1 : -1;
     const keyed = this.rows.map((row) => [row, row.cells[column].dataset.sort ?? row.dataset.key]);
