@@ -75,7 +75,8 @@ def lint(tmp_path: Path) -> Callable[[str], str]:
     def lint(content: str) -> str:
         file = tmp_path / "workflow.yml"
         file.write_text(content, encoding="utf-8")
-        command = ["actionlint", "-oneline", "-no-color", "-ignore", "label .* is unknown", file]
+        command = ["actionlint", "-oneline", "-no-color", "-ignore", "label .* is unknown"]
+        command.append(str(file))
         return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout
 
     return lint
