@@ -104,7 +104,7 @@ def test_a_test_says_what_it_measures_and_its_engine_is_kept(revision, tmp_path)
     second = old.ask("test_perf.py::test_model", "test_perf.py::test_model#second")
     assert second.engine == first.engine
     assert second.options["cuda_graph"] is False
-    assert list(second.inputs) == ["x"]
+    assert [list(files) for files in second.inputs] == [["x"]]
     (model,) = (old.directory / "references").glob("*/model/model.bin")
     assert model.read_bytes() == b"old model"
     assert old.commit != revision("main").name
