@@ -41,7 +41,7 @@ exit status:
      (compare-trtexec --tolerance), an alarm (trend --fail), no usable backend (doctor), a test that
      failed (build), a bad engine (cache verify, cache export), an engine in use that was kept
      (cache prune, cache clear), an engine whose layers were not kept (layers), a model in no table
-     (slo check), or nothing to accept (baseline accept)
+     (slo check), nothing to accept (baseline accept), or a file that is no model (init)
   2  wrong usage, or a file that cannot be used
 """
 

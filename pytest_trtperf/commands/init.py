@@ -19,7 +19,7 @@ from pytest_trtperf.commands.common import (
 from pytest_trtperf.commands.first_table import first_table
 from pytest_trtperf.commands.first_tests import first_tests
 from pytest_trtperf.errors import EngineBuildError
-from pytest_trtperf.onnx_file.outline import Outline, outline
+from pytest_trtperf.onnx_file.outline import outline
 from pytest_trtperf.text import counted
 
 _EXAMPLE = """\
@@ -32,7 +32,8 @@ _MODULE, _TABLE = "test_performance.py", f"models{TABLE_SUFFIX}"
 
 _DETAILS = """\
 Each model gets a test that measures it with one shape, which you put at the top of the test: what
-production runs. Budgets are there as comments. Nothing that is there is overwritten.
+production runs. Budgets are there as comments. Nothing that is there is overwritten. Files that are
+no models are named and left out; then the exit status is 1, and 2 where no model is left.
 """
 
 
@@ -62,7 +63,11 @@ def _run(arguments: argparse.Namespace) -> int:
     paths: dict[Path, Path] = {}
     for path in arguments.models:  # a file that is given by two paths is one model
         paths.setdefault(path.parent.resolve() / path.name, path)
-    models = [(path, _outline(path)) for path in paths.values()]
+    outlines = [(path, outline(path)) for path in paths.values()]
+    models = [(path, found) for path, found in outlines if not found.problem]
+    left_out = {str(path): found.problem for path, found in outlines if found.problem}
+    if not models:
+        raise EngineBuildError("\n  ".join(f"{path}: {why}" for path, why in left_out.items()))
     output: Path = arguments.output or Path(_TABLE if arguments.table else _MODULE)
     if arguments.table and str(output) != "-" and not output.name.endswith(TABLE_SUFFIX):
         note(f"error: pytest collects tables by the end of their name: write -o NAME{TABLE_SUFFIX}")
@@ -78,12 +83,15 @@ def _run(arguments: argparse.Namespace) -> int:
         with output.open("x", encoding="utf-8") as file:
             file.write(source)
     if arguments.json:
-        say_json({"written": None if is_printed else str(output), "source": source})
+        written = None if is_printed else str(output)
+        say_json({"written": written, "source": source, "left_out": left_out})
     elif is_printed:
         say_text(source)
     else:
         _say_what_is_next(output, len(models))
-    return ExitStatus.OK
+    for path, why in left_out.items():
+        note(f"left out {path}: {why}")
+    return ExitStatus.FOUND if left_out else ExitStatus.OK
 
 
 def _say_what_is_next(output: Path, tests: int) -> None:
@@ -93,11 +101,6 @@ def _say_what_is_next(output: Path, tests: int) -> None:
         f"  pytest --trtperf {output}",
         "or on a machine without a GPU",
         f"  pytest --trtperf --trtperf-backend=auto,onnxruntime {output}",
+        "and once it passes record the baseline, by the same line with",
+        "  --trtperf-update",
     )
-
-
-def _outline(path: Path) -> Outline:
-    found = outline(path)
-    if found.problem:
-        raise EngineBuildError(f"{path}: {found.problem}")
-    return found

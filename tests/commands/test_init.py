@@ -107,6 +107,41 @@ def test_a_file_that_is_no_model_is_named_and_nothing_is_written(
     assert not Path("test_performance.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [((), "test_performance.py"), (("--table",), "models.slo.toml"), (("--json",), None)],
+)
+def test_a_file_that_is_no_model_leaves_the_others_their_tests(encoder, capsys, words, output):
+    Path("bad.onnx").write_bytes(b"no model")
+    assert main(["init", "gone.onnx", encoder.name, "bad.onnx", *words]) == 1
+    printed = capsys.readouterr()
+    reasons = {
+        "gone.onnx": "cannot be read: No such file or directory",
+        "bad.onnx": "is not an ONNX model",
+    }
+    for path, why in reasons.items():
+        assert f"left out {path}: {why}" in printed.err
+    if output is None:
+        assert json.loads(printed.out)["left_out"] == reasons
+    else:
+        assert f"written: {output}, with 1 test\n" in printed.out
+        assert "encoder-v2.onnx" in Path(output).read_text()
+
+
+def test_what_is_next_leads_to_a_baseline(encoder, capsys):
+    assert main(["init", encoder.name]) == 0
+    steps = capsys.readouterr().out.partition("next:")[2]
+    assert steps.index("pytest --trtperf test_performance.py") < steps.index("--trtperf-update")
+
+
+def test_all_files_that_are_no_models_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "a.onnx", "b.onnx"]) == 2
+    printed = capsys.readouterr().err
+    assert "a.onnx: cannot be read" in printed
+    assert "b.onnx: cannot be read" in printed
+
+
 def test_texts_have_a_place_in_the_test_that_measures(pytester, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(pytester.path)
