@@ -199,8 +199,8 @@ def sessions_differ(medians: Sequence[float], kernels: Sequence[str | None] = ()
     if len(states) == len(medians):
         shown = [f"{one} (kernels {state})" for one, state in zip(shown, states, strict=True)]
     message = (
-        f"the medians of {len(medians)} sessions are {share_words(apart)} apart, and so is what "
-        f"users see of processes: {', '.join(shown)} ms"
+        f"the medians of {len(medians)} sessions are {share_words(apart)} apart, which users "
+        f"see, too, from one process to the next: {', '.join(shown)} ms"
     )
     return Finding(FindingCode.SESSIONS_DIFFER, message, apart)
 
@@ -216,8 +216,8 @@ def kernels_differ(fresh_ms: float, cached_ms: float) -> Finding | None:
         return None
     message = (
         f"a session that had just compiled its kernels took {fresh_ms:.5g} ms, those that take "
-        f"them from the cache take {cached_ms:.5g} ms (compiled {change:+.1%}), and so is what "
-        "users see: choose with kernels= what runs in production"
+        f"them from the cache take {cached_ms:.5g} ms (compiled {change:+.1%}): users of the model "
+        "see the same, so choose with kernels= what runs in production"
     )
     return Finding(FindingCode.KERNELS_DIFFER, message, abs(change))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _MANY_TIMES = 10.0
 """A larger share reads better as a factor."""
+_TWICE = 1.0
+"""So does a larger slowdown that is to be found."""
 _LARGE = 1e6
 _TWO_DIGITS = 0.1
 """From this share on two digits are whole percentages."""
@@ -41,7 +43,28 @@ def share_words(share: float) -> str:
     return f"{100 * share:.0f}%" if share >= _TWO_DIGITS else f"{100 * share:.2g}%"
 
 
+def slowdown_words(share: float) -> str:
+    """How much longer something takes: `4.2%`, and above 100 % as a factor, `4.0x`.
+
+    Args:
+        share: at least 0, 0.042 being 4.2 %.
+    """
+    return _factor(share) if share > _TWICE else f"{share:.1%}"
+
+
 def percent_interval(lower: float | None, upper: float | None, digits: int = 1) -> str:
-    """An interval of changes, `[+3.9%, +4.5%]`; an unknown bound is left empty."""
-    bounds = ("" if bound is None else signed_percent(bound, digits) for bound in (lower, upper))
+    """An interval of changes, `[+3.9%, +4.5%]`; an unknown bound is left empty.
+
+    Both bounds are factors, `[1.7x, 243x]`, where the upper one is.
+    """
+    is_many = upper is not None and upper >= _MANY_TIMES
+    bounds = (
+        "" if bound is None else _factor(bound) if is_many else signed_percent(bound, digits)
+        for bound in (lower, upper)
+    )
     return f"[{', '.join(bounds)}]"
+
+
+def _factor(share: float) -> str:
+    """`243x`; below ten with two digits."""
+    return signed_percent(share) if share >= _MANY_TIMES else f"{1 + share:#.2g}x"

@@ -13,7 +13,7 @@ from pytest_trtperf.analysis.gates import (
     judge_gate,
     too_few_for_p99,
 )
-from pytest_trtperf.analysis.percent import signed_percent
+from pytest_trtperf.analysis.percent import slowdown_words
 from pytest_trtperf.analysis.spread import SessionFigure, Spread, StoredRun
 from pytest_trtperf.baseline.schema import BaselineEntry, BaselineRun
 from pytest_trtperf.judge.policy import Policy
@@ -59,11 +59,11 @@ def what_it_finds(
     for gate in gates:
         level = Level(policy.tolerance_of(gate), len(gates), comparisons, policy.most_widening)
         change = judge_gate(gate, [rounds], repository.baseline(entry, gate), level)
-        found.append(f"{signed_percent(change.finds).removeprefix('+')} ({gate.name})")
+        found.append(f"{slowdown_words(change.finds)} ({gate.name})")
     runs, sessions = len(entry.runs), len(entry.sessions)
     return (
-        f"{counted(sessions, 'session')} of {counted(runs, 'run')} find slowdowns of "
-        f"{', '.join(found)} and more in 9 of 10 runs"
+        f"{counted(sessions, 'session')} of {counted(runs, 'run')} can only show slowdowns of more "
+        f"than {', '.join(found)}, in 9 of 10 runs"
     )
 
 

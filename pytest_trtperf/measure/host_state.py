@@ -8,11 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_trtperf.text import counted
+
 CONTENDED = 0.05
 """The host counts as busy if other processes take this share of the time, or more."""
 
 TAIL_CONTENDED = 0.01
 """From this share on, other processes may cause the slowest 1 % of queries."""
+
+BUSY_LOAD = 0.5
+"""Processes that run or wait, per processor, from which on a machine is busy before a run."""
 
 _STAT = Path("/proc/stat")
 _CPUCLOCK_SCHED = 2
@@ -52,12 +57,27 @@ def read_host_state(pid: int | None = None) -> HostState | None:
         ticks = dict(zip(_COLUMNS, map(int, words), strict=True))
     except (OSError, ValueError):
         return None
-    counted, waited = (sum(column) for column in zip(*threads, strict=True))
+    active, waited = (sum(column) for column in zip(*threads, strict=True))
     # A kernel without these counters reports zeros.
-    if not counted:
+    if not active:
         return None
     busy = sum(ticks[name] for name in _BUSY) * _NS_PER_TICK
     return HostState(ran, waited, busy, ticks["steal"] * _NS_PER_TICK)
+
+
+def load_before() -> str | None:
+    """How busy the machine was in the last minute, in words; None where it was free or is unknown.
+
+    Meant for the time before anything is measured: what measures itself counts, too.
+    """
+    try:
+        load = os.getloadavg()[0]
+    except OSError:
+        return None
+    processors = len(os.sched_getaffinity(0))
+    if load < BUSY_LOAD * processors:
+        return None
+    return f"load {load:.1f} on {counted(processors, 'processor')}"
 
 
 def contention(before: HostState | None, after: HostState | None) -> float | None:

@@ -69,7 +69,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def _first(keys: Sequence[str]) -> str:
-    return f"{counted(len(keys), 'measurement')}, first {shortened(keys[0])}"
+    return f"{counted(len(keys), 'measurement')}, e.g. {shortened(keys[0])}"
 
 
 def _range(findings: Sequence[FindingRecord]) -> str:

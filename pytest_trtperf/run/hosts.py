@@ -62,24 +62,31 @@ def describe(
     return {"probe": asdict(probe), "devices": [Target(probe, one).device for one in ordinals]}
 
 
-def first_host(config: pytest.Config, names: Sequence[str], *, only_builds: bool = False) -> Host:
+def first_host(
+    config: pytest.Config,
+    names: Sequence[str],
+    *,
+    only_builds: bool = False,
+    source: str = "--trtperf",
+) -> Host:
     """The host whose devices the run is about: this one, unless all workers are elsewhere.
 
     Args:
         names: a preference list.
         only_builds: see `usable_backend`; those of another host are probed as if it measured.
+        source: the option that needs a device, for errors.
 
     Raises:
         pytest.UsageError: no backend is usable there.
     """
     given = config.getoption("tx", None) or ()
     if not given or config.getoption("dist", "no") == "no":
-        return _host(describe(names, call_backends(config), only_builds=only_builds), "--trtperf")
+        return _host(describe(names, call_backends(config), only_builds=only_builds), source)
     import execnet
 
     specs = [execnet.XSpec(re.sub(r"^\d+\*", "", one)) for one in given]
     if any(not place(spec) or spec.via for spec in specs):
-        return _host(describe(names, call_backends(config), only_builds=only_builds), "--trtperf")
+        return _host(describe(names, call_backends(config), only_builds=only_builds), source)
     try:
         gateway = execnet.makegateway(specs[0])
     except execnet.HostNotFound as error:

@@ -10,6 +10,7 @@ from pytest_trtperf.analysis.change import CONFIRMING
 from pytest_trtperf.analysis.spread import ROUNDS
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.measure.host_state import load_before
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.run.run import Run
 from pytest_trtperf.text import counted
@@ -35,7 +36,10 @@ def plan_line(run: Run, tests: Iterable[tuple[Path, str]]) -> str | None:
     if run.compares:
         most += CONFIRMING * SHARE_MEASURED_AGAIN * about
     count = counted(len(asked), "test")
-    line = f"trtperf: {count}, about {_duration(about)}, up to {_duration(most)}, without builds"
+    busy = None if run.target.probe.gpus else load_before()
+    free = f" on a free machine (now: {busy})" if busy else ""
+    most_of_it = f"up to {_duration(most)}{free}"
+    line = f"trtperf: {count}, about {_duration(about)}, {most_of_it}, without builds"
     if run.settings.changed_only:
         line += "; unchanged tests are skipped"
     limit = run.settings.time_limit

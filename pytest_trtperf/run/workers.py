@@ -122,7 +122,12 @@ def find_devices(config: pytest.Config, settings: Settings) -> Host:
     """
     if _HOST not in config.stash:
         only_builds = settings.build_only and not settings.smoke
-        config.stash[_HOST] = first_host(config, settings.backend, only_builds=only_builds)
+        option = "--trtperf"
+        if settings.build_only:
+            option = "--trtperf-smoke" if settings.smoke else "--trtperf-build-only"
+        config.stash[_HOST] = first_host(
+            config, settings.backend, only_builds=only_builds, source=option
+        )
     return config.stash[_HOST]
 
 

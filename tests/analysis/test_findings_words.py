@@ -70,8 +70,8 @@ def test_sessions_that_are_far_apart_are_listed() -> None:
     assert found.code is FindingCode.SESSIONS_DIFFER
     assert found.share == pytest.approx(0.05)
     assert found.message == (
-        "the medians of 3 sessions are 5% apart, and so is what users see of processes: "
-        "1, 1.05, 1.02 ms"
+        "the medians of 3 sessions are 5% apart, which users see, too, from one process to the "
+        "next: 1, 1.05, 1.02 ms"
     )
 
 
@@ -90,8 +90,8 @@ def test_compiled_kernels_that_differ_have_both_times() -> None:
     assert found.share == pytest.approx(0.1)
     assert found.message == (
         "a session that had just compiled its kernels took 2.2 ms, those that take them from the "
-        "cache take 2 ms (compiled +10.0%), and so is what users see: choose with kernels= what "
-        "runs in production"
+        "cache take 2 ms (compiled +10.0%): users of the model see the same, so choose with "
+        "kernels= what runs in production"
     )
 
 

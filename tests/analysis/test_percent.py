@@ -8,7 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_trtperf.analysis.percent import percent_interval, share_words, signed_percent
+from pytest_trtperf.analysis.percent import (
+    percent_interval,
+    share_words,
+    signed_percent,
+    slowdown_words,
+)
 
 SHARES = st.floats(-0.9995, 10, exclude_max=True)
 DIGITS = st.integers(0, 3)
@@ -44,6 +49,28 @@ def test_what_is_no_number_stays(share, text):
 def test_an_interval_shows_its_bounds_alike(lower, upper, digits):
     shown = f"{signed_percent(lower, digits)}, {signed_percent(upper, digits)}"
     assert percent_interval(lower, upper, digits) == f"[{shown}]"
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "text"),
+    [
+        (0.7433, 242, "[1.7x, 243x]"),
+        (-0.5, 12, "[0.50x, 13x]"),
+        (20, 242, "[21x, 243x]"),
+        (None, 242, "[, 243x]"),
+        (0.7433, 9.9, "[+74.3%, +990.0%]"),
+        (20, None, "[21x, ]"),
+    ],
+)
+def test_an_interval_has_one_unit(lower, upper, text):
+    assert percent_interval(lower, upper) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.042, "4.2%"), (1.0, "100.0%"), (3.041, "4.0x"), (42, "43x")]
+)
+def test_slowdowns_above_twice_are_factors(share, text):
+    assert slowdown_words(share) == text
 
 
 def test_unknown_bounds_are_empty():

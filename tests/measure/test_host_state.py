@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_trtperf.measure.host_state import HostState, contention, read_host_state
+from pytest_trtperf.measure.host_state import HostState, contention, load_before, read_host_state
 
 NS = 10**9
 SECONDS = st.floats(0, 10)
@@ -63,6 +63,28 @@ def test_nothing_is_known_without_both_looks() -> None:
 
 
 SPINNING = "import sys, time\nprint(flush=True)\nwhile time.process_time() < 60: pass"
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [(0.9, None), (1.0, "load 1.0 on 2 processors"), (5.13, "load 5.1 on 2 processors")],
+)
+def test_a_busy_machine_is_named_before_a_run(
+    monkeypatch: pytest.MonkeyPatch, load: float, words: str | None
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 9.0, 9.0))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert load_before() == words
+
+
+def test_a_load_that_the_system_does_not_say_is_no_busy_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown() -> tuple[float, float, float]:
+        raise OSError
+
+    monkeypatch.setattr(os, "getloadavg", unknown)
+    assert load_before() is None
 
 
 def test_counters_of_another_process_are_its_own() -> None:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from pytest_trtperf import hookspecs, plugin
+from tests.in_process import run_in_process
 
 
 @pytest.fixture
@@ -148,6 +149,24 @@ def test_no_gpu_says_what_is_missing_and_how_to_allow_the_cpu(no_gpu, repository
             "*--trtperf-backend=auto,onnxruntime or TRTPERF_BACKEND=auto,onnxruntime",
         ]
     )
+
+
+@pytest.mark.usefixtures("on_cpu_here")
+@pytest.mark.parametrize(
+    ("load", "free"), [(1e3, " on a free machine (now: load 1000.0 *)"), (0, "")]
+)
+def test_what_a_run_takes_holds_for_a_free_machine(repository, monkeypatch, load, free):
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    result = run_in_process(repository.pytester, "--trtperf", "--collect-only")
+    result.stdout.fnmatch_lines([f"trtperf: 1 test, about * s, up to * s{free}, without builds"])
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("option", ["--trtperf-smoke", "--trtperf-build-only"])
+def test_no_backend_names_the_option_that_was_given(repository, option):
+    result = repository.pytester.runpytest_inprocess(option, "--trtperf-backend=tensorrt-lean")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {option}: no usable backend:"])
 
 
 @pytest.mark.usefixtures("no_gpu")

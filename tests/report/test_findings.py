@@ -18,7 +18,7 @@ def contended(share):
 def test_a_kind_of_many_measurements_is_one_line_with_its_range_and_the_first():
     records = [measured(f"t.py::test_{n}", findings=[contended(n / 100)]) for n in range(34, 69)]
     (line,) = finding_lines(records, each=False)
-    assert line == "contended, 34% to 68%: 35 measurements, first t.py::test_34: others took 34%"
+    assert line == "contended, 34% to 68%: 35 measurements, e.g. t.py::test_34: others took 34%"
 
 
 def test_a_range_has_no_exponents():
@@ -38,7 +38,7 @@ def test_a_range_needs_a_number_of_each():
     older = finding("contended", "others took 30%")
     records = [measured("a", findings=[older]), measured("b", findings=[contended(0.5)])]
     (line,) = finding_lines(records, each=False)
-    assert line == "contended: 2 measurements, first a: others took 30%"
+    assert line == "contended: 2 measurements, e.g. a: others took 30%"
 
 
 def test_remarks_and_notes_are_grouped_by_what_they_say():
@@ -47,8 +47,8 @@ def test_remarks_and_notes_are_grouped_by_what_they_say():
         measured(name, findings=remark, notes=["no reference", f"note of {name}"]) for name in "ab"
     ]
     assert finding_lines(records, each=False) == [
-        "2 measurements, first a: a quota of one processor",
-        "2 measurements, first a: no reference",
+        "2 measurements, e.g. a: a quota of one processor",
+        "2 measurements, e.g. a: no reference",
         "a: note of a",
         "b: note of b",
     ]
@@ -62,7 +62,7 @@ def test_notes_that_differ_in_numbers_alone_are_one_line_with_the_first():
     }
     records = [measured(name, notes=[note]) for name, note in notes.items()]
     assert finding_lines(records, each=False) == [
-        "2 measurements, first a: others took 72% at 0.5 ms",
+        "2 measurements, e.g. a: others took 72% at 0.5 ms",
         "c: others took 7",
     ]
 
