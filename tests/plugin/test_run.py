@@ -7,7 +7,6 @@ import os
 import pytest
 
 from pytest_trtperf import hookspecs, plugin
-from tests.in_process import run_in_process
 
 
 @pytest.fixture
@@ -157,7 +156,7 @@ def test_no_gpu_says_what_is_missing_and_how_to_allow_the_cpu(no_gpu, repository
 )
 def test_what_a_run_takes_holds_for_a_free_machine(repository, monkeypatch, load, free):
     monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
-    result = run_in_process(repository.pytester, "--trtperf", "--collect-only")
+    result = repository.run()
     result.stdout.fnmatch_lines([f"trtperf: 1 test, about * s, up to * s{free}, without builds"])
 
 
