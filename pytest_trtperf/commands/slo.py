@@ -20,7 +20,7 @@ from pytest_trtperf.commands.common import (
     say_text,
 )
 from pytest_trtperf.errors import TableError
-from pytest_trtperf.slo.items import items_of
+from pytest_trtperf.slo.items import SloTest, items_of
 from pytest_trtperf.slo.problems import shown
 from pytest_trtperf.slo.schema import FILE
 from pytest_trtperf.text import counted
@@ -32,8 +32,8 @@ _CHECK_EXAMPLE = """\
 
 _CHECK_DETAILS = """\
 No model is opened. Tables are all *.slo.toml below the current directory unless --table names
-some. Exits with 1 if a model is in no table, and with 2 if a table is wrong. Tests in Python are
-not looked at.
+some. Exits with 1 if a model is in no table, and with 2 if a table is wrong or has an entry whose
+file is not there or whose pattern matches none. Tests in Python are not looked at.
 """
 
 _SCHEMA_EXAMPLE = """\
@@ -89,8 +89,10 @@ def _check(arguments: argparse.Namespace) -> int:
     models = {_real(one): one for path in arguments.directories for one in _below(path, ".onnx")}
     if not models:
         raise TableError(f"no ONNX file is in {', '.join(map(str, arguments.directories))}")
+    tests = [test for table in tables for test in items_of(table)]
+    _check_models(tests)
     has_budget: dict[str, bool] = {}
-    for test in (test for table in tables for test in items_of(table)):
+    for test in tests:
         if test.onnx:
             real = _real(test.onnx)
             has_budget[real] = has_budget.get(real, False) or test.has_budget
@@ -105,6 +107,17 @@ def _check(arguments: argparse.Namespace) -> int:
     else:
         _say_found(len(tables), len(models), without, unlimited)
     return ExitStatus.FOUND if without else ExitStatus.OK
+
+
+def _check_models(tests: Sequence[SloTest]) -> None:
+    """Refuses tables with entries that have no model.
+
+    Raises:
+        TableError: it names each of them.
+    """
+    found = [str(test.of.problem("onnx", why)) for test in tests if (why := test.lacking)]
+    if found:
+        raise TableError("\n  ".join(dict.fromkeys(found)))
 
 
 def _say_found(tables: int, models: int, without: Sequence[str], unlimited: Sequence[str]) -> None:

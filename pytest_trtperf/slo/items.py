@@ -69,6 +69,16 @@ class SloTest:
     marks: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def lacking(self) -> str | None:
+        """Why it has no model; None where the file is there."""
+        given = self.of.entry.onnx
+        if self.onnx is None:
+            return f"{given!r} matches no file: change the pattern"
+        # Not Path.exists, which raises for odd names.
+        is_there = os.path.exists(self.onnx)  # noqa: PTH110
+        return None if is_there else f"{given!r}: there is no file {self.onnx}"
+
+    @property
     def has_budget(self) -> bool:
         """Whether it holds anything to a limit."""
         limits = (self.budgets, self.costs, self.qps, self.transfer_share)

@@ -66,6 +66,16 @@ def test_a_table_that_is_wrong_is_named(capsys, table, words):
     assert words in capsys.readouterr().err
 
 
+def test_an_entry_without_a_model_is_an_error(capsys):
+    dead = '[gone]\nonnx = "gone.onnx"\n[none]\nonnx = "none/*.onnx"\n'
+    Path("models.slo.toml").write_text(TABLE + dead)
+    assert main(["slo", "check", "models"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "models.slo.toml:7: [gone] onnx: 'gone.onnx': there is no file" in printed.err
+    assert "models.slo.toml:9: [none] onnx: 'none/*.onnx' matches no file" in printed.err
+
+
 def test_what_is_named_twice_counts_once(capsys):
     Path("models.slo.toml").write_text(TABLE)
     tables = ("--table", "models.slo.toml", "--table", "./models.slo.toml")
