@@ -42,7 +42,7 @@ def differences(
     """
     last = baseline.runs[-1]
     return [
-        *_engine(baseline, last, digest, plan_sha256),
+        *_engine(baseline, last, digest, plan_sha256, software),
         *_kernels(last, kernels),
         *_software(last.software, software),
         *_device(last, rounds),
@@ -52,10 +52,18 @@ def differences(
 
 
 def _engine(
-    baseline: BaselineEntry, last: BaselineRun, digest: str, plan_sha256: str
+    baseline: BaselineEntry,
+    last: BaselineRun,
+    digest: str,
+    plan_sha256: str,
+    software: Mapping[str, str],
 ) -> Iterator[str]:
     if digest != baseline.engine:
-        yield "the engine was built from another model, options, version or GPU"
+        # The baseline is of this GPU's product, so that versions are all else that may be why.
+        if changed_versions(last.software, software, besides=("python",)):
+            yield "the engine is another: its model, its build options or a version below changed"
+        else:
+            yield "the model or its build options changed"
     elif plan_sha256 != last.plan:
         yield "the plan's bytes differ: the same model was built anew"
 

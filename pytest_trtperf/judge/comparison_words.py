@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -135,6 +136,11 @@ def improved(gate: Gate, change: Change, remedy: Remedy) -> str:
     """That a number is surely better."""
     hint = f": {remedy.keep}" if remedy.keep else ""
     return f"{gate.name} improved by {abs(change.ratio - 1):.1%}{hint}"
+
+
+def accepted_by(test: str) -> str:
+    """How a slower number becomes the baseline, for a test by its id."""
+    return f"expected? pytest --trtperf --trtperf-update {shlex.quote(test)}, and commit the file"
 
 
 def odd_runs(gate: Gate, change: Change) -> str:

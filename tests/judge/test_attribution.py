@@ -60,7 +60,17 @@ def test_nothing_is_reported_where_nothing_changed(unknown: dict[str, Any]) -> N
 def test_another_engine_is_reported_before_another_plan() -> None:
     assert lines(plan="other") == ["the plan's bytes differ: the same model was built anew"]
     (line,) = lines(digest="other", plan="other")
-    assert line == "the engine was built from another model, options, version or GPU"
+    assert line == "the model or its build options changed"
+
+
+def test_another_engine_of_other_software_may_be_by_either() -> None:
+    newer = {**SOFTWARE, "tensorrt": "11"}
+    first, *others = lines(digest="other", software=newer)
+    assert first == "the engine is another: its model, its build options or a version below changed"
+    assert len(others) == 1
+    assert others[0].startswith("tensorrt: ")
+    python = {**SOFTWARE, "python": "3.99"}
+    assert lines(digest="other", software=python)[0] == "the model or its build options changed"
 
 
 def test_other_kernels_are_reported_where_both_are_known() -> None:

@@ -9,7 +9,7 @@ from pytest_trtperf.analysis.moderation import Variance
 from pytest_trtperf.analysis.regression import judge_change
 from pytest_trtperf.analysis.spread import SessionFigure, Spread, StoredRun
 from pytest_trtperf.analysis.verdict import Reason, Status
-from pytest_trtperf.judge.comparison_words import undecided
+from pytest_trtperf.judge.comparison_words import accepted_by, undecided
 from pytest_trtperf.judge.policy import BASELINE
 
 SPREAD = Spread(Variance(0.003**2, 1e6), day=Variance(0.0, 1e6))
@@ -39,6 +39,16 @@ def test_a_limit_within_the_interval_is_called_so(rate: bool) -> None:
     change = judged([1.008] * CONFIRMING, rate=rate)
     assert change.verdict.reason is Reason.OVERLAPS_LIMIT
     assert undecided(change, change.verdict, BASELINE) == "the limit lies within the interval"
+
+
+@pytest.mark.parametrize(
+    ("test", "quoted"),
+    [("t.py::test_a", "t.py::test_a"), ("t.py::test_a[N=8, 1]", "'t.py::test_a[N=8, 1]'")],
+)
+def test_what_accepts_a_change_can_be_pasted(test: str, quoted: str) -> None:
+    assert accepted_by(test) == (
+        f"expected? pytest --trtperf --trtperf-update {quoted}, and commit the file"
+    )
 
 
 def test_one_slow_session_asks_for_fresh_ones() -> None:

@@ -34,7 +34,8 @@ def test_unchanged_passes_and_more_layers_fail(project):
     slower.stdout.re_match_lines(
         [
             r".*::test_model: gpu_compute median regressed: .* in the baseline, \+(19|20)\.\d ?%.*",
-            r".*the engine was built from another model.*",
+            r".*the model or its build options changed",
+            r".*expected\? pytest --trtperf --trtperf-update test_perf.py::test_model, and.*",
         ]
     )
     slower.stdout.fnmatch_lines(["test_perf.py::test_model *FAIL gpu_compute median*"])
