@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from pytest_trtperf.backend.quiet import no_garbage_collection
 from pytest_trtperf.commands.common import STATUSES, ExitStatus, note, take_project_options
+from pytest_trtperf.commands.parser import Parser
 from pytest_trtperf.errors import TrtPerfError
 from pytest_trtperf.version import VERSION
 
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser(command: str = "") -> argparse.ArgumentParser:
     """The parser of `command` alone, so that no other is imported; of all without a known one."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="trtperf",
         description="Works on the baselines, records and engine cache of pytest-trtperf.",
         epilog=STATUSES,

@@ -1,4 +1,4 @@
-r"""Text as it is printed: how many of something, and text of others.
+r"""Text as it is printed: how many of something, what was meant, and text of others.
 
 Names, notes, messages and records are of others. A terminal obeys control characters, and services
 of continuous integration obey lines such as `::error::` (GitHub) or `##vso[…]` (Azure). Everything
@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # A runner obeys `::` at the start of a line, blanks aside, and `##[`, `##name[` anywhere in it.
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#[A-Za-z]*\[)")
 _COMMAND_INSIDE = re.compile(r"#(?=#[A-Za-z]*\[)")
 LONGEST_QUOTE, LONGEST_PROBLEM = 160, 1000
 """Characters of a value in a message, and of what a message says of a file."""
+
+_LONGEST_NAME = 80
+"""Characters that are compared; difflib is slow."""
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -30,6 +34,20 @@ def counted(count: int, noun: str) -> str:
     if count == 1 or noun.endswith("series"):
         return f"{count} {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one may mean."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name[:_LONGEST_NAME], list(known), 1)), None)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Which name may have been meant, else all that there are."""
+    listed = list(known)
+    near = nearest(name, listed)
+    return f": did you mean {near!r}?" if near else f"; there are {', '.join(listed)}"
 
 
 def many_lines(text: str) -> str:

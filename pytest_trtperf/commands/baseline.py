@@ -50,7 +50,12 @@ def add(commands: Parsers) -> None:
     show = add_baseline_command(
         actions, "show", _show, help="show the runs and numbers of entries", example=_SHOW_EXAMPLE
     )
-    show.add_argument("key", metavar="KEY", help="key of the test; * and ? match as in a shell")
+    show.add_argument(
+        "key",
+        metavar="KEY",
+        nargs="?",
+        help="key of the test; * and ? match as in a shell (default: all)",
+    )
     for command in (baseline_accept, baseline_diff, baseline_prune):
         command.add(actions)
 
@@ -80,8 +85,9 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    found = [one for one in stored_baselines(arguments) if matches(arguments.key, one.key)]
-    if not found:
+    key = arguments.key or "*"
+    found = [one for one in stored_baselines(arguments) if matches(key, one.key)]
+    if not found and arguments.key:
         raise BaselineError(
             f"no entry of {arguments.baseline_dir} is named {arguments.key!r}: "
             "see trtperf baseline list for the names"
@@ -91,6 +97,8 @@ def _show(arguments: argparse.Namespace) -> int:
         return ExitStatus.OK
     for one in found:
         say(one.key, *(f"  {line}" for line in _details(one)))
+    if not arguments.key:
+        say(counted(len(found), "entry"))
     return ExitStatus.OK
 
 

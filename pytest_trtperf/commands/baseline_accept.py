@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -163,7 +164,7 @@ def _few_sessions(measured: BaselineEntry) -> Iterator[str]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    runs = [run for path in arguments.records for run in read_runs(path)]
+    runs = [run for path in arguments.records for run in _read(path)]
     accepted = _Acceptance(
         arguments.baseline_dir, arguments.baseline_files, replaces=arguments.replace
     )
@@ -199,6 +200,22 @@ def _run(arguments: argparse.Namespace) -> int:
         ending = ", and nothing was written" if arguments.dry_run or not written else ""
         say(f"accepted {len(accepted.new)}, left out {len(accepted.left_out)}{ending}")
     return ExitStatus.FOUND if accepted.is_vain else ExitStatus.OK
+
+
+def _read(path: Path) -> list[RunRecord]:
+    """The runs of a record; the error of what is more like a test says what is wanted."""
+    try:
+        return read_runs(path)
+    except BaselineError as error:
+        if ".json" in path.suffixes or not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        name = str(path)
+        test = name if "::" in name else f"-k {shlex.quote(name)}"
+        raise BaselineError(
+            f"{path}: there is no such file: give a RECORD.json that a run wrote with "
+            "--trtperf-json, and choose tests of it with --test; to measure now instead, run "
+            f"pytest --trtperf --trtperf-update {test}"
+        ) from None
 
 
 def _by_kind(

@@ -25,7 +25,9 @@ from pytest_trtperf.errors import BaselineError, TrtPerfError
 from pytest_trtperf.options.values import parse_share
 from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord
+from pytest_trtperf.record.text import matches
 from pytest_trtperf.report.tables import aligned
+from pytest_trtperf.text import brief
 from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import read_export
 from pytest_trtperf.trtexec.read_log import METRICS, LogSummary, read_log
@@ -83,7 +85,8 @@ def add(commands: Parsers) -> None:
     option(
         "--test",
         metavar="KEY",
-        help="the measurement, where the record has several: test, and #NAME if it has name=",
+        help="the measurement, where the record has several: test, with or without its file, and "
+        "#NAME if it has name=; * and ? match as in a shell",
     )
     option(
         "--tolerance",
@@ -113,22 +116,33 @@ def _run(arguments: argparse.Namespace) -> int:
     return ExitStatus.FOUND if worse or found.differences else ExitStatus.OK
 
 
-def _measurement(path: Path, key: str | None) -> MeasurementRecord:
-    """The measurement of a record.
+def _measurement(path: Path, pattern: str | None) -> MeasurementRecord:
+    """The measurement of a record whose key, or test's name, matches.
 
     Raises:
-        BaselineError: there is none, or none of this key, or several without a key.
+        BaselineError: there is none, or there are several.
     """
     found = {one.key: one for run in read_runs(path) for one in run.measurements}
-    if key is not None and key in found:
-        return found[key]
-    if key is None and len(found) == 1:
-        return next(iter(found.values()))
     if not found:
         raise BaselineError(f"{path} has no measurement: measure with --trtperf-json={path}")
-    why = "has several measurements" if key is None else f"has no measurement {key!r}"
-    listed = "".join(f"\n  {one}" for one in sorted(found))
+    wanted = "*" if pattern is None else pattern
+    keys = (
+        [wanted]
+        if wanted in found
+        else [key for key, one in found.items() if _is_named(one, wanted)]
+    )
+    if len(keys) == 1:
+        return found[keys[0]]
+    of = "" if pattern is None else f" {brief(pattern)}"
+    why = f"has several measurements{of}" if keys else f"has no measurement{of}"
+    listed = "".join(f"\n  {one}" for one in sorted(keys or found))
     raise BaselineError(f"{path} {why}: choose one with --test. It has:{listed}")
+
+
+def _is_named(one: MeasurementRecord, pattern: str) -> bool:
+    names = (one.key, one.test)
+    short = (name.partition("::")[2] for name in names)
+    return any(matches(pattern, name) for name in (*names, *short))
 
 
 def _lines(log: LogSummary, record: MeasurementRecord) -> list[Line]:

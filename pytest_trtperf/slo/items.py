@@ -19,7 +19,6 @@ from pytest_trtperf.engine.shapes import Shapes, format_shape, parse_profiles, p
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.resolve import override
 from pytest_trtperf.slo.budgets import OfMetric, budgets_of_metrics
-from pytest_trtperf.slo.problems import meant
 from pytest_trtperf.slo.table import TableEntry, marks_by_name, read_table
 from pytest_trtperf.slo.types import (
     MEASURED,
@@ -30,7 +29,7 @@ from pytest_trtperf.slo.types import (
     Measured,
     Measurement,
 )
-from pytest_trtperf.text import with_escapes
+from pytest_trtperf.text import meant, with_escapes
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import msgspec
 
 from pytest_trtperf.errors import TableError
 from pytest_trtperf.slo.types import CHOICES, SHA256
-from pytest_trtperf.text import brief, in_brief
+from pytest_trtperf.text import brief, in_brief, meant
 
 _PLACE = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
 _HEADER = re.compile(r"\s*\[\s*([^\[\].\s]+|\"[^\"]*\"|'[^']*')\s*\]")
@@ -69,13 +68,6 @@ def _choices(key: str) -> Sequence[str]:
     """The words that a key takes, the last one known on its way."""
     known = [CHOICES[name] for name in re.findall(r"\w+", key) if name in CHOICES]
     return known[-1] if known else ()
-
-
-def meant(name: str, known: Iterable[str]) -> str:
-    """Which name may have been meant, else all that there are."""
-    listed = list(known)
-    close = difflib.get_close_matches(name[:80], listed, 1)
-    return f": did you mean {close[0]!r}?" if close else f"; there are {', '.join(listed)}"
 
 
 def _in_words(found: re.Match[str]) -> str:

@@ -64,6 +64,16 @@ def test_show(run, pattern):
     assert B not in text
 
 
+def test_show_without_a_key_shows_all(run):
+    text = run("show").out
+    assert [line for line in text.splitlines() if not line.startswith("  ")] == [
+        *sorted([A, B, C], key=lambda key: (key != C, key)),
+        A,
+        "4 entries",
+    ]
+    assert len(run("show", "--json").json) == 4
+
+
 def test_show_of_nothing_is_trouble(run):
     result = run("show", "tests/absent.py::test_a")
     assert result.status == 2

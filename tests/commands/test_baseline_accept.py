@@ -306,3 +306,14 @@ def test_a_broken_baseline_stays_and_nothing_is_written(accept, directory, write
     assert result.status == 2
     assert str(path) in result.err
     assert list(directory.rglob("*.json")) == [path]
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [("mlp", "-k mlp"), ("tests/test_x.py::test_a", "tests/test_x.py::test_a")],
+)
+def test_the_name_of_a_test_in_place_of_a_record_says_what_is_wanted(accept, word, wanted):
+    result = accept(word)
+    assert result.status == 2
+    assert "give a RECORD.json that a run wrote with --trtperf-json" in result.err
+    assert f"pytest --trtperf --trtperf-update {wanted}\n" in result.err

@@ -82,6 +82,15 @@ def test_one_of_several_measurements_is_chosen(compare):
     assert "has no measurement 'x'" in compare("--test=x").err
 
 
+@pytest.mark.parametrize("name", ["*test_1", "test_1", "test_?", "tests/*::test_1"])
+def test_a_measurement_is_chosen_as_it_is_for_baselines(compare, name):
+    result = compare(f"--test={name}", levels=[1.0, 2.0])
+    if name == "test_?":
+        assert "has several measurements 'test_?': choose one with --test" in result.err
+    else:
+        assert result.out.splitlines()[0] == "tests/test_x.py::test_1"
+
+
 def test_a_log_that_was_cut_is_an_error_with_its_line(compare):
     result = compare(text=log().partition("GPU Compute Time:")[0])
     assert result.status == 2

@@ -55,6 +55,33 @@ def test_wrong_usage(capsys, words):
     assert "usage: trtperf" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["sloo", "check", "."], "there is no command 'sloo': did you mean 'slo'?"),
+        (["initt"], "there is no command 'initt': did you mean 'init'?"),
+        (["trend_acknowledge"], "did you mean 'trend acknowledge'?"),
+        (["slo", "chekc", "."], "there is no command 'chekc': did you mean 'check'?"),
+        (["cache", "ls"], "there is no command 'ls': did you mean 'list'?"),
+        (["frob"], "there is no command 'frob'; there are build, compare, "),
+        (["init", "--tabel", "a.onnx"], "arguments: --tabel: did you mean --table?"),
+        (["init", "a.onnx", "--ouput=x"], "arguments: --ouput=x: did you mean --output?"),
+        (["cache", "list", "--frob", "x"], "arguments: --frob x\n"),
+    ],
+)
+def test_what_is_misspelt_is_named_with_what_is_meant(capsys, words, wanted):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert wanted in capsys.readouterr().err
+
+
+def test_an_unknown_option_shows_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["slo", "check", ".", "--tabel"])
+    assert "usage: trtperf slo check " in capsys.readouterr().err
+
+
 def test_an_error_of_the_system_names_the_file_and_no_number(trtperf, write_run, tmp_path):
     (tmp_path / "taken").write_text("")
     output = tmp_path / "taken" / "x.csv"
