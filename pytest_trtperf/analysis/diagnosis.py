@@ -56,6 +56,7 @@ class FindingCode(str, Enum):
     DISTURBED = "disturbed"
     CONTENDED = "contended"
     STEERED = "steered"
+    EMPTY_OUTPUTS = "empty_outputs"
     REMARK = "remark"
 
 

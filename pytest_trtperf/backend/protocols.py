@@ -42,6 +42,8 @@ class Session(Protocol):
             and creating its first context, by the host's clock; None where that is not known.
         first_answer_ms: from a process that has imported everything, and asked nothing of the
             device, to the end of the first query; the values of inputs are there before.
+        empty_outputs: the shapes of all outputs, if no set of inputs gave any of them a value; else
+            none, as where the backend does not know.
         memory: device memory of the engine and the session; None where the backend has none.
         kernels: those that were compiled up to the first query; None where none are.
         pid: of the process that uses the device; None for the process of the test.
@@ -55,6 +57,7 @@ class Session(Protocol):
     cold_start_ms: float
     load_ms: float | None = None
     first_answer_ms: float | None = None
+    empty_outputs: Mapping[str, Shape] = MappingProxyType({})
     memory: DeviceMemory | None = None
     kernels: Kernels | None = None
     pid: int | None = None

@@ -141,6 +141,18 @@ def input_values(
     }
 
 
+def all_empty(returned: Sequence[Mapping[str, Shape | None]]) -> dict[str, Shape]:
+    """The shapes of the first query's outputs, if no query returned a value in any; else none.
+
+    Args:
+        returned: the shape of each output of each query; None of what is no tensor.
+    """
+    shapes = [shape for outputs in returned for shape in outputs.values()]
+    if any(shape is None or 0 not in shape for shape in shapes):
+        return {}
+    return {name: shape for name, shape in returned[0].items() if shape is not None}
+
+
 def describe_kernels(kernels: Kernels | None, mode: Mode) -> dict[str, str]:
     """What a mode records of kernels: only that they are fresh, where the runtime compiles any."""
     return {"kernels": mode.kernels} if kernels and mode.kernels == "fresh" else {}

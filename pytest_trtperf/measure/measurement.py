@@ -76,6 +76,7 @@ class Measurement:
         capacity: queries per second under a closed load, at the end of the warm-up; 0 before it.
         shares_session: whether another measurement uses the session, too.
         steered: that generated values decide what runs; None where they do not.
+        nothing_returned: that all outputs are empty; None where they are not.
         is_detailed: whether the engine was built with detailed profiling verbosity.
     """
 
@@ -99,6 +100,7 @@ class Measurement:
         self.compiled: SessionRounds | None = None
         self.capacity, self.shares_session = 0.0, False
         self.steered: str | None = None
+        self.nothing_returned: str | None = None
         self.is_detailed = False
         self._windows = Windows()
 

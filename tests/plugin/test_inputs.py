@@ -361,3 +361,46 @@ def test_what_init_writes_gives_what_the_model_compares_with(project, measure, c
     assert main(["init", "model.onnx"]) == 0
     assert 'inputs={"rate": 16000}' in (project.path / "test_performance.py").read_text()
     project.run("test_performance.py").assert_outcomes(passed=1)
+
+
+def write_cut(path, *others):
+    """Returns an image without its upper eight lines as `y`, and as each of `others` as it came."""
+    onnx = pytest.importorskip("onnx")
+    helper, info = onnx.helper, onnx.helper.make_tensor_value_info
+    nodes = [helper.make_node("Slice", ["x", "first", "end", "axis"], ["y"])]
+    nodes += [helper.make_node("Identity", ["x"], [name]) for name in others]
+    numbers = {"first": 8, "end": 9999, "axis": 2}
+    graph = helper.make_graph(
+        nodes,
+        "cut",
+        [info("x", 1, [1, 3, "height", "width"])],
+        [info(name, 1, [1, 3, None, None]) for name in ("y", *others)],
+        [onnx.numpy_helper.from_array(np.array([value]), name) for name, value in numbers.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+
+
+def empty_outputs(record):
+    return [one["message"] for one in record["findings"] if one["code"] == "empty_outputs"]
+
+
+def test_outputs_that_are_all_empty_are_a_finding(project, measure):
+    write_cut(project.path / "model.onnx")
+    result, record = measure("{'x': (1, 3, 8, 40)}")
+    result.assert_outcomes(passed=1)
+    (message,) = empty_outputs(record)
+    assert message == (
+        "queries return nothing, all outputs are empty ('y' 1x3x0x40), so that parts of the model "
+        "may have had nothing to do: give what production gives, sizes by dims= or shapes=, values "
+        "by inputs={'x': …}"
+    )
+    result.stdout.fnmatch_lines(["*queries return nothing*"])
+    _, record = measure("{'x': (1, 3, 16, 40)}")
+    assert empty_outputs(record) == []
+
+
+def test_one_output_may_be_empty(project, measure):
+    write_cut(project.path / "model.onnx", "z")
+    _, record = measure("{'x': (1, 3, 8, 40)}")
+    assert empty_outputs(record) == []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pytest_trtperf.backend.dtypes import TEXT, is_held_as_bits
-from pytest_trtperf.engine.shapes import TensorInfo
+from pytest_trtperf.engine.shapes import Shape, TensorInfo
 from pytest_trtperf.errors import MeasurementError
 
 # Values of onnx.TensorProto: ONNX Runtime takes them for types that numpy lacks.
@@ -61,6 +61,19 @@ def query_of(binding: Any) -> Callable[[], None]:
     """What runs one query."""
     run: Callable[[], None] = binding.run
     return run
+
+
+def returned_shapes(binding: Any, outputs: Sequence[TensorInfo]) -> dict[str, Shape | None]:
+    """The shapes of what a query returned; None of what is no tensor."""
+    returned = zip(outputs, binding.get_outputs(), strict=True)
+    return {tensor.name: _shape_of(value) for tensor, value in returned}
+
+
+def _shape_of(value: Any) -> Shape | None:
+    if isinstance(value, np.ndarray):
+        return tuple(value.shape)
+    is_tensor = getattr(value, "is_tensor", None)  # queries that are not bound return lists, too
+    return tuple(value.shape()) if is_tensor and is_tensor() else None
 
 
 def can_repeat(query: Callable[[], None], binding: Any, outputs: Sequence[TensorInfo]) -> bool:

@@ -21,12 +21,19 @@ from pytest_trtperf.backend.input_sets import (
     input_sets,
     of_set,
 )
-from pytest_trtperf.backend.onnxruntime.bindings import Unbound, bind, can_repeat, query_of
+from pytest_trtperf.backend.onnxruntime.bindings import (
+    Unbound,
+    bind,
+    can_repeat,
+    query_of,
+    returned_shapes,
+)
 from pytest_trtperf.backend.process.loader import ServedEngine
 from pytest_trtperf.backend.protocols import ModeRecord, Session
 from pytest_trtperf.backend.session import (
     GivenInputs,
     Mode,
+    all_empty,
     check_profiles,
     check_range,
     resolve_shapes,
@@ -169,6 +176,7 @@ class OnnxRuntimeSession(Session):
         for place, other in enumerate(others, 1):
             with of_set(place, values):
                 _try(other)
+        self.empty_outputs = all_empty([returned_shapes(one, outputs) for one in self._bindings[0]])
         self.cold_start_ms = (ended - start) / 1e6
         self.load_ms = load_ms
         self.first_answer_ms = load_ms + (ended - begun) / 1e6

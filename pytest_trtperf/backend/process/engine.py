@@ -211,6 +211,7 @@ class IsolatedSession(Session):
         self.cold_start_ms: float = about["cold_start_ms"]
         self.load_ms: float | None = about["load_ms"]
         self.first_answer_ms: float | None = about["first_answer_ms"]
+        self.empty_outputs = {name: tuple(one) for name, one in about["empty_outputs"].items()}
         self.memory = DeviceMemory(**about["memory"]) if about["memory"] else None
 
     def run_closed(

@@ -94,6 +94,7 @@ class _Server:
             "cold_start_ms": session.cold_start_ms,
             "load_ms": session.load_ms,
             "first_answer_ms": session.first_answer_ms,
+            "empty_outputs": dict(session.empty_outputs),
             "memory": asdict(session.memory) if session.memory else None,
             "kernels": asdict(session.kernels) if session.kernels else None,
             "runtime_cache": self._engine.new_runtime_cache(),

@@ -12,7 +12,7 @@ import numpy as np
 
 from pytest_trtperf.backend.dtypes import ITEM_SIZES, stored_dtype
 from pytest_trtperf.backend.input_sets import of_set
-from pytest_trtperf.backend.session import Mode
+from pytest_trtperf.backend.session import Mode, all_empty
 from pytest_trtperf.backend.tensorrt.cuda import Buffer, Events, cudart, value_or_raise
 from pytest_trtperf.backend.tensorrt.feed import Feed, Part
 from pytest_trtperf.backend.tensorrt.output_memory import output_allocator
@@ -37,6 +37,7 @@ class InferenceStream:
         feeds: what a query copies and queues, for each set of inputs.
         slots: the events of a query, one set more than queries in flight.
         cold_start_ms: the first query with its copies, on the host's clock.
+        empty_outputs: see `Session`.
         answered_s: when it ended, in seconds of `time.perf_counter`.
     """
 
@@ -148,6 +149,11 @@ class InferenceStream:
                     for tensor, allocator, shape in zip(dynamic, self._allocators, own, strict=True)
                 ),
             ]
+        fixed = {tensor.name: shape for tensor, shape, _ in self._returned}
+        names = [tensor.name for tensor in dynamic]
+        self.empty_outputs = all_empty(
+            [{**fixed, **dict(zip(names, own, strict=True))} for own in shapes]
+        )
         parts = self.feeds[0].outputs[len(self._outputs) :]
         for tensor, shape, part in zip(dynamic, shapes[0], parts, strict=True):
             self._returned.append((tensor, shape, part))

@@ -74,6 +74,7 @@ class TensorRTSession(Session):
         ]
         self.round_start = value_or_raise(cudart().cudaEventCreateWithFlags(0))
         self.cold_start_ms = self.streams[0].cold_start_ms
+        self.empty_outputs = self.streams[0].empty_outputs
 
     def run_closed(
         self,

@@ -223,10 +223,39 @@ def test_output_that_is_no_tensor_is_measured_and_not_read(tmp_path):
     engine = OnnxRuntimeEngine(save(tmp_path / "split.onnx", [node], [tensor], [words]))
     session = engine.create_session({}, Mode())
     session.queries[0]()
+    assert session.empty_outputs == {}
     with pytest.raises(
         MeasurementError, match=r"output 'y' has dtype seq\(tensor\(float\)\), whose"
     ):
         session.output_values()
+
+
+def found(path, *others):
+    """Writes a model that returns the places of what is not 0, and for each of others itself."""
+    helper = pytest.importorskip("onnx").helper
+    nodes = [helper.make_node("NonZero", ["x"], ["y"])]
+    nodes += [helper.make_node("Identity", ["x"], [name]) for name in others]
+    infos = [helper.make_tensor_value_info(name, 1, ["n"]) for name in ("x", *others)]
+    places = helper.make_tensor_value_info("y", 7, [1, None])
+    return OnnxRuntimeEngine(save(path / "found.onnx", nodes, infos[:1], [places, *infos[1:]]))
+
+
+@pytest.mark.parametrize(
+    ("others", "sets", "empty"),
+    [
+        ((), [[0, 0]], {"y": (1, 0)}),
+        ((), [[0, 0], [0, -0.0]], {"y": (1, 0)}),
+        ((), [[0, 0], [0, 1]], {}),
+        ((), [[0, 1], [0, 0]], {}),
+        (("z",), [[0, 0]], {}),
+        (("z",), [[]], {"y": (1, 0), "z": (0,)}),
+    ],
+)
+def test_outputs_are_empty_if_no_set_fills_any(tmp_path, others, sets, empty):
+    values = [{"x": np.array(one, np.float32)} for one in sets]
+    session = found(tmp_path, *others).create_session({}, Mode(), values)
+    assert session.empty_outputs == empty
+    session.close()
 
 
 def test_model_without_inputs_and_with_several_outputs(tmp_path):

@@ -250,3 +250,12 @@ def test_texts_reach_the_process(load, start, tmp_path):
     assert session.run_closed(Extent(0, 2, 2)).queries == 2
     assert session.output_values()["ids"].tolist() == [2, -1, 1, -1]
     assert session.mode["inputs"] != "seeded"
+    assert session.empty_outputs == {}
+    session.close()
+    nothing = {"words": np.array([], "U1")}
+    assert start(load(path), inputs=nothing, shapes={}).empty_outputs == {"ids": (0,)}
+
+
+def test_empty_outputs_are_told_from_the_process(load, start, model):
+    assert start(load(model)).empty_outputs == {}
+    assert start(load(model), shapes={"x": (0, 256)}).empty_outputs == {"y": (0, 256)}

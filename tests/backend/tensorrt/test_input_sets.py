@@ -113,6 +113,25 @@ def test_outputs_are_as_large_as_each_set_makes_them(open_session, cuda, order):
     assert context.seen == [sets[query % 3][0] for query in range(4)]
 
 
+@pytest.mark.parametrize(
+    ("sets", "empty"),
+    [
+        ([[-1, -1, -1]], {"y": (0,)}),
+        ([[-1, -1, -1], [-2, -2, -2]], {"y": (0,)}),
+        ([[-1, -1, -1], [1, -1, -1]], {}),
+        ([[1, -1, -1], [-1, -1, -1]], {}),
+    ],
+)
+def test_outputs_that_no_set_fills_are_known(open_session, sets, empty):
+    session, _ = open_session([np.array(one, np.float32) for one in sets], is_dynamic=True)
+    assert session.empty_outputs == empty
+    session.run_closed(Extent(0, 4, 4))
+
+
+def test_outputs_of_a_fixed_size_are_not_empty(open_session):
+    assert open_session()[0].empty_outputs == {}
+
+
 def test_what_is_the_same_in_all_sets_has_one_buffer(open_session, cuda):
     same = SETS[0]
     session, _ = open_session([same, same, SETS[1]])
