@@ -13,6 +13,7 @@ from pytest_trtperf.report.outcomes import (
     OUTCOMES,
     broken,
     broken_line,
+    marks_explained,
     outcome,
     row,
     tests_line,
@@ -59,6 +60,7 @@ def markdown(
         lines += [escaped(counts), ""]
     if rows:
         lines += [*markdown_table(COLUMNS, rows[:MAX_ROWS]), ""]
+        lines += _items(marks_explained(found[:MAX_ROWS]))
     if len(rows) > MAX_ROWS:
         lines += [f"{len(rows) - MAX_ROWS} more are in the record.", ""]
     lines += _items(broken_line(one) for one in broken(tests, measured)[:MAX_ROWS])

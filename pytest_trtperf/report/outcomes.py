@@ -13,12 +13,12 @@ from pytest_trtperf.record.baseline_state import COMPARED, baseline_words
 from pytest_trtperf.record.item import FAILED, ItemRecord, Outcome
 from pytest_trtperf.record.model import Measured, MeasurementRecord
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
+from pytest_trtperf.record.verdict import VerdictRecord
+from pytest_trtperf.report.marks import deciding_race, mark_lines, marks_of
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
 
 _COST_UNITS = {cost.title: cost.unit for cost in COSTS.values()}
-_SLOWER = (Reason.OVER_LIMIT.value, Reason.UNDER_LIMIT.value)
 
 OUTCOMES = ("fail", "inconclusive", "swallowed", "xfail", "pass", "measured")
 """In the order in which they matter.
@@ -107,16 +107,17 @@ def decisive(record: MeasurementRecord) -> VerdictRecord | None:
     return next((v for v in compared if v.failed), compared[0] if compared else None)
 
 
-def deciding_race(verdict: VerdictRecord) -> RaceRecord | None:
-    """The race that failed a verdict, whose numbers count then in place of the baseline's."""
-    return verdict.race if verdict.failed and verdict.reason in _SLOWER else None
-
-
 def _change(shown: VerdictRecord) -> str:
     """Against the baseline; of an engine that a race failed, against the reference."""
     lost = deciding_race(shown)
     change = lost.change if lost else shown.change
-    return "-" if change is None else signed_percent(change)
+    return "-" if change is None else signed_percent(change) + marks_of(shown)
+
+
+def marks_explained(measured: Sequence[Measured]) -> list[str]:
+    """A line for each mark in the rows of these."""
+    records = (one for one in measured if isinstance(one, MeasurementRecord))
+    return mark_lines([*filter(None, map(decisive, records))])
 
 
 def _budget(verdict: VerdictRecord) -> str:

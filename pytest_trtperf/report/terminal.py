@@ -18,6 +18,7 @@ from pytest_trtperf.report.outcomes import (
     broken_line,
     cost_words,
     listed,
+    marks_explained,
     outcome,
     row,
 )
@@ -141,7 +142,7 @@ def _measured_lines(
     if verbosity < 0:
         measurements = [record for record in measurements if outcome(record) == "fail"]
         others = [record for record in others if outcome(record) == "fail"]
-    lines = _table(measurements, width) if measurements else []
+    lines = [*_table(measurements, width), *marks_explained(measurements)] if measurements else []
     for found in others:
         lines.append(found.message)
         lines += [f"{verdict.status.upper()} {verdict.message}" for verdict in found.verdicts]

@@ -216,6 +216,18 @@ def test_what_was_not_decided_is_counted(make_run, make_measurement):
     assert "not decided" not in html_page([make_run(make_measurement("t.py::test_a"))])
 
 
+def test_what_was_taken_from_a_change_is_said(page, make_measurement):
+    verdict = VerdictRecord(
+        kind="baseline", metric="latency median", status="pass", reason="within_limit",
+        message="", value=2.0, baseline=1.9, change=0.02, lower=0.01, upper=0.03, limit=0.05,
+        shift=-0.119,
+    )  # fmt: skip
+    text = page(make_measurement("t.py::test_a", verdicts=[verdict])).text
+    assert ">+2.0%*<" in text
+    assert "[+1.0%, +3.0%] without -11.9% of the machine" in text
+    assert "* without what the unchanged engines of this run have in common: -11.9%</p>" in text
+
+
 def test_several_devices_are_distinguished(make_run):
     runs = [make_run(), make_run(device="NVIDIA L4", hardware_class="nvidia-l4")]
     text = html_page(runs)

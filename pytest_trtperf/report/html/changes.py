@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pytest_trtperf.record.base import Number
 from pytest_trtperf.record.model import Measured, MeasurementRecord, PairRecord
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.outcomes import deciding_race, decisive
+from pytest_trtperf.report.marks import deciding_race, marks_of, shift_of
+from pytest_trtperf.report.outcomes import decisive
 
 _USUAL_LIMIT = 0.05
 _LEAST_LIMITS, _MOST_LIMITS = 2.0, 4.0
@@ -23,7 +24,8 @@ class Change:
     """A change as a share, and how much longer a query takes by it, which sorts all metrics alike.
 
     `worse` and its bounds are shares of time, `limit` how much of it is allowed. `stored` is what
-    the comparison with the baseline said where a race decided in its place.
+    the comparison with the baseline said where a race decided in its place. `marks` are those of
+    the terminal's table, and `shift` how much slower the machine was, which is not in the change.
     """
 
     metric: str
@@ -35,6 +37,8 @@ class Change:
     worse_upper: Number
     limit: Number
     stored: Number = None
+    marks: str = ""
+    shift: Number = None
 
 
 def change_of(one: Measured) -> Change | None:
@@ -65,7 +69,8 @@ def change_in(verdict: VerdictRecord) -> Change | None:
     if limit is not None and limit < 0:
         limit = _slower(limit, is_rate)
     return Change(
-        verdict.metric, share, lower, upper, worse, bounds[0], bounds[1], limit, stored
+        verdict.metric, share, lower, upper, worse, bounds[0], bounds[1], limit, stored,
+        marks_of(verdict), shift_of(verdict),
     )  # fmt: skip
 
 

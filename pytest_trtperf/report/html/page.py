@@ -46,7 +46,7 @@ from pytest_trtperf.report.html.links import commits_page, page_url, see_also
 from pytest_trtperf.report.html.summary import facts_of, moment, mood, sentence
 from pytest_trtperf.report.html.trend_details import Nights, trend_details
 from pytest_trtperf.report.html.trend_rows import Followed
-from pytest_trtperf.report.outcomes import OUTCOMES
+from pytest_trtperf.report.outcomes import OUTCOMES, marks_explained
 from pytest_trtperf.report.undecided import undecided_line
 from pytest_trtperf.version import VERSION
 
@@ -160,7 +160,7 @@ def html_page(
         more_failures=len(failed[MAX_FAILURES:]),
         alarms=alarms,
         can_compare=len(found) > 1 or bool(groups),
-        environment=environment_lines(measured),
+        environment=[*environment_lines(measured), *marks_explained(measured)],
         undecided=undecided_line(measured),
         text_columns=rows.TEXT_COLUMNS,
         style=Markup(style),  # noqa: S704  # a file of this package

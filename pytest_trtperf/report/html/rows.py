@@ -141,4 +141,6 @@ def _change_cell(one: Change | None, scale: Scale) -> Cell:
     if one is None:
         return Cell(NONE)
     interval = percent_interval(one.lower, one.upper)
-    return Cell(signed_percent(one.share), one.worse, interval, scale.strip(one))
+    of_machine = "" if one.shift is None else f" without {signed_percent(one.shift)} of the machine"
+    text = signed_percent(one.share) + one.marks
+    return Cell(text, one.worse, interval + of_machine, scale.strip(one))
