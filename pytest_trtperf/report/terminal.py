@@ -24,7 +24,7 @@ from pytest_trtperf.report.outcomes import (
 )
 from pytest_trtperf.report.overlooked import overlooked_lines, rerun_lines
 from pytest_trtperf.report.tables import Line, fitted, on_the_point
-from pytest_trtperf.report.undecided import undecided_line
+from pytest_trtperf.report.undecided import undecided_advice, undecided_line
 from pytest_trtperf.text import counted
 
 SHOWN_WAIT_S = 1.0
@@ -110,8 +110,8 @@ def summary_lines(
     lines += overlooked_lines(tests, [*measurements, *others])
     lines += rerun_lines(tests)
     lines += environment_lines([*measurements, *others])
-    undecided = undecided_line([*measurements, *others])
-    return [*lines, undecided] if undecided else lines
+    every = [*measurements, *others]
+    return [*lines, *filter(None, [undecided_line(every), undecided_advice(every)])]
 
 
 def _missing_lines(missing: Sequence[str], measured: int, verbosity: int) -> list[str]:

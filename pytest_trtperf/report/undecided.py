@@ -8,6 +8,7 @@ from pytest_trtperf.analysis.verdict import Reason, Status
 from pytest_trtperf.record.model import Measured
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.report.outcomes import listed, outcome
+from pytest_trtperf.text import counted
 
 _WORDS = {Reason.OVERLAPS_LIMIT.value: "too close to the limit"}
 
@@ -34,3 +35,19 @@ def undecided_line(measured: Sequence[Measured]) -> str | None:
     reasons = ", ".join(f"{len(those)} {reason} ({listed(those)})" for reason, those in by_reason)
     were = "measurement was" if total == 1 else "measurements were"
     return f"{count} of {total} {were} not decided: {reasons}"
+
+
+def undecided_advice(measured: Sequence[Measured]) -> str | None:
+    """What fails what was not decided, and how many budgets are among it; None of nothing."""
+    open_ones = [one for one in measured if undecided_reason(one)]
+    if not open_ones:
+        return None
+    budgets = sum(
+        any(one.kind == "budget" and one.status == Status.INCONCLUSIVE.value for one in verdicts)
+        for verdicts in (one.verdicts for one in open_ones)
+    )
+    are = f", though {counted(budgets, 'budget')} {'is' if budgets == 1 else 'are'} among it"
+    return (
+        f"  no test fails for it{are if budgets else ''}: --trtperf-inconclusive=fail fails it, "
+        "--trtperf-strict a missing baseline, too"
+    )

@@ -12,6 +12,10 @@ from pytest_trtperf.record.verdict import FindingRecord, VerdictRecord
 from pytest_trtperf.report.outcomes import COLUMNS
 from pytest_trtperf.report.terminal import header, summary_lines
 
+ADVICE = (
+    "  no test fails for it: --trtperf-inconclusive=fail fails it, --trtperf-strict a missing "
+    "baseline, too"
+)
 SESSION = SessionRecord(cold_start_ms=3.0, warm_up={}, rounds=[])
 
 
@@ -120,10 +124,11 @@ def test_what_was_not_decided_is_explained_and_counted_last():
     counted = "3 of 4 measurements were not decided"
     for verbosity in (-1, 0, 1):
         found = lines(*open_ones, failed, errors=["e"], deprecated=["old"], verbosity=verbosity)
-        assert found[-3:] == [
+        assert found[-4:] == [
             "old",
             "ERROR: e",
             f"{counted}: 2 too few queries (test_a, test_c), 1 not steady (test_b)",
+            ADVICE,
         ]
         assert [line for line in found if line.startswith("why")].count("why b") == (verbosity >= 0)
 
@@ -131,12 +136,25 @@ def test_what_was_not_decided_is_explained_and_counted_last():
 def test_few_of_many_that_were_not_decided_are_named():
     verdict = compared(status="inconclusive", reason="overlaps_limit")
     found = lines(*(measured(f"t.py::test_{i}", verdicts=[verdict]) for i in range(7)))
-    assert found[-1] == (
+    assert found[-2] == (
         "7 of 7 measurements were not decided: 7 too close to the limit "
         "(test_0, test_1, test_2, test_3, test_4, and 2 more)"
     )
     one = lines(measured(verdicts=[verdict]))
-    assert one[-1].startswith("1 of 1 measurement was not decided: 1 too close")
+    assert one[-2].startswith("1 of 1 measurement was not decided: 1 too close")
+
+
+@pytest.mark.parametrize(
+    ("budgets", "words"), [(1, "1 budget is among it"), (2, "2 budgets are among it")]
+)
+def test_budgets_that_were_not_decided_are_counted(budgets, words):
+    is_open = compared(status="inconclusive", reason="overlaps_limit")
+    budget = compared(kind="budget", status="inconclusive", reason="overlaps_limit", change=None)
+    kept = compared(kind="budget", change=None)
+    records = [measured(f"t.py::test_{n}", verdicts=[budget, is_open]) for n in range(budgets)]
+    found = lines(*records, measured("t.py::test_kept", verdicts=[kept, is_open]))
+    assert found[-1] == ADVICE.replace(" for it:", f" for it, though {words}:")
+    assert not [line for line in lines(measured(verdicts=[kept])) if "no test fails" in line]
 
 
 def test_measurements_without_a_baseline_are_listed():
