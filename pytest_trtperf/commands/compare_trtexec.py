@@ -27,8 +27,8 @@ from pytest_trtperf.record.json_file import read_runs
 from pytest_trtperf.record.model import MeasurementRecord
 from pytest_trtperf.record.text import matches
 from pytest_trtperf.report.tables import aligned
-from pytest_trtperf.text import brief
-from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, shapes_of_trtexec
+from pytest_trtperf.text import brief, counted
+from pytest_trtperf.trtexec.measured_mode import mode_of_trtexec, origin, shapes_of_trtexec
 from pytest_trtperf.trtexec.read_exports import read_export
 from pytest_trtperf.trtexec.read_log import METRICS, LogSummary, read_log
 
@@ -104,7 +104,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(found)
     else:
-        say(record.key, *aligned(_rows(found.lines), left=(0, 1)))
+        both = [one for one in found.lines if one.record is not None]
+        say(record.key, *aligned(_rows(both), left=(0, 1)))
+        if missing := [one.metric for one in found.lines if one.record is None]:
+            metrics = ", ".join(dict.fromkeys(missing))
+            say(f"left out: {counted(len(missing), 'figure')} that the record lacks ({metrics})")
         for difference in found.differences:
             note(f"note: not comparable: {difference}")
     if arguments.tolerance is None:
@@ -200,8 +204,10 @@ def _differences(log: LogSummary, record: MeasurementRecord) -> list[str]:
         return [*found, str(error)]
     for name, value in mode.items():
         if name in record.mode and record.mode[name] != value:
+            why = origin(name, value, log.defaults)
+            theirs = f"{name}={value}" + (f" ({why})" if why else "")
             ours = record.mode[name]
-            found.append(f"trtexec measured with {name}={value}, the record is of {name}={ours}")
+            found.append(f"trtexec measured with {theirs}, the record is of {name}={ours}")
     for name, shape in shapes.items():
         if name in record.shapes and record.shapes[name] != shape:
             found.append(f"{name} was {_shown(shape)}, and is {_shown(record.shapes[name])}")
@@ -220,7 +226,6 @@ def _rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("metric", "figure", "trtexec", "record", "change")]
     for one in lines:
         unit = "qps" if one.metric == "throughput" else f"{one.figure} ms"
-        ours = "-" if one.record is None else f"{one.record:.5g}"
         change = "-" if one.change is None else signed_percent(one.change)
-        rows.append((one.metric, unit, f"{one.trtexec:.5g}", ours, change))
+        rows.append((one.metric, unit, f"{one.trtexec:.5g}", f"{one.record:.5g}", change))
     return rows

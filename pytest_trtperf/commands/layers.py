@@ -42,15 +42,16 @@ _EXAMPLE = """\
 """
 
 _DETAILS = """\
-Layers are kept beside a plan once a test has asked for engine.layers, engine.precision,
-engine.identity or engine.export_layers(path). They have types, tensors and tactics where the engine
-was built with profiling_verbosity="detailed". --json prints one engine as trtexec's
---exportLayerInfo writes it. Exits with 1 if layers of an engine were not kept.
+Layers are kept beside a plan of TensorRT once a test has asked for engine.layers, engine.precision,
+engine.identity or engine.export_layers(path); ONNX Runtime has no engine inspector. They have
+types, tensors and tactics where the engine was built with profiling_verbosity="detailed". --json
+prints one engine as trtexec's --exportLayerInfo writes it. Exits with 1 if layers of an engine were
+not kept.
 """
 
 _NOT_ASKED = (
     "its layers are not kept, since no run has asked for them: "
-    "run a test that calls engine.export_layers(path) once, where there is a GPU"
+    "run a test that calls engine.export_layers(path) once, with TensorRT on a GPU"
 )
 _NO_ENTRIES = (
     "its engine inspector has no entries: "
@@ -113,7 +114,8 @@ def _keys(files: CacheFiles, word: str) -> list[str]:
         what = "was built from this model" if is_model else "is this plan"
         raise CacheError(
             f"{word}: no engine in {files.directory} {what}, and layers are kept there alone; "
-            f"trt_engine({word!r}).export_layers(path) in a test asks for them"
+            f"trt_engine({word!r}).export_layers(path) in a test asks for them, where the backend "
+            "is of TensorRT: ONNX Runtime has no engine inspector"
         )
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pytest_trtperf.engine.shapes import parse_shape
 from pytest_trtperf.errors import BaselineError, ShapeError
@@ -71,28 +71,47 @@ def switches_of(flags: Collection[str], version: int) -> dict[str, bool]:
     Raises:
         BaselineError: this version has no such option.
     """
-    if version >= 11:
-        # Its --noDataTransfers, --useSpinWait and --useCudaGraph are accepted and do nothing.
-        return {
-            "transfers": "--includeDataTransfers" in flags,
-            "spin_wait": "--noSpinWait" not in flags,
-            "cuda_graph": "--noCudaGraph" not in flags,
-        }
-    if new := sorted(_NEW_IN_11 & set(flags)):
+    if version < 11 and (new := sorted(_NEW_IN_11 & set(flags))):
         raise BaselineError(f"{', '.join(new)}: only trtexec of version 11 has this option")
     return {
-        "transfers": "--noDataTransfers" not in flags,
-        "spin_wait": "--useSpinWait" in flags,
-        "cuda_graph": "--useCudaGraph" in flags,
+        name: (flag in flags) is not flag.startswith("--no")
+        for name, flag in _switches(version).items()
     }
 
 
+def origin(name: str, value: object, version: int) -> str:
+    """Which flag, given or not, is behind a value of the mode; empty where it names itself."""
+    if name == "concurrency":
+        return "by --exposeDMA" if value == 1 else "without --exposeDMA transfers overlap"
+    flag = _switches(version).get(name)
+    if flag is None:
+        return ""
+    return f"{'without' if bool(value) is flag.startswith('--no') else 'by'} {flag}"
+
+
+def _switches(version: int) -> Mapping[str, str]:
+    """By what they switch, the flags that a version obeys: of the others 11 takes some in vain."""
+    return _SWITCHES[11 if version >= 11 else 10]
+
+
+_SWITCHES: Mapping[int, Mapping[str, str]] = {
+    10: {
+        "transfers": "--noDataTransfers",
+        "spin_wait": "--useSpinWait",
+        "cuda_graph": "--useCudaGraph",
+    },
+    11: {
+        "transfers": "--includeDataTransfers",
+        "spin_wait": "--noSpinWait",
+        "cuda_graph": "--noCudaGraph",
+    },
+}
 _INCOMPARABLE = {
     "--loadInputs": "feeds values that the command line does not show",
     "--refPair": "feeds values that the command line does not show",
     "--useManagedMemory": "copies in a way that pytest-trtperf does not measure",
 }
-_NEW_IN_11 = {"--includeDataTransfers", "--noSpinWait", "--noCudaGraph"}
+_NEW_IN_11 = frozenset(_SWITCHES[11].values())
 
 
 def _options(arguments: str) -> dict[str, str]:

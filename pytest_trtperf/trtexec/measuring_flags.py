@@ -40,9 +40,9 @@ PRINTED = (
 NOT_MEASURED: Mapping[str, str] = {
     "--sleepTime": "queries start without a gap; trt_measure(idle_ms=MS) sleeps between them",
     "--batch": "trt_measure(shapes=…) has the batch",
-    "--exportTimes": "perf.export_times(path), or pytest --trtperf-export-times=DIRECTORY",
-    "--exportProfile": "perf.export_profile(path), or pytest --trtperf-export-profile=DIRECTORY",
-    "--exportLayerInfo": "engine.export_layers(path)",
+    "--exportTimes": "use perf.export_times(path) instead, or --trtperf-export-times=DIR",
+    "--exportProfile": "use perf.export_profile(path) instead, or --trtperf-export-profile=DIR",
+    "--exportLayerInfo": "use engine.export_layers(path) instead",
 }
 """They belong to a measurement and have no counterpart in its options: what to do instead."""
 

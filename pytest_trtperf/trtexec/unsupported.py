@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _BY_REASON: Mapping[str, tuple[str, ...]] = {
-    "name the precisions, such as --fp16": ("--best",),
+    "name the precisions instead, such as --fp16": ("--best",),
     "calibrate ahead, with modelopt.onnx.quantization": (
         *("--calib", "--calibProfile"),
         *("--minShapesCalib", "--optShapesCalib", "--maxShapesCalib"),
@@ -13,22 +13,22 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
     "convert layers in the ONNX file, with modelopt.onnx.autocast": (
         *("--layerPrecisions", "--layerOutputTypes", "--precisionConstraints"),
     ),
-    "layers are not placed one by one: --useDLACore with --allowGPUFallback": (
+    "layers are not placed one by one: use --useDLACore with --allowGPUFallback instead": (
         "--layerDeviceTypes",
     ),
     "choose the GPU by CUDA_VISIBLE_DEVICES": ("--device",),
-    "--memPoolSize=workspace:MIB": ("--workspace",),
-    "--stripWeights": ("--weightless",),
-    "--profilingVerbosity=layer_names_only|detailed|none": ("--nvtxMode",),
-    "--loadEngine=…": ("--engine",),
+    "use --memPoolSize=workspace:MIB instead": ("--workspace",),
+    "use --stripWeights instead": ("--weightless",),
+    "use --profilingVerbosity=layer_names_only|detailed|none instead": ("--nvtxMode",),
+    "use --loadEngine=… instead": ("--engine",),
     "convert Caffe and UFF models to ONNX, and give --onnx=…": (
         *("--deploy", "--model", "--uff", "--uffInput", "--uffNHWC"),
     ),
     "the outputs are those of the ONNX file": ("--output",),
     "the ONNX file has the types": ("--strictTypes", "--explicitPrecision"),
-    "--avgTiming=N: TensorRT has no minimum since version 10": ("--minTiming",),
-    "--builderOptimizationLevel=2 took its place": ("--heuristic",),
-    "build with --onnx and --stripWeights: weights are read again from the ONNX file": (
+    "use --avgTiming=N instead: TensorRT has no minimum since version 10": ("--minTiming",),
+    "use --builderOptimizationLevel=2 instead": ("--heuristic",),
+    "build with --onnx and --stripWeights instead: weights are read again from the ONNX file": (
         "--refitFromOnnx",
     ),
     "configure= gets the IBuilderConfig, which has plugins_to_serialize": (
@@ -56,13 +56,13 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         *("--tuningTimeOut", "--tuningResultFile", "--saveAllEngines", "--dryRun", "--continue"),
         *("--helpBuildRoute", "--setBuildRoute"),
     ),
-    "engine.assert_close(inputs=…, atol=…, rtol=…)": (
+    "use engine.assert_close(inputs=…, atol=…, rtol=…) instead": (
         *("--loadRefOutputs", "--refPair", "--atol", "--rtol"),
     ),
-    "engine.assert_close(inputs=…), with rtol=, atol=, cosine= or top_k=": (
+    "use engine.assert_close(inputs=…) instead, with rtol=, atol=, cosine= or top_k=": (
         *("--accuracyAlgorithm", "--accuracyThreshold"),
     ),
-    "engine.assert_close() compares outputs": (
+    "use engine.assert_close() instead, which compares outputs": (
         *("--dumpOutput", "--exportOutput", "--dumpRawBindingsToFile"),
     ),
     "make the tensors outputs of the ONNX file; engine.assert_close() compares outputs": (

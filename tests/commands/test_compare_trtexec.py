@@ -41,7 +41,6 @@ def test_all_numbers_stand_side_by_side(compare):
     assert ["latency", "median", "ms", "1", "1", "+0.0%"] in lines
     assert ["latency", "P99", "ms", "1.099", "1", "-9.0%"] in lines
     assert ["gpu_compute", "median", "ms", "0.8", "1", "+25.0%"] in lines
-    assert {line[0] for line in lines[2:]} >= {"enqueue", "h2d", "d2h"}
 
 
 def test_a_percentile_that_no_summary_has_comes_from_the_rounds(compare):
@@ -55,9 +54,10 @@ def test_what_makes_numbers_incomparable_is_noted(compare):
     text = log(command="trtexec --onnx=m --shapes=x:4x3 --streams=2", device="NVIDIA L4")
     result = compare(text=text)
     assert result.status == 0
+    spin_wait = "spin_wait=False (without --useSpinWait), the record is of spin_wait=True"
     assert [line.partition("comparable: ")[2] for line in result.err.splitlines()] == [
         "trtexec ran on NVIDIA L4, the record is of NVIDIA H200",
-        "trtexec measured with spin_wait=False, the record is of spin_wait=True",
+        f"trtexec measured with {spin_wait}",
         "trtexec measured with streams=2, the record is of streams=1",
         "x was 4x3, and is 8x3",
     ]
@@ -71,6 +71,31 @@ def test_a_tolerance_makes_it_an_exit_status(compare, level, status):
     assert ("worse than trtexec's by more than 0.05: throughput, gpu_compute" in result.out) == (
         status == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "mode", "words"),
+    [
+        ("v101302", "--useSpinWait", {"concurrency": 1}, "concurrency=2 (without --exposeDMA tr"),
+        ("v101302", "--useSpinWait --exposeDMA", {}, "concurrency=1 (by --exposeDMA),"),
+        ("v110000", "--includeDataTransfers", {}, "cuda_graph=True (without --noCudaGraph),"),
+        ("v110000", "--noCudaGraph", {}, "transfers=False (without --includeDataTransfers),"),
+    ],
+)
+def test_a_mode_is_named_with_the_flag_behind_it(compare, version, flags, mode, words):
+    text = log(command=f"trtexec --onnx=m --shapes=x:8x3 {flags}", version=version)
+    assert f"trtexec measured with {words}" in compare(text=text, mode=MODE | mode).err
+
+
+def test_figures_that_the_record_lacks_are_counted(compare):
+    *lines, last = compare().out.splitlines()
+    assert last == "left out: 21 figures that the record lacks (enqueue, h2d, d2h)"
+    assert {line.split()[0] for line in lines[2:]} == {"throughput", "latency", "gpu_compute"}
+    found = compare("--json").json["lines"]
+    assert sum(one["record"] is None for one in found) == 21
+    figures = dict.fromkeys(("min", "max", "mean", "median", "p90", "p95", "p99"), 1.0)
+    metrics = ("latency", "gpu_compute", "enqueue", "h2d", "d2h")
+    assert "left out" not in compare(summary=dict.fromkeys(metrics, figures)).out
 
 
 def test_one_of_several_measurements_is_chosen(compare):
@@ -135,6 +160,12 @@ def test_budgets_are_an_entry_of_a_table(trtperf, tmp_path):
     assert item.options["cuda_graph"] is True
 
 
+def test_budgets_name_the_queries_in_flight_where_they_are_not_those_of_a_gpu(trtperf, tmp_path):
+    command = "trtexec --onnx=m.onnx --useSpinWait"
+    assert "concurrency" not in budgets(trtperf, tmp_path, log(command))[0]
+    assert "concurrency = 1" in budgets(trtperf, tmp_path, log(f"{command} --exposeDMA"))[0]
+
+
 def test_budgets_of_a_log_without_its_first_line_leave_the_model_open(trtperf, tmp_path):
     text, _ = budgets(trtperf, tmp_path, log(shares=(50, 99.9)).partition("\n")[2])
     assert text.splitlines()[2:4] == ["[model]", 'onnx = "model.onnx"  # its path']
@@ -143,7 +174,7 @@ def test_budgets_of_a_log_without_its_first_line_leave_the_model_open(trtperf, t
 
 def test_what_cannot_be_built_is_a_remark(trtperf, tmp_path):
     text, _ = budgets(trtperf, tmp_path, log("trtexec --onnx=m.onnx --best"))
-    assert "#   --best: name the precisions, such as --fp16" in text
+    assert "#   --best: name the precisions instead, such as --fp16" in text
 
 
 def test_the_import_of_a_log_says_what_to_do(trtperf, tmp_path):

@@ -152,7 +152,7 @@ def test_all_that_cannot_be_taken_is_named_at_once():
         read_command(command)
     lines = [line.strip() for line in str(failure.value).splitlines()[1:]]
     assert lines[:2] == [
-        "--best: name the precisions, such as --fp16",
+        "--best: name the precisions instead, such as --fp16",
         "--nonsense=3: trtexec has no option '--nonsense'",
     ]
     assert not any("--useCudaGraph" in line or "--iterations" in line for line in lines)
@@ -288,7 +288,7 @@ def test_a_flag_of_trtexec_is_no_typo():
     with pytest.raises(ValueError, match="cannot take") as failure:
         read_command(command)
     assert [line.strip() for line in str(failure.value).splitlines()[1:]] == [
-        "--rtol=0.1: engine.assert_close(inputs=…, atol=…, rtol=…)",
+        "--rtol=0.1: use engine.assert_close(inputs=…, atol=…, rtol=…) instead",
         "--layerPrecisions=a:fp16: convert layers in the ONNX file, with modelopt.onnx.autocast",
         "--calib=c: calibrate ahead, with modelopt.onnx.quantization",
         "--useRuntime=lean: pytest --trtperf-backend=tensorrt-lean loads plans by the lean runtime",
@@ -311,11 +311,11 @@ def test_what_only_measures_says_nothing_of_the_engine():
         ("--model=net.caffemodel", "convert Caffe and UFF models to ONNX, and give --onnx=…"),
         ("--uffInput=x,3,4,4", "convert Caffe and UFF models to ONNX, and give --onnx=…"),
         ("--output=prob", "the outputs are those of the ONNX file"),
-        ("--nvtxMode=verbose", "--profilingVerbosity=layer_names_only|detailed|none"),
-        ("--minTiming=2", "--avgTiming=N: TensorRT has no minimum since version 10"),
-        ("--heuristic", "--builderOptimizationLevel=2 took its place"),
+        ("--nvtxMode=verbose", "use --profilingVerbosity=layer_names_only|detailed|none instead"),
+        ("--minTiming=2", "use --avgTiming=N instead: TensorRT has no minimum since version 10"),
+        ("--heuristic", "use --builderOptimizationLevel=2 instead"),
         ("--strictTypes", "the ONNX file has the types"),
-        ("--engine=m.plan", "--loadEngine=…"),
+        ("--engine=m.plan", "use --loadEngine=… instead"),
     ],
 )
 def test_flags_of_old_releases_say_what_took_their_place(argument, advice):

@@ -73,7 +73,7 @@ def test_all_that_cannot_be_taken_is_named_at_once():
     assert [line.strip() for line in str(failure.value).splitlines()[1:]] == [
         "--sleepTime=3: queries start without a gap; trt_measure(idle_ms=MS) sleeps between them",
         "--batch=8: trt_measure(shapes=…) has the batch",
-        "--exportTimes=t.json: perf.export_times(path), or pytest --trtperf-export-times=DIRECTORY",
+        "--exportTimes=t.json: use perf.export_times(path) instead, or --trtperf-export-times=DIR",
         "--useSpinwait: trtexec has no option '--useSpinwait': did you mean --useSpinWait?",
         "--warmUp=soon: 'soon' is not a number of 0 or more",
         "--duration=: needs a value: --duration=…",

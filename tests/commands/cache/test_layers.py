@@ -86,6 +86,7 @@ def test_a_copy_of_a_plan_stands_for_its_engine(
     assert (status, out) == (2, "")
     assert f"no engine in {directory} is this plan" in err
     assert "export_layers(path)" in err
+    assert "where the backend is of TensorRT: ONNX Runtime has no engine inspector" in err
 
 
 def test_a_model_stands_for_all_engines_of_it(
