@@ -286,12 +286,18 @@ def _options(entry: TableEntry, whole: Measured, key: str) -> dict[str, Any]:
 
 
 def _beside(folder: Path, inputs: Any) -> Any:
-    """Values of inputs, or several sets of them, whose paths start from the table's folder."""
+    """Values of inputs, or several sets of them, whose paths start from the table's folder.
+
+    Texts are paths; a list has values.
+    """
     if isinstance(inputs, tuple):
         return [_beside(folder, one) for one in inputs]
     if isinstance(inputs, Path):
         return str(folder / inputs)
-    return {name: str(folder / path) for name, path in inputs.items()}
+    return {
+        name: str(folder / value) if isinstance(value, Path) else value
+        for name, value in inputs.items()
+    }
 
 
 def _accuracy(entry: TableEntry, whole: Measured) -> dict[str, Any] | None:

@@ -14,6 +14,10 @@ from pytest_trtperf.text import brief, in_brief, meant
 
 _PLACE = re.compile(r"(.*?)(?: - at (?:`key` in )?`\$\.?(.*)`)?", re.DOTALL)
 _HEADER = re.compile(r"\s*\[\s*([^\[\].\s]+|\"[^\"]*\"|'[^']*')\s*\]")
+_ADVICE = re.compile(r"\b(dims|shapes|inputs)=\{([^{}]+)\}")
+_NAMED = re.compile(r"([\"'])([^\"']+)\1: ")
+_ARRAY = re.compile(r"np\.array\(([^,()]+)(?:, [^()]*)?\)")
+_TUPLE = re.compile(r"\(([^()]*?),?\)")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _WORDS = {
     "object": "a table", "array": "an array", "str": "text", "int": "a whole number",
@@ -39,6 +43,25 @@ def problem(path: Path, line: int | None, entry: str, key: str, what: object) ->
     where = shown(path) if line is None else f"{shown(path)}:{line}"
     place = in_brief(f"[{entry}]" + (f" {key}" if key else ""))
     return TableError(f"{where}: {place}: {in_brief(what)}")
+
+
+def in_toml(text: str) -> str:
+    """A message whose advice is in Python, as one has to write it in a table.
+
+    Such as `dims = { batch = 8 }` in place of `dims={"batch": 8}`.
+    """
+    return _ADVICE.sub(_mapping, text).replace("(min, opt, max)", "[min, opt, max]")
+
+
+def _mapping(found: re.Match[str]) -> str:
+    items = _NAMED.sub(lambda one: f"{_key(one[2])} = ", found[2])
+    items = _ARRAY.sub(r"\1", items).replace("True", "true").replace("False", "false")
+    items = _TUPLE.sub(r"[\1]", items)
+    return f"{found[1]} = {{ {items} }}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
 
 
 def of_validation(

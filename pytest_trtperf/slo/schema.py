@@ -50,6 +50,8 @@ _MEANINGS: Mapping[str, str] = {
     "dims": "Sizes of dimensions by name; of an entry min, opt and max, too.",
     "shapes": "Shapes of inputs by name, such as '8x3x224x224' or [8, 3, 224, 224].",
     **{option.name: option.help for option in OF_MEASUREMENT},
+    "inputs": "Values of inputs: { flag = true, ids = [[1, 2]], x = 'x.npy' }, an .npz file, or a "
+    "list of such sets, which queries take in turns.",
 }
 _OF_ACCURACY: Mapping[str, str] = {
     "reference": "onnxruntime (the default), or another ONNX file, from the table's folder.",

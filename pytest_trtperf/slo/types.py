@@ -32,7 +32,8 @@ Range = Annotated[list[Size], msgspec.Meta(min_length=3, max_length=3)]
 Shape = str | list[int]
 ProfileShapes = str | list[int | str | list[int]]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-InputSets = Annotated[list[str | dict[str, str]], msgspec.Meta(min_length=1)]
+InputSet = dict[str, str | bool | int | float | list[Any]]
+InputSets = Annotated[list[str | InputSet], msgspec.Meta(min_length=1)]
 CostName = Literal["load_time", "cold_start", "energy_per_query", "engine_size", "device_memory"]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Marks = list[Name] | dict[Name, dict[str, Any] | list[Any]]
@@ -107,7 +108,7 @@ class Measured(MetricBudgets, frozen=True):
     arrivals: Arrivals | None = None
     profile: Annotated[int, msgspec.Meta(ge=1)] | None = None
     layers: bool | None = None
-    inputs: str | dict[str, str] | InputSets | None = None
+    inputs: str | InputSet | InputSets | None = None
     seed: Size | None = None
     owner: Name | None = None
     labels: dict[str, str] | None = None

@@ -390,3 +390,31 @@ def test_a_table_holds_each_output_to_its_own(zoo, how):
             "*misspelt*: atol= names 'z', which is no output; the outputs are 'y'",
         ]
     )
+
+
+@pytest.mark.usefixtures("on_cpu_here")
+def test_values_of_inputs_are_written_in_the_table(zoo, write_lookup):
+    write_lookup(zoo.path / "lookup.onnx")
+    entry = '[lookup]\nonnx = "lookup.onnx"\ninputs = {{ index = {} }}\n'
+    digests = []
+    for values in ("[1, 2]", "[1, 2]", "[3, 4]"):
+        write(zoo, entry.format(values))
+        zoo.run("--trtperf-json=run.json").assert_outcomes(passed=1)
+        (one,) = zoo.measurements()
+        digests.append(one["mode"]["inputs"])
+    assert digests[0] == digests[1] != digests[2]
+    write(zoo, entry.format("[0.5, 1]"))
+    result = zoo.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["models.slo.toml:1: [[]lookup]: inputs: 'index' int64 2 takes values of int64, got *"]
+    )
+
+
+@pytest.mark.usefixtures("on_cpu_here")
+def test_errors_advise_what_a_table_takes(zoo):
+    write(zoo, '[net]\nonnx = "models/net.onnx"\n')
+    result = zoo.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["models.slo.toml:1: [[]net]: *dims = { n = *"])
+    result.stdout.no_fnmatch_line("*dims={*")

@@ -14,6 +14,7 @@ from pytest_trtperf.errors import TableError
 from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.slo.budgets import OfMetric
 from pytest_trtperf.slo.items import items_of
+from pytest_trtperf.slo.problems import in_toml
 from pytest_trtperf.slo.types import OPTIONS
 
 RESNET = """
@@ -187,6 +188,33 @@ def test_paths_start_from_the_table(table, tmp_path):
     assert test.options == {"inputs": str(tmp_path / "all.npz")}
     (test,) = table('[m]\nonnx = "m.onnx"\naccuracy = { reference = "onnxruntime" }').values()
     assert test.accuracy == {"reference": "onnxruntime"}
+
+
+def test_inputs_may_have_values(table, tmp_path):
+    (test,) = table("""
+        [m]
+        onnx = "m.onnx"
+        inputs = { flag = true, rate = 16000, scale = [[0.5, 1]], words = ["a"], x = "x.npy" }
+    """).values()
+    path = str(tmp_path / "x.npy")
+    values = {"flag": True, "rate": 16000, "scale": [[0.5, 1]], "words": ["a"], "x": path}
+    assert test.options == {"inputs": values}
+
+
+@pytest.mark.parametrize(
+    ("python", "toml"),
+    [
+        ('pass dims={"batch": 8}, or', "pass dims = { batch = 8 }, or"),
+        ('shapes={"x y": (1, 8, 32)}', 'shapes = { "x y" = [1, 8, 32] }'),
+        ("inputs={'flag': True, 'n': (2,)}", "inputs = { flag = true, n = [2] }"),
+        ("inputs={'sr': np.array(16000, 'int32')}", "inputs = { sr = 16000 }"),
+        ("inputs={'flag': …}", "inputs = { flag = … }"),
+        ("by dims= or shapes=, a size or (min, opt, max)", None),
+    ],
+)
+def test_advice_is_in_the_syntax_of_tables(python, toml):
+    expected = toml or python.replace("(min, opt, max)", "[min, opt, max]")
+    assert in_toml(python) == expected
 
 
 def test_several_sets_of_inputs(table, tmp_path):
