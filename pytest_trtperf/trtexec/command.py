@@ -86,11 +86,13 @@ class TrtexecCommand(NamedTuple):
         path: of the model or plan.
         shapes: of each optimization profile.
         options: build options.
+        saved: the file that trtexec would write, which nothing here does; empty without one.
     """
 
     path: Path
     shapes: list[dict[str, Any]]
     options: dict[str, Any]
+    saved: str = ""
 
 
 @dataclass
@@ -101,6 +103,7 @@ class _Reading:
         given: flags that may not come again; those of shapes may, in another profile.
         paths, formats: by flag; formats are in the order of the model's tensors, as in trtexec.
         profiles: by the number after ``--profile``; shapes go to the last one.
+        saved: the value of ``--saveEngine``.
     """
 
     given: set[str] = field(default_factory=set)
@@ -110,6 +113,7 @@ class _Reading:
     shapes: dict[str, str] | None = None
     formats: dict[str, list[tuple[str | None, list[str]]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    saved: str = ""
 
 
 def read_command(
@@ -145,7 +149,7 @@ def read_command(
     if reading.problems:
         raise refusal("trt_engine.from_trtexec", reading.problems)
     (path,) = reading.paths.values()
-    return TrtexecCommand(Path(path), profiles, reading.options)
+    return TrtexecCommand(Path(path), profiles, reading.options, reading.saved)
 
 
 def _read_argument(reading: _Reading, flag: str, value: str) -> None:
@@ -158,7 +162,7 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
             raise values.Unusable("takes no value")
         _set_options(reading, _SWITCHES[flag])
     elif flag in _WITHOUT_EFFECT or (flag in MEASURING and flag not in _WITH_VALUE):
-        return
+        reading.saved = value if flag == "--saveEngine" else reading.saved
     elif flag in _PATH_FLAGS:
         reading.paths[flag] = value
         if (flag == "--loadEngine") != is_plan(Path(value)):

@@ -35,6 +35,17 @@ def test_a_trtexec_command_may_be_a_file(project):
     run(project, 'engine = trt_engine.from_trtexec("build.txt")')
 
 
+def test_a_file_that_trtexec_would_save_is_noted(project):
+    command = "--onnx=model.onnx --shapes=x:4x256"
+    result = run(
+        project,
+        f'engine = trt_engine.from_trtexec("{command} --saveEngine=x.plan")',
+        f'assert engine == trt_engine.from_trtexec("{command}")',
+    )
+    result.stdout.fnmatch_lines(["*: --saveEngine=x.plan writes no file: * in the engine cache*"])
+    assert str(result.stdout).count("--saveEngine") == 1
+
+
 def test_a_misspelt_flag_names_the_nearest(project):
     result = run(
         project,

@@ -12,7 +12,7 @@ def test_a_file_holds_a_command(tmp_path):
     file = tmp_path / "build.txt"
     file.write_text("# how production builds it\ntrtexec --onnx=a.onnx \\\n  --refit\n")
     for command in (file, str(file)):
-        assert read_command(command) == (Path("a.onnx"), [], {"refit": True})
+        assert read_command(command) == (Path("a.onnx"), [], {"refit": True}, "")
     with pytest.raises(EngineBuildError, match=r"absent\.txt: cannot be read"):
         read_command(tmp_path / "absent.txt")
 
@@ -57,7 +57,7 @@ def test_comments_begin_between_words(text, path):
 def test_lines_are_continued_as_editors_leave_them(tmp_path, content, name):
     (tmp_path / name).write_bytes(content)
     text = content.decode("utf-8-sig")
-    expected = (Path("m"), [{"a": ("1",) * 3, "b": ("2",) * 3}], {"refit": True})
+    expected = (Path("m"), [{"a": ("1",) * 3, "b": ("2",) * 3}], {"refit": True}, "")
     assert read_command(text) == expected
     assert read_command(name, lambda path: tmp_path / path) == expected
 

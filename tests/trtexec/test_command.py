@@ -13,7 +13,7 @@ from pytest_trtperf.trtexec.command import read_command
 
 EVERYTHING = """
 trtexec --onnx=model.onnx \\
-    --saveEngine=model.plan --verbose --skipInference   # these change nothing here
+    --saveEngine=model.plan --verbose --skipInference   # these change no option here
     --fp16 --int8 --noTF32 --refit --stripWeights --directIO --distributiveIndependence
     --vc --excludeLeanRuntime --allowWeightStreaming --weightStreamingBudget=512M
     --noCompilationCache --errorOnTimingCacheMiss --timingCacheFile=timing.cache
@@ -29,6 +29,7 @@ trtexec --onnx=model.onnx \\
 def test_a_whole_command_becomes_options():
     command = read_command(EVERYTHING)
     assert command[:2] == (Path("model.onnx"), [])
+    assert command.saved == "model.plan"
     assert command.options == {
         "fp16": True, "int8": True, "tf32": False, "refit": True, "strip_plan": True,
         "direct_io": True, "distributive_independence": True, "version_compatible": True,
@@ -301,7 +302,7 @@ def test_what_only_measures_says_nothing_of_the_engine():
         "--onnx=m --optShapes=x:4 --shapes=x:2 --warmUp=0 --duration=60 --percentile=99 "
         "--exportTimes=t.json --exportProfile=p.json --noDataTransfers --batch=3 --loadInputs=x:x"
     )
-    assert read_command(command) == (Path("m"), [{"x": ("4", "4", "4")}], {})
+    assert read_command(command) == (Path("m"), [{"x": ("4", "4", "4")}], {}, "")
     assert read_command("--loadEngine=m.plan --shapes=x:2").shapes == []
 
 
@@ -333,7 +334,7 @@ def test_a_misspelt_flag_names_the_nearest(misspelt, meant):
 
 
 def test_a_plan_can_be_loaded():
-    assert read_command("--loadEngine=m.plan") == (Path("m.plan"), [], {})
+    assert read_command("--loadEngine=m.plan") == (Path("m.plan"), [], {}, "")
 
 
 @pytest.mark.parametrize("argument", ["--loadEngine=m.bin", "--onnx=m.plan"])
