@@ -1,16 +1,18 @@
-"""Tests that are slower though their engines are not: the lines that each report counts them in."""
+"""What the machine did to tests: slower though their engines are not, or beside other processes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
 
-from pytest_trtperf.analysis.percent import signed_percent
+from pytest_trtperf.analysis.diagnosis import FindingCode
+from pytest_trtperf.analysis.percent import share_words, signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.model import Measured
 from pytest_trtperf.record.text import shortened
 from pytest_trtperf.record.verdict import VerdictRecord
-from pytest_trtperf.report.outcomes import listed
+from pytest_trtperf.report.marks import deciding_race
+from pytest_trtperf.report.outcomes import listed, outcome
 from pytest_trtperf.text import counted
 
 _CAUSES = {
@@ -50,6 +52,26 @@ def environment_lines(measured: Sequence[Measured]) -> list[str]:
             f"and the engines are not: {words} ({names})"
         )
     return lines
+
+
+def busy_line(measured: Sequence[Measured]) -> str | None:
+    """That other processes ran beside what failed, and whether a race holds in spite of it."""
+    failed = [one for one in measured if outcome(one) == "fail"]
+    shares = [
+        finding.share or 0.0
+        for one in failed
+        for finding in one.findings
+        if finding.code == FindingCode.CONTENDED.value
+    ]
+    if not shares:
+        return None
+    raced = all(any(map(deciding_race, one.verdicts)) for one in failed)
+    # Both engines of a race are disturbed alike.
+    holds = "the failure holds in spite of it, since engines in turns are disturbed alike"
+    return (
+        f"other processes took up to {share_words(max(shares))} of the time beside what failed: "
+        + (holds if raced else "measure again on a free machine before you trust the sizes")
+    )
 
 
 def _slower(verdict: VerdictRecord) -> float:

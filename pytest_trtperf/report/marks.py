@@ -8,7 +8,7 @@ from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason, Status
 from pytest_trtperf.record.verdict import RaceRecord, VerdictRecord
 
-_SHIFTED, _SAME, _RACED = "*", "†", "‡"
+_SHIFTED, _SAME, _RACED, _LOST = "*", "†", "‡", "§"
 _NO_SHIFT = signed_percent(0)
 _SLOWER = (Reason.OVER_LIMIT.value, Reason.UNDER_LIMIT.value)
 
@@ -27,6 +27,8 @@ def shift_of(shown: VerdictRecord) -> float | None:
 
 def marks_of(shown: VerdictRecord) -> str:
     """The marks of a change, in the order of `mark_lines`; empty where it says all."""
+    if deciding_race(shown):
+        return _LOST if shown.kind == "baseline" else ""
     return (_SHIFTED if shift_of(shown) is not None else "") + _in_spite_of_the_limit(shown)
 
 
@@ -45,6 +47,8 @@ def mark_lines(found: Sequence[VerdictRecord]) -> list[str]:
         lines.append(f"{_SAME} passes: it is the engine of the baseline, which has not changed")
     if _RACED in marks:
         lines.append(f"{_RACED} passes: in turns with the engine of the baseline it is not slower")
+    if _LOST in marks:
+        lines.append(f"{_LOST} in turns with the engine of the baseline, here and now")
     return lines
 
 

@@ -47,6 +47,11 @@ def test_a_machine_that_was_taken_away_is_named_once():
         (beyond(race=RACE), "+14.6%‡", [RACED]),
         (beyond(shift=-0.119), "+14.6%*†", [f"{SHIFT}-11.9%", SAME]),
         (beyond(limit=0.2), "+14.6%", []),
+        (
+            beyond(status="fail", reason="over_limit", failed=True, race=RACE, shift=0.4),
+            "+0.0%§",
+            ["§ in turns with the engine of the baseline, here and now"],
+        ),
         (beyond(limit=None), "+14.6%", []),
     ],
 )
@@ -57,7 +62,6 @@ def test_what_passes_beyond_its_tolerance_says_why(verdict, change, below):
 @pytest.mark.parametrize(
     "verdict",
     [
-        beyond(status="fail", reason="over_limit", failed=True, race=RACE, shift=0.4),
         beyond(status="fail", reason="over_limit", failed=True),
         beyond(reason="environment"),
     ],

@@ -30,7 +30,7 @@ from pytest_trtperf.record.model import (
     PairRecord,
     RunRecord,
 )
-from pytest_trtperf.report.environment import environment_lines
+from pytest_trtperf.report.environment import busy_line, environment_lines
 from pytest_trtperf.report.html import reported_tests, rows, trend_rows
 from pytest_trtperf.report.html.alarms import alarms_of
 from pytest_trtperf.report.html.cells import Row, counts
@@ -48,6 +48,7 @@ from pytest_trtperf.report.html.trend_details import Nights, trend_details
 from pytest_trtperf.report.html.trend_rows import Followed
 from pytest_trtperf.report.outcomes import OUTCOMES, marks_explained
 from pytest_trtperf.report.undecided import undecided_line
+from pytest_trtperf.text import counted
 from pytest_trtperf.version import VERSION
 
 SCRIPTS = (
@@ -160,7 +161,11 @@ def html_page(
         more_failures=len(failed[MAX_FAILURES:]),
         alarms=alarms,
         can_compare=len(found) > 1 or bool(groups),
-        environment=[*environment_lines(measured), *marks_explained(measured)],
+        environment=[
+            *filter(None, [busy_line(measured)]),
+            *environment_lines(measured),
+            *marks_explained(measured),
+        ],
         undecided=undecided_line(measured),
         text_columns=rows.TEXT_COLUMNS,
         style=Markup(style),  # noqa: S704  # a file of this package
@@ -199,7 +204,7 @@ def _tables(
         yield {
             "id": "trends",
             "title": "Trend over the nights",
-            "noun": "followed",
+            "count": f"{len(of_nights)} followed",
             "is_folded": False,
             "state": "State",
             "columns": trend_rows.COLUMNS,
@@ -211,7 +216,7 @@ def _tables(
         yield {
             "id": "measurements",
             "title": "Measurements",
-            "noun": "measured",
+            "count": f"{len(lines)} measured",
             "is_folded": False,
             "state": "Verdict",
             "columns": (*rows.MEASURED_COLUMNS, *hardware),
@@ -222,7 +227,7 @@ def _tables(
         yield {
             "id": "tests",
             "title": "Tests",
-            "noun": "tests",
+            "count": counted(len(of_tests), "test"),
             "is_folded": True,
             "state": "Outcome",
             "columns": reported_tests.COLUMNS,
