@@ -31,8 +31,8 @@ _EXAMPLE = """\
   trtperf baseline diff other-checkout/perf-baselines
 """
 _DETAILS = """\
-A state is a directory, or git:REV for the baseline directory in a revision. Numbers are medians
-over the rounds of all runs, which is what later runs are compared with.
+A state is a directory, or git:REV for the baseline directory in a revision. Numbers are geometric
+means over the sessions of all runs, which is what later runs are compared with.
 """
 
 

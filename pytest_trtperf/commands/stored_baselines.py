@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pytest_trtperf.analysis.gates import OPEN_LOAD_GATES, Gate, closed_load_gates
 from pytest_trtperf.baseline.schema import BaselineEntry
 from pytest_trtperf.baseline.store import BaselineStore
 from pytest_trtperf.errors import BaselineError
+from pytest_trtperf.judge.repository import baseline_figure
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,8 @@ def about(one: Stored) -> dict[str, object]:
 
 
 def figures(entry: BaselineEntry) -> dict[str, float]:
-    """Of each gated metric the median over the rounds of all runs."""
-    rounds = entry.rounds
-    return {
-        f"{gate.name} {gate.unit}": float(np.median(gate.values(rounds))) for gate in _gates(entry)
-    }
+    """Of each gated metric what later runs are compared with."""
+    return {f"{gate.name} {gate.unit}": baseline_figure(entry, gate) for gate in _gates(entry)}
 
 
 def _gates(entry: BaselineEntry) -> tuple[Gate, ...]:

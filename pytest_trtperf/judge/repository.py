@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
@@ -65,6 +66,18 @@ def what_it_finds(
         f"{counted(sessions, 'session')} of {counted(runs, 'run')} can only show slowdowns of more "
         f"than {', '.join(found)}, in 9 of 10 runs"
     )
+
+
+def baseline_figure(entry: BaselineEntry, gate: Gate) -> float:
+    """What later runs are compared with, in the gate's unit: a geometric mean.
+
+    It is that of runs, each that of its sessions, each that of its first `ROUNDS` rounds. A
+    comparison also leaves out runs that are far from the others, which it names.
+    """
+    if not all(gate.values(entry.rounds)):
+        return 0.0
+    runs = stored_runs(entry, gate)
+    return math.exp(math.fsum(run.mean for run in runs) / len(runs))
 
 
 def stored_runs(entry: BaselineEntry, gate: Gate) -> list[StoredRun]:
