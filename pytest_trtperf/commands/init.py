@@ -19,7 +19,7 @@ from pytest_trtperf.commands.common import (
 from pytest_trtperf.commands.first_table import first_table
 from pytest_trtperf.commands.first_tests import first_tests
 from pytest_trtperf.errors import EngineBuildError
-from pytest_trtperf.onnx_file.outline import outline
+from pytest_trtperf.onnx_file.outline import Outline, outline
 from pytest_trtperf.text import counted
 
 _EXAMPLE = """\
@@ -64,8 +64,8 @@ def _run(arguments: argparse.Namespace) -> int:
     for path in arguments.models:  # a file that is given by two paths is one model
         paths.setdefault(path.parent.resolve() / path.name, path)
     outlines = [(path, outline(path)) for path in paths.values()]
-    models = [(path, found) for path, found in outlines if not found.problem]
-    left_out = {str(path): found.problem for path, found in outlines if found.problem}
+    models = [(path, found) for path, found in outlines if not _problem(found)]
+    left_out = {str(path): why for path, found in outlines if (why := _problem(found))}
     if not models:
         raise EngineBuildError("\n  ".join(f"{path}: {why}" for path, why in left_out.items()))
     output: Path = arguments.output or Path(_TABLE if arguments.table else _MODULE)
@@ -101,6 +101,11 @@ def _say_what_is_next(output: Path, tests: int) -> None:
         f"  pytest --trtperf {output}",
         "or on a machine without a GPU",
         f"  pytest --trtperf --trtperf-backend=auto,onnxruntime {output}",
-        "and once it passes record the baseline, by the same line with",
-        "  --trtperf-update",
+        "once it passes, record the baseline with the same options, and commit it",
+        f"  pytest --trtperf --trtperf-update {output}",
     )
+
+
+def _problem(found: Outline) -> str:
+    """Why there is no test of it; what has no outputs only happens to be read as a model."""
+    return found.problem or ("" if found.outputs else "is not an ONNX model: it has no outputs")

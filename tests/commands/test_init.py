@@ -94,7 +94,11 @@ def test_a_file_that_is_there_stays(encoder, capsys):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "cannot be read: No such file"), (b"no model", "is not an ONNX model")],
+    [
+        (None, "cannot be read: No such file"),
+        (b"no model", "is not an ONNX model"),
+        (b"x\n", "is not"),
+    ],
 )
 def test_a_file_that_is_no_model_is_named_and_nothing_is_written(
     tmp_path, monkeypatch, capsys, content, words
