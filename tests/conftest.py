@@ -23,7 +23,7 @@ from pytest_trtperf.run.ci import IS_CI, SERVICES
 # Tests import what they share as `tests.…`, which pytest's import mode does not find by itself.
 sys.modules.setdefault("tests", ModuleType("tests")).__path__ = [str(Path(__file__).parent)]
 
-pytest_plugins = ["pytester", "tests.models", "tests.nfs"]
+pytest_plugins = ["pytester", "tests.models", "tests.nfs", "tests.places"]
 
 # A busy machine is no failure; tests/gpu does without hypothesis.
 with contextlib.suppress(ImportError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,16 @@ from pytest_trtperf.backend.tensorrt.engine import TensorRTEngine
 from pytest_trtperf.engine.shapes import parse_profiles
 from pytest_trtperf.engine.spec import EngineSpec
 from pytest_trtperf.errors import BackendUnavailable
+from tests.places import OF_ALL
 
 PROFILE = {"x": ("1x64", "8x64", "32x64")}
+
+
+@pytest.fixture(autouse=True)
+def _waits_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock of a real GPU is the one that runs of others take, too."""
+    monkeypatch.setenv("TMPDIR", OF_ALL)
+    monkeypatch.setattr(tempfile, "tempdir", OF_ALL)
 
 
 @pytest.fixture(scope="session")
