@@ -289,7 +289,7 @@ def test_marks_and_fixtures_are_those_of_functions(zoo):
         ),
         (
             'onnx = "models/net.onnx"\ndims = { n = [1, 2, 3] }',
-            "*leaves n open*write dims={?n?: 2}*",
+            "*leaves n open*write dims = { n = 2 }*",
         ),
     ],
 )
