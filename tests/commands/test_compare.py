@@ -334,7 +334,7 @@ def test_what_is_known_of_a_change_stands_below_the_table(trtperf, write_run, ma
     old = write_run("old", make_measurement(), make_measurement("tests/t.py::test_gone"))
     new = write_run("new", make_measurement(level=1.2, engine=engine))
     lines = trtperf("compare", old, new, "--format=markdown").out.splitlines()
-    note = next(line for line in lines if "another model" in line)
+    note = next(line for line in lines if "the model or its build options changed" in line)
     assert lines.index(note) < lines.index("**not in the new record (1)**")
 
 

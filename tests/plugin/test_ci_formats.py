@@ -125,7 +125,7 @@ def test_annotations_say_what_changed(repository, github):
     ((level, _, message),) = workflow_commands(repository.run())
     assert level == "error"
     assert "gpu_compute median regressed" in message
-    assert "\nthe engine was built from another model" in message
+    assert "\nthe model or its build options changed" in message
 
 
 def test_can_be_switched_off(repository, github):

@@ -40,6 +40,7 @@ class Process:
             "cold_start_ms": 1.0,
             "load_ms": None,
             "first_answer_ms": None,
+            "empty_outputs": {},
             "memory": {"engine_bytes": 1, "contexts_bytes": 1, "peak_bytes": 2},
             "kernels": {
                 "state": "cached" if now == given else "fresh",
