@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 from pytest_trtperf.engine.dimensions import Range, usual_size
 from pytest_trtperf.engine.shapes import Profile, Shape, TensorInfo, format_shape
 from pytest_trtperf.errors import ShapeError
-from pytest_trtperf.text import brief
+from pytest_trtperf.text import brief, nearest
 
 
 def profiles_of(
@@ -120,8 +119,8 @@ def check_names(title: str, inputs: Sequence[TensorInfo], names: Iterable[str]) 
             f"{title} has no names of dynamic dimensions that dims= could bind (a plan keeps "
             f"none): write {to_paste(inputs)} in its place; {listing}"
         )
-    meant = difflib.get_close_matches(unknown[0][:80], known, 1)
-    remedy = f"did you mean {meant[0]!r}? " if meant else ""
+    near = nearest(unknown[0], known)
+    remedy = f"did you mean {near!r}? " if near else ""
     raise ShapeError(
         f"{title} has no dynamic dimension named {', '.join(map(brief, unknown))}: {remedy}"
         f"{listing}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from types import ModuleType
 
-_REMEDY = (
-    "install 1.4.0.76, which runs on 9.0 (pip install 'pytest-trtperf[rtx]'), or TensorRT itself"
-)
+_REMEDIES = {
+    "9.0": "install 1.4.0.76, which runs on 9.0 (pip install 'pytest-trtperf[rtx]'), or TensorRT "
+    "itself"
+}
+_REMEDY = "install TensorRT itself"
+"""Where no release is known to run."""
 _RUNS = frozenset({("1.4", "9.0")})
 """Releases that ran on an NVIDIA H200 although they do not name its compute capability."""
 _REFUSES = frozenset({("1.7", "9.0")})
@@ -28,7 +31,7 @@ def unsuited(trt: ModuleType, backend: str, capability: str) -> str:
     what += f"{', '.join(named)})"
     refuses = (release, capability) in _REFUSES
     how = "builds engines there and refuses" if refuses else "may refuse"
-    return f"{what}, and {how} to load them: {_REMEDY}"
+    return f"{what}, and {how} to load them: {_REMEDIES.get(capability, _REMEDY)}"
 
 
 def _named(trt: ModuleType) -> list[str]:

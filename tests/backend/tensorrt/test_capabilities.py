@@ -44,6 +44,11 @@ def test_what_was_not_tried_may_not_run(version, capability):
     assert "and may refuse to load them" in unsuited(release(version), RTX, capability)
 
 
+def test_a_release_is_proposed_only_where_it_ran():
+    warning = unsuited(release("1.4.0.76"), RTX, "10.0")
+    assert warning.endswith("and may refuse to load them: install TensorRT itself")
+
+
 def test_tensorrt_itself_names_none():
     assert unsuited(release("10.16", ()), "tensorrt", "9.0") == ""
 
