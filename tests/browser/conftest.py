@@ -140,3 +140,12 @@ def page(record: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("browser") / "run.html"
     write_html(path, [record])
     return path
+
+
+@pytest.fixture
+def browser(browse, page):
+    browser = browse(page)
+    yield browser
+    assert browser.complaints() == []
+    assert browser.requests() <= {"file", "data", "blob", "about", "chrome"}
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.green.way import NOTHING, PASSED, PLAIN, USAGE, Way, strict
+from tests.plugin.rerunning import RERUN
 
 OTHERS = (
     PLAIN
@@ -22,22 +23,7 @@ FLAKY = Way(
         perf.assert_p99(ms=1e-6 if len(tries) == 1 else 1000)
     """, PASSED, ("*1 test failed first and passed when run again (test_it)*",),
     arguments=("--trtperf-tolerance=0.5",), recorded=PLAIN,
-    files={
-        "conftest.py": """
-    from _pytest.runner import runtestprotocol
-    def pytest_runtest_protocol(item, nextitem):
-        for attempt in range(2):
-            item._initrequest()
-            for report in runtestprotocol(item, nextitem=nextitem, log=False):
-                if attempt == 0 and report.failed:
-                    report.outcome = "rerun"
-                    item.ihook.pytest_runtest_logreport(report=report)
-                    break
-                item.ihook.pytest_runtest_logreport(report=report)
-            else:
-                return True
-    """
-    },
+    files={"conftest.py": RERUN},
 )  # fmt: skip
 
 PLUGINS = {

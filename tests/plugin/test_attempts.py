@@ -5,25 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.plugin.outputs import WORKERS, junit, read
-
-RERUN = """
-    from _pytest.runner import runtestprotocol
-
-    def pytest_runtest_protocol(item, nextitem):
-        # As pytest-rerunfailures does.
-        for attempt in range(3):
-            item._initrequest()
-            reports = runtestprotocol(item, nextitem=nextitem, log=False)
-            for report in reports:
-                if attempt < 2 and report.failed:
-                    report.outcome = "rerun"
-                    item.ihook.pytest_runtest_logreport(report=report)
-                    break
-                item.ihook.pytest_runtest_logreport(report=report)
-            else:
-                return True
-"""
-
+from tests.plugin.rerunning import RERUN
 
 RETRY = """
     import pytest
