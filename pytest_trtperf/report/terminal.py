@@ -84,7 +84,7 @@ def summary_lines(
         lines.append(
             f"  measure it in {against}, too"
             if against
-            else "  record one with --trtperf-update-new (all: --trtperf-update) and commit it"
+            else "  record one with --trtperf-update-new and commit it (--trtperf-update: all anew)"
         )
     if of_older_form:
         baselines = "baseline" if of_older_form == 1 else "baselines"

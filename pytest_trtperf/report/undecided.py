@@ -43,11 +43,12 @@ def undecided_advice(measured: Sequence[Measured]) -> str | None:
     if not open_ones:
         return None
     budgets = sum(
-        any(one.kind == "budget" and one.status == Status.INCONCLUSIVE.value for one in verdicts)
-        for verdicts in (one.verdicts for one in open_ones)
+        verdict.kind == "budget" and verdict.status == Status.INCONCLUSIVE.value
+        for one in open_ones
+        for verdict in one.verdicts
     )
-    are = f", though {counted(budgets, 'budget')} {'is' if budgets == 1 else 'are'} among it"
+    holds = f", though it holds {counted(budgets, 'budget')}" if budgets else ""
     return (
-        f"  no test fails for it{are if budgets else ''}: --trtperf-inconclusive=fail fails it, "
-        "--trtperf-strict a missing baseline, too"
+        f"  no test fails because of this{holds}: --trtperf-inconclusive=fail fails it; "
+        "--trtperf-strict also fails a missing baseline"
     )

@@ -32,7 +32,7 @@ def test_is_counted_last_and_no_warning_even_where_warnings_are_errors(run):
     result.assert_outcomes(passed=1, warnings=0)
     lines = [line for line in result.outlines if line.strip()]
     assert "1 of 1 measurement was not decided: 1 too close to the limit (test_model)" in lines[-3]
-    assert lines[-2].startswith("  no test fails for it, though 1 budget is among it: ")
+    assert lines[-2].startswith("  no test fails because of this, though it holds 1 budget: ")
     result.stdout.fnmatch_lines(["*test_model: P50 of latency *is too close to its budget of *"])
     run(CLOSE, "-v").stdout.fnmatch_lines(["*::test_model PASSED (inconclusive)*"])
     assert "PASSED (inconclusive)" not in str(run("pass", "-v").stdout)

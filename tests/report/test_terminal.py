@@ -13,8 +13,8 @@ from pytest_trtperf.report.outcomes import COLUMNS
 from pytest_trtperf.report.terminal import header, summary_lines
 
 ADVICE = (
-    "  no test fails for it: --trtperf-inconclusive=fail fails it, --trtperf-strict a missing "
-    "baseline, too"
+    "  no test fails because of this: --trtperf-inconclusive=fail fails it; --trtperf-strict also "
+    "fails a missing baseline"
 )
 SESSION = SessionRecord(cold_start_ms=3.0, warm_up={}, rounds=[])
 
@@ -144,16 +144,17 @@ def test_few_of_many_that_were_not_decided_are_named():
     assert one[-2].startswith("1 of 1 measurement was not decided: 1 too close")
 
 
-@pytest.mark.parametrize(
-    ("budgets", "words"), [(1, "1 budget is among it"), (2, "2 budgets are among it")]
-)
+@pytest.mark.parametrize(("budgets", "words"), [(1, "1 budget"), (2, "2 budgets")])
 def test_budgets_that_were_not_decided_are_counted(budgets, words):
     is_open = compared(status="inconclusive", reason="overlaps_limit")
     budget = compared(kind="budget", status="inconclusive", reason="overlaps_limit", change=None)
+    if budgets == 2:
+        both = lines(measured(verdicts=[budget, budget]))
+        assert "though it holds 2 budgets:" in both[-1]
     kept = compared(kind="budget", change=None)
     records = [measured(f"t.py::test_{n}", verdicts=[budget, is_open]) for n in range(budgets)]
     found = lines(*records, measured("t.py::test_kept", verdicts=[kept, is_open]))
-    assert found[-1] == ADVICE.replace(" for it:", f" for it, though {words}:")
+    assert found[-1] == ADVICE.replace(" this:", f" this, though it holds {words}:")
     assert not [line for line in lines(measured(verdicts=[kept])) if "no test fails" in line]
 
 
