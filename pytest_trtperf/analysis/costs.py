@@ -38,6 +38,9 @@ COSTS: Mapping[str, Cost] = {
 }
 """By the names that options, tables and records have for them."""
 
+UNITS: Mapping[str, str] = {cost.title: cost.unit for cost in COSTS.values()}
+"""By the titles of figures, which are the names of their metrics."""
+
 WATCHED = tuple(name for name in COSTS if name != "build_time")
 """Those with a trend: a build is of one night, and its time is that of all nights after."""
 

@@ -210,11 +210,15 @@ def _read(path: Path) -> list[RunRecord]:
         if ".json" in path.suffixes or not isinstance(error.__cause__, FileNotFoundError):
             raise
         name = str(path)
-        test = name if "::" in name else f"-k {shlex.quote(name)}"
+        test = "" if "::" in name else "-k "
+        instead = (
+            "; to measure now instead, run "
+            f"pytest --trtperf --trtperf-update {test}{shlex.quote(name)}"
+        )
         raise BaselineError(
             f"{path}: there is no such file: give a RECORD.json that a run wrote with "
-            "--trtperf-json, and choose tests of it with --test; to measure now instead, run "
-            f"pytest --trtperf --trtperf-update {test}"
+            "--trtperf-json, and choose tests of it with --test"
+            + ("" if test and "/" in name else instead)
         ) from None
 
 

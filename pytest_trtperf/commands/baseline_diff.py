@@ -32,7 +32,7 @@ _EXAMPLE = """\
 """
 _DETAILS = """\
 A state is a directory, or git:REV for the baseline directory in a revision. Numbers are geometric
-means over the sessions of all runs, which is what later runs are compared with.
+means of runs, each that of its sessions, which is what later runs are compared with.
 """
 
 

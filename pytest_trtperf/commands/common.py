@@ -40,7 +40,7 @@ exit status:
   1  a regression, or a missing or broken test (compare --fail), a number worse than trtexec's
      (compare-trtexec --tolerance), an alarm (trend --fail), no usable backend (doctor), a test that
      failed (build), a bad engine (cache verify, cache export), an engine in use that was kept
-     (cache prune, cache clear), an engine whose layers were not kept (layers), a model in no table
+     (cache prune, cache clear), an engine without layers to show (layers), a model in no table
      (slo check), nothing to accept (baseline accept), or a file that is no model (init)
   2  wrong usage, or a file that cannot be used
 """

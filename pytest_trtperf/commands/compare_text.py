@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_trtperf.analysis.costs import COSTS
+from pytest_trtperf.analysis.costs import UNITS
 from pytest_trtperf.analysis.percent import percent_interval, signed_percent
 from pytest_trtperf.commands.compared_costs import CostChange, cost_counts, cost_rows
 from pytest_trtperf.commands.compared_records import Compared, Comparisons
@@ -77,9 +77,8 @@ def rows_of(one: Compared) -> Iterator[tuple[str, ...]]:
 
 
 def _metric(name: str) -> str:
-    """As it is, and with its unit where it is no time."""
-    units = {cost.title: cost.unit for cost in COSTS.values()}
-    return f"{name} ({units[name]})" if name in units else name
+    """As it is, and with its unit where it is a cost."""
+    return f"{name} ({UNITS[name]})" if name in UNITS else name
 
 
 def summary(found: Comparisons) -> str:

@@ -26,7 +26,7 @@ from pytest_trtperf.files.digests import file_sha256
 from pytest_trtperf.onnx_file.external_data import files_digest, model_files
 from pytest_trtperf.plan_cache.entries import chosen_key, entries
 from pytest_trtperf.plan_cache.files import CacheFiles, explained
-from pytest_trtperf.plan_cache.identity import PlanIdentity, read_identity
+from pytest_trtperf.plan_cache.identity import read_identity
 from pytest_trtperf.plan_cache.place import cache_place
 from pytest_trtperf.plan_cache.trust import Damaged
 from pytest_trtperf.report.tables import fitted
@@ -45,8 +45,8 @@ _DETAILS = """\
 Layers are kept beside a plan of TensorRT once a test has asked for engine.layers, engine.precision,
 engine.identity or engine.export_layers(path); ONNX Runtime has no engine inspector. They have
 types, tensors and tactics where the engine was built with profiling_verbosity="detailed". --json
-prints one engine as trtexec's --exportLayerInfo writes it. Exits with 1 if layers of an engine were
-not kept.
+prints one engine as trtexec's --exportLayerInfo writes it. Exits with 1 if an engine has no layers
+to show.
 """
 
 _NOT_ASKED = (
@@ -105,34 +105,32 @@ def _keys(files: CacheFiles, word: str) -> list[str]:
         return [chosen_key(word, known, "engine, nor such a file")]
     is_model = path.suffix.lower() == ".onnx"
     digest = files_digest(model_files(path)) if is_model else file_sha256(path)
-    found = []
-    for key in known:
-        identity = _identity(files, key)
-        if identity and digest == (identity.about.model if is_model else identity.plan_sha256):
-            found.append(key)
+    found = [key for key in known if digest == _digest(files, key, of_model=is_model)]
     if not found:
         what = "was built from this model" if is_model else "is this plan"
         raise CacheError(
             f"{word}: no engine in {files.directory} {what}, and layers are kept there alone; "
-            f"trt_engine({word!r}).export_layers(path) in a test asks for them, where the backend "
-            "is of TensorRT: ONNX Runtime has no engine inspector"
+            "engine.export_layers(path) in a test asks for them, where the backend is of "
+            "TensorRT: ONNX Runtime has no engine inspector"
         )
     return found
 
 
-def _identity(files: CacheFiles, key: str) -> PlanIdentity | None:
-    """None where it is damaged."""
+def _digest(files: CacheFiles, key: str, *, of_model: bool) -> str | None:
+    """That of an engine's model or plan; None where it is damaged, which is no news here."""
     try:
-        return read_identity(files, key)
-    except Damaged as reason:
-        note(f"{key}: the plan {reason}")
+        identity = read_identity(files, key)
+    except Damaged:
         return None
+    return identity.about.model if of_model else identity.plan_sha256
 
 
 def _show(files: CacheFiles, key: str, *, as_json: bool) -> bool:
     """Prints an engine; False, with a note, where there is nothing of it to print."""
-    identity = _identity(files, key)
-    if identity is None:
+    try:
+        identity = read_identity(files, key)
+    except Damaged as reason:
+        note(f"{key}: the plan {reason}")
         return False
     bindings = identity.bindings if isinstance(identity.bindings, list) else []
     if not identity.layers:

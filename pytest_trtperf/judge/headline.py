@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_trtperf.analysis.costs import COSTS
+from pytest_trtperf.analysis.costs import UNITS
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.judge.ratios import is_ratio
@@ -11,7 +11,7 @@ from pytest_trtperf.record.verdict import VerdictRecord
 _UNITS = {
     "throughput": "qps",
     "max_qps": "qps",
-    **{cost.title: cost.unit for cost in COSTS.values()},
+    **UNITS,
 }
 """Of what is no time."""
 

@@ -10,7 +10,7 @@ from pytest_trtperf.options import DECLARED, OF_MEASUREMENT, Option
 from pytest_trtperf.options.declared import Settings
 from pytest_trtperf.options.values import PARSERS
 from pytest_trtperf.record.text import shortened
-from pytest_trtperf.text import in_brief, with_escapes
+from pytest_trtperf.text import in_brief, nearest, with_escapes
 
 STRICT_MEANS: Mapping[str, Any] = {
     "require_baseline": True,
@@ -19,7 +19,6 @@ STRICT_MEANS: Mapping[str, Any] = {
 }
 """The options that --trtperf-strict stands for."""
 
-_LONGEST_NAME = 60
 FREE_PREFIX = "TRTPERF_X_"
 """Variables that begin with it are of others."""
 
@@ -146,11 +145,9 @@ def unknown_keys(given: Iterable[str]) -> Iterator[str]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
     by_rest = {one.partition("_")[2]: one for one in known}
-    meant = get_close_matches(name.partition("_")[2][:_LONGEST_NAME], by_rest, 1)
-    remedy = f": write {by_rest[meant[0]]}" if meant else ": no option has this name"
+    near = nearest(name.partition("_")[2], by_rest)
+    remedy = f": write {by_rest[near]}" if near else ": no option has this name"
     return with_escapes(shortened(name)) + remedy
 
 

@@ -1,4 +1,4 @@
-"""What the machine did to tests: slower though their engines are not, or beside other processes."""
+"""Lines on what the machine did: tests that it slowed down, and other processes beside them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from pytest_trtperf.analysis.costs import COSTS
+from pytest_trtperf.analysis.costs import COSTS, UNITS
 from pytest_trtperf.analysis.percent import signed_percent
 from pytest_trtperf.analysis.verdict import Reason
 from pytest_trtperf.record.baseline_state import COMPARED, baseline_words
@@ -17,8 +17,6 @@ from pytest_trtperf.record.verdict import VerdictRecord
 from pytest_trtperf.report.marks import deciding_race, mark_lines, marks_of
 
 COLUMNS = ("test", "P50 ms", "P99 ms", "QPS", "budget", "baseline", "change", "verdict")
-
-_COST_UNITS = {cost.title: cost.unit for cost in COSTS.values()}
 
 OUTCOMES = ("fail", "inconclusive", "swallowed", "xfail", "pass", "measured")
 """In the order in which they matter.
@@ -124,9 +122,9 @@ def _budget(verdict: VerdictRecord) -> str:
     name = verdict.metric.removesuffix(" of latency")
     if verdict.metric == "throughput":
         return f">={verdict.limit:.4g} qps"
-    if verdict.metric in _COST_UNITS:
+    if verdict.metric in UNITS:
         name = "memory" if name == "device memory" else name
-        return f"{name}<={verdict.limit:g} {_COST_UNITS[verdict.metric]}"
+        return f"{name}<={verdict.limit:g} {UNITS[verdict.metric]}"
     return f"{name}<={verdict.limit:.4g}"
 
 

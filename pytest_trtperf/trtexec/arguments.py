@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_trtperf.errors import EngineBuildError
-from pytest_trtperf.text import LONGEST_QUOTE, brief, in_brief
+from pytest_trtperf.text import LONGEST_QUOTE, brief, in_brief, nearest
 
 _PROGRAM = re.compile(r"(?!-|[A-Za-z_]\w*=)(.*/)?(trtexec|tensorrt_rtx)")
 _ARGUMENT = re.compile(r"--[A-Za-z].*|-h", re.DOTALL)
@@ -19,7 +18,6 @@ LONGEST_COMMAND = 1 << 16
 _SHOWN = 120
 """Characters of a text that errors show."""
 _MOST_PROBLEMS = 100
-_LONGEST_FLAG = 60
 
 
 class Words(NamedTuple):
@@ -92,8 +90,8 @@ def unknown(flag: str, known: Iterable[str]) -> str:
     """What is wrong with a flag that trtexec does not have; the nearest one that it has."""
     # The dashes, which all have in common, would bring short names near to any.
     names = {one.strip("-").lower(): one for one in sorted(known)}
-    near = get_close_matches(flag.strip("-")[:_LONGEST_FLAG].lower(), names, 1)
-    meant = f": did you mean {names[near[0]]}?" if near else ""
+    near = nearest(flag.strip("-").lower(), names)
+    meant = f": did you mean {names[near]}?" if near else ""
     return f"trtexec has no option {brief(flag)}{meant}"
 
 

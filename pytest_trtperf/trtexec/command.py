@@ -161,8 +161,10 @@ def _read_argument(reading: _Reading, flag: str, value: str) -> None:
         if value:
             raise values.Unusable("takes no value")
         _set_options(reading, _SWITCHES[flag])
+    elif flag == "--saveEngine":
+        reading.saved = value
     elif flag in _WITHOUT_EFFECT or (flag in MEASURING and flag not in _WITH_VALUE):
-        reading.saved = value if flag == "--saveEngine" else reading.saved
+        return
     elif flag in _PATH_FLAGS:
         reading.paths[flag] = value
         if (flag == "--loadEngine") != is_plan(Path(value)):

@@ -90,7 +90,7 @@ def origin(name: str, value: object, version: int) -> str:
 
 
 def _switches(version: int) -> Mapping[str, str]:
-    """By what they switch, the flags that a version obeys: of the others 11 takes some in vain."""
+    """By what they switch, the flags of a version; 11 accepts those of 10, and ignores them."""
     return _SWITCHES[11 if version >= 11 else 10]
 
 

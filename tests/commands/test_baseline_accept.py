@@ -310,10 +310,21 @@ def test_a_broken_baseline_stays_and_nothing_is_written(accept, directory, write
 
 @pytest.mark.parametrize(
     ("word", "wanted"),
-    [("mlp", "-k mlp"), ("tests/test_x.py::test_a", "tests/test_x.py::test_a")],
+    [
+        ("mlp", "-k mlp"),
+        ("tests/test_x.py::test_a", "tests/test_x.py::test_a"),
+        ("tests/test_x.py::test_a[8 x]", "'tests/test_x.py::test_a[8 x]'"),
+    ],
 )
 def test_the_name_of_a_test_in_place_of_a_record_says_what_is_wanted(accept, word, wanted):
     result = accept(word)
     assert result.status == 2
     assert "give a RECORD.json that a run wrote with --trtperf-json" in result.err
     assert f"pytest --trtperf --trtperf-update {wanted}\n" in result.err
+
+
+def test_a_path_in_place_of_a_record_is_no_test(accept):
+    result = accept("runs/nightly")
+    assert result.status == 2
+    assert "give a RECORD.json that a run wrote with --trtperf-json" in result.err
+    assert "--trtperf-update" not in result.err

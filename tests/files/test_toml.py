@@ -30,3 +30,7 @@ def test_dots_of_values_are_no_parts_of_keys():
 def test_what_is_no_toml_is_a_value_error(text, what):
     with pytest.raises(ValueError, match=what):
         read_toml(text)
+
+
+def test_a_comment_is_no_key():
+    assert read_toml("# " + "." * 2 * MOST_PARTS + "\na = 1\n") == {"a": 1}

@@ -16,8 +16,11 @@ from pytest_trtperf.text import counted
 
 COLUMNS = ("Seconds", "Measured", "Why")
 
-_OTHERS = (state for state in get_args(Outcome) if state not in (*FAILED, "passed"))
-STATES = (*FAILED, *_OTHERS, "passed")
+STATES = (
+    *FAILED,
+    *(state for state in get_args(Outcome) if state not in (*FAILED, "passed")),
+    "passed",
+)
 """What is red first, what passed last."""
 
 Reported = tuple[RunRecord, ItemRecord]
