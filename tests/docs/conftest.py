@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.walk import Walk
+from tests.docs.walk import Walk, walk_from
 
 QUICK = {
     "TRTPERF_BACKEND": "onnxruntime",
@@ -29,23 +29,13 @@ def test_resnet50(trt_engine, trt_measure):
 
 @pytest.fixture
 def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
-    """Begins in an empty folder, with a git that knows who commits."""
+    """Begins in an empty folder, with ONNX Runtime."""
     pytest.importorskip("onnxruntime")
-    home = tmp_path / "home"
-    home.mkdir()
     for name in ("GIT_DIR", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
-    return Walk(
-        tmp_path,
-        {
-            "HOME": str(home),
-            "COLUMNS": "200",
-            "TRTPERF_CACHE_DIR": str(tmp_path / "cache"),
-            "TRTPERF_BACKEND": "onnxruntime",
-            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
-            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
-        },
-    )
+    begun = walk_from(tmp_path)
+    begun.variables = {**begun.variables, "TRTPERF_BACKEND": "onnxruntime"}
+    return begun
 
 
 @pytest.fixture

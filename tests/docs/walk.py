@@ -32,10 +32,12 @@ class Walk:
     Attributes:
         folder: Where it begins; `cd` of the page changes it.
         variables: Of the environment, besides this process's.
+        words: What is printed here in place of what the page shows, on this hardware.
     """
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
     output: str = ""
 
     def follow(self, blocks: Iterable[Block]) -> int:
@@ -56,7 +58,10 @@ class Walk:
                 self.run(block, block.text)
                 commands += 1
             elif block.language == "text":
-                missing = missing_line(block.text, self.output)
+                shown = block.text
+                for theirs, ours in self.words.items():
+                    shown = shown.replace(theirs, ours)
+                missing = missing_line(shown, self.output)
                 assert missing is None, f"{block}: {missing!r} is not in\n{self.output}"
         return commands
 
@@ -80,6 +85,22 @@ class Walk:
     @property
     def _place(self) -> Path:
         return Path(self.variables["HOME"]) / "place"
+
+
+def walk_from(folder: Path) -> Walk:
+    """Begins in a folder, with a home of its own and a git that knows who commits."""
+    home = folder / "home"
+    home.mkdir()
+    return Walk(
+        folder,
+        {
+            "HOME": str(home),
+            "COLUMNS": "200",
+            "TRTPERF_CACHE_DIR": str(folder / "cache"),
+            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
+        },
+    )
 
 
 def missing_line(shown: str, printed: str) -> str | None:
