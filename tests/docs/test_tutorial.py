@@ -25,8 +25,15 @@ def test_every_block_is_a_file_commands_or_output() -> None:
 
 @pytest.mark.parametrize(
     ("shown", "is_there"),
-    [("a 1.5 b", True), ("a … c", True), ("a b", False), ("a 1 b\nd +3%", True), ("d\na", False)],
+    [
+        ("a 1.5 b", True),
+        ("a … c", True),
+        ("a b", False),
+        ("a 1 b\nd +3%", True),
+        ("x\nd -3%", True),
+        ("d\na", False),
+    ],
 )
 def test_output_is_looked_for_in_order(shown: str, is_there: bool) -> None:
-    printed = "x\na  27,0   b and c\nd -0.1% e"
+    printed = "x\na  27,0   b and c\nd -0.1%† e"
     assert (missing_line(shown, printed) is None) is is_there

@@ -15,7 +15,7 @@ from tests.docs.workflows import lines_of
 
 _ANY = (
     (r"…", ".*"),
-    (r"[-+]\d[\d.,]*%", r"(?:<?[-+][\d.,]+%|[\d.,]+x)"),
+    (r"[-+]\d[\d.,]*%", r"(?:<?[-+][\d.,]+%|[\d.,]+x)[*†‡§]*"),
     (r"cpu-[\w-]+", r"cpu-[\w-]+"),
     (r"[-+]?\d[\d.,]*", r"[-+]?\d[\d.,]*"),
     (r"\bpass$", "(?:pass|inconclusive|measured)"),
