@@ -56,17 +56,22 @@ def test_the_identity_is_kept_with_its_layers(
     first = run("a")
     assert first["layers"]
     assert run("a") == first
+    (listed,) = _printed(capsys, "cache", "list")["engines"]
+    assert listed["here"] is True
+    assert listed["identity"] == {**first, "layers": len(first["layers"])}
+    shown = _printed(capsys, "layers", "a.onnx")
+    assert (shown["Layers"], shown["Bindings"]) == (first["layers"], ["x", "y"])
+
+
+def _printed(capsys: pytest.CaptureFixture[str], *command: str) -> dict[str, Any]:
+    """What a command prints as JSON."""
     capsys.readouterr()
     with warnings.catch_warnings():
         # This run makes errors of warnings, also of those that plugins of others give.
         warnings.resetwarnings()
-        assert main(["cache", "list", "--json"]) == 0
-    (listed,) = json.loads(capsys.readouterr().out)["engines"]
-    assert listed["here"] is True
-    assert listed["identity"] == {**first, "layers": len(first["layers"])}
-    assert main(["layers", "a.onnx", "--json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert (shown["Layers"], shown["Bindings"]) == (first["layers"], ["x", "y"])
+        assert main([*command, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
 
 
 def test_a_limit_lets_the_least_recently_used_go(
