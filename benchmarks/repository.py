@@ -1,10 +1,11 @@
-"""A model repository in a directory: one test, a cache and baselines, on which pytest runs."""
+"""A model repository in a directory: tests, a cache and baselines, on which pytest runs."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -12,14 +13,13 @@ class Repository:
     """Runs pytest in a process of its own, with the package of this checkout.
 
     Args:
-        test: the name of the test module.
-        source: its content.
+        files: the content of each, by name; without a pytest.ini it has an empty one.
     """
 
-    def __init__(self, directory: Path, backend: str, test: str, source: str) -> None:
+    def __init__(self, directory: Path, backend: str, files: Mapping[str, str]) -> None:
         self.directory, self._backend = directory, backend
-        (directory / f"{test}.py").write_text(source)
-        (directory / "pytest.ini").write_text("[pytest]\n")
+        for name, content in {"pytest.ini": "[pytest]\n", **files}.items():
+            (directory / name).write_text(content)
         (directory / "perf-baselines").mkdir()
 
     def pytest(self, *options: str) -> tuple[int, Path, str]:

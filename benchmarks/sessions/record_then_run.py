@@ -110,7 +110,7 @@ class Network(Repository):
         profile = {tensor: [(batch, *shape) for batch in BATCHES]}
         words = {"profile": profile, "shapes": {tensor: (BATCHES[1], *shape)}}
         source = TEST.format(**words, cuda_graph=name not in WITHOUT_GRAPH)
-        super().__init__(directory, harness.BACKEND, "test_network", source)
+        super().__init__(directory, harness.BACKEND, {"test_network.py": source})
 
     def run(self, *options: str) -> tuple[bool, MeasurementRecord, str]:
         """Whether a run was green, what it measured, and what it printed last.

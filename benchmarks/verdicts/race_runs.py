@@ -7,8 +7,9 @@ over days; then all of FILE is counted. Exits 1 when a target is missed.
 
 - `equal`: the model was written anew with a remark in it, and is as fast. On a GPU none of them
   beyond 0.5 %; on the CPU at most 1 % fail.
-- `slower`: a chain with more layers, about 1.5 % slower on a GPU, where 95 % are to be beyond
-  0.5 %, and 10 % on the CPU, where 90 % are to fail.
+- `slower`: a chain with more layers, 1.2 % slower or more on a GPU, where 95 % are to be beyond
+  0.5 %, and 10 % on the CPU, where 90 % are to fail. On H200s each layer more of 80 took 0.4 to
+  1.0 %, by the races; cases with one layer more are not counted.
 - `twice` (CPU): twice the layers, which all are to fail.
 - `moved` (GPU): as `equal`, with a baseline that is scaled by 5 %, as if another machine had
   recorded it, at a tolerance of 2 %; 95 % are to be `environment`.
@@ -38,8 +39,10 @@ from benchmarks.models import write_model
 from benchmarks.repository import Repository
 
 GPU_CHAIN, CPU_CHAIN = "chain_{}_56_64_8", "chain_{}_14"
-GPU_LAYERS = {"equal": 80, "slower": 81, "moved": 80}
+GPU_LAYERS = {"equal": 80, "slower": 83, "moved": 80}
 CPU_LAYERS = {"equal": 20, "slower": 22, "twice": 40}
+ONE_MORE = {**GPU_LAYERS, "slower": 81}
+"""Layers of the cases on a GPU that say none."""
 BEYOND, SCALE = 0.005, 1.05
 RECORD_EVERY = 12
 
@@ -60,7 +63,7 @@ class Chain(Repository):
     def __init__(self, directory: Path, *, cpu: bool) -> None:
         options = "" if cpu else ", cuda_graph=True"
         backend = "onnxruntime" if cpu else "tensorrt-rtx"
-        super().__init__(directory, backend, "test_chain", TEST.format(options=options))
+        super().__init__(directory, backend, {"test_chain.py": TEST.format(options=options)})
         self._cpu = cpu
         self._remarks = itertools.cycle("abcdefghijklmnopqrstuvwxyz")
 
@@ -127,6 +130,7 @@ def cases(directory: Path, kinds: Sequence[str], *, cpu: bool) -> Callable[[int]
         (median,) = [v for v in found["verdicts"] if v["metric"].endswith(" median")]
         return {
             "kind": kind,
+            "layers": layers[kind],
             "cpu": cpu,
             "device": found["device"],
             "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -152,6 +156,14 @@ def busy(count: int) -> Iterator[None]:
             one.wait()
 
 
+def _is_counted(case: Case) -> bool:
+    """Whether its chain is one of those that are taken today."""
+    kind = case["kind"]
+    if case["cpu"]:
+        return bool(case.get("layers") == CPU_LAYERS[kind])
+    return bool(case.get("layers", ONE_MORE[kind]) == GPU_LAYERS[kind])
+
+
 def _is_beyond(case: Case) -> bool:
     race = case["verdict"]["race"]
     return bool(race) and race["lower"] > BEYOND
@@ -170,9 +182,12 @@ WANTED: Mapping[tuple[bool, str], tuple[Callable[[Case], bool], float, bool]] = 
 
 def count(found: Sequence[Case]) -> bool:
     """Prints how many cases came out as wanted; whether all targets are kept."""
+    counted = [case for case in found if _is_counted(case)]
+    if others := len(found) - len(counted):
+        print(f"{others} cases of other chains are not counted")
     kept = True
     for (cpu, kind), (counts, target, is_least) in WANTED.items():
-        those = [case for case in found if (case["cpu"], case["kind"]) == (cpu, kind)]
+        those = [case for case in counted if (case["cpu"], case["kind"]) == (cpu, kind)]
         if not those:
             continue
         hits, total = sum(map(counts, those)), len(those)

@@ -42,7 +42,10 @@ def asked_changes(entry: BaselineEntry, asked: Mapping[str, str]) -> Iterator[st
     """What a test asks for that is not what it asked for when the baseline was recorded."""
     then = entry.runs[-1].asked
     if not then:
-        yield "the baseline does not say all that the test asked for when it was recorded"
+        yield (
+            "the baseline does not say all that the test asked for: when it was recorded, the test "
+            "read numbers or a verdict stayed open"
+        )
         return
     if not asked.get("code"):
         yield "the code of the test cannot be read"
