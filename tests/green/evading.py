@@ -76,7 +76,10 @@ NO_FIGURE = Way(
      "*1 of 1 measurement was not decided: 1 no figure (test_it)*"), with_workers=True,
 )  # fmt: skip
 NO_FIGURE_OK = replace(
-    NO_FIGURE, body=NO_FIGURE.body.replace("mj=5", "mj=5, missing_ok=True"), with_workers=False
+    NO_FIGURE,
+    body=NO_FIGURE.body.replace("mj=5", "mj=5, missing_ok=True"),
+    words=NO_FIGURE.words[:1],
+    with_workers=False,
 )
 
 NEVER_MEASURES = Way(

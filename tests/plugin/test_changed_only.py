@@ -305,6 +305,8 @@ def test_parameters_sweeps_and_builds(project):
         ("if isinstance(perf, Perf): assert perf.p99 < 100", "the test reads numbers"),
         pytest.param("subtests", "it has subtests", marks=SUBTESTS),
         ("engine.inputs; perf.note('a note')", None),
+        ("perf.assert_energy_per_query(mj=5)", "the baseline does not say all *"),
+        ("perf.assert_energy_per_query(mj=5, missing_ok=True)", None),
     ],
 )
 def test_what_cannot_be_seen_without_numbers_is_measured(project, body, reason):
