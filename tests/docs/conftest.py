@@ -31,9 +31,7 @@ def test_resnet50(trt_engine, trt_measure):
 def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     """Begins in an empty folder, with ONNX Runtime."""
     pytest.importorskip("onnxruntime")
-    for name in ("GIT_DIR", "PYTEST_ADDOPTS"):
-        monkeypatch.delenv(name, raising=False)
-    begun = walk_from(tmp_path)
+    begun = walk_from(tmp_path, monkeypatch)
     begun.variables = {**begun.variables, "TRTPERF_BACKEND": "onnxruntime"}
     return begun
 

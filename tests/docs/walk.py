@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.docs.pages import Block
+import pytest
+
+from tests.docs.pages import ROOT, Block, blocks_of
 from tests.docs.workflows import lines_of
 
 _ANY = (
@@ -82,13 +85,23 @@ class Walk:
         assert done.returncode == block.status, f"{block}: status {done.returncode}\n{done.stdout}"
         self.folder = Path(self._place.read_text(encoding="utf-8").strip())
 
+    def follow_example(self) -> int:
+        """Follows the example's README in a copy that is a repository of its own."""
+        self.folder /= "copied"
+        without = shutil.ignore_patterns("models", "__pycache__")
+        shutil.copytree(ROOT / "example_project", self.folder, ignore=without)
+        subprocess.run(["git", "init", "--quiet", str(self.folder)], check=True)
+        return self.follow(blocks_of(self.folder / "README.md"))
+
     @property
     def _place(self) -> Path:
         return Path(self.variables["HOME"]) / "place"
 
 
-def walk_from(folder: Path) -> Walk:
+def walk_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     """Begins in a folder, with a home of its own and a git that knows who commits."""
+    for name in ("GIT_DIR", "PYTEST_ADDOPTS", "TRTPERF_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
     home = folder / "home"
     home.mkdir()
     return Walk(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from pytest_trtperf.backend.probe import Probe
-from tests.docs.pages import DOCS, ROOT, blocks_of
+from tests.docs.pages import DOCS, blocks_of
 from tests.docs.walk import Walk, walk_from
 
 CPU_BACKEND, CPU_FOLDER, CPU_METRIC = "onnxruntime", "cpu-amd-epyc-x2", "latency median"
 """What the tutorial shows, which was run on a CPU."""
+ANY = "…"
+"""For a walk any text; a folder of baselines has the name of the GPU."""
 
 
 @pytest.fixture
@@ -22,12 +23,10 @@ def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probe: Probe) -> Walk:
     """Begins in an empty folder, with a GPU and the installed program."""
     if shutil.which("trtperf") is None and not (Path(sys.executable).parent / "trtperf").exists():
         pytest.skip("pytest-trtperf is not installed")
-    for name in ("GIT_DIR", "PYTEST_ADDOPTS", "TRTPERF_BACKEND"):
-        monkeypatch.delenv(name, raising=False)
-    begun = walk_from(tmp_path)
+    begun = walk_from(tmp_path, monkeypatch)
     begun.words = {
         CPU_BACKEND: probe.backend,
-        CPU_FOLDER: "…",
+        CPU_FOLDER: ANY,
         CPU_METRIC: "gpu_compute median",
     }
     return begun
@@ -38,11 +37,4 @@ def test_the_tutorial(walk: Walk) -> None:
 
 
 def test_the_example(walk: Walk) -> None:
-    walk.folder /= "copied"
-    shutil.copytree(
-        ROOT / "example_project",
-        walk.folder,
-        ignore=shutil.ignore_patterns("models", "__pycache__"),
-    )
-    subprocess.run(["git", "init", "--quiet", str(walk.folder)], check=True)
-    assert walk.follow(blocks_of(ROOT / "example_project" / "README.md")) == 4
+    assert walk.follow_example() == 4
