@@ -67,4 +67,7 @@ def percent_interval(lower: float | None, upper: float | None, digits: int = 1) 
 
 def _factor(share: float) -> str:
     """`243x`; below ten with two digits."""
-    return signed_percent(share) if share >= _MANY_TIMES else f"{1 + share:#.2g}x"
+    if share >= _MANY_TIMES:
+        return signed_percent(share)
+    factor = 1 + share
+    return f"{factor:#.2g}x" if factor < 9.95 else f"{factor:.0f}x"

@@ -140,7 +140,8 @@ def _measurement(path: Path, pattern: str | None) -> MeasurementRecord:
     of = "" if pattern is None else f" {brief(pattern)}"
     why = f"has several measurements{of}" if keys else f"has no measurement{of}"
     listed = "".join(f"\n  {one}" for one in sorted(keys or found))
-    raise BaselineError(f"{path} {why}: choose one with --test. It has:{listed}")
+    remedy = "choose one with --test" if pattern is None else "give --test the name of one"
+    raise BaselineError(f"{path} {why}: {remedy}. It has:{listed}")
 
 
 def _is_named(one: MeasurementRecord, pattern: str) -> bool:

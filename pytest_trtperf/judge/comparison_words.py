@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_trtperf.analysis.change import Change
 from pytest_trtperf.analysis.gates import LEAST_QUERIES_FOR_P99, Gate, RoundStatistics
-from pytest_trtperf.analysis.percent import percent_interval, signed_percent
+from pytest_trtperf.analysis.percent import percent_interval, signed_percent, slowdown_words
 from pytest_trtperf.analysis.round_length import mean_round_ms, too_short
 from pytest_trtperf.analysis.spread import ROUNDS
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict, evident_status
@@ -57,7 +57,7 @@ def comparison_message(key: str, device: str, judged: JudgedGate) -> str:
     why = "" if verdict.reason in _EXPLAINED else f"; {verdict.message or ENVIRONMENT}"
     if verdict.reason is Reason.ENVIRONMENT and verdict.message:
         why = f"; {ENVIRONMENT}; {verdict.message}"
-    mde = signed_percent(change.finds).removeprefix("+")
+    mde = slowdown_words(change.finds)
     sessions = "one session" if change.sessions == 1 else f"{change.sessions} fresh sessions"
     return (
         f"{key}: {gate.name} {_word(verdict)}: "

@@ -67,7 +67,8 @@ def test_an_interval_has_one_unit(lower, upper, text):
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.042, "4.2%"), (1.0, "100.0%"), (3.041, "4.0x"), (42, "43x")]
+    ("share", "text"),
+    [(0.042, "4.2%"), (1.0, "100.0%"), (3.041, "4.0x"), (9.3, "10x"), (42, "43x")],
 )
 def test_slowdowns_above_twice_are_factors(share, text):
     assert slowdown_words(share) == text

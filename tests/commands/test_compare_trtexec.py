@@ -111,7 +111,7 @@ def test_one_of_several_measurements_is_chosen(compare):
 def test_a_measurement_is_chosen_as_it_is_for_baselines(compare, name):
     result = compare(f"--test={name}", levels=[1.0, 2.0])
     if name == "test_?":
-        assert "has several measurements 'test_?': choose one with --test" in result.err
+        assert "has several measurements 'test_?': give --test the name of one" in result.err
     else:
         assert result.out.splitlines()[0] == "tests/test_x.py::test_1"
 
