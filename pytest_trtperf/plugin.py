@@ -39,9 +39,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     has_unions = pytest.version_tuple >= (9, 2)
     group = parser.getgroup("trtperf", "performance of TensorRT engines")
     for option in DECLARED:
-        how: dict[str, Any] = {"dest": option.key, "help": option.help, "metavar": option.metavar}
+        how: dict[str, Any] = {"dest": option.key, "help": option.help}
         if option.kind == "bool":
-            how["action"] = BooleanOptionalAction
+            how["action"] = BooleanOptionalAction  # which takes no metavar from Python 3.14 on
+        else:
+            how["metavar"] = option.metavar
         group.addoption(option.flag, **how)
         ini: Any = option.ini | str if has_unions and option.ini is not str else "string"
         parser.addini(option.key, option.help, type=ini, default="")

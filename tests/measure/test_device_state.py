@@ -227,6 +227,12 @@ def test_processes_besides_this_one(nvml, pids, others):
     assert read_device_state(UUID).other_processes == others
 
 
+@pytest.mark.parametrize(("pids", "others"), [([900, 901], 0), ([900, 901, 902], 1), ([900], 0)])
+def test_processes_besides_both_of_a_race_in_a_container(nvml, pids, others):
+    nvml.pids = pids
+    assert read_device_state(UUID, pids={OWN, OTHER}).other_processes == others
+
+
 class TestOtherProcessesAtWork:
     def test_nothing_is_known_without_an_earlier_look(self, nvml):
         before, nvml.samples = after_round((OWN, 90, 100), (OTHER, 7, 100))
