@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,12 +111,12 @@ def read_device_state(
         energy_j=None if millijoules is None else millijoules / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
         **(_read(lambda: _counters(nvml, handle)) or {}),
-        other_processes=_others(listed, set(own)),
+        other_processes=_others(listed, frozenset(own)),
         other_sm_percent=others_sm_percent(samples or {}, listed, own, at_work),
     )
 
 
-def _others(listed: frozenset[int], own: Set[int]) -> int | None:
+def _others(listed: frozenset[int], own: frozenset[int]) -> int | None:
     """How many listed processes are not ours; None where the list hides even ours.
 
     In a container NVML may number processes like the host: then as many as ours are taken for them.
