@@ -1,8 +1,16 @@
-"""Tests that measure, written from a few lines of their body."""
+"""Tests that measure: two of one model, and one written from a few lines of its body."""
 
 from __future__ import annotations
 
 KEY = "test_perf.py::test_model"
+
+TWO_TESTS = """
+    def test_model(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (64, 256)})
+
+    def test_other(trt_engine, trt_measure):
+        trt_measure(trt_engine("model.onnx"), shapes={"x": (32, 256)})
+"""
 
 
 def run_body(project, body, *options):

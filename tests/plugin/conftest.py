@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from pytest_trtperf.backend.onnxruntime.backend import OnnxRuntimeBackend
 from pytest_trtperf.backend.onnxruntime.engine import OnnxRuntimeEngine
 from pytest_trtperf.backend.probe import Probe
 from tests.in_process import make_importable, run_in_process
+from tests.plugin.tables import TABLE, write
 
+HASTY = "--trtperf-max-warm-up=0.02"
 PLUGINS = Path(__file__).parent / "plugins"
 ON_GPU = ("-p", "fake_gpu")
 ON_CPU = (
@@ -147,3 +150,38 @@ def repository(project: Project) -> Project:
     project.model()
     project.tests()
     return project
+
+
+@pytest.fixture
+def zoo(project: Project) -> Project:
+    """A repository with a table of three models."""
+    for name in ("models/net", "zoo/a", "zoo/b"):
+        (project.path / name).parent.mkdir(exist_ok=True)
+        project.model(name)
+    write(project, TABLE)
+    project.ini("markers = nightly: of the night")
+    return project
+
+
+@pytest.fixture
+def measure(project: Project) -> Callable[..., Any]:
+    """Runs a test that measures with these arguments; gives result and record."""
+
+    def run(arguments, *options, mark="", before="pass"):
+        project.tests(
+            f"""
+            from pathlib import Path
+            import numpy as np
+            import pytest
+
+            {mark}
+            def test_model(trt_engine, trt_measure):
+                {before}
+                trt_measure(trt_engine("model.onnx"), {arguments})
+            """
+        )
+        result = project.run("--trtperf-json=run.json", "-Wdefault", HASTY, *options)
+        records = json.loads((project.path / "run.json").read_text())["measurements"]
+        return result, records[0] if records else None
+
+    return run
