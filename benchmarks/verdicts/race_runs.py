@@ -7,9 +7,9 @@ over days; then all of FILE is counted. Exits 1 when a target is missed.
 
 - `equal`: the model was written anew with a remark in it, and is as fast. On a GPU none of them
   beyond 0.5 %; on the CPU at most 1 % fail.
-- `slower`: a chain with more layers, 1.2 % slower or more on a GPU, where 95 % are to be beyond
-  0.5 %, and 10 % on the CPU, where 90 % are to fail. On H200s each layer more of 80 took 0.4 to
-  1.0 %, by the races; cases with one layer more are not counted.
+- `slower`: a chain with more layers, about 1.5 % slower on a GPU, where 95 % are to be beyond
+  0.5 %, and 10 % on the CPU, where 90 % are to fail. On H200s one layer more of 80 was 0.4 to 1.0 %
+  slower by its races, and three 3.1 to 3.4 %; cases of these are not counted.
 - `twice` (CPU): twice the layers, which all are to fail.
 - `moved` (GPU): as `equal`, with a baseline that is scaled by 5 %, as if another machine had
   recorded it, at a tolerance of 2 %; 95 % are to be `environment`.
@@ -39,7 +39,7 @@ from benchmarks.models import write_model
 from benchmarks.repository import Repository
 
 GPU_CHAIN, CPU_CHAIN = "chain_{}_56_64_8", "chain_{}_14"
-GPU_LAYERS = {"equal": 80, "slower": 83, "moved": 80}
+GPU_LAYERS = {"equal": 80, "slower": 82, "moved": 80}
 CPU_LAYERS = {"equal": 20, "slower": 22, "twice": 40}
 ONE_MORE = {**GPU_LAYERS, "slower": 81}
 """Layers of the cases on a GPU that say none."""
