@@ -1,6 +1,7 @@
 """Throughput and GPU compute time beside trtexec's on the same plans, in trtexec's modes.
 
     python -m benchmarks.models
+    python example_project/models.py
     python -m benchmarks.measuring.parity [--trtexec PATH] [--only resnet50] [--repeats 2]
         [--json FILE]
 
