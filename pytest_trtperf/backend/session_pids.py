@@ -21,6 +21,10 @@ class MeasuringProcess(Protocol):
     def pid(self) -> int:
         """Its number, which stays when it has ended."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been ended."""
+
 
 _LATEST: deque[MeasuringProcess] = deque(maxlen=4)
 
@@ -38,3 +42,8 @@ def session_pids(within_s: float = inf) -> frozenset[int]:
     """
     since = time.monotonic() - within_s
     return frozenset(process.pid for process in _LATEST if process.used >= since)
+
+
+def open_session_pids() -> frozenset[int]:
+    """Those of the latest that have not ended."""
+    return frozenset(process.pid for process in _LATEST if process.is_open)

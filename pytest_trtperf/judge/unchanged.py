@@ -43,8 +43,8 @@ def asked_changes(entry: BaselineEntry, asked: Mapping[str, str]) -> Iterator[st
     then = entry.runs[-1].asked
     if not then:
         yield (
-            "the baseline does not say all that the test asked for: when it was recorded, the test "
-            "read numbers or a verdict stayed open"
+            "the baseline does not say all that the test asked for: the test read numbers, a "
+            "verdict was open or caught, or an earlier version recorded it"
         )
         return
     if not asked.get("code"):

@@ -77,6 +77,7 @@ def read_device_state(
     since: DeviceState | None = None,
     pids: Collection[int] = (),
     at_work: int = 1,
+    present: int = 1,
 ) -> DeviceState:
     """The state of the GPU with this UUID; all None for the CPU.
 
@@ -84,6 +85,7 @@ def read_device_state(
         since: the state before the round; without it `other_sm_percent` is unknown.
         pids: of our own processes on the GPU, which take turns; by default this one alone.
         at_work: how many of them were active in the last `SAMPLED_S` seconds before the round.
+        present: how many of them have not ended.
     """
     nvml = _nvml() if uuid else None
     handle = None if nvml is None else _read(lambda: _handle(nvml, uuid))
@@ -111,19 +113,19 @@ def read_device_state(
         energy_j=None if millijoules is None else millijoules / 1e3,
         clock_event_reasons=_read(lambda: nvml.device_get_current_clocks_event_reasons(handle)),
         **(_read(lambda: _counters(nvml, handle)) or {}),
-        other_processes=_others(listed, frozenset(own)),
+        other_processes=_others(listed, frozenset(own), present),
         other_sm_percent=others_sm_percent(samples or {}, listed, own, at_work),
     )
 
 
-def _others(listed: frozenset[int], own: frozenset[int]) -> int | None:
+def _others(listed: frozenset[int], own: frozenset[int], present: int) -> int | None:
     """How many listed processes are not ours; None where the list hides even ours.
 
-    In a container NVML may number processes like the host: then as many as ours are taken for them.
+    In a container NVML may number processes like the host: then as many as are present are ours.
     """
     if not listed:
         return None
-    return len(listed) - (len(listed & own) or min(len(own), len(listed)))
+    return len(listed) - (len(listed & own) or min(present, len(listed)))
 
 
 def others_sm_percent(

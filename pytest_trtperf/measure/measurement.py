@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_trtperf.analysis.affordable import too_slow_for_p99
 from pytest_trtperf.backend.protocols import Session
-from pytest_trtperf.backend.session_pids import session_pids
+from pytest_trtperf.backend.session_pids import open_session_pids, session_pids
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.errors import MeasurementError
 from pytest_trtperf.measure.device_state import SAMPLED_S, read_device_state
@@ -305,14 +305,17 @@ class Measurement:
         own = {self.session.pid or os.getpid()}
         # A session that measured just before is in NVML's samples for a while.
         pids, at_work = session_pids() | own, len(session_pids(SAMPLED_S) | own)
-        before = read_device_state(self._uuid, pids=pids)
+        present = len(open_session_pids() | own)
+        before = read_device_state(self._uuid, pids=pids, present=present)
         yardstick = None if self._uuid else read_yardstick()
         host = None if self._uuid else read_host_state(self.session.pid)
         started = self.session.clock()
         trace = self._open() if self.load.is_open else self._closed()
         ended = self.session.clock()
         contended = contention(host, read_host_state(self.session.pid)) if host else None
-        after = read_device_state(self._uuid, since=before, pids=pids, at_work=at_work)
+        after = read_device_state(
+            self._uuid, since=before, pids=pids, at_work=at_work, present=present
+        )
         if yardstick is not None:
             yardstick = math.sqrt(yardstick * (read_yardstick() or yardstick))
         disturbed = disturbances(before, after)

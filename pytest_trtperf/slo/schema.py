@@ -36,7 +36,7 @@ _MEANINGS: Mapping[str, str] = {
     "build_time_s": f"Budget of the build that made the plan, in s. {_LIMIT}",
     "device_memory_mib": f"Budget of TensorRT's device memory in MiB. {_LIMIT}",
     "gate": "Tolerated change of costs against the baseline, as shares: { load_time = 0.2 }.",
-    "missing_ok": "true: what the backend does not have fails nothing, even with --trtperf-strict.",
+    "missing_ok": "true: a figure that is not known here is a remark, and fails nothing.",
     "accuracy": "Whether outputs are compared with those of a reference before the measurement.",
     "baseline": "false: neither recorded nor compared with a baseline.",
     "marks": "Names of pytest's marks, or their arguments by name.",

@@ -227,10 +227,14 @@ def test_processes_besides_this_one(nvml, pids, others):
     assert read_device_state(UUID).other_processes == others
 
 
-@pytest.mark.parametrize(("pids", "others"), [([900, 901], 0), ([900, 901, 902], 1), ([900], 0)])
-def test_processes_besides_both_of_a_race_in_a_container(nvml, pids, others):
+@pytest.mark.parametrize(
+    ("pids", "present", "others"),
+    [([900, 901], 2, 0), ([900, 901, 902], 2, 1), ([900], 2, 0), ([900, 901], 1, 1)],
+)
+def test_processes_besides_those_that_have_not_ended_in_a_container(nvml, pids, present, others):
     nvml.pids = pids
-    assert read_device_state(UUID, pids={OWN, OTHER}).other_processes == others
+    state = read_device_state(UUID, pids={OWN, OTHER, 5, 6}, present=present)
+    assert state.other_processes == others
 
 
 class TestOtherProcessesAtWork:
@@ -292,7 +296,7 @@ class TestOtherProcessesAtWork:
         self, nvml, session, monkeypatch, idle_s, percent
     ):
         used = {OWN: time.monotonic(), OTHER: time.monotonic() - idle_s}
-        latest = [SimpleNamespace(pid=pid, used=at) for pid, at in used.items()]
+        latest = [SimpleNamespace(pid=pid, used=at, is_open=True) for pid, at in used.items()]
         monkeypatch.setattr(session_pids, "_LATEST", latest)
         nvml.device_get_process_utilization = lambda _, since: SimpleNamespace(
             pid=[900, 901], sm_util=[60, 95], time_stamp=[since + 1] * 2

@@ -106,6 +106,17 @@ def test_a_comparison_of_outputs_that_is_new_is_a_change(zoo, monkeypatch):
     changed.stdout.fnmatch_lines(["measured: other code of the test*net?n=64?"])
 
 
+def test_what_may_be_missing_no_more_is_a_change(zoo):
+    entry = '[b]\nonnx = "zoo/b.onnx"\nshapes = { x = [8, 64] }\nenergy_per_query_mj = 5\n'
+    write(zoo, f"{entry}missing_ok = true\n")
+    zoo.record()
+    zoo.run("--trtperf-changed-only").assert_outcomes(skipped=1)
+    write(zoo, entry)
+    changed = zoo.run("--trtperf-changed-only", "-v")
+    changed.assert_outcomes(passed=1)
+    changed.stdout.fnmatch_lines(["measured: other code of the test*"])
+
+
 @pytest.mark.parametrize("how", [("-n2", "--dist=loadgroup"), ("-n2", "--dist=loadfile")])
 def test_workers_share_them(zoo, how):
     pytest.importorskip("xdist")

@@ -74,6 +74,11 @@ class SessionProcess:
         """Its number, which stays when it has ended."""
         return self._process.pid
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been ended."""
+        return self._open
+
     def becomes_ready(self, within_s: float) -> bool:
         """Whether it lives and has imported everything, be it after a wait."""
         is_ready = self._connection.poll(within_s) and self._take_ready()
