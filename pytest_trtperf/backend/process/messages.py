@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any
 
 import msgspec
@@ -35,7 +36,9 @@ def send(connection: Connection, message: Mapping[str, Any]) -> None:
     connection.send_bytes(msgspec.msgpack.encode({**packed, _RAW: is_shared}))
     for value in raw.values():
         if isinstance(value, SharedBytes):
-            send_handle(connection, value.fileno(), None)
+            # Not by multiprocessing, which from Python 3.14 on waits until it has been received.
+            with _socket(connection) as there:
+                socket.send_fds(there, [b"\0"], [value.fileno()])
         else:
             connection.send_bytes(value)
 
@@ -53,7 +56,15 @@ def receive(connection: Connection) -> dict[str, Any] | None:
 
 
 def _receive_shared(connection: Connection) -> memoryview:
-    return map_bytes(recv_handle(connection))
+    with _socket(connection) as here:
+        _, descriptors, _, _ = socket.recv_fds(here, 1, 1, socket.MSG_CMSG_CLOEXEC)
+    if not descriptors:
+        raise EOFError
+    return map_bytes(descriptors[0])
+
+
+def _socket(connection: Connection) -> socket.socket:
+    return socket.socket(fileno=os.dup(connection.fileno()))
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:
