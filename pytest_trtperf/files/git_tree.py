@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -149,9 +149,13 @@ def _leave_out_links(tree: Tree, links: list[Path]) -> None:
 
 def _leads_into(link: Path, top: Path) -> bool:
     try:
-        return link.is_symlink() and link.resolve().is_relative_to(top)
-    except (OSError, RuntimeError):  # a link to itself
+        if not (link.is_symlink() and link.resolve().is_relative_to(top)):
+            return False
+        with suppress(FileNotFoundError, NotADirectoryError):
+            link.stat()  # since Python 3.13 this alone refuses a link to itself
+    except (OSError, RuntimeError):
         return False
+    return True
 
 
 def _listed(folder: Path, commit: str) -> Iterator[tuple[str, str, str]]:

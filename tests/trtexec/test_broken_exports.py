@@ -55,7 +55,7 @@ def test_fields_of_other_versions_are_no_error() -> None:
         (SAMPLE + b"]", r"\$", "byte"),
         (b"\x00\xff\xfe", r"\$", "byte 0"),
         (b"[" * 100_000, r"\$\[0\]", "object"),
-        (SAMPLE.replace(b" }", b', "x": ' + b"[" * 100_000), r"\$", "recursion"),
+        (SAMPLE.replace(b" }", b', "x": ' + b"[" * 100_000), r"\$", "(recursion|malformed)"),
         (b"[]", r"\$", "no query"),
         (b"{}", r"\$", "Expected `array`"),
         (b"null", r"\$", "Expected `array`"),
