@@ -158,10 +158,8 @@ def busy(count: int) -> Iterator[None]:
 
 def _is_counted(case: Case) -> bool:
     """Whether its chain is one of those that are taken today."""
-    kind = case["kind"]
-    if case["cpu"]:
-        return bool(case.get("layers") == CPU_LAYERS[kind])
-    return bool(case.get("layers", ONE_MORE[kind]) == GPU_LAYERS[kind])
+    kind, taken = case["kind"], CPU_LAYERS if case["cpu"] else GPU_LAYERS
+    return bool(case.get("layers", ONE_MORE.get(kind)) == taken[kind])
 
 
 def _is_beyond(case: Case) -> bool:
