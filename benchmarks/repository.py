@@ -20,7 +20,7 @@ class Repository:
         self.directory, self._backend = directory, backend
         for name, content in {"pytest.ini": "[pytest]\n", **files}.items():
             (directory / name).write_text(content)
-        (directory / "perf-baselines").mkdir()
+        (directory / "perf-baselines").mkdir(exist_ok=True)
 
     def pytest(self, *options: str) -> tuple[int, Path, str]:
         """The exit status, where the record is if pytest wrote one, and the last lines."""
