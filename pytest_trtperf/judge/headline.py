@@ -47,7 +47,7 @@ def _numbers(one: VerdictRecord, value: float, limit: float, device: str) -> str
             f"({device}){_why(one)}"
         )
     reference, change = one.baseline, one.change
-    if one.race:
+    if one.race and one.reason in _EVIDENT:
         value, reference, change = one.race.value, one.race.reference, one.race.change
     was = "" if reference is None else f", {_before(one)} {_number(reference)}"
     numbers = f"({_number(value)}{unit}{was}), {_allowed(one.kind, limit)}"

@@ -43,7 +43,8 @@ class Race:
         reference: where the other engine comes from, in words.
         software: what of the engine's software changed since the baseline, in words.
         doubt: why it decides nothing.
-        is_same: the engine is that of the baseline, so that there was nothing to race.
+        is_same: the engine is that of the baseline, or the same by another version of what built
+            it, so that there was nothing to race.
     """
 
     ratios: Mapping[str, Ratio]
@@ -104,6 +105,11 @@ def is_slower(record: VerdictRecord) -> bool:
     return record.status == Status.FAIL.value and record.reason in {one.value for one in _EVIDENT}
 
 
+def is_accepted_by_update(record: VerdictRecord) -> bool:
+    """Whether recording the number anew is an answer to it: what is slower came with the change."""
+    return record.failed and (is_slower(record) or record.reason == Reason.SOFTWARE.value)
+
+
 def changed_software(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What of the software changed that runs an engine and that a repository chooses."""
     return [
@@ -152,6 +158,9 @@ def outcome(raced: RacedGate, policy: Policy) -> Verdict:
     if answer.status is Status.INCONCLUSIVE:
         verdict = replace(stored, status=Status.INCONCLUSIVE, reason=answer.reason, message="")
         return decide(verdict, policy.failed_by)
+    if raced.race.software and stored.status is Status.INCONCLUSIVE and not raced.is_beyond:
+        # Both engines of a race run on the software of today.
+        return decide(stored, policy.failed_by)
     if not raced.is_beyond:
         return replace(stored, status=Status.PASS, reason=Reason.WITHIN_LIMIT, message="")
     if not raced.race.software:
@@ -229,7 +238,7 @@ def _message(key: str, device: str, raced: RacedGate, verdict: Verdict) -> str:
         f"baseline, {raw} {bounds}"
     )
     first, second = f"{_in_turns(gate, race)}, tolerance {raced.tolerance:.1%}", against
-    if verdict.reason in (Reason.ENVIRONMENT, Reason.SOFTWARE):
+    if race.is_same or verdict.reason in (Reason.ENVIRONMENT, Reason.SOFTWARE):
         first, second = f"{against}, tolerance {raced.tolerance:.1%}", _in_turns(gate, race)
     extent = f"{_extent(race, device)}{_why(race, verdict)}"
     return f"{key}: {gate.name} {word}: {first}; {second} ({extent})"
@@ -238,7 +247,7 @@ def _message(key: str, device: str, raced: RacedGate, verdict: Verdict) -> str:
 def _in_turns(gate: Gate, race: Race) -> str:
     """What the race itself showed."""
     if race.is_same:
-        return "it is the engine of the baseline, which has not changed"
+        return f"it is the engine of {race.reference}"
     ratio = race.ratios[gate.name]
     interval = percent_interval(ratio.lower - 1, ratio.upper - 1, 2)
     return (

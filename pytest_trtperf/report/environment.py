@@ -32,7 +32,7 @@ def environment_lines(measured: Sequence[Measured]) -> list[str]:
     lines = []
     for reason, (title, words) in _CAUSES.items():
         slower = {
-            one.key.partition("::")[2] or one.key: max(
+            one.key.partition("::")[2] or one.key: next(
                 _slower(verdict) for verdict in one.verdicts if verdict.reason == reason
             )
             for one in measured

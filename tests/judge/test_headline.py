@@ -68,6 +68,10 @@ def regressed(**changes: Any) -> VerdictRecord:
             f"{REGRESSED}: other software is slower, not the engine",
         ),
         (
+            regressed(reason="software", race=RACE),
+            f"{REGRESSED}: other software is slower, not the engine",
+        ),
+        (
             regressed(kind="pair", limit=-0.05),
             "gpu_compute median +9.8% (0.978 ms, the reference 0.8907), limit -5.0%",
         ),

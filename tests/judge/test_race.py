@@ -107,8 +107,14 @@ def test_software_fails_nothing_that_chance_may_have_done() -> None:
 
 @pytest.mark.parametrize("status", [Status.FAIL, Status.INCONCLUSIVE])
 def test_equal_engines_and_a_number_that_may_be_as_before_pass(status: Status) -> None:
-    found = judged(stored(status, slower=0.06), race(EQUAL, software=SOFTWARE))
+    found = judged(stored(status, slower=0.06), race(EQUAL))
     assert found == (Status.PASS, Reason.WITHIN_LIMIT, "")
+
+
+def test_equal_engines_say_nothing_of_the_software_that_runs_both() -> None:
+    number = stored(Status.INCONCLUSIVE, slower=0.06)
+    found = judged(number, race(EQUAL, software=SOFTWARE))
+    assert found[:2] == (Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT)
 
 
 def test_a_throughput_is_worse_where_it_is_lower() -> None:
@@ -146,7 +152,7 @@ def test_doubt_opens_a_race() -> None:
 
 
 def test_an_engine_that_has_not_changed_needs_no_numbers() -> None:
-    one = race(None, is_same=True)
+    one = race(None, is_same=True, reference="the baseline, which has not changed")
     assert judged(stored(Status.FAIL), one)[:2] == (Status.PASS, Reason.ENVIRONMENT)
     record = raced_record("k", "GPU", _answered(stored(Status.FAIL), one), Policy())
     assert record.race is None
