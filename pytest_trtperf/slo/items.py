@@ -26,6 +26,7 @@ from pytest_trtperf.slo.types import (
     Accuracy,
     Entry,
     Limit,
+    MaxQpsSearch,
     Measured,
     Measurement,
 )
@@ -45,6 +46,7 @@ class SloTest:
         options: of the measurement, as those of the mark.
         budgets: of each metric; None is the one that is judged.
         transfer_share: the budget of what copies are of the latency.
+        max_qps: the search for the highest request rate; None for none.
         costs: the budget of each of `COSTS`.
         gates: the tolerance of each that is compared with the baseline.
         missing_ok: whether no option fails the test where one of these is not known.
@@ -60,6 +62,7 @@ class SloTest:
     budgets: Mapping[str | None, OfMetric] = field(default_factory=dict)
     transfer_share: Limit | None = None
     qps: Limit | None = None
+    max_qps: MaxQpsSearch | None = None
     costs: Mapping[str, Limit] = field(default_factory=dict)
     gates: Mapping[str, float] = field(default_factory=dict)
     missing_ok: bool = False
@@ -80,7 +83,8 @@ class SloTest:
     @property
     def has_budget(self) -> bool:
         """Whether it holds anything to a limit."""
-        limits = (self.budgets, self.costs, self.qps, self.transfer_share)
+        highest = self.max_qps and self.max_qps.at_least
+        limits = (self.budgets, self.costs, self.qps, highest, self.transfer_share)
         return any(limit not in (None, {}) for limit in limits)
 
 
@@ -192,6 +196,7 @@ def _test(
         budgets=budgets_of_metrics(entry, whole, key),
         transfer_share=whole.transfer_share,
         qps=whole.qps,
+        max_qps=whole.max_qps,
         costs={
             name: limit
             for name, cost in COSTS.items()

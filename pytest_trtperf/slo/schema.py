@@ -11,7 +11,15 @@ from pytest_trtperf.engine.options import OPTIONS as BUILD_OPTIONS
 from pytest_trtperf.engine.options import OWN, PRECISIONS
 from pytest_trtperf.options import OF_MEASUREMENT
 from pytest_trtperf.record.schema import same_for_all_versions
-from pytest_trtperf.slo.types import DEFAULTS, Accuracy, Defaults, Entry, Measurement, MetricBudgets
+from pytest_trtperf.slo.types import (
+    DEFAULTS,
+    Accuracy,
+    Defaults,
+    Entry,
+    MaxQpsSearch,
+    Measurement,
+    MetricBudgets,
+)
 
 FILE = "slo.schema.json"
 
@@ -29,6 +37,8 @@ _MEANINGS: Mapping[str, str] = {
     "metrics": "Budgets of other metrics by name: { gpu_compute = { p99_ms = 1, cov = 0.025 } }.",
     "transfer_share": f"Budget of what the copies are of the latency, as a share. {_LIMIT}",
     "qps": f"Budget of the throughput in queries per second. {_LIMIT}",
+    "max_qps": "Searches the highest request rate whose P99 of response holds: "
+    "{ p99_ms = 20, at_least = 500 }.",
     "load_time_ms": f"Budget of reading, deserialising and a first context, in ms. {_LIMIT}",
     "cold_start_ms": f"Budget from a fresh process to the first answer, in ms. {_LIMIT}",
     "energy_per_query_mj": f"Budget of the GPU's energy per query in mJ. {_LIMIT}",
@@ -61,6 +71,10 @@ _OF_ACCURACY: Mapping[str, str] = {
     "top_k": "Each row has the reference's so many largest values, or one for each output.",
     "seed": "Seed of generated inputs (default: 0).",
 }
+_OF_MAX_QPS: Mapping[str, str] = {
+    "p99_ms": "The limit of the response's P99, queueing included, in ms.",
+    "at_least": f"Budget of the rate that is found, in queries per second. {_LIMIT}",
+}
 _KINDS = {"flag": "boolean", "number": "integer", "enum": "string"}
 
 
@@ -74,8 +88,9 @@ def slo_schema() -> dict[str, Any]:
             about["description"] = _MEANINGS[name]
             if name == "build":
                 about.update(_build_options())
-    for name, about in parts[Accuracy.__name__]["properties"].items():
-        about["description"] = _OF_ACCURACY[name]
+    for part, meanings in ((Accuracy, _OF_ACCURACY), (MaxQpsSearch, _OF_MAX_QPS)):
+        for name, about in parts[part.__name__]["properties"].items():
+            about["description"] = meanings[name]
     sizes = {"type": "integer", "minimum": 0, "description": "The size of a dimension."}
     parts[Measurement.__name__]["additionalProperties"] = sizes
     plain: dict[str, Any] = same_for_all_versions(

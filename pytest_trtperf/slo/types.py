@@ -70,6 +70,13 @@ class MetricBudgets(_Table, frozen=True):
     cov: Limit | None = None
 
 
+class MaxQpsSearch(_Table, frozen=True):
+    """A search for the highest request rate, as `trt_measure.max_qps` does it."""
+
+    p99_ms: Positive
+    at_least: Limit | None = None
+
+
 class Measured(MetricBudgets, frozen=True):
     """What one measurement has: budgets, options, marks. Absent is not said here."""
 
@@ -77,6 +84,7 @@ class Measured(MetricBudgets, frozen=True):
     metrics: dict[Name, MetricBudgets] | None = None
     transfer_share: Limit | None = None
     qps: Limit | None = None
+    max_qps: MaxQpsSearch | None = None
     load_time_ms: Limit | None = None
     cold_start_ms: Limit | None = None
     energy_per_query_mj: Limit | None = None

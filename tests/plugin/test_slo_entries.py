@@ -39,6 +39,22 @@ def test_the_shape_of_times_and_other_metrics_have_budgets(zoo):
     result.stdout.no_fnmatch_line("*latency * > *")
 
 
+def test_the_highest_rate_is_searched_and_held(zoo):
+    entry = '[net]\nonnx = "models/net.onnx"\ndims = { n = 8 }\nmax_time = 4\np99_ms = 1e-6\n'
+    write(zoo, entry + 'max_qps = { p99_ms = 50, at_least = { "Fake*" = 1e7 } }')
+    result = zoo.run("--trtperf-json=run.json")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["P99 of latency * > 1e-06 ms *", "max_qps: max_qps * < 10000000 *"]
+    )
+    record = json.loads((zoo.path / "run.json").read_text())
+    assert len(record["measurements"]) == 1
+    (search,) = record["max_qps"]
+    assert search["key"].endswith("::net#max_qps")
+    write(zoo, entry.replace("p99_ms = 1e-6", "max_qps = { p99_ms = 50, at_least = 1 }"))
+    zoo.run().assert_outcomes(passed=1)
+
+
 ONE = '[net]\nonnx = "models/net.onnx"\ndims = { n = 8 }\np99_ms = 1e-6\n'
 
 

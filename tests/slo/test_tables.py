@@ -50,6 +50,13 @@ def test_costs_have_budgets(table):
     assert (without.costs, without.missing_ok) == ({}, False)
 
 
+def test_a_search_without_a_budget_limits_nothing(table):
+    (found,) = table('[m]\nonnx = "m.onnx"\nmax_qps = { p99_ms = 20 }').values()
+    assert (found.max_qps.p99_ms, found.has_budget) == (20, False)
+    (held,) = table('[m]\nonnx = "m.onnx"\nmax_qps = { p99_ms = 20, at_least = 5 }').values()
+    assert held.has_budget
+
+
 def test_sizes_of_a_measurement_are_those_of_the_engine_where_the_entry_has_none(table):
     (test,) = table('[m]\nonnx = "m.onnx"\nmeasure = [{ dims = { N = 4 } }]').values()
     assert test.build["dims"] == test.shapes["dims"] == {"N": 4}

@@ -62,6 +62,8 @@ N = "dims = { N = [1, 8, 32] }\n"
         (M + "qps = inf", "[m] qps: expected a number <= "),
         (M + 'p99_ms = { "H200*" = -2 }', "[m] p99_ms['H200*']: expected a number > 0.0"),
         (M + 'percentiles_ms = { "100" = 2 }', "[m] percentiles_ms: '100' is no percentile"),
+        (M + "max_qps = {}", "[m] max_qps: it lacks the key 'p99_ms'"),
+        (M + "max_qps = { p99_ms = 0 }", "[m] max_qps.p99_ms: expected a number > 0.0"),
         (M + "cov = -1", "[m] cov: expected a number > 0.0"),
         (M + "transfer_share = 0", "[m] transfer_share: expected a number > 0.0"),
         (M + "tail_ration = 2", ":1: [m]: unknown key 'tail_ration': did you mean 'tail_ratio'?"),
