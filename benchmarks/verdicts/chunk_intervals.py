@@ -1,10 +1,12 @@
 """How often the interval of chunks in turns holds the truth, on simulated noise.
 
-python -m benchmarks.verdicts.chunk_intervals [--cases 1000] [--json FILE]
+python -m benchmarks.verdicts.chunk_intervals [--cases 1000] [--most-frequent] [--json FILE]
 
 Chunks of new and reference are drawn in pairs of random order, with what a shared machine does:
 drift, two states of the host, tails, a ratio that wanders, and others that take the cores. Starts
 differ by `start_sd`, or all groups are of one start. A busy machine leaves time for fewer pairs.
+With --most-frequent it is the ratio that counts there, of queries that spread about the value of
+their chunk by 4 %.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from pytest_trtperf.analysis.chunks import chunked_ratio
+from pytest_trtperf.analysis.chunks import chunked_ratio, most_frequent_ratio
 
 PAIRS, FEW_PAIRS = 50, 20
 """Of a group: the most, and how many fit in its second where other processes compute, too."""
@@ -121,18 +123,32 @@ NOISES: dict[str, Draw] = {
 
 
 def cell(
-    noise: str, groups: int, start_sd: float | None, cases: int, seed: int
+    noise: str,
+    groups: int,
+    start_sd: float | None,
+    cases: int,
+    seed: int,
+    *,
+    most_frequent: bool = False,
 ) -> dict[str, object]:
     """Cases of one kind; `start_sd` is None where all groups are of one start."""
     random = np.random.default_rng([seed, groups, len(noise), int(1e6 * (start_sd or 0))])
-    pairs = FEW_PAIRS if noise in BUSY else PAIRS
+    pairs = FEW_PAIRS if noise in BUSY or most_frequent else PAIRS
     held, widths = 0, []
     for _ in range(cases):
         new, reference = NOISES[noise](random, groups * pairs)
         starts = random.normal(0, start_sd or 0.0, (2, groups, 1))
         ours = np.exp(new.reshape(groups, pairs) + starts[0]) * (1 + SLOWER)
         theirs = np.exp(reference.reshape(groups, pairs) + starts[1])
-        ratio = chunked_ratio(list(ours), list(theirs), fresh=start_sd is not None)
+        rule = chunked_ratio
+        if most_frequent:
+            rule = most_frequent_ratio
+            ours, theirs = (
+                np.repeat(side, QUERIES, axis=1)
+                * np.exp(random.normal(0, 0.04, (groups, pairs * QUERIES)))
+                for side in (ours, theirs)
+            )
+        ratio = rule(list(ours), list(theirs), fresh=start_sd is not None)
         held += ratio.lower <= 1 + SLOWER <= ratio.upper
         widths.append(math.log(ratio.upper / ratio.lower) / 2)
     lower = special.betaincinv(held, cases - held + 1, 0.025) if held else 0.0
@@ -148,11 +164,14 @@ def main() -> None:
     """Prints a line a cell, and keeps the raw figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--most-frequent", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     cells = []
     for noise, start_sd, groups in itertools.product(NOISES, (None, 0.001, 0.01), (4, 8, 16)):
-        cells.append(found := cell(noise, groups, start_sd, given.cases, 1))
+        cells.append(found := cell(
+            noise, groups, start_sd, given.cases, 1, most_frequent=given.most_frequent
+        ))  # fmt: skip
         print(
             f"{noise:28} {groups:3} groups, starts "
             f"{'one' if start_sd is None else f'{start_sd:.1%}':5} holds "
