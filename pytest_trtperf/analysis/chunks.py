@@ -10,6 +10,12 @@ import numpy.typing as npt
 from pytest_trtperf.analysis.paired import ALPHA, Ratio, ratio_of
 from pytest_trtperf.analysis.summary import positive_samples
 
+MOST_QUERIES = 500
+"""Of a group and engine, where all of one are compared with all of the other."""
+
+SHARE = 0.15
+"""Of all ratios of a group: those closest together are the most frequent one."""
+
 MOST_CORRELATION = 0.8
 """Of neighbouring groups: more cannot be known from a few of them."""
 
@@ -38,18 +44,74 @@ def chunked_ratio(
         ValueError: a value is not positive and finite, there is no group, or the numbers of chunks
             or groups differ.
     """
-    if not new or len(new) != len(reference):
-        raise ValueError(f"{len(new)} groups of new, and {len(reference)} of the reference")
-    logs = [[np.log(positive_samples(group)) for group in side] for side in (new, reference)]
+    logs = _logs(new, reference)
     if any(ours.size != theirs.size for ours, theirs in zip(*logs, strict=True)):
         raise ValueError("a group has more chunks of one engine than of the other")
-    medians = np.array([float(np.median(a - b)) for a, b in zip(*logs, strict=True)])
-    inflation = 1.0
+    medians = [float(np.median(a - b)) for a, b in zip(*logs, strict=True)]
+    return _of_groups(medians, logs, alpha, fresh=fresh)
+
+
+def most_frequent_ratio(
+    new: Sequence[npt.ArrayLike],
+    reference: Sequence[npt.ArrayLike],
+    *,
+    fresh: bool,
+    alpha: float = ALPHA,
+) -> Ratio:
+    """The same where other processes take the processors: that of queries in the same state.
+
+    A query has all cores, or fewer, or is interrupted, and how often each happens is the machine's
+    luck: it moves the median of a chunk by half. Of the ratios of each query to each of the other
+    engine, those in one state agree. So one observation is the mean of the shortest interval that
+    holds `SHARE` of a group's. Slow queries of an engine that has fewer of them than of others do
+    not count: where nobody disturbs, `chunked_ratio` is to be asked.
+
+    Args:
+        new, reference: for each group the time of each query.
+
+    Raises:
+        ValueError: as there; but the numbers of queries may differ.
+    """
+    logs = _logs(new, reference)
+    modes = [_most_frequent(*map(_thinned, pair)) for pair in zip(*logs, strict=True)]
+    return _of_groups(modes, logs, alpha, fresh=fresh)
+
+
+Logs = list[npt.NDArray[np.float64]]
+
+
+def _logs(new: Sequence[npt.ArrayLike], reference: Sequence[npt.ArrayLike]) -> tuple[Logs, Logs]:
+    if not new or len(new) != len(reference):
+        raise ValueError(f"{len(new)} groups of new, and {len(reference)} of the reference")
+    ours, theirs = (
+        [np.log(positive_samples(group)) for group in side] for side in (new, reference)
+    )
+    return ours, theirs
+
+
+def _thinned(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return values[:: -(-values.size // MOST_QUERIES)]
+
+
+def _most_frequent(new: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]) -> float:
+    """The mean of the shortest interval that holds a share of all differences."""
+    differences = np.sort(np.subtract.outer(new, reference), axis=None)
+    count = max(1, int(SHARE * differences.size))
+    widths = differences[count - 1 :] - differences[: differences.size - count + 1]
+    first = int(np.argmin(widths))
+    return float(differences[first : first + count].mean())
+
+
+def _of_groups(
+    observations: Sequence[float], logs: tuple[Logs, Logs], alpha: float, *, fresh: bool
+) -> Ratio:
+    """The ratio from one logarithm a group."""
+    values, inflation = np.array(observations), 1.0
     if not fresh:
-        correlation = _correlation(medians)
+        correlation = _correlation(values)
         inflation = (1 + correlation) / (1 - correlation)
-    means = [float(np.median(np.concatenate(side))) for side in logs]
-    return ratio_of(medians, None, alpha, means[0], means[1], inflation)
+    new, reference = (float(np.median(np.concatenate(side))) for side in logs)
+    return ratio_of(values, None, alpha, new, reference, inflation)
 
 
 def _correlation(values: npt.NDArray[np.float64]) -> float:

@@ -89,6 +89,19 @@ class Race:
         states = {answer.status for answer in answers}
         return Status.FAIL in states or Status.INCONCLUSIVE not in states
 
+    def open_gates(self, gates: Sequence[tuple[Gate, float]]) -> set[str]:
+        """The names of those that more turns may decide.
+
+        Args:
+            gates: each with its tolerance.
+        """
+        answers = {gate.name: self.answer(gate, tolerance) for gate, tolerance in gates}
+        return {
+            name
+            for name, answer in answers.items()
+            if answer is None or answer.status is Status.INCONCLUSIVE
+        }
+
 
 def may_race(verdict: Verdict) -> bool:
     """Whether a race may say more than a comparison with a baseline did."""

@@ -10,6 +10,12 @@ import numpy as np
 
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
+from pytest_trtperf.measure.host_state import (
+    HostState,
+    contention,
+    mean_contention,
+    read_host_state,
+)
 from pytest_trtperf.measure.turn import start_anew
 
 QUERIES = 10
@@ -32,10 +38,16 @@ _CAPACITY = 100_000
 
 @dataclass
 class Group:
-    """Pairs of chunks that follow one another; with fresh sessions, all of one start."""
+    """Pairs of chunks that follow one another; with fresh sessions, all of one start.
+
+    Attributes:
+        contention: of the time in which the sessions were ready to run, the share that other
+            processes ran instead; None where that is unknown.
+    """
 
     new: list[Trace] = field(default_factory=list)
     reference: list[Trace] = field(default_factory=list)
+    contention: float | None = None
 
 
 class Chunks:
@@ -81,6 +93,11 @@ class Chunks:
         """How many pairs of chunks there are in all."""
         return sum(len(group.new) for group in self.groups)
 
+    @property
+    def contention(self) -> float:
+        """The mean of the groups that know it."""
+        return mean_contention(group.contention for group in self.groups) or 0.0
+
     def extend(self, groups: int) -> bool:
         """Measures until there are so many groups; False if the time limit stopped it.
 
@@ -111,14 +128,19 @@ class Chunks:
     def _group(self) -> Group:
         queries = self._warm_up()
         clock, extent, group = self._sessions[0].clock, Extent(0.0, queries, queries), Group()
-        begun = clock()
+        begun, before = clock(), self._host_states()
         while len(group.new) < LEAST_PAIRS or (
             len(group.new) < MOST_PAIRS and clock() - begun < GROUP_S
         ):
             sides = [(self._sessions[0], group.new), (self._sessions[1], group.reference)]
             for session, traces in sides[:: 1 if self._random.random() < 0.5 else -1]:
                 traces.append(session.run_closed(extent, idle_ms=self._idle_ms))
+        group.contention = mean_contention(map(contention, before, self._host_states()))
         return group
+
+    def _host_states(self) -> list[HostState | None]:
+        """Of the sessions' processes; None for a session that has no process of its own."""
+        return [read_host_state(one.pid) if one.pid else None for one in self._sessions]
 
     def _warm_up(self) -> int:
         """How many queries a chunk has."""

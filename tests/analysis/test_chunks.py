@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_trtperf.analysis.chunks import chunked_ratio
+from pytest_trtperf.analysis.chunks import chunked_ratio, most_frequent_ratio
 
 GROUPS, PAIRS = 8, 50
 
@@ -81,3 +81,39 @@ def test_equal_groups_have_an_interval_of_no_width() -> None:
 def test_what_does_not_fit_is_refused(new: list[list[float]], reference: list[list[float]]) -> None:
     with pytest.raises(ValueError):
         chunked_ratio(new, reference, fresh=False)
+
+
+def queries(seed: int = 0, slower: float = 0.1, share: float = 0.5) -> tuple[Groups, Groups]:
+    """Queries of which a share has one core in place of two: of the reference all others."""
+    random = np.random.default_rng(seed)
+    times = np.exp(random.normal(0, 0.03, (2, GROUPS, 200)))
+    times[0] *= np.where(random.random((GROUPS, 200)) < share, 1.5, 1.0) * (1 + slower)
+    times[1] *= np.where(random.random((GROUPS, 200)) < 1 - share, 1.5, 1.0)
+    times *= np.where(random.random(times.shape) < 0.1, random.uniform(5, 50, times.shape), 1.0)
+    return list(times[0]), list(times[1])
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.6])
+def test_how_often_a_query_has_all_cores_does_not_matter(share: float) -> None:
+    ratio = most_frequent_ratio(*queries(share=share), fresh=True)
+    assert ratio.value == pytest.approx(1.1, rel=0.02)
+    assert 1.05 < ratio.lower < 1.1 < ratio.upper < 1.15
+
+
+def test_groups_of_other_numbers_of_queries_are_compared() -> None:
+    new, reference = queries()
+    ratio = most_frequent_ratio([one[:150] for one in new], reference, fresh=True)
+    assert ratio.value == pytest.approx(1.1, rel=0.03)
+
+
+def test_many_queries_are_thinned() -> None:
+    new, reference = ([np.tile(one, 100) for one in side] for side in queries())
+    assert most_frequent_ratio(new, reference, fresh=True).value == pytest.approx(1.1, rel=0.05)
+
+
+@pytest.mark.parametrize(("new", "reference"), [([], []), ([[1.0]], []), ([[0.0]], [[1.0]])])
+def test_queries_that_do_not_fit_are_refused(
+    new: list[list[float]], reference: list[list[float]]
+) -> None:
+    with pytest.raises(ValueError):
+        most_frequent_ratio(new, reference, fresh=False)
