@@ -140,7 +140,8 @@ def night(one: Repository, slower: Array, tally: Counter[str]) -> None:
         change = changes[test, gate] = judged(test, gate, first[test, gate : gate + 1], shift)
         if cell.controls and not slower[test]:
             controls.add(str(gate), np.log(change.current / change.baseline))
-        if change.suspicious:
+        # What is open is held, too: by then more is known of the day.
+        if change.suspicious or change.verdict.status is Status.INCONCLUSIVE:
             held.add(test)
     further = set()
     for test in held:
