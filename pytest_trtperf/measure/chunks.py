@@ -11,6 +11,7 @@ import numpy as np
 from pytest_trtperf.backend.protocols import Session
 from pytest_trtperf.backend.trace import Extent, Trace
 from pytest_trtperf.measure.host_state import (
+    CONTENDED,
     HostState,
     contention,
     mean_contention,
@@ -23,6 +24,10 @@ QUERIES = 10
 
 LEAST_MS, MOST_MS = 3.0, 50.0
 """Of one chunk, on a free machine: long beside a call, short beside what a machine does to it."""
+
+BUSY_MS = 1.5
+"""Of one chunk where other processes take the processors: both engines are to see the same turns
+of theirs, which last for some milliseconds."""
 
 WARM_UP_MS = 200.0
 """Of either session, after each start."""
@@ -127,28 +132,35 @@ class Chunks:
 
     def _group(self) -> Group:
         queries = self._warm_up()
+        most_pairs = MOST_PAIRS * max(1, QUERIES // queries)
         clock, extent, group = self._sessions[0].clock, Extent(0.0, queries, queries), Group()
         begun, before = clock(), self._host_states()
         while len(group.new) < LEAST_PAIRS or (
-            len(group.new) < MOST_PAIRS and clock() - begun < GROUP_S
+            len(group.new) < most_pairs and clock() - begun < GROUP_S
         ):
             sides = [(self._sessions[0], group.new), (self._sessions[1], group.reference)]
             for session, traces in sides[:: 1 if self._random.random() < 0.5 else -1]:
                 traces.append(session.run_closed(extent, idle_ms=self._idle_ms))
-        group.contention = mean_contention(map(contention, before, self._host_states()))
+        group.contention = self._contention_since(before)
         return group
 
     def _host_states(self) -> list[HostState | None]:
         """Of the sessions' processes; None for a session that has no process of its own."""
         return [read_host_state(one.pid) if one.pid else None for one in self._sessions]
 
+    def _contention_since(self, before: list[HostState | None]) -> float | None:
+        return mean_contention(map(contention, before, self._host_states()))
+
     def _warm_up(self) -> int:
         """How many queries a chunk has."""
+        before = self._host_states()
         traces: Sequence[Trace] = [
             session.run_closed(Extent(WARM_UP_MS / 2, 1, _CAPACITY), idle_ms=self._idle_ms)
             for session in (*self._sessions, *self._sessions[::-1])
         ]
         free_ms = max(float(trace.samples("latency").min()) for trace in traces[2:])
+        if (self._contention_since(before) or 0.0) >= CONTENDED:
+            return max(1, int(BUSY_MS / free_ms))
         return max(1, int(min(max(QUERIES, LEAST_MS / free_ms), MOST_MS / free_ms)))
 
     def _turn(self) -> None:

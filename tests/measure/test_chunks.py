@@ -9,6 +9,7 @@ import pytest
 
 from pytest_trtperf.backend.session import Mode
 from pytest_trtperf.backend.trace import Extent, Trace
+from pytest_trtperf.measure import chunks as measured_chunks
 from pytest_trtperf.measure.chunks import LEAST_PAIRS, MOST_PAIRS, QUERIES, Chunks
 from pytest_trtperf.testing import FakeBackend, FakeClock, FakeSession, lognormal
 
@@ -45,6 +46,21 @@ def chunks(
     for side in sides:
         side.can_restart = can_restart
     return Chunks(sides[0], sides[1], max_time, nullcontext())
+
+
+@pytest.mark.parametrize(
+    ("taken", "ms", "queries"), [(0.049, 0.3, QUERIES), (0.05, 0.3, 5), (0.5, 0.7, 2), (0.5, 5, 1)]
+)
+def test_chunks_are_shorter_than_the_turns_of_other_processes(
+    monkeypatch: pytest.MonkeyPatch, taken: float, ms: float, queries: int
+) -> None:
+    monkeypatch.setattr(measured_chunks, "contention", lambda before, after: taken)
+    found = chunks([], ms=ms)
+    assert found.extend(1)
+    (group,) = found.groups
+    assert {trace.queries for trace in (*group.new, *group.reference)} == {queries}
+    assert found.contention == taken
+    assert len(group.new) <= MOST_PAIRS * QUERIES // queries
 
 
 def test_a_group_is_pairs_of_ten_queries() -> None:
