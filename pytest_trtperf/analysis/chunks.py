@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,12 +70,16 @@ def most_frequent_ratio(
     Args:
         new, reference: for each group the time of each query.
 
+    Returns:
+        The ratio; its `reference` is the median of that engine's queries, and its `new` follows.
+
     Raises:
         ValueError: as there; but the numbers of queries may differ.
     """
     logs = _logs(new, reference)
     modes = [_most_frequent(*map(_thinned, pair)) for pair in zip(*logs, strict=True)]
-    return _of_groups(modes, logs, alpha, fresh=fresh)
+    found = _of_groups(modes, logs, alpha, fresh=fresh)
+    return replace(found, new=found.reference * found.value)
 
 
 Logs = list[npt.NDArray[np.float64]]

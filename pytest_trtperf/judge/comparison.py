@@ -166,8 +166,8 @@ class Comparison:
     @property
     def may_hide_a_regression(self) -> bool:
         """Whether the engine is another than that of a baseline that may be too slow itself."""
-        is_same = self._subject.engine.plan_sha256 == self._baseline.runs[-1].plan
-        return not is_same and any(attribution.doubts(self._baseline))
+        is_another = self._subject.engine.digest != self._baseline.engine
+        return is_another and any(attribution.doubts(self._baseline))
 
     @property
     def has_only_another_plan(self) -> bool:

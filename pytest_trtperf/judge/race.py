@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_trtperf.analysis.change import Change
 from pytest_trtperf.analysis.gates import Gate
@@ -28,6 +28,9 @@ _OPEN = (
 
 _EVIDENT = (Reason.OVER_LIMIT, Reason.UNDER_LIMIT)
 
+REBUILT = "the reference had to be built anew"
+"""In place of the versions that changed, where none did."""
+
 _NO_CAUSE = ("python", "driver")
 """Of the software that a baseline names: the one does not run the engine, the other is no part of
 the repository."""
@@ -43,6 +46,7 @@ class Race:
         reference: where the other engine comes from, in words.
         software: what of the engine's software changed since the baseline, in words.
         doubt: why it decides nothing.
+        remarks: how a gate was judged, in words, by its name.
         is_same: the engine is that of the baseline, or the same by another version of what built
             it, so that there was nothing to race.
     """
@@ -52,7 +56,13 @@ class Race:
     reference: str
     software: Sequence[str] = ()
     doubt: str | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
     is_same: bool = False
+
+    @property
+    def has_other_versions(self) -> bool:
+        """Whether software of the engine has another version than in the baseline."""
+        return any(line != REBUILT for line in self.software)
 
     def answer(self, gate: Gate, tolerance: float) -> Verdict | None:
         """Whether the new engine is slower by more than a tolerance; None where it was not asked.
@@ -88,19 +98,6 @@ class Race:
         answers = filter(None, [self.answer(gate, tolerance) for gate, tolerance in gates])
         states = {answer.status for answer in answers}
         return Status.FAIL in states or Status.INCONCLUSIVE not in states
-
-    def open_gates(self, gates: Sequence[tuple[Gate, float]]) -> set[str]:
-        """The names of those that more turns may decide.
-
-        Args:
-            gates: each with its tolerance.
-        """
-        answers = {gate.name: self.answer(gate, tolerance) for gate, tolerance in gates}
-        return {
-            name
-            for name, answer in answers.items()
-            if answer is None or answer.status is Status.INCONCLUSIVE
-        }
 
 
 def may_race(verdict: Verdict) -> bool:
@@ -171,10 +168,9 @@ def outcome(raced: RacedGate, policy: Policy) -> Verdict:
     if answer.status is Status.INCONCLUSIVE:
         verdict = replace(stored, status=Status.INCONCLUSIVE, reason=answer.reason, message="")
         return decide(verdict, policy.failed_by)
-    if raced.race.software and stored.status is Status.INCONCLUSIVE and not raced.is_beyond:
-        # Both engines of a race run on the software of today.
-        return decide(stored, policy.failed_by)
-    if not raced.is_beyond:
+    # Both engines of a race run on the software of today, which may be what is slower.
+    is_open = stored.status is Status.INCONCLUSIVE and raced.race.has_other_versions
+    if not (raced.is_beyond or is_open):
         return replace(stored, status=Status.PASS, reason=Reason.WITHIN_LIMIT, message="")
     if not raced.race.software:
         return blamed(stored, Reason.ENVIRONMENT, policy.environment_failed_by)
@@ -215,7 +211,7 @@ def race_alone(
     word = _ANSWERS[judge_word(verdict)]
     message = (
         f"{key}: {gate.name} {word}: {_in_turns(gate, race)}, tolerance {tolerance:.1%} "
-        f"({_extent(race, device)}{_why(race, verdict)})"
+        f"({_extent(gate, race, device)}{_why(race, verdict)})"
     )
     relative = Relative(
         ratio.new, ratio.reference, ratio.value, ratio.lower, ratio.upper, limit=tolerance
@@ -253,7 +249,7 @@ def _message(key: str, device: str, raced: RacedGate, verdict: Verdict) -> str:
     first, second = f"{_in_turns(gate, race)}, tolerance {raced.tolerance:.1%}", against
     if race.is_same or verdict.reason in (Reason.ENVIRONMENT, Reason.SOFTWARE):
         first, second = f"{against}, tolerance {raced.tolerance:.1%}", _in_turns(gate, race)
-    extent = f"{_extent(race, device)}{_why(race, verdict)}"
+    extent = f"{_extent(gate, race, device)}{_why(race, verdict)}"
     return f"{key}: {gate.name} {word}: {first}; {second} ({extent})"
 
 
@@ -269,10 +265,11 @@ def _in_turns(gate: Gate, race: Race) -> str:
     )
 
 
-def _extent(race: Race, device: str) -> str:
+def _extent(gate: Gate, race: Race, device: str) -> str:
     if race.is_same:
         return f"{race.extent} on {device}"
-    return f"race of {race.extent} on {device}, reference {race.reference}"
+    words = f"race of {race.extent} on {device}, reference {race.reference}"
+    return "; ".join(filter(None, [words, race.remarks.get(gate.name)]))
 
 
 def _why(race: Race, verdict: Verdict) -> str:

@@ -20,7 +20,7 @@ from pytest_trtperf.measure.host_state import (
 from pytest_trtperf.measure.turn import start_anew
 
 QUERIES = 10
-"""Of one chunk: their median does not mind that one of them is interrupted."""
+"""Of one chunk on a free machine: their median does not mind that one of them is interrupted."""
 
 LEAST_MS, MOST_MS = 3.0, 50.0
 """Of one chunk, on a free machine: long beside a call, short beside what a machine does to it."""
@@ -132,7 +132,7 @@ class Chunks:
 
     def _group(self) -> Group:
         queries = self._warm_up()
-        most_pairs = MOST_PAIRS * max(1, QUERIES // queries)
+        most_pairs = max(MOST_PAIRS, -(-MOST_PAIRS * QUERIES // queries))
         clock, extent, group = self._sessions[0].clock, Extent(0.0, queries, queries), Group()
         begun, before = clock(), self._host_states()
         while len(group.new) < LEAST_PAIRS or (
@@ -153,6 +153,7 @@ class Chunks:
 
     def _warm_up(self) -> int:
         """How many queries a chunk has."""
+        in_flight = max(one.in_flight for one in self._sessions)
         before = self._host_states()
         traces: Sequence[Trace] = [
             session.run_closed(Extent(WARM_UP_MS / 2, 1, _CAPACITY), idle_ms=self._idle_ms)
@@ -160,8 +161,8 @@ class Chunks:
         ]
         free_ms = max(float(trace.samples("latency").min()) for trace in traces[2:])
         if (self._contention_since(before) or 0.0) >= CONTENDED:
-            return max(1, int(BUSY_MS / free_ms))
-        return max(1, int(min(max(QUERIES, LEAST_MS / free_ms), MOST_MS / free_ms)))
+            return max(in_flight, int(BUSY_MS / free_ms))
+        return max(in_flight, int(min(max(QUERIES, LEAST_MS / free_ms), MOST_MS / free_ms)))
 
     def _turn(self) -> None:
         """Starts both sessions anew, in the other order."""

@@ -44,7 +44,7 @@ def mark_lines(found: Sequence[VerdictRecord]) -> list[str]:
             f"{' to '.join(ends)}"
         )
     if _SAME in marks:
-        lines.append(f"{_SAME} passes: it is the engine of the baseline, which has not changed")
+        lines.append(f"{_SAME} passes: it is the engine of the baseline")
     if _RACED in marks:
         lines.append(f"{_RACED} passes: in turns with the engine of the baseline it is not slower")
     if _LOST in marks:

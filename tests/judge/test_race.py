@@ -13,6 +13,7 @@ from pytest_trtperf.analysis.paired import Ratio
 from pytest_trtperf.analysis.verdict import Reason, Status, Verdict
 from pytest_trtperf.judge.policy import Policy
 from pytest_trtperf.judge.race import (
+    REBUILT,
     Race,
     RacedGate,
     changed_software,
@@ -115,6 +116,19 @@ def test_equal_engines_say_nothing_of_the_software_that_runs_both() -> None:
     number = stored(Status.INCONCLUSIVE, slower=0.06)
     found = judged(number, race(EQUAL, software=SOFTWARE))
     assert found[:2] == (Status.INCONCLUSIVE, Reason.OVERLAPS_LIMIT)
+
+
+def test_a_reference_that_was_built_anew_by_the_same_versions_is_no_other_software() -> None:
+    number = stored(Status.INCONCLUSIVE, slower=0.06)
+    assert judged(number, race(EQUAL, software=[REBUILT])) == (
+        Status.PASS, Reason.WITHIN_LIMIT, "",
+    )  # fmt: skip
+
+
+def test_the_message_says_how_a_gate_was_judged() -> None:
+    one = race(SLOWER, remarks={MEDIAN.name: "by another rule"})
+    message = raced_record("k", "GPU", _answered(stored(Status.FAIL), one), Policy()).message
+    assert message.endswith("reference kept on Monday; by another rule)")
 
 
 def test_a_throughput_is_worse_where_it_is_lower() -> None:

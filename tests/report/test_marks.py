@@ -9,7 +9,7 @@ from pytest_trtperf.report.markdown import escaped, markdown
 from tests.report.test_terminal import compared, lines, measured
 
 SHIFT = "* without what the unchanged engines of this run have in common: "
-SAME = "† passes: it is the engine of the baseline, which has not changed"
+SAME = "† passes: it is the engine of the baseline"
 RACED = "‡ passes: in turns with the engine of the baseline it is not slower"
 RACE = RaceRecord(
     value=1.0, reference=1.0, change=0.0, lower=-0.01, upper=0.01, extent="", source=""

@@ -88,7 +88,7 @@ class _Server:
         given = as_fed(arrays_from(inputs, values))
         self._engine.rows = rows
         self._session = session = self._engine.create_session(concrete, Mode(**mode), given)
-        # Each timed loop collects garbage first: 4 ms for what is imported, and an empty cache.
+        # Each timed loop collects garbage first: 4 ms, unless what was imported is left out.
         gc.collect()
         gc.freeze()
         return {
