@@ -24,6 +24,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -211,6 +212,8 @@ def main() -> int:
     parser.add_argument("--busy", type=int, default=0, help="other processes (default: none)")
     parser.add_argument("--kind", action="append", help="one kind of case only; may be repeated")
     given = parser.parse_args()
+    # Ends the busy processes, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     begun = time.monotonic()
     kinds = given.kind or list(CPU_LAYERS if given.cpu else GPU_LAYERS)
     longest = 0.0
