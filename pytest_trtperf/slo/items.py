@@ -179,6 +179,11 @@ def _test(
     shown: list[str],
 ) -> SloTest:
     whole, table = _inherited(entry.entry, one), entry.entry
+    if whole.max_qps and whole.idle_ms:
+        raise entry.problem(
+            ".".join(filter(None, (key, "max_qps"))),
+            "idle_ms is for a closed load, and this is about open ones: leave one of them out",
+        )
     parts = [part for part in (*shown, one.name or _sizes(one)) if part]
     dims: Mapping[str, Any] | None = table.dims
     if dims is None and not table.shapes:

@@ -63,6 +63,10 @@ N = "dims = { N = [1, 8, 32] }\n"
         (M + 'p99_ms = { "H200*" = -2 }', "[m] p99_ms['H200*']: expected a number > 0.0"),
         (M + 'percentiles_ms = { "100" = 2 }', "[m] percentiles_ms: '100' is no percentile"),
         (M + "max_qps = {}", "[m] max_qps: it lacks the key 'p99_ms'"),
+        (
+            M + "idle_ms = 2\nmax_qps = { p99_ms = 5 }",
+            "[m] max_qps: idle_ms is for a closed load, and this is about open ones",
+        ),
         (M + "max_qps = { p99_ms = 0 }", "[m] max_qps.p99_ms: expected a number > 0.0"),
         (M + "cov = -1", "[m] cov: expected a number > 0.0"),
         (M + "transfer_share = 0", "[m] transfer_share: expected a number > 0.0"),
