@@ -100,6 +100,6 @@ def test_a_directory_without_models_is_no_success(capsys):
 def test_the_schema_is_printed(capsys):
     assert main(["slo", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    parts = {"Accuracy", "Defaults", "Entry", "Measurement", "MetricBudgets"}
+    parts = {"Accuracy", "Defaults", "Entry", "Measurement", "MaxQpsSearch", "MetricBudgets"}
     assert set(schema["definitions"]) == parts
     assert schema["definitions"]["Measurement"]["additionalProperties"]["type"] == "integer"
